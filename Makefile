@@ -1,0 +1,130 @@
+# `make help` lists the targets. Everything is installed into .venv, from the hash-locked requirements-dev.txt.
+
+# The Python that .venv is made with.
+PYTHON ?= python3
+# The other Python that `make test` runs the suite on; found if not given, `none` to leave it out.
+NEWEST_PYTHON ?=
+# `make lock UPGRADE=--upgrade` moves every pin to the newest release; without it a pin moves only where it must.
+UPGRADE ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+NEWEST := .venv-newest
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
+LOCKS := requirements.txt requirements-dev.txt
+
+CODE := $(wildcard sparkify tests bench docs/*.py create_tables.py etl.py sql_queries.py)
+SQL := $(wildcard sparkify/sql/*.sql sparkify/sql/*/*.sql sparkify/sql/*/*/*.sql)
+REDSHIFT_SQL := $(filter %.redshift.sql,$(SQL))
+SHARED_SQL := $(filter-out %.redshift.sql,$(SQL))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-main test-newest lint format docs bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.stamp ## make .venv with sparkify and the developers' tools
+
+demo: setup ## simulate, load, check and report, all in build/demo
+	rm -rf build/demo
+	$(BIN)/sparkify demo build/demo
+
+test: ## run the whole suite on .venv's Python, then on the newest other one at hand
+	@$(MAKE) --no-print-directory test-main
+	@$(MAKE) --no-print-directory test-newest
+
+test-main: setup ## run the whole suite on .venv's Python
+	$(BIN)/pytest -n auto
+
+# Only Pythons that are installed already; pyenv's are not on PATH, so its folder is added.
+test-newest: setup ## run the whole suite on the newest other Python at hand
+	@python="$(NEWEST_PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	    own=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	    pyenv=$$(echo "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin | tr ' ' ':'); \
+	    python=$$(PATH="$$PATH:$$pyenv" $(UV) python list --only-installed --no-python-downloads '>=3.11' 2>/dev/null | \
+	        awk -v own="$$own" '$$1 ~ /^cpython-3\.[0-9]+\.[0-9]+-/ \
+	            { split($$1, v, /[-.]/); if (v[2] "." v[3] != own) { print $$2; exit } }'); \
+	fi; \
+	if [ "$$python" = none ]; then \
+	    echo "The suite ran on .venv's Python only, as asked."; \
+	elif [ -z "$$python" ]; then \
+	    echo "No other Python (3.11 or newer) is at hand: the suite ran on .venv's only."; \
+	else \
+	    version=$$("$$python" -c 'import platform; print(platform.python_version())') && \
+	    echo "The suite once more, on Python $$version:" && \
+	    $(MAKE) --no-print-directory "$(NEWEST)/.stamp-$$version" NEWEST_PYTHON="$$python" && \
+	    $(NEWEST)/bin/pytest -n auto; \
+	fi
+
+lint: setup ## check style, types, layers and SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports --no-logo
+	$(if $(SHARED_SQL),$(BIN)/sqlfluff lint $(SHARED_SQL))
+	$(if $(REDSHIFT_SQL),$(BIN)/sqlfluff lint --dialect redshift $(REDSHIFT_SQL))
+
+format: setup ## put right what lint can put right by itself
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(if $(SHARED_SQL),$(BIN)/sqlfluff fix $(SHARED_SQL))
+	$(if $(REDSHIFT_SQL),$(BIN)/sqlfluff fix --dialect redshift $(REDSHIFT_SQL))
+
+docs: setup ## regenerate the generated parts of docs/
+	$(BIN)/python docs/generate.py
+
+bench: setup ## measure the loader
+	$(BIN)/python bench/load.py
+
+COMPILE = $(UV) pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
+
+# No prerequisite on setup: .venv is made from the very files written here. Without uv, `make setup` once.
+lock: ## pin the dependencies of pyproject.toml anew in requirements*.txt
+	$(COMPILE) --all-extras --output-file requirements-dev.txt
+	$(COMPILE) --extra report --constraint requirements-dev.txt --output-file requirements.txt
+
+clean: ## remove what make made
+	rm -rf $(VENV) $(NEWEST) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# $(call install,VENV,OPTIONS): exactly the locked packages, and the project itself from this folder.
+define install
+@$(UV) pip sync --quiet $(2) --require-hashes --python $(1)/bin/python requirements-dev.txt
+@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(1)/bin/python --editable .
+endef
+
+# A .venv that still works is kept. Without uv, the locked uv is brought in by pip, which also checks its hash.
+$(VENV)/.stamp: $(LOCKS) pyproject.toml Makefile
+	@able() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
+	if able $(BIN)/python && { $(UV) --version || $(BIN)/python -m pip --version; } >/dev/null 2>&1; then :; \
+	elif able $(PYTHON); then \
+	    if [ $(UV) = uv ]; then \
+	        uv venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV); \
+	    elif $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+	        $(PYTHON) -m venv --clear $(VENV); \
+	    else \
+	        echo "'$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv." \
+	            "Installing uv instead works too." >&2; \
+	        exit 1; \
+	    fi; \
+	elif [ $(UV) = uv ]; then \
+	    uv venv --quiet --clear --python '>=3.11' $(VENV); \
+	else \
+	    echo "sparkify needs Python 3.11 or newer, and '$(PYTHON)' is older or missing." \
+	        "Install one and name it (make setup PYTHON=python3.13), or install uv, which brings its own." >&2; \
+	    exit 1; \
+	fi
+	@echo "setup: installing the locked packages into $(VENV)"
+	@$(UV) --version >/dev/null 2>&1 || { \
+	    sed -n '/^uv==/,/^ *#/p' requirements-dev.txt > $(VENV)/uv.txt && \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt; }
+	$(call install,$(VENV))
+	@touch $@
+
+$(NEWEST)/.stamp-%: $(VENV)/.stamp
+	@$(UV) venv --quiet --clear --python "$(NEWEST_PYTHON)" $(NEWEST)
+	$(call install,$(NEWEST),--no-build)
+	@touch $@

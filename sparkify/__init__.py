@@ -1,0 +1,48 @@
+"""Sparkify's data warehouse: JSON logs and songs into a star schema, on DuckDB.
+
+The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, query,
+query_sql and simulate. Each takes the Config that `load_config` makes and raises a SparkifyError, a sentence for a
+user. Importing the package loads no driver; the first use of a verb does.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparkify.config import Config, load_config
+    from sparkify.errors import SparkifyError
+    from sparkify.pipeline import check, create, list_rejects, load, plan, query, query_sql, status
+    from sparkify.simulate import SimulateOptions, simulate
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Config",
+    "SimulateOptions",
+    "SparkifyError",
+    "__version__",
+    "check",
+    "create",
+    "list_rejects",
+    "load",
+    "load_config",
+    "plan",
+    "query",
+    "query_sql",
+    "simulate",
+    "status",
+]
+
+_HOMES = {
+    "Config": "config",
+    "load_config": "config",
+    "SparkifyError": "errors",
+    "SimulateOptions": "simulate",
+    "simulate": "simulate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"sparkify.{_HOMES.get(name, 'pipeline')}"), name)

@@ -1,0 +1,83 @@
+"""Data-quality checks: a check is a SELECT of the rows that break a rule.
+
+They stand in `sql/<table>/checks.sql` as blocks: `-- fail: name` or `-- warn: name`, a comment that says why it
+matters, one SELECT, a semicolon. Text outside a block is an error, so that an unmarked check cannot vanish.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+from sparkify import model
+from sparkify.engines import Engine
+from sparkify.errors import SparkifyError
+
+Severity = Literal["fail", "warn"]
+
+_EXAMPLES = 3
+_BLOCK = re.compile(r"-- (fail|warn): (\w+)\n((?:-- .*\n)+)((?:(?!-- (?:fail|warn): )[^;])+);\s*")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule. `why` is a sentence for whoever sees it broken; `sql` selects the rows that break it."""
+
+    table: str
+    name: str
+    severity: Severity
+    why: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How a check went: the number of rows that break the rule, and the first few of them."""
+
+    check: Check
+    rows: int
+    columns: list[str]
+    examples: list[tuple[Any, ...]]
+
+    @property
+    def passed(self) -> bool:
+        return self.rows == 0
+
+
+def list_checks() -> list[Check]:
+    """Every check, in the order of the tables."""
+    checks: list[Check] = []
+    for table in model.TABLES:
+        if (files("sparkify") / "sql" / table / "checks.sql").is_file():
+            checks += parse_checks(table, model.read_sql(f"{table}/checks"))
+    return checks
+
+
+def parse_checks(table: str, text: str) -> list[Check]:
+    """The checks of one file. Raises SparkifyError for text that belongs to no block."""
+    checks, end = [], 0
+    while end < len(text):
+        block = _BLOCK.match(text, end)
+        if block is None:
+            line = text.count("\n", 0, end) + 1
+            raise SparkifyError(f"sql/{table}/checks.sql, line {line}: this is no block of -- fail: or -- warn:")
+        severity, name, why, sql = block.groups()
+        words = " ".join(line.removeprefix("-- ") for line in why.strip().splitlines())
+        checks.append(Check(table, name, "fail" if severity == "fail" else "warn", words, sql.strip()))
+        end = block.end()
+    return checks
+
+
+def run_checks(engine: Engine, checks: Iterable[Check], *, touched: bool = False) -> list[CheckResult]:
+    """Run checks over all rows, or over the keys that the open load has touched."""
+    return [_run(engine, check, touched) for check in checks]
+
+
+def _run(engine: Engine, check: Check, touched: bool) -> CheckResult:
+    sql = check.sql if touched else model.rebuild_sql(check.sql)
+    rows = engine.fetch(f"SELECT count(*) FROM ({sql}) AS broken")[0][0]
+    if not rows:
+        return CheckResult(check, 0, [], [])
+    columns, examples = engine.fetch_table(f"SELECT * FROM ({sql}) AS broken LIMIT {_EXAMPLES}")
+    return CheckResult(check, rows, columns, examples)

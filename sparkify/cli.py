@@ -1,0 +1,320 @@
+"""The command `sparkify`: parse, call one function of the library, print, exit.
+
+Exit codes: 0 done, 1 our error, 2 usage or configuration, 3 source, 4 engine, 5 check failed, 130 interrupted.
+Nothing heavy is imported before a command needs it: `sparkify --help` answers at once.
+"""
+
+import datetime as dt
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sparkify import __version__
+from sparkify.errors import (
+    CheckError,
+    EngineError,
+    SourceError,
+    SparkifyError,
+    TooManyRejectsError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from sparkify.config import Config
+    from sparkify.pipeline import LoadResult
+
+# The first class that fits decides.
+_EXIT_CODES: tuple[tuple[type[SparkifyError], int], ...] = (
+    (UsageError, 2),
+    (SourceError, 3),
+    (EngineError, 4),
+    (CheckError, 5),
+    (TooManyRejectsError, 5),
+    (SparkifyError, 1),
+)
+_SETTINGS = ("warehouse", "log_data", "song_data", "memory_limit", "threads")
+
+_EPILOG = """\b
+Settings come from the option, else SPARKIFY_<NAME> in the environment, else dwh.cfg, else the default.
+Exit codes: 0 done, 1 our error, 2 usage or configuration, 3 source, 4 engine, 5 check failed, 130 interrupted."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the command: the one place that turns errors into exit codes."""
+    try:
+        code = cli.main(arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except SparkifyError as error:
+        click.echo(f"sparkify: {error}", err=True)
+        code = next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+    except BrokenPipeError:
+        # The reader of our output has gone; so does what is left to be flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="sparkify")
+def cli() -> None:
+    """Sparkify's data warehouse: JSON logs and songs into a star schema."""
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every command has; the command gets the resolved Config and the two switches."""
+
+    @click.option("--warehouse", metavar="ADDRESS", help="File path or duckdb:PATH.  [default: sparkify.duckdb]")
+    @click.option("--log-data", metavar="ROOT", help="Folder or file of the log data.")
+    @click.option("--song-data", metavar="ROOT", help="Folder or file of the song data.")
+    @click.option("--config", "config_file", metavar="FILE", help="Settings file.  [default: dwh.cfg if present]")
+    @click.option("--memory-limit", metavar="SIZE", help="Memory of the embedded engine, such as 2GB.")
+    @click.option("--threads", type=int, help="Threads of the embedded engine.  [default: all cores]")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
+    @click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, config_file: str | None, **options: Any) -> Any:
+        from sparkify.config import load_config
+
+        config = load_config(config_file, **{name: options.pop(name) for name in _SETTINGS})
+        return command(*args, config=config, **options)
+
+    return wrapped
+
+
+def _echo_json(value: object) -> None:
+    click.echo(json.dumps(value, default=_jsonable, ensure_ascii=False))
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    return str(value)
+
+
+def _confirm(question: str, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} There is no terminal to ask at: say --yes to agree")
+    click.confirm(question, abort=True, err=True)
+
+
+@cli.command()
+@click.option("--drop", is_flag=True, help="Drop every table first, with all that it holds.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_common
+def create(config: "Config", drop: bool, yes: bool, as_json: bool, quiet: bool) -> None:
+    """Create the tables that are missing."""
+    from sparkify import pipeline
+
+    if drop:
+        _confirm(f"Drop every table of {config.warehouse_address} with all that it holds?", yes)
+    created = pipeline.create(config, drop=drop)
+    if as_json:
+        _echo_json({"warehouse": config.warehouse_address, "created": created})
+    elif not quiet:
+        click.echo(f"created: {', '.join(created)}" if created else "every table exists already", err=True)
+
+
+@cli.command()
+@_common
+def plan(config: "Config", as_json: bool, quiet: bool) -> None:
+    """Show what a load would do, file by file. Writes nothing."""
+    from sparkify import console, pipeline
+
+    planned = pipeline.plan(config)
+    counts = {state: sum(f.state == state for f in planned) for state in ("new", "changed", "unchanged", "vanished")}
+    if as_json:
+        files = [{"dataset": f.dataset, "url": f.url, "size": f.size, "state": f.state, "reason": f.reason} for f in planned]
+        _echo_json({"files": counts, "plan": files})
+        return
+    shown = [f for f in planned if f.state != "unchanged"]
+    if shown:
+        console.print_table(
+            ["state", "dataset", "size", "url", "reason"], [[f.state, f.dataset, f.size, f.url, f.reason] for f in shown]
+        )
+    if not quiet:
+        size = sum(f.size for f in planned if f.is_pending)
+        console.say(", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {console.format_bytes(size)} to load")
+
+
+@cli.command()
+@click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
+@_common
+def load(config: "Config", max_rejects: str | None, as_json: bool, quiet: bool) -> None:
+    """Load what is new or changed at the sources, exactly once."""
+    from sparkify import console
+
+    result = _load(config, max_rejects, as_json or quiet)
+    if as_json:
+        _echo_json(asdict(result))
+    elif not quiet:
+        console.print_load(result)
+    if not (as_json or quiet):
+        for warning in result.warnings:
+            console.say(f"warning: {warning}")
+    if result.errors:
+        shown = result.errors[:5] + ([f"and {len(result.errors) - 5:,} more"] if len(result.errors) > 5 else [])
+        raise SourceError("; ".join(shown) + ": nothing of it was loaded, it stays pending; mend it and load again")
+
+
+def _load(config: "Config", max_rejects: str | None, silent: bool) -> "LoadResult":
+    from sparkify import console, pipeline
+
+    with console.progress(silent) as on_progress:
+        return pipeline.load(config, on_progress=on_progress, max_rejects=max_rejects)
+
+
+@cli.command()
+@_common
+def status(config: "Config", as_json: bool, quiet: bool) -> None:
+    """Show loads, files, rows, match rate and pending files."""
+    from sparkify import console, pipeline
+
+    found = pipeline.status(config)
+    if as_json:
+        _echo_json(asdict(found))
+    else:
+        console.print_status(found)
+
+
+@cli.command()
+@click.option("--reason", metavar="CODE", help="Only this reason, with or without its field: missing or missing:ts.")
+@click.option("--load", "load_id", type=int, help="Only this load.")
+@_common
+def rejects(config: "Config", reason: str | None, load_id: int | None, as_json: bool, quiet: bool) -> None:
+    """List rejected records with their raw text."""
+    from sparkify import console, pipeline
+
+    found = pipeline.list_rejects(config, reason=reason, load_id=load_id)
+    if as_json:
+        _echo_json({"rejects": found})
+        return
+    columns = ["load_id", "url", "line", "reason", "raw"]
+    if found:
+        console.print_table(columns, [[reject[name] for name in columns] for reject in found])
+    if not quiet:
+        console.say(f"{len(found):,} rejected records")
+
+
+@cli.command()
+@_common
+def check(config: "Config", as_json: bool, quiet: bool) -> None:
+    """Run the data-quality checks; exit 5 if one of severity fail finds rows."""
+    from sparkify import console, pipeline
+
+    results = pipeline.check(config)
+    failed = [result for result in results if not result.passed and result.check.severity == "fail"]
+    if as_json:
+        _echo_json({"status": "failed" if failed else "passed", "checks": [asdict(result) for result in results]})
+    elif not quiet:
+        console.print_checks(results)
+    if failed:
+        names = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
+        raise CheckError(f"{len(failed)} checks failed: {names}")
+
+
+@cli.command()
+@click.argument("name", required=False)
+@click.option("--sql", metavar="TEXT", help="Any one SELECT instead of a prepared question.")
+@_common
+def query(config: "Config", name: str | None, sql: str | None, as_json: bool, quiet: bool) -> None:
+    """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions."""
+    from sparkify import console, pipeline, questions
+
+    if name and sql:
+        raise UsageError("a question and --sql exclude each other; give one of them")
+    if sql is not None:
+        columns, rows = pipeline.query_sql(config, sql)
+    elif name is not None:
+        columns, rows = pipeline.query(config, name)
+    else:
+        columns, rows = ["name", "question"], [(q.name, q.question) for q in questions.list_questions()]
+    if as_json:
+        _echo_json({"columns": columns, "rows": rows})
+        return
+    console.print_table(columns, rows)
+    if not quiet and (name or sql):
+        console.say(f"{len(rows):,} rows")
+
+
+@cli.command()
+@click.argument("directory", metavar="DIR")
+@click.option("--events", default=50_000, show_default=True, help="Log records.")
+@click.option("--users", default=200, show_default=True, help="Users.")
+@click.option("--days", default=30, show_default=True, help="Days of log, a file each.")
+@click.option("--songs", default=1_000, show_default=True, help="Song records, a file each.")
+@click.option("--start", default="2018-11-01", show_default=True, help="First day.")
+@click.option("--match-rate", default=0.8, show_default=True, help="Share of plays whose song is in the catalogue.")
+@click.option("--dirty", default=0.0, show_default=True, help="Share of records that are planted faults.")
+@click.option("--seed", default=0, show_default=True, help="The same seed and options give the same bytes.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
+def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Write synthetic log and song data into DIR, deterministic by --seed.
+
+    DIR/truth.json tells how many records are good, and how many of each fault were planted.
+    """
+    from sparkify.simulate import SimulateOptions
+    from sparkify.simulate import simulate as write
+
+    try:
+        first_day = dt.date.fromisoformat(start)
+    except ValueError:
+        raise UsageError(f"{start!r} is no day; write it as 2018-11-01") from None
+    result = write(directory, SimulateOptions(start=first_day, **options))
+    if as_json:
+        _echo_json(asdict(result))
+    elif not quiet:
+        click.echo(f"log data:  {result.events:,} events in {result.event_files:,} files, {result.log_data}", err=True)
+        click.echo(f"song data: {result.songs:,} songs in {result.song_files:,} files, {result.song_data}", err=True)
+        click.echo(f"truth:     {sum(result.faults.values()):,} planted faults, {result.truth}", err=True)
+
+
+@cli.command()
+@click.argument("directory", metavar="[DIR]", default="sparkify-demo")
+@click.option("--seed", default=0, show_default=True, help="Seed of the simulated data.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
+def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
+    """The first five minutes: simulate, load, check and ask, all in DIR."""
+    from sparkify import console, pipeline
+    from sparkify.config import load_config
+    from sparkify.simulate import SimulateOptions
+    from sparkify.simulate import simulate as write
+
+    folder = Path(directory)
+    data = write(folder, SimulateOptions(dirty=0.002, seed=seed))
+    # Every setting is named, so that a dwh.cfg or variable of the user's leaves the demo alone.
+    warehouse = folder / "sparkify.duckdb"
+    config = load_config(warehouse=str(warehouse), log_data=str(data.log_data), song_data=str(data.song_data))
+    result = _load(config, None, as_json or quiet)
+    checked = pipeline.check(config)
+    columns, rows = pipeline.query(config, "top_artists")
+    if as_json:
+        _echo_json({"warehouse": str(warehouse), "load": asdict(result), "checks": [asdict(c) for c in checked]})
+        return
+    if quiet:
+        return
+    print(f"simulated {data.events:,} events and {data.songs:,} songs in {folder}\n")
+    console.print_load(result)
+    print()
+    console.print_checks(checked)
+    print()
+    console.print_table(columns, rows[:5])
+    print(f"\nThe warehouse is {warehouse}. Three things to try next:")
+    print(f"  sparkify query --warehouse {warehouse}")
+    print(f"  sparkify rejects --warehouse {warehouse} --reason bad_type")
+    print(f"  sparkify query --warehouse {warehouse} --sql 'SELECT level, count(*) FROM songplays GROUP BY level'")

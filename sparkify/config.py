@@ -1,0 +1,146 @@
+"""Settings: the only reader of `dwh.cfg` and of the environment.
+
+The first of these that names a setting decides:
+
+    1. what the caller passes (a command's option)
+    2. the environment: SPARKIFY_<SETTING>, such as SPARKIFY_LOG_DATA
+    3. the file: --config, else dwh.cfg in the working folder where there is one
+    4. the default
+
+    setting       dwh.cfg                meaning
+    warehouse     [SPARKIFY] WAREHOUSE   file path, duckdb:PATH or redshift://user@host:5439/db
+    memory_limit  [SPARKIFY] MEMORY_LIMIT  what the embedded engine may hold in memory, such as 2GB
+    threads       [SPARKIFY] THREADS     threads of the embedded engine
+    log_data      [S3] LOG_DATA          root of the log data
+    song_data     [S3] SONG_DATA         root of the song data
+    log_jsonpath  [S3] LOG_JSONPATH      JSONPaths file of a direct COPY
+    host          [CLUSTER] HOST         Redshift's address; naming it chooses Redshift
+    db_name, db_user, db_password, db_port  [CLUSTER], the same names
+    arn           [IAM_ROLE] ARN         role that COPY reads S3 with
+
+An empty value counts as absent. Passwords never need to be in the file: SPARKIFY_DB_PASSWORD does.
+"""
+
+import configparser
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from sparkify.errors import ConfigError
+
+DEFAULT_CONFIG_FILE = "dwh.cfg"
+DEFAULT_WAREHOUSE = "sparkify.duckdb"
+
+_FILE_KEYS = {
+    "CLUSTER": {
+        "HOST": "host",
+        "DB_NAME": "db_name",
+        "DB_USER": "db_user",
+        "DB_PASSWORD": "db_password",
+        "DB_PORT": "db_port",
+    },
+    "IAM_ROLE": {"ARN": "arn"},
+    "S3": {"LOG_DATA": "log_data", "LOG_JSONPATH": "log_jsonpath", "SONG_DATA": "song_data"},
+    "SPARKIFY": {"WAREHOUSE": "warehouse", "MEMORY_LIMIT": "memory_limit", "THREADS": "threads"},
+}
+
+
+class Config(BaseSettings):
+    """All settings, resolved; cannot be changed. Make one with `load_config`."""
+
+    model_config = SettingsConfigDict(env_prefix="SPARKIFY_", env_ignore_empty=True, frozen=True, extra="forbid")
+
+    warehouse: str | None = None
+    memory_limit: str | None = None
+    threads: int | None = None
+    log_data: str | None = None
+    song_data: str | None = None
+    log_jsonpath: str | None = None
+    host: str | None = None
+    db_name: str | None = None
+    db_user: str | None = None
+    db_password: SecretStr | None = None
+    db_port: int = 5439
+    arn: str | None = None
+
+    @field_validator("threads")
+    @classmethod
+    def _at_least_one(cls, threads: int | None) -> int | None:
+        if threads is not None and threads < 1:
+            raise ValueError("must be 1 or more")
+        return threads
+
+    @property
+    def warehouse_address(self) -> str:
+        """Address of the warehouse: as set, else Redshift where a host is configured, else the embedded default."""
+        if self.warehouse:
+            return self.warehouse
+        if self.host:
+            return f"redshift://{self.db_user or ''}@{self.host}:{self.db_port}/{self.db_name or ''}"
+        return DEFAULT_WAREHOUSE
+
+
+def load_config(config_file: str | os.PathLike[str] | None = None, **settings: Any) -> Config:
+    """Resolve the settings. A setting of None is as good as not passed.
+
+    Raises ConfigError for a named file that is missing or malformed, an unknown section or key, or a value of the
+    wrong type; the message never repeats a value.
+    """
+    path = Path(config_file) if config_file is not None else Path(DEFAULT_CONFIG_FILE)
+    if config_file is not None and not path.is_file():
+        raise ConfigError(f"there is no configuration file {path}; name an existing one or leave --config out")
+    file_values: dict[str, Any] = dict(_read_file(path)) if path.is_file() else {}
+    given = {name: value for name, value in settings.items() if value is not None}
+
+    class Resolved(Config):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=file_values)
+
+    try:
+        return Resolved(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"the setting {name} is not usable: {first['msg']}; see the settings in --help") from None
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    # Interpolation would choke on a % in a password.
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
+    except (configparser.Error, OSError, UnicodeDecodeError) as error:
+        # The parser's own words may hold the offending line, and that line a password.
+        line = getattr(error, "lineno", None)
+        where = f"{path}, line {line}" if line else str(path)
+        raise ConfigError(f"cannot read {where}: {type(error).__name__}; each line is KEY=value in a [SECTION]") from None
+    values = {}
+    for section in parser.sections():
+        known = _FILE_KEYS.get(section.upper())
+        if known is None:
+            raise ConfigError(f"unknown section [{section}] in {path}{_did_you_mean(section, _FILE_KEYS)}")
+        for key, value in parser.items(section):
+            if key.upper() not in known:
+                raise ConfigError(f"unknown key {key.upper()} in [{section}] of {path}{_did_you_mean(key, known)}")
+            # The original file puts its values in quotes.
+            if unquoted := value.strip().strip("'\""):
+                values[known[key.upper()]] = unquoted
+    return values
+
+
+def _did_you_mean(word: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(word.upper(), known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

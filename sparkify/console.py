@@ -1,0 +1,179 @@
+"""What a person sees in a terminal: progress, tables, summaries. Takes results apart, computes none.
+
+Progress and messages go to stderr, data to stdout. `rich` is imported only where something is drawn.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sparkify.checks import CheckResult
+from sparkify.pipeline import LoadResult, Progress, Status
+
+# Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
+_DRAW_AFTER_SECONDS = 1.0
+_LINE_EVERY_SECONDS = 5.0
+
+
+def say(text: str = "") -> None:
+    """Write a line for the person to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """A receiver of a load's progress: a bar on a terminal, now and then a line elsewhere, nothing if quiet."""
+    if quiet:
+        yield lambda state: None
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _Lines()
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        started = time.monotonic()
+        task = bar.add_task("", total=None, visible=False, done="")
+
+        def show(state: Progress) -> None:
+            seconds = time.monotonic() - started
+            bar.update(
+                task,
+                description=state.step,
+                total=state.total_bytes or None,
+                completed=min(state.bytes, state.total_bytes),
+                done=_done(state, seconds),
+                visible=seconds > _DRAW_AFTER_SECONDS,
+            )
+
+        yield show
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._started = self._last = time.monotonic()
+
+    def __call__(self, state: Progress) -> None:
+        now = time.monotonic()
+        if now - self._last >= _LINE_EVERY_SECONDS:
+            self._last = now
+            say(f"{state.step}: {_done(state, now - self._started)}")
+
+
+def _done(state: Progress, seconds: float) -> str:
+    rate = state.records / seconds if seconds else 0
+    files = f"{state.files:,}/{state.total_files:,} files"
+    return f"{files}, {format_bytes(state.bytes)}, {state.records:,} records, {rate:,.0f}/s"
+
+
+def format_bytes(size: float) -> str:
+    """A size a person reads: 474.5 MB."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+
+
+def format_share(share: float | None) -> str:
+    """A share of 1 as a percentage, precise where it is small."""
+    if share is None:
+        return "-"
+    return f"{share:.1%}" if share == 0 or share >= 0.01 else f"{share:.4%}"
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print an aligned table to stdout: numbers to the right, the rest to the left, NULL as an empty cell."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(text) for text in (name, *column)) for name, *column in zip(columns, *cells, strict=True)]
+    numeric = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(columns))]
+
+    def line(texts: Sequence[str]) -> str:
+        padded = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(texts, widths, numeric, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+    print(line(columns))
+    print(line(["-" * width for width in widths]))
+    for row in cells:
+        print(line(row))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    # A text of the data must not move the cursor or break the line.
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def print_load(result: LoadResult) -> None:
+    """Print what a load did."""
+    files = ", ".join(f"{count:,} {state}" for state, count in result.files.items() if count)
+    print(f"{result.status.replace('_', ' ')}: {files or 'no files'}")
+    if result.load_id is not None:
+        counts = result.records
+        print(f"load {result.load_id}: {counts['read']:,} records read = {counts['loaded']:,} loaded", end="")
+        print(f" + {counts['rejected']:,} rejected, in {result.seconds:.2f} s")
+    for reason, count in result.reasons.items():
+        print(f"  rejected {count:,} {reason}")
+    for dataset, keys in result.unknown_keys.items():
+        if keys:
+            shown = ", ".join(_cell(key)[:60] for key in keys[:20])
+            print(f"unknown keys in {dataset}, ignored: {shown}{' …' if len(keys) > 20 else ''}")
+    print_counts(result.tables)
+    print(f"match rate: {format_share(result.match_rate)} of plays found in the catalogue")
+
+
+def print_counts(tables: Mapping[str, int]) -> None:
+    """Print the rows of each table."""
+    width = max(map(len, tables))
+    for table, rows in tables.items():
+        print(f"  {table.ljust(width)}  {rows:>12,}")
+
+
+def print_status(status: Status) -> None:
+    """Print what a warehouse holds."""
+    print(f"warehouse: {status.warehouse}")
+    print_counts(status.tables)
+    counts = status.records
+    print(f"records: {counts['read']:,} read = {counts['loaded']:,} loaded + {counts['rejected']:,} rejected")
+    print("files: " + (", ".join(f"{count:,} {state}" for state, count in status.files.items()) or "none"))
+    print(f"match rate: {format_share(status.match_rate)} of plays found in the catalogue")
+    if status.newest_play is not None:
+        print(f"newest play: {status.newest_play} UTC")
+    if status.pending is None:
+        print("pending: unknown; name the sources with --log-data and --song-data to see")
+    else:
+        print("pending: " + ", ".join(f"{count:,} {state}" for state, count in status.pending.items()))
+    if status.loads:
+        names = ["load_id", "started_at", "status", "mode", "files", "read", "loaded", "rejected"]
+        print()
+        print_table(names, [[load[name] for name in names] for load in status.loads[-10:]])
+
+
+def print_checks(results: Sequence[CheckResult]) -> None:
+    """Print each check's outcome, and why a broken one matters."""
+    for result in results:
+        outcome = "ok  " if result.passed else result.check.severity
+        print(f"{outcome}  {result.check.table}.{result.check.name}")
+        if not result.passed:
+            print(f"      {result.rows:,} rows. {result.check.why}")
+            for example in result.examples:
+                named = zip(result.columns, example, strict=True)
+                print("      " + ", ".join(f"{name}={_cell(value)}" for name, value in named))
+    broken = [result for result in results if not result.passed]
+    failed = sum(result.check.severity == "fail" for result in broken)
+    print(f"{len(results)} checks: {len(results) - len(broken)} ok, {failed} failed, {len(broken) - failed} warnings")

@@ -1,0 +1,107 @@
+"""Warehouse engines: the narrow seam between the loader and a database.
+
+`open_engine` chooses by address and imports a driver only then. Each engine's oddities live in its own module.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sparkify.config import Config
+from sparkify.errors import UsageError
+from sparkify.records import Dataset, FileCount
+from sparkify.sources import Bundle, FileRead
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Staged:
+    """What staging one dataset came to: how reading each file ended, its records, and the keys no field is named after."""
+
+    files: dict[int, FileRead] = field(default_factory=dict)
+    counts: dict[int, FileCount] = field(default_factory=dict)
+    unknown_keys: set[str] = field(default_factory=set)
+
+    def add(self, bundle: Bundle, counts: Iterable[FileCount]) -> None:
+        """Take in the counts of one more bundle."""
+        self.files |= {end.source_id: end for end in bundle.finished}
+        for count in counts:
+            so_far = self.counts.get(count.source_id, FileCount(count.source_id))
+            self.counts[count.source_id] = so_far + count
+
+
+class Engine(Protocol):
+    """A warehouse that is open. SQL is one statement, in the dialect that all engines share, with $1, $2 … bound.
+
+    Every method raises EngineError (or a kind of it) in the engine's own words, never a driver's exception.
+    """
+
+    address: str
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run one query and return all its rows."""
+
+    def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+        """As fetch, with the names of the columns."""
+
+    def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
+        """Run a user's own text, which must be one read-only statement. Raises UsageError where it is not."""
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Append rows in as few statements as the engine can."""
+
+    def list_tables(self) -> set[str]:
+        """Names of the tables that exist, temporary ones apart."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit at the end of the block; roll back if it raises."""
+
+    def stage(
+        self, dataset: Dataset, load_id: int, urls: dict[int, str], bundles: Iterable[Bundle],
+        on_bundle: Callable[[Bundle, list[FileCount]], None],
+    ) -> Staged:
+        """Append the bundles' rows to staging and their rejects to rejected_records, in the open transaction.
+
+        `urls` names the file of each source id. A file whose reading failed midway leaves nothing behind.
+        """
+
+    def close(self) -> None:
+        """Let go of the warehouse; what is not committed is lost."""
+
+
+@contextmanager
+def open_engine(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
+    """Open the configured warehouse. Opening for writing makes an embedded one that does not exist yet.
+
+    Raises UsageError for an address that names no engine or no folder, LockedError while another process writes, and
+    EngineError where the warehouse cannot be opened.
+    """
+    address = config.warehouse_address
+    if address.startswith("redshift://"):
+        raise UsageError("this version has no Redshift engine; name a file as the warehouse, such as sparkify.duckdb")
+    if "://" in address:
+        raise UsageError(f"{address.split('://')[0]}:// is no warehouse; name a file or duckdb:PATH")
+    from sparkify.engines.duckdb import DuckDBEngine
+
+    engine = DuckDBEngine.open(address, config, read_only=read_only)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def wrap_cursor(cursor: Any) -> Engine:
+    """An engine over a DB-API cursor that is open already, and stays its owner's to close.
+
+    Raises UsageError for a cursor of a driver that no engine is made for.
+    """
+    if type(cursor).__module__.split(".")[0] in ("duckdb", "_duckdb"):
+        from sparkify.engines.duckdb import DuckDBEngine
+
+        return DuckDBEngine.wrap(cursor)
+    raise UsageError(f"no engine is made for a cursor of {type(cursor).__module__}; give one of duckdb's")

@@ -1,0 +1,188 @@
+"""The embedded warehouse: one DuckDB file, one process that writes it."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sparkify import records
+from sparkify.config import Config
+from sparkify.engines import Row, Staged
+from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
+from sparkify.records import Dataset, FileCount
+from sparkify.sources import Bundle
+
+# Half of the machine and at most this: the loader streams, so more memory would not make it faster.
+_MOST_MEMORY = 4 << 30
+_SETTINGS = {
+    # Redshift's order: NULLs are greatest in both directions.
+    "default_null_order": "NULLS_LAST_ON_ASC_FIRST_ON_DESC",
+    # A table is a set; keeping the order of insertion would serialize the threads that stage.
+    "preserve_insertion_order": "false",
+}
+_NEW_PROCESS_SETTINGS = {
+    # Nothing is fetched from the network behind the user's back.
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
+class DuckDBEngine:
+    """Engine over one DuckDB file; see `sparkify.engines.Engine`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, address: str) -> None:
+        self._connection = connection
+        self.address = address
+
+    @classmethod
+    def open(cls, address: str, config: Config, *, read_only: bool) -> "DuckDBEngine":
+        """Open a file. Raises UsageError for a path that cannot be one, EngineError where DuckDB refuses it."""
+        path = Path(address.removeprefix("duckdb:"))
+        _check_path(path, read_only)
+        settings = _SETTINGS | _NEW_PROCESS_SETTINGS
+        settings["memory_limit"] = config.memory_limit or f"{min(_machine_memory() // 2, _MOST_MEMORY) >> 20}MiB"
+        if config.threads:
+            settings["threads"] = str(config.threads)
+        try:
+            return cls(duckdb.connect(str(path), read_only=read_only, config=dict(settings)), str(path))
+        except duckdb.Error as error:
+            raise _opening_error(path, error, config) from error
+
+    @classmethod
+    def wrap(cls, connection: duckdb.DuckDBPyConnection) -> "DuckDBEngine":
+        """An engine over a connection or cursor of the caller's."""
+        for name, value in _SETTINGS.items():
+            connection.execute(f"SET {name} = '{value}'")
+        return cls(connection, "the caller's connection")
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        with _mapped_errors():
+            self._connection.execute(sql, list(parameters))
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self.fetch_table(sql, parameters)[1]
+
+    def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+        with _mapped_errors():
+            result = self._connection.execute(sql, list(parameters))
+            return [column[0] for column in result.description or []], result.fetchall()
+
+    def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
+        try:
+            statements = self._connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise UsageError(f"the SQL cannot be read: {_words(error)}") from error
+        if len(statements) != 1:
+            raise UsageError(f"the SQL holds {len(statements)} statements; give exactly one, a SELECT")
+        if statements[0].type != duckdb.StatementType.SELECT:
+            kind = statements[0].type.name.replace("_", " ")
+            raise UsageError(f"the SQL is a statement of kind {kind}; only a SELECT is run, for it changes nothing")
+        with _mapped_errors():
+            # A SELECT may still name files and other databases: only this warehouse is meant.
+            self._connection.execute("SET enable_external_access = false")
+        try:
+            return self.fetch_table(sql)
+        except EngineError as error:
+            raise UsageError(f"the SQL cannot be run: {error}") from error
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        values = ", ".join(f"unnest(${place})" for place in range(1, len(columns) + 1))
+        self.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}", [list(c) for c in zip(*rows, strict=True)])
+
+    def list_tables(self) -> set[str]:
+        return {
+            name for (name,) in self.fetch("SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal")
+        }
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            # After some errors DuckDB has rolled back by itself.
+            with suppress(EngineError):
+                self.execute("ROLLBACK")
+            raise
+
+    def stage(
+        self, dataset: Dataset, load_id: int, urls: dict[int, str], bundles: Iterable[Bundle],
+        on_bundle: Callable[[Bundle, list[FileCount]], None],
+    ) -> Staged:
+        staged = Staged()
+        columns = ", ".join([field.name for field in records.FIELDS[dataset]] + ["source_id", "line"])
+        with _mapped_errors():
+            for bundle in bundles:
+                counts = records.land(self._connection, dataset, bundle)
+                self.execute(
+                    f"INSERT INTO staging_{dataset} ({columns}) SELECT {columns} FROM landed WHERE reason IS NULL"
+                )
+                if any(count.rejected for count in counts):
+                    self._keep_rejects(dataset, load_id, urls)
+                staged.unknown_keys |= records.unknown_keys(self._connection)
+                staged.add(bundle, counts)
+                on_bundle(bundle, counts)
+            self.execute("DROP TABLE IF EXISTS landed")
+        return staged
+
+    def _keep_rejects(self, dataset: Dataset, load_id: int, urls: dict[int, str]) -> None:
+        found = [source_id for (source_id,) in self.fetch("SELECT DISTINCT source_id FROM landed WHERE reason IS NOT NULL")]
+        self.execute(
+            """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
+            SELECT landed.source_id, $1, $2, files.url, landed.line, landed.reason, landed.raw
+            FROM landed INNER JOIN (SELECT unnest($3) AS source_id, unnest($4) AS url) AS files USING (source_id)
+            WHERE landed.reason IS NOT NULL""",
+            [load_id, dataset, found, [urls[source_id] for source_id in found]],
+        )
+
+    def close(self) -> None:
+        with suppress(duckdb.Error):
+            self._connection.close()
+
+
+def _check_path(path: Path, read_only: bool) -> None:
+    if path.is_dir():
+        raise UsageError(f"the warehouse {path} is a folder; name a file, such as {path / 'sparkify.duckdb'}")
+    if not path.parent.is_dir():
+        raise UsageError(f"the warehouse {path} cannot be made: there is no folder {path.parent}; create it first")
+    if read_only and not path.exists():
+        raise NoWarehouseError(f"there is no warehouse {path} yet; run sparkify load, or name another --warehouse")
+
+
+def _machine_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _words(error: duckdb.Error) -> str:
+    """DuckDB's own words in one line, without the excerpt of the statement."""
+    return re.sub(r"\s+", " ", str(error).split("\n\nLINE ")[0]).strip()
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise EngineError(f"the engine ran out of memory: {_words(error)}; raise --memory-limit") from error
+    except duckdb.Error as error:
+        raise EngineError(f"the warehouse refused a statement: {_words(error)}") from error
+
+
+def _opening_error(path: Path, error: duckdb.Error, config: Config) -> EngineError | UsageError:
+    words = _words(error)
+    if "lock" in words.lower() and isinstance(error, duckdb.IOException):
+        holder = re.search(r"PID (\d+)", words)
+        who = f"process {holder[1]}" if holder else "another process"
+        return LockedError(f"the warehouse {path} is in use by {who}; wait until it ends, then try again")
+    if "not a valid DuckDB database" in words or "magic bytes" in words:
+        return EngineError(f"{path} is no DuckDB database; name another --warehouse, or remove the file")
+    if config.memory_limit and "memory" in words.lower():
+        return UsageError(f"the memory limit {config.memory_limit} is not usable: {words}; write it as 2GB or 500MB")
+    return EngineError(f"cannot open the warehouse {path}: {words}")

@@ -1,0 +1,162 @@
+"""The ledger: which content of which file is loaded, by which load.
+
+A file is its dataset, its URL and its content (etag), never its time. Nothing here reads a file: what only its bytes
+can tell is asked of a function that the caller passes.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sparkify.engines import Engine
+from sparkify.records import Dataset, FileCount
+from sparkify.sources import SourceFile
+
+State = Literal["new", "changed", "unchanged", "vanished"]
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """One file as the ledger holds it."""
+
+    source_id: int
+    dataset: Dataset
+    url: str
+    etag: str
+    size: int
+    loaded: int
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """What a load would do with one file, and why. `loaded` is the content that the warehouse holds now, if any."""
+
+    dataset: Dataset
+    url: str
+    size: int
+    state: State
+    reason: str
+    file: SourceFile | None = None
+    loaded: LoadedFile | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state in ("new", "changed")
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One row of load_files to be written."""
+
+    source_id: int
+    dataset: Dataset
+    file: SourceFile
+    etag: str
+    size: int
+    count: FileCount
+    status: Literal["loaded", "failed"]
+
+
+@dataclass(frozen=True)
+class LoadEntry:
+    """One row of load_history to be written. Times are UTC without a zone."""
+
+    load_id: int
+    started_at: dt.datetime
+    finished_at: dt.datetime
+    status: str
+    mode: str
+    version: str
+
+
+def list_loaded(engine: Engine) -> list[LoadedFile]:
+    """The files whose rows stand in staging."""
+    sql = "SELECT source_id, dataset, url, etag, size, loaded FROM load_files WHERE status = 'loaded' ORDER BY source_id"
+    return [LoadedFile(*row) for row in engine.fetch(sql)]
+
+
+def plan_files(
+    dataset: Dataset,
+    root: str,
+    found: Sequence[SourceFile],
+    loaded: Iterable[LoadedFile],
+    read_identity: Callable[[SourceFile], str],
+) -> list[PlannedFile]:
+    """What a load would do with each file of one root, in the order found, the vanished ones last.
+
+    `read_identity` gives the content identity of a file whose store lists none; it is called only where the size
+    alone cannot tell. A file below another root is no concern of this one's, and not vanished.
+    """
+    known = {file.url: file for file in loaded if file.dataset == dataset}
+    planned = []
+    for file in found:
+        before = known.get(file.url)
+        state, reason = _compare(file, before, read_identity)
+        planned.append(PlannedFile(dataset, file.url, file.size, state, reason, file, before))
+    present = {file.url for file in found}
+    below = root.rstrip("/") + "/"
+    planned += [
+        PlannedFile(dataset, url, before.size, "vanished", "loaded, but no longer at the source", loaded=before)
+        for url, before in known.items()
+        if url not in present and (url.startswith(below) or url == root)
+    ]
+    return planned
+
+
+def _compare(
+    file: SourceFile, before: LoadedFile | None, read_identity: Callable[[SourceFile], str]
+) -> tuple[State, str]:
+    if before is None:
+        return "new", "not loaded yet"
+    if file.size != before.size:
+        return "changed", f"{before.size:,} bytes when loaded, {file.size:,} now"
+    if (file.etag or read_identity(file)) != before.etag:
+        return "changed", "same size, other content"
+    return "unchanged", "loaded already"
+
+
+def next_ids(engine: Engine) -> tuple[int, int]:
+    """The load id and the first source id that are free."""
+    load_id = engine.fetch("SELECT coalesce(max(load_id), 0) + 1 FROM load_history")[0][0]
+    source_id = engine.fetch("SELECT coalesce(max(source_id), 0) + 1 FROM load_files")[0][0]
+    return load_id, source_id
+
+
+def mark_superseded(engine: Engine) -> None:
+    """End the contents in changed_files, whose rows have just left staging: other content took their place."""
+    engine.execute(
+        "UPDATE load_files SET status = 'superseded' WHERE source_id IN (SELECT source_id FROM changed_files)"
+    )
+
+
+def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -> None:
+    """Write what a load did: a row for it and one for each file it met."""
+    columns = [
+        "source_id", "load_id", "dataset", "url", "etag", "size", "modified", "read", "loaded", "rejected", "status",
+    ]  # fmt: skip
+    engine.insert_rows(
+        "load_files",
+        columns,
+        [
+            (
+                entry.source_id, load.load_id, entry.dataset, entry.file.url, entry.etag, entry.size,
+                entry.file.modified, entry.count.read, entry.count.loaded, entry.count.rejected, entry.status,
+            )
+            for entry in entries
+        ],
+    )  # fmt: skip
+    done = [entry.count for entry in entries if entry.status == "loaded"]
+    engine.insert_rows(
+        "load_history",
+        [
+            "load_id", "started_at", "finished_at", "status", "mode", "files", "read", "loaded", "rejected", "version",
+        ],
+        [
+            (
+                load.load_id, load.started_at, load.finished_at, load.status, load.mode, len(done),
+                sum(count.read for count in done), sum(count.loaded for count in done),
+                sum(count.rejected for count in done), load.version,
+            )
+        ],
+    )  # fmt: skip

@@ -1,0 +1,436 @@
+"""The verbs of the warehouse: the only place that orders steps and opens transactions.
+
+    list -> plan -> ONE transaction: [old rows leave, new rows and rejects enter staging -> star -> ledger ->
+    fail checks] -> commit -> LoadResult
+
+Whatever kills a load leaves the state before it: all that it writes is in that one transaction.
+"""
+
+import datetime as dt
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sparkify import __version__, checks, ledger, model, questions, sources
+from sparkify.config import Config
+from sparkify.engines import Engine, Staged, open_engine
+from sparkify.errors import CheckError, NoWarehouseError, TooManyRejectsError, UsageError
+from sparkify.ledger import FileEntry, LoadEntry, LoadedFile, PlannedFile
+from sparkify.records import Dataset, FileCount
+from sparkify.sources import Bundle, SourceFile
+
+_log = logging.getLogger("sparkify")
+
+# Large enough to keep every thread busy, small enough that a few of them fit beside the engine's own memory.
+_BUNDLE_BYTES = 32 << 20
+_DATASETS: tuple[Dataset, ...] = ("events", "songs")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a load is. Bytes are as stored for whole files, and of their lines where files are compressed."""
+
+    step: str
+    files: int = 0
+    total_files: int = 0
+    bytes: int = 0
+    total_bytes: int = 0
+    records: int = 0
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What a load did. `reasons` counts this load's rejects by code, `tables` the rows of the warehouse after it."""
+
+    load_id: int | None
+    status: Literal["loaded", "nothing_to_do", "partial", "failed"]
+    files: dict[str, int]
+    records: dict[str, int]
+    reasons: dict[str, int]
+    tables: dict[str, int]
+    match_rate: float | None
+    seconds: float
+    mode: Literal["rebuild", "refresh"] | None = None
+    unknown_keys: dict[str, list[str]] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the warehouse holds. `pending` counts the files that a load would take, None where no root is set."""
+
+    warehouse: str
+    tables: dict[str, int]
+    loads: list[dict[str, Any]]
+    files: dict[str, int]
+    records: dict[str, int]
+    match_rate: float | None
+    newest_play: dt.datetime | None
+    pending: dict[str, int] | None
+
+
+def create(config: Config, *, drop: bool = False) -> list[str]:
+    """Create the tables that are missing; with `drop`, drop everything first. Returns the tables created."""
+    with open_engine(config) as engine, engine.transaction():
+        if drop:
+            model.drop(engine)
+        return model.create(engine)
+
+
+def plan(config: Config) -> list[PlannedFile]:
+    """What `load` would do, file by file. Writes nothing, and makes no warehouse."""
+    found = _list_sources(config)
+    with _open_existing(config) as engine:
+        return _plan(config, found, ledger.list_loaded(engine) if engine else [])
+
+
+def load(
+    config: Config, *, on_progress: OnProgress = lambda progress: None, max_rejects: str | None = None
+) -> LoadResult:
+    """Load what is new or changed at the sources, exactly once.
+
+    `max_rejects` is a number of records (`"100"`) or a share of those read (`"1%"`); more make the load fail. Raises
+    SourceError, EngineError, CheckError or TooManyRejectsError; then nothing of the load is in the warehouse. A file
+    that cannot be read does not raise: the others load, the status is `partial` and `errors` names it.
+    """
+    _RejectLimit.parse(max_rejects)
+    found = _list_sources(config)
+    with open_engine(config) as engine:
+        return _load_found(engine, config, found, on_progress, max_rejects)
+
+
+def load_into(engine: Engine, config: Config) -> LoadResult:
+    """As `load`, into a warehouse that is open already."""
+    return _load_found(engine, config, _list_sources(config), lambda progress: None, None)
+
+
+def _load_found(
+    engine: Engine,
+    config: Config,
+    found: dict[Dataset, list[SourceFile]],
+    on_progress: OnProgress,
+    max_rejects: str | None,
+) -> LoadResult:
+    started = time.monotonic()
+    with engine.transaction():
+        model.create(engine)
+        loaded = ledger.list_loaded(engine)
+        load = _Load(engine, loaded, _plan(config, found, loaded), on_progress)
+        if load.pending:
+            load.run(_RejectLimit.parse(max_rejects))
+    return load.result(time.monotonic() - started, _empty_roots(config, found))
+
+
+def status(config: Config) -> Status:
+    """What the warehouse holds and what waits at the sources. Read-only."""
+    found = _list_sources(config) if config.log_data or config.song_data else None
+    with _open_existing(config) as engine:
+        if engine is None:
+            raise NoWarehouseError(f"there is no warehouse {config.warehouse_address} yet; run sparkify load first")
+        loads = _fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id")
+        files = dict(engine.fetch("SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status"))
+        records = _fetch_dicts(
+            engine,
+            "SELECT coalesce(sum(read), 0) AS read, coalesce(sum(loaded), 0) AS loaded, "
+            "coalesce(sum(rejected), 0) AS rejected FROM load_files WHERE status = 'loaded'",
+        )[0]
+        pending = None
+        if found is not None:
+            states = Counter(file.state for file in _plan(config, found, ledger.list_loaded(engine)))
+            pending = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
+        return Status(
+            warehouse=engine.address,
+            tables=model.count_rows(engine),
+            loads=loads,
+            files=files,
+            records={name: int(count) for name, count in records.items()},
+            match_rate=model.match_rate(engine),
+            newest_play=engine.fetch("SELECT max(start_time) FROM songplays")[0][0],
+            pending=pending,
+        )
+
+
+def list_rejects(config: Config, *, reason: str | None = None, load_id: int | None = None) -> list[dict[str, Any]]:
+    """The rejected records, by file and line. `reason` is a code, or the part of one before its colon."""
+    with open_engine(config, read_only=True) as engine:
+        _require_tables(engine)
+        return _fetch_dicts(
+            engine,
+            "SELECT source_id, load_id, dataset, url, line, reason, raw FROM rejected_records "
+            "WHERE (cast($1 AS VARCHAR) IS NULL OR reason = $1 OR split_part(reason, ':', 1) = $1) "
+            "AND (cast($2 AS INTEGER) IS NULL OR load_id = $2) ORDER BY url, line, source_id",
+            [reason, load_id],
+        )
+
+
+def check(config: Config) -> list[checks.CheckResult]:
+    """Run every data-quality check over the whole warehouse. Read-only."""
+    with open_engine(config, read_only=True) as engine:
+        _require_tables(engine)
+        return checks.run_checks(engine, checks.list_checks())
+
+
+def query(config: Config, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Answer a prepared question; returns column names and rows. Raises UsageError for an unknown name."""
+    question = questions.get_question(name)
+    with open_engine(config, read_only=True) as engine:
+        _require_tables(engine)
+        return engine.fetch_table(question.sql)
+
+
+def query_sql(config: Config, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Run one SELECT, read-only; returns column names and rows. Raises UsageError for anything else."""
+    with open_engine(config, read_only=True) as engine:
+        return engine.fetch_user_query(sql)
+
+
+@dataclass(frozen=True)
+class _RejectLimit:
+    """The most rejects that a load may have: a number of records, or a percentage of those read."""
+
+    number: float
+    is_percentage: bool
+
+    @classmethod
+    def parse(cls, text: str | None) -> "_RejectLimit | None":
+        if text is None:
+            return None
+        try:
+            number = float(text.removesuffix("%")) if text.endswith("%") else int(text)
+        except ValueError:
+            number = -1
+        if not 0 <= number < float("inf"):
+            raise UsageError(f"{text!r} is no limit of rejects; give a number of records or a percentage, such as 1%")
+        return cls(number, text.endswith("%"))
+
+    def check(self, read: int, reasons: dict[str, int]) -> None:
+        rejected = sum(reasons.values())
+        if rejected > (self.number * read / 100 if self.is_percentage else self.number):
+            named = ", ".join(f"{reason} {count:,}" for reason, count in list(reasons.items())[:5])
+            limit = f"{self.number:g}{'%' if self.is_percentage else ''}"
+            raise TooManyRejectsError(
+                f"{rejected:,} of {read:,} records were rejected ({named}), the limit is {limit}: nothing was loaded; "
+                "mend the files, or raise --max-rejects"
+            )
+
+
+class _Load:
+    """One load of the pending files, inside the caller's transaction."""
+
+    def __init__(
+        self, engine: Engine, loaded: list[LoadedFile], planned: Sequence[PlannedFile], on_progress: OnProgress
+    ) -> None:
+        self.engine = engine
+        self._loaded_before = loaded
+        self.planned = planned
+        self.pending = [file for file in planned if file.is_pending]
+        self.started_at = _utc_now()
+        self.entries: list[FileEntry] = []
+        self.staged: dict[Dataset, Staged] = {}
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+        self.load_id: int | None = None
+        self.mode: Literal["rebuild", "refresh"] | None = None
+        self._on_progress = on_progress
+        self._files = self._bytes = self._records = 0
+
+    def run(self, limit: _RejectLimit | None) -> None:
+        engine = self.engine
+        self.load_id, first_source_id = ledger.next_ids(engine)
+        model.begin_changes(engine)
+        self._stage(first_source_id)
+        if limit is not None:
+            limit.check(self.records()["read"], self.reasons())
+        leaving = [file.source_id for file in self._superseded()]
+        entering = [entry.source_id for entry in self.entries if entry.status == "loaded"]
+        self.mode = "rebuild" if self._changes_most() else "refresh"
+        self._tell("computing the star")
+        self._replace_rows(leaving, entering)
+        model.refresh(engine, rebuild=self.mode == "rebuild")
+        entry = LoadEntry(self.load_id, self.started_at, _utc_now(), self._status(), self.mode, __version__)
+        ledger.record_load(engine, entry, self.entries)
+        self._check()
+        self._tell("committing")
+
+    def _stage(self, first_source_id: int) -> None:
+        files = dict(enumerate(self.pending, first_source_id))
+        for dataset in _DATASETS:
+            chosen = {source_id: file for source_id, file in files.items() if file.dataset == dataset}
+            if chosen:
+                self._stage_dataset(dataset, chosen)
+
+    def _stage_dataset(self, dataset: Dataset, chosen: dict[int, PlannedFile]) -> None:
+        assert self.load_id is not None
+        to_read = [(source_id, file.file) for source_id, file in chosen.items() if file.file is not None]
+        urls = {source_id: file.url for source_id, file in chosen.items()}
+        self._tell(f"staging {dataset}")
+        staged = self.engine.stage(
+            dataset,
+            self.load_id,
+            urls,
+            sources.read_bundles(to_read, bundle_bytes=_BUNDLE_BYTES),
+            lambda bundle, counts: self._tell_bundle(dataset, bundle, counts),
+        )
+        self.staged[dataset] = staged
+        entries = [_entry(dataset, source_id, file, staged) for source_id, file in to_read]
+        self.entries += entries
+        failed = [entry.source_id for entry in entries if entry.status == "failed"]
+        self.errors += [staged.files[source_id].error or "" for source_id in failed]
+        model.delete_files(self.engine, failed)
+
+    def _superseded(self) -> list[LoadedFile]:
+        """The contents that this load's files replace. One whose new content cannot be read stays."""
+        done = {(entry.dataset, entry.file.url) for entry in self.entries if entry.status == "loaded"}
+        return [file.loaded for file in self.pending if file.loaded is not None and (file.dataset, file.url) in done]
+
+    def _changes_most(self) -> bool:
+        """Whether computing all of the star costs less than computing what changed."""
+        leaving = sum(file.loaded for file in self._superseded())
+        kept = sum(file.loaded for file in self._loaded_before) - leaving
+        return self.records()["loaded"] + leaving >= kept
+
+    def _replace_rows(self, leaving: list[int], entering: list[int]) -> None:
+        """Take replaced contents out of staging; for a refresh, collect what they and the new ones touch."""
+        if self.mode == "refresh":
+            model.collect_touched(self.engine, leaving)
+        if leaving:
+            model.delete_files(self.engine, leaving)
+            ledger.mark_superseded(self.engine)
+        if self.mode == "refresh":
+            model.collect_touched(self.engine, entering)
+
+    def _check(self) -> None:
+        """Hold the fail checks over what changed; a rebuild changed everything."""
+        self._tell("checking")
+        chosen = [check for check in checks.list_checks() if check.severity == "fail"]
+        results = checks.run_checks(self.engine, chosen, touched=self.mode == "refresh")
+        broken = [result for result in results if not result.passed]
+        if broken:
+            first = broken[0]
+            raise CheckError(
+                f"check {first.check.table}.{first.check.name} found {first.rows:,} rows, such as "
+                f"{dict(zip(first.columns, first.examples[0], strict=True))}: {first.check.why} Nothing was loaded; "
+                "please report this as a fault of sparkify"
+            )
+
+    def _tell(self, step: str) -> None:
+        self._on_progress(
+            Progress(
+                step,
+                files=self._files,
+                total_files=len(self.pending),
+                bytes=self._bytes,
+                total_bytes=sum(file.size for file in self.pending),
+                records=self._records,
+            )
+        )
+
+    def _tell_bundle(self, dataset: Dataset, bundle: Bundle, counts: list[FileCount]) -> None:
+        self._files += len(bundle.finished)
+        self._bytes += len(bundle.data)
+        self._records += sum(count.read for count in counts)
+        self._tell(f"staging {dataset}")
+
+    def records(self) -> dict[str, int]:
+        done = [entry.count for entry in self.entries if entry.status == "loaded"]
+        return {name: sum(getattr(count, name) for count in done) for name in ("read", "loaded", "rejected")}
+
+    def reasons(self) -> dict[str, int]:
+        if self.load_id is None:
+            return {}
+        sql = "SELECT reason, count(*) FROM rejected_records WHERE load_id = $1 GROUP BY reason ORDER BY 2 DESC, 1"
+        return dict(self.engine.fetch(sql, [self.load_id]))
+
+    def _status(self) -> Literal["loaded", "nothing_to_do", "partial", "failed"]:
+        if not self.pending:
+            return "nothing_to_do"
+        if not self.errors:
+            return "loaded"
+        return "partial" if any(entry.status == "loaded" for entry in self.entries) else "failed"
+
+    def result(self, seconds: float, warnings: list[str]) -> LoadResult:
+        states = Counter(file.state for file in self.planned)
+        files = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
+        files["failed"] = sum(entry.status == "failed" for entry in self.entries)
+        return LoadResult(
+            load_id=self.load_id,
+            status=self._status(),
+            files=files,
+            records=self.records(),
+            reasons=self.reasons(),
+            tables=model.count_rows(self.engine),
+            match_rate=model.match_rate(self.engine),
+            seconds=round(seconds, 3),
+            mode=self.mode,
+            unknown_keys={name: sorted(staged.unknown_keys) for name, staged in self.staged.items()},
+            errors=self.errors,
+            warnings=warnings,
+        )
+
+
+def _entry(dataset: Dataset, source_id: int, file: SourceFile, staged: Staged) -> FileEntry:
+    end = staged.files[source_id]
+    if end.error is not None:
+        return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(source_id), "failed")
+    count = staged.counts.get(source_id, FileCount(source_id))
+    return FileEntry(source_id, dataset, file, file.etag or end.etag, end.size, count, "loaded")
+
+
+def _roots(config: Config) -> dict[Dataset, str]:
+    roots: dict[Dataset, str | None] = {"events": config.log_data, "songs": config.song_data}
+    return {dataset: root for dataset, root in roots.items() if root}
+
+
+def _list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
+    roots = _roots(config)
+    if not roots:
+        raise UsageError("no source is named; give --log-data, --song-data or both, or set them in dwh.cfg")
+    return {dataset: sources.list_files(root) for dataset, root in roots.items()}
+
+
+def _empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> list[str]:
+    roots = _roots(config)
+    return [f"there is no data file below {roots[dataset]}" for dataset, files in found.items() if not files]
+
+
+def _plan(
+    config: Config, found: dict[Dataset, list[SourceFile]], loaded: list[LoadedFile]
+) -> list[PlannedFile]:
+    roots = _roots(config)
+    planned: list[PlannedFile] = []
+    for dataset, files in found.items():
+        root = sources.resolve_root(roots[dataset])
+        planned += ledger.plan_files(dataset, root, files, loaded, sources.hash_content)
+    return planned
+
+
+@contextmanager
+def _open_existing(config: Config) -> Iterator[Engine | None]:
+    """The warehouse read-only, or None where there is none with tables yet."""
+    try:
+        with open_engine(config, read_only=True) as engine:
+            yield engine if "load_files" in engine.list_tables() else None
+    except NoWarehouseError:
+        yield None
+
+
+def _require_tables(engine: Engine) -> None:
+    if "load_files" not in engine.list_tables():
+        raise NoWarehouseError(f"the warehouse {engine.address} holds no tables yet; run sparkify load or sparkify create")
+
+
+def _fetch_dicts(engine: Engine, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    columns, rows = engine.fetch_table(sql, parameters)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)

@@ -1,0 +1,326 @@
+"""The one validator: lines of bytes become typed rows or rejects, by the rules of contract section 2.
+
+It runs inside DuckDB whatever the warehouse, so that two engines cannot disagree about what a record is. A bundle of
+lines lands in a temporary table `landed`: the staging columns (typed, NULL where rejected), then `reason` (NULL where
+loaded), `raw` (the line's text where rejected) and `unknown_keys`. Nothing here reads a file or knows a ledger.
+
+Where the contract leaves a choice, these rules hold:
+
+- A number in a string must match the number grammar of RFC 8259 to the letter: no blanks, no `+`, no leading zero.
+- A number with a fraction or an exponent is read as an IEEE 754 double, as JSON readers do; -0.0 becomes 0.0.
+- Of a key that stands twice in an object the first counts. Keys are compared exactly, after unescaping.
+- A line of nothing but JSON white space is blank. Only `\\n` ends a line; a `\\r` before it belongs to the end.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import duckdb
+
+from sparkify.sources import Bundle
+
+Dataset = Literal["events", "songs"]
+
+# 2000-01-01 and 2100-01-01 in milliseconds: seconds that were sent as milliseconds fall outside.
+_TS_RANGE = (946_684_800_000, 4_102_444_800_000)
+_INT32_RANGE = (-(2**31), 2**31 - 1)
+_DOUBLE_EXACT_RANGE = (-(2**53), 2**53)
+_LONGEST_TEXT_BYTES = 1024
+
+_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+# DuckDB's parser lets pass what RFC 8259 forbids in two places only: NaN or Infinity, and a comma before a bracket.
+_STRING = r'(?s)"(?:[^"\\]|\\.)*"'
+_LENIENT = r"(?i)nan|inf|,[ \t\r\n]*[\]}]"
+_TRAILING_COMMA = r",[ \t\r\n]*\}[ \t\r\n]*$"
+_BLANK = r"^[ \t\r\n]*$"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One known key. `kind` is text, whole (number) or decimal; `low` and `high` bound a whole number, inclusive."""
+
+    name: str
+    kind: Literal["text", "whole", "decimal"] = "text"
+    low: int = _INT32_RANGE[0]
+    high: int = _INT32_RANGE[1]
+
+    @property
+    def type(self) -> str:
+        """The column's type in DuckDB."""
+        if self.kind == "whole":
+            return "INTEGER" if (self.low, self.high) == _INT32_RANGE else "BIGINT"
+        return "DOUBLE" if self.kind == "decimal" else "VARCHAR"
+
+
+def _text(*names: str) -> list[Field]:
+    return [Field(name) for name in names]
+
+
+def _whole(name: str) -> Field:
+    return Field(name, "whole")
+
+
+FIELDS: dict[Dataset, list[Field]] = {
+    "events": [
+        *_text("artist", "auth", "firstName", "gender"),
+        _whole("itemInSession"),
+        *_text("lastName"),
+        Field("length", "decimal"),
+        *_text("level", "location", "method", "page"),
+        Field("registration", "whole", *_DOUBLE_EXACT_RANGE),
+        _whole("sessionId"),
+        *_text("song"),
+        _whole("status"),
+        Field("ts", "whole", *_TS_RANGE),
+        *_text("userAgent"),
+        _whole("userId"),
+    ],
+    "songs": [
+        _whole("num_songs"),
+        *_text("artist_id"),
+        Field("artist_latitude", "decimal"),
+        Field("artist_longitude", "decimal"),
+        *_text("artist_location", "artist_name", "song_id", "title"),
+        Field("duration", "decimal"),
+        _whole("year"),
+    ],
+}
+
+_REQUIRED: dict[Dataset, tuple[str, ...]] = {
+    "events": ("itemInSession", "page", "sessionId", "ts"),
+    "songs": ("artist_id", "artist_name", "song_id", "title"),
+}
+_REQUIRED_OF_PLAYS = ("artist", "song", "userId")
+
+
+@dataclass(frozen=True)
+class FileCount:
+    """Records of one file: read (blank lines apart, counted before any is judged), loaded and rejected."""
+
+    source_id: int
+    read: int = 0
+    loaded: int = 0
+    rejected: int = 0
+
+    def __add__(self, more: "FileCount") -> "FileCount":
+        return FileCount(
+            self.source_id, self.read + more.read, self.loaded + more.loaded, self.rejected + more.rejected
+        )
+
+
+def land(connection: duckdb.DuckDBPyConnection, dataset: Dataset, bundle: Bundle) -> list[FileCount]:
+    """Replace the temporary table `landed` by the rows and rejects of one bundle.
+
+    Returns the bundle's share of each file's records. The caller's transaction, if any, is left open.
+    """
+    with _registered(connection, bundle):
+        connection.execute(_LANDED[dataset])
+        read = dict(_fetch(connection, _READ_PER_FILE))
+    _escape_bad_encoding(connection)
+    judged = {source_id: (loaded, rejected) for source_id, loaded, rejected in _fetch(connection, _JUDGED_PER_FILE)}
+    return [FileCount(source_id, count, *judged.get(source_id, (0, 0))) for source_id, count in read.items()]
+
+
+def unknown_keys(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The keys that no field is named after, of the records in `landed`."""
+    return {key for (key,) in _fetch(connection, "SELECT DISTINCT unnest(unknown_keys) FROM landed")}
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    return connection.execute(sql).fetchall()
+
+
+# A batch is what one thread of DuckDB takes at a time: small enough to spread a bundle over all of them.
+_BATCH_LINES = 8192
+
+
+class _Lines:
+    """A bundle as an Arrow stream of (line bytes, source id, line number), without a copy of its bytes."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        import nanoarrow as na
+
+        self._schema = na.c_schema(na.struct({"bytes": na.binary(), "source_id": na.int32(), "line": na.int32()}))
+        ends, ids, lines = memoryview(bundle.ends), memoryview(bundle.source_ids), memoryview(bundle.lines)
+        self._batches = []
+        for start in range(0, len(bundle), _BATCH_LINES):
+            stop = min(start + _BATCH_LINES, len(bundle))
+            size = stop - start
+            columns = [
+                na.c_array_from_buffers(na.binary(), size, [None, ends[start : stop + 1], bundle.data]),
+                na.c_array_from_buffers(na.int32(), size, [None, ids[start:stop]]),
+                na.c_array_from_buffers(na.int32(), size, [None, lines[start:stop]]),
+            ]
+            self._batches.append(na.c_array_from_buffers(self._schema, size, [None], children=columns))
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        from nanoarrow.c_array_stream import CArrayStream
+
+        # DuckDB asks for a stream more than once; each one is consumed by its reader.
+        return CArrayStream.from_c_arrays(list(self._batches), self._schema).__arrow_c_stream__()
+
+
+@contextmanager
+def _registered(connection: duckdb.DuckDBPyConnection, bundle: Bundle) -> Iterator[None]:
+    connection.register("bundle", _Lines(bundle))
+    try:
+        yield
+    finally:
+        connection.unregister("bundle")
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _body(field: Field) -> str:
+    """The digits of a number field: of a string that holds a number what is inside its quotes, else the token."""
+    token = f"token_{field.name}"
+    return f"""CASE WHEN NOT starts_with({token}, '"') THEN {token}
+        WHEN regexp_full_match({token}[2:-2], {_quote(_NUMBER)}) THEN {token}[2:-2] END"""
+
+
+def _value(field: Field) -> str:
+    """A field's value, of which only `reason` knows whether it is one."""
+    if field.kind == "text":
+        return f"nullif(json_object.{field.name} ->> '$', '')"
+    return f"try_cast({_body(field)} AS DOUBLE)"
+
+
+def _bad_type(field: Field) -> str:
+    token, value = f"token_{field.name}", f"value_{field.name}"
+    if field.kind == "text":
+        return f"""NOT starts_with({token}, '"')"""
+    bad = f"{value} IS NULL OR isnan({value})"
+    if field.kind == "decimal":
+        bad += f" OR isinf({value})"
+    else:
+        # A number beyond double is whole, however large; a bare Infinity is no number at all.
+        bad += f" OR {value} <> trunc({value}) OR (isinf({value}) AND {token} NOT SIMILAR TO '\"?-?[0-9].*')"
+    return f"""{token} <> '""' AND ({bad})"""
+
+
+def _out_of_range(field: Field) -> str:
+    value = f"value_{field.name}"
+    outside = f"{value} NOT BETWEEN {field.low} AND {field.high}"
+    if (field.low, field.high) != _DOUBLE_EXACT_RANGE:
+        return outside
+    # The integers next to the limit round to it as doubles.
+    exact = f"abs(try_cast({_body(field)} AS HUGEINT))"
+    return f"{outside} OR (abs({value}) = {field.high} AND {exact} > {field.high})"
+
+
+def _first_failing(rule: str, conditions: dict[str, str]) -> str:
+    """SQL: the reason code of the first field, in the order of the key list, whose condition holds; else NULL."""
+    whens = "\n        ".join(f"WHEN {condition} THEN '{rule}:{name}'" for name, condition in conditions.items())
+    return f"CASE {whens} END"
+
+
+def _reason_sql(dataset: Dataset) -> str:
+    fields = FIELDS[dataset]
+    texts = [field.name for field in fields if field.kind == "text"]
+    wholes = {field.name: _out_of_range(field) for field in fields if field.kind == "whole"}
+    absent = {name: f"value_{name} IS NULL" for name in _REQUIRED[dataset]}
+    if dataset == "events":
+        absent |= {name: f"value_page = 'NextSong' AND value_{name} IS NULL" for name in _REQUIRED_OF_PLAYS}
+    missing = {field.name: absent[field.name] for field in fields if field.name in absent}
+    too_long = {name: f"strlen(value_{name}) > {_LONGEST_TEXT_BYTES}" for name in texts}
+    nul = {name: f"contains(value_{name}, chr(0))" for name in texts}
+    # Two guards spare nearly every line two rounds over all texts: unescaping never lengthens a text, and a NUL can
+    # only come from its escape.
+    return f"""CASE
+    WHEN NOT is_utf8 THEN 'bad_encoding'
+    WHEN NOT is_json THEN 'not_json'
+    WHEN (NOT is_canonical OR bad_type IS NOT NULL OR regexp_matches(text, {_quote(_TRAILING_COMMA)}))
+        AND regexp_matches(regexp_replace(text, {_quote(_STRING)}, '""', 'g'), {_quote(_LENIENT)}) THEN 'not_json'
+    WHEN NOT is_canonical AND json_type(text) <> 'OBJECT' THEN 'not_object'
+    ELSE coalesce(
+        bad_type,
+        {_first_failing("out_of_range", wholes)},
+        CASE WHEN strlen(text) > {_LONGEST_TEXT_BYTES} THEN {_first_failing("too_long", too_long)} END,
+        CASE WHEN contains(text, '\\u0000') THEN {_first_failing("nul_character", nul)} END,
+        {_first_failing("missing", missing)}
+    )
+    END"""
+
+
+def _typed(field: Field) -> str:
+    value = f"value_{field.name}"
+    if field.kind == "whole":
+        value = f"try_cast({value} AS {field.type})"
+        return f"nullif({value}, 0)" if field.name == "year" else value
+    # An equal value has to be an identical one: 0.0 and -0.0 are equal.
+    return f"CASE WHEN {value} = 0 THEN 0.0 ELSE {value} END" if field.kind == "decimal" else value
+
+
+def _landed_sql(dataset: Dataset) -> str:
+    """Each subquery adds one step's columns, so that no expression is written, or computed, twice."""
+    fields = FIELDS[dataset]
+    names = [field.name for field in fields]
+    structure = _quote(json.dumps(dict.fromkeys(names, "JSON")))
+    known = "[" + ", ".join(map(_quote, names)) + "]"
+    tokens = ",\n        ".join(f"CAST(json_object.{name} AS VARCHAR) AS token_{name}" for name in names)
+    values = ",\n        ".join(f"{_value(field)} AS value_{field.name}" for field in fields)
+    typed = ",\n    ".join(f'CASE WHEN reason IS NULL THEN {_typed(field)} END AS "{field.name}"' for field in fields)
+    bad_type = _first_failing("bad_type", {field.name: _bad_type(field) for field in fields})
+    return f"""CREATE OR REPLACE TEMP TABLE landed AS
+WITH text_lines AS (
+    SELECT source_id, line, bytes, decode(bytes, 'replace') AS text FROM bundle
+), checked_lines AS (
+    SELECT *, encode(text) = bytes AS is_utf8, json_valid(text) AS is_json
+    FROM text_lines WHERE NOT regexp_matches(text, {_quote(_BLANK)})
+), parsed_lines AS (
+    SELECT *,
+        CASE WHEN is_utf8 AND is_json THEN json_transform(text, {structure}) END AS json_object,
+        CASE WHEN is_utf8 AND is_json THEN json_keys(text) END AS keys
+    FROM checked_lines
+), token_lines AS (
+    SELECT *, coalesce(keys = {known}, FALSE) AS is_canonical,
+        {tokens}
+    FROM parsed_lines
+), value_lines AS (
+    SELECT *,
+        {values}
+    FROM token_lines
+), typed_lines AS (
+    SELECT *, {bad_type} AS bad_type
+    FROM value_lines
+), judged_lines AS (
+    SELECT *, {_reason_sql(dataset)} AS reason
+    FROM typed_lines
+)
+SELECT
+    {typed},
+    source_id, line, reason,
+    CASE WHEN reason IS NOT NULL AND is_utf8 THEN regexp_replace(text, '\\r?\\n$', '') END AS raw,
+    CASE WHEN NOT is_utf8 THEN bytes END AS raw_bytes,
+    CASE WHEN NOT is_canonical THEN list_filter(keys, LAMBDA key: NOT list_contains({known}, key)) END AS unknown_keys
+FROM judged_lines"""
+
+
+def _escape_bad_encoding(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give the lines that are no UTF-8 their `raw`: as they are, with `\\xNN` for each byte that is not valid."""
+    row_ids, lines = connection.execute(
+        "SELECT list(rowid ORDER BY rowid), list(raw_bytes ORDER BY rowid) FROM landed WHERE raw_bytes IS NOT NULL"
+    ).fetchall()[0]
+    if not row_ids:
+        return
+    # All at once: a line keeps its end, and no invalid sequence can run over one.
+    raws = b"".join(line.removesuffix(b"\n").removesuffix(b"\r") + b"\n" for line in lines)
+    texts = raws.decode("utf-8", "backslashreplace").split("\n")[:-1]
+    connection.execute(
+        "UPDATE landed SET raw = escaped.raw FROM (SELECT unnest($1) AS id, unnest($2) AS raw) AS escaped "
+        "WHERE landed.rowid = escaped.id",
+        [row_ids, texts],
+    )
+
+
+_LANDED: dict[Dataset, str] = {"events": _landed_sql("events"), "songs": _landed_sql("songs")}
+# Counted from the lines themselves: a record that the statement above lost would show.
+_READ_PER_FILE = f"""SELECT source_id, count(*) FROM bundle
+WHERE NOT regexp_matches(decode(bytes, 'replace'), {_quote(_BLANK)}) GROUP BY source_id"""
+_JUDGED_PER_FILE = """SELECT source_id, count(*) FILTER (reason IS NULL), count(*) FILTER (reason IS NOT NULL)
+FROM landed GROUP BY source_id"""

@@ -1,0 +1,19 @@
+-- fail: artist_is_unique
+-- An artist who stands twice doubles their plays in every join.
+SELECT artist_id, count(*) AS copies
+FROM artists
+WHERE artist_id IN (SELECT artist_id FROM touched_artists) -- touched
+GROUP BY artist_id
+HAVING count(*) > 1;
+
+-- fail: artist_is_not_null
+-- Redshift declares keys and enforces none.
+SELECT artist_id
+FROM artists
+WHERE artist_id IS NULL;
+
+-- warn: coordinates_are_on_earth
+-- A latitude beyond 90 or a longitude beyond 180 degrees is no place.
+SELECT artist_id, latitude, longitude
+FROM artists
+WHERE latitude NOT BETWEEN -90 AND 90 OR longitude NOT BETWEEN -180 AND 180;

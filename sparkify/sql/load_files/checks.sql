@@ -1,0 +1,56 @@
+-- fail: read_is_loaded_and_rejected
+-- The promise of the loader: every record read is loaded or rejected.
+SELECT source_id, url, read, loaded, rejected
+FROM load_files
+WHERE read <> loaded + rejected;
+
+-- fail: one_content_of_a_file
+-- A file is loaded once: two contents of one URL side by side would count its records twice.
+SELECT dataset, url, count(*) AS contents
+FROM load_files
+WHERE status = 'loaded'
+GROUP BY dataset, url
+HAVING count(*) > 1;
+
+-- fail: loaded_is_staged
+-- The ledger says how many records of each file are staged; exactly those rows must be there.
+SELECT files.source_id, files.url, files.loaded, coalesce(staged.records, 0) AS staged
+FROM (
+    SELECT source_id, url, loaded
+    FROM load_files
+    WHERE status = 'loaded'
+        AND source_id IN (SELECT source_id FROM changed_files) -- touched
+) AS files
+FULL OUTER JOIN (
+    SELECT source_id, count(*) AS records
+    FROM (SELECT source_id FROM staging_events UNION ALL SELECT source_id FROM staging_songs) AS staging
+    WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+    GROUP BY source_id
+) AS staged ON files.source_id = staged.source_id
+WHERE coalesce(files.loaded, 0) <> coalesce(staged.records, 0);
+
+-- fail: rejected_is_kept
+-- The ledger says how many records of each file were rejected; exactly those must be readable.
+SELECT files.source_id, files.url, files.rejected, coalesce(kept.records, 0) AS kept
+FROM (
+    SELECT source_id, url, rejected
+    FROM load_files
+    WHERE status = 'loaded'
+) AS files
+FULL OUTER JOIN (
+    SELECT source_id, count(*) AS records
+    FROM rejected_records
+    GROUP BY source_id
+) AS kept ON files.source_id = kept.source_id
+WHERE coalesce(files.rejected, 0) <> coalesce(kept.records, 0);
+
+-- warn: no_file_failed
+-- A file that could not be read stays pending: nothing of it is in the warehouse.
+SELECT load_files.source_id, load_files.url
+FROM load_files
+WHERE load_files.status = 'failed'
+    AND NOT EXISTS (
+        SELECT 1 FROM load_files AS later
+        WHERE later.dataset = load_files.dataset AND later.url = load_files.url
+            AND later.source_id > load_files.source_id
+    );

@@ -1,0 +1,15 @@
+-- Grain: one content of one source file, as a load met it.
+-- Source: the loader, in the transaction of the load itself.
+CREATE TABLE IF NOT EXISTS load_files (
+    source_id INTEGER NOT NULL, -- this content of this file, counting from 1
+    load_id INTEGER NOT NULL, -- load that met it: load_history.load_id
+    dataset VARCHAR(16) NOT NULL, -- events or songs
+    url VARCHAR(4096) NOT NULL, -- where the file lies
+    etag VARCHAR(1024) NOT NULL, -- identity of the content: the store's etag, else the SHA-256 of the bytes
+    size BIGINT NOT NULL, -- bytes as stored
+    modified TIMESTAMP NOT NULL, -- time of last change as the store tells it, UTC; no part of the identity
+    read BIGINT NOT NULL, -- records read
+    loaded BIGINT NOT NULL, -- records loaded into staging
+    rejected BIGINT NOT NULL, -- records rejected
+    status VARCHAR(32) NOT NULL -- loaded, failed (could not be read), or superseded (by other content of the same URL)
+)

@@ -1,0 +1,11 @@
+-- Grain: one rejected record.
+-- Source: the validator; nothing is lost: every record read is loaded or stands here.
+CREATE TABLE IF NOT EXISTS rejected_records (
+    source_id INTEGER NOT NULL, -- file the record came from: load_files.source_id
+    load_id INTEGER NOT NULL, -- load that rejected it: load_history.load_id
+    dataset VARCHAR(16) NOT NULL, -- events or songs
+    url VARCHAR(4096) NOT NULL, -- where the file lies
+    line INTEGER NOT NULL, -- physical line of that file, from 1
+    reason VARCHAR(64) NOT NULL, -- code of the first rule that failed, with the field where there is one
+    raw VARCHAR(65535) NOT NULL -- text of the line, byte for byte; \xNN for a byte that is not valid UTF-8
+)

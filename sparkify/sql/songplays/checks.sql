@@ -1,0 +1,100 @@
+-- fail: songplay_is_unique
+-- A play that stands twice is counted twice in every figure.
+SELECT songplay_id, count(*) AS copies
+FROM songplays
+WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
+GROUP BY songplay_id
+HAVING count(*) > 1;
+
+-- fail: natural_key_is_unique
+-- The id is a digest of the natural key: one key must not hide behind two ids.
+SELECT user_id, session_id, item_in_session, start_time, count(*) AS copies
+FROM songplays
+WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
+GROUP BY user_id, session_id, item_in_session, start_time
+HAVING count(*) > 1;
+
+-- fail: key_is_not_null
+-- Redshift declares keys and enforces none.
+SELECT songplay_id, start_time, user_id, session_id, item_in_session
+FROM songplays
+WHERE songplay_id IS NULL OR start_time IS NULL OR user_id IS NULL OR session_id IS NULL OR item_in_session IS NULL;
+
+-- fail: plays_are_those_staged
+-- Staged plays = distinct plays + copies: none is lost, and none came from nowhere.
+SELECT staged.user_id, staged.session_id, staged.item_in_session, staged.start_time, play.songplay_id
+FROM (
+    SELECT DISTINCT
+        userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session,
+        TIMESTAMP '1970-01-01 00:00:00'
+        + cast((ts - ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
+        + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time
+    FROM staging_events
+    WHERE page = 'NextSong'
+        AND ts IN (SELECT ts FROM touched_plays) -- touched
+) AS staged
+FULL OUTER JOIN (
+    SELECT songplay_id, user_id, session_id, item_in_session, start_time
+    FROM songplays
+    WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
+) AS play
+    ON staged.user_id = play.user_id
+        AND staged.session_id = play.session_id
+        AND staged.item_in_session = play.item_in_session
+        AND staged.start_time = play.start_time
+WHERE staged.user_id IS NULL OR play.songplay_id IS NULL;
+
+-- fail: user_is_found
+-- An analyst's join to users must not lose plays.
+SELECT songplays.songplay_id, songplays.user_id
+FROM songplays
+WHERE songplays.user_id IS NOT NULL
+    AND songplays.start_time IN (SELECT start_time FROM touched_plays) -- touched
+    AND NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = songplays.user_id);
+
+-- fail: song_is_found
+-- A song_id is NULL or stands in songs.
+SELECT songplays.songplay_id, songplays.song_id
+FROM songplays
+WHERE songplays.song_id IS NOT NULL
+    AND songplays.start_time IN (SELECT start_time FROM touched_plays) -- touched
+    AND NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = songplays.song_id);
+
+-- fail: artist_is_found
+-- An artist_id is NULL or stands in artists, and comes with a song_id.
+SELECT songplays.songplay_id, songplays.artist_id
+FROM songplays
+WHERE (songplays.artist_id IS NOT NULL OR songplays.song_id IS NOT NULL)
+    AND songplays.start_time IN (SELECT start_time FROM touched_plays) -- touched
+    AND (
+        songplays.artist_id IS NULL
+        OR songplays.song_id IS NULL
+        OR NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = songplays.artist_id)
+    );
+
+-- fail: moment_is_found
+-- An analyst's join to time must not lose plays.
+SELECT songplays.songplay_id, songplays.start_time
+FROM songplays
+WHERE songplays.start_time IS NOT NULL
+    AND songplays.start_time IN (SELECT start_time FROM touched_plays) -- touched
+    AND NOT EXISTS (SELECT 1 FROM time WHERE time.start_time = songplays.start_time);
+
+-- warn: match_rate_is_useful
+-- Below one play in a hundred, song_id and artist_id say little: the catalogue is missing or of other songs.
+SELECT count(*) AS plays, count(song_id) AS matched_plays
+FROM songplays
+HAVING count(*) > 0 AND count(song_id) * 100 < count(*);
+
+-- warn: last_delivery_is_newest
+-- The last load of events brought no event newer than all before it: a late, stale or repeated delivery.
+SELECT last_load.load_id, last_load.newest_ts, every_load.newest_ts AS newest_ts_of_all
+FROM (
+    SELECT files.load_id, max(event.ts) AS newest_ts
+    FROM staging_events AS event
+    INNER JOIN load_files AS files ON event.source_id = files.source_id
+    WHERE files.load_id = (SELECT max(load_id) FROM load_files WHERE dataset = 'events' AND loaded > 0)
+    GROUP BY files.load_id
+) AS last_load
+CROSS JOIN (SELECT max(ts) AS newest_ts FROM staging_events) AS every_load
+WHERE last_load.newest_ts < every_load.newest_ts;

@@ -1,0 +1,17 @@
+-- Grain: one play, which is one natural key (user_id, session_id, item_in_session, start_time).
+-- Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs.
+CREATE TABLE IF NOT EXISTS songplays (
+    songplay_id CHAR(32) NOT NULL, -- MD5 of the natural key: the same on every load and engine
+    start_time TIMESTAMP NOT NULL, -- when the play began, UTC, to the millisecond
+    user_id INTEGER NOT NULL, -- who played: users.user_id
+    level VARCHAR(1024), -- subscription at the time of the play: free or paid
+    song_id VARCHAR(1024), -- matched song: songs.song_id; NULL where the catalogue has none
+    artist_id VARCHAR(1024), -- matched artist: artists.artist_id; NULL where the catalogue has none
+    session_id INTEGER NOT NULL, -- session of the user
+    location VARCHAR(1024), -- metropolitan area of the user
+    user_agent VARCHAR(1024), -- user agent of the client, as logged
+    item_in_session INTEGER NOT NULL, -- position of the play in its session, from 0
+    song_title VARCHAR(1024) NOT NULL, -- title as logged, matched or not
+    artist_name VARCHAR(1024) NOT NULL, -- artist as logged, matched or not
+    song_length DOUBLE PRECISION -- length of the track as logged, in seconds
+)

@@ -1,0 +1,9 @@
+-- Grain: one song of the catalogue.
+-- Source: staging_songs; of several records of a song the first by (year, title, artist_id, duration), NULLs last.
+CREATE TABLE IF NOT EXISTS songs (
+    song_id VARCHAR(1024) NOT NULL, -- song
+    title VARCHAR(1024) NOT NULL, -- title
+    artist_id VARCHAR(1024) NOT NULL, -- artist: artists.artist_id
+    year INTEGER, -- year of release; NULL where unknown
+    duration DOUBLE PRECISION -- length of the recording, in seconds
+)

@@ -1,0 +1,9 @@
+-- Grain: one user, as the user's latest event describes them.
+-- Source: staging_events with a userId, on any page.
+CREATE TABLE IF NOT EXISTS users (
+    user_id INTEGER NOT NULL, -- user
+    first_name VARCHAR(1024), -- first name
+    last_name VARCHAR(1024), -- last name
+    gender VARCHAR(1024), -- gender: F or M
+    level VARCHAR(1024) -- latest subscription: free or paid; for the level of a play see songplays.level
+)

@@ -1,0 +1,472 @@
+"""The warehouse contract's sections 2 and 3 in plain Python: what every engine's answer is compared with.
+
+Owns one reading of the rules, one record at a time, with nothing but the standard library. It must never import the
+package it judges, and never trade obviousness for speed.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import isinf
+from typing import Any, Literal
+
+Dataset = Literal["events", "songs"]
+Row = dict[str, Any]
+
+EVENT_FIELDS = [
+    "artist",
+    "auth",
+    "firstName",
+    "gender",
+    "itemInSession",
+    "lastName",
+    "length",
+    "level",
+    "location",
+    "method",
+    "page",
+    "registration",
+    "sessionId",
+    "song",
+    "status",
+    "ts",
+    "userAgent",
+    "userId",
+]
+SONG_FIELDS = [
+    "num_songs",
+    "artist_id",
+    "artist_latitude",
+    "artist_longitude",
+    "artist_location",
+    "artist_name",
+    "song_id",
+    "title",
+    "duration",
+    "year",
+]
+FIELDS: dict[str, list[str]] = {"events": EVENT_FIELDS, "songs": SONG_FIELDS}
+
+_INT32 = (-(2**31), 2**31 - 1)
+# The whole-number fields, each with the least and the greatest value it may have.
+WHOLE_RANGES = {
+    "itemInSession": _INT32,
+    "registration": (-(2**53), 2**53),
+    "sessionId": _INT32,
+    "status": _INT32,
+    "ts": (946_684_800_000, 4_102_444_800_000),  # 2000-01-01 and 2100-01-01 in milliseconds
+    "userId": _INT32,
+    "num_songs": _INT32,
+    "year": _INT32,
+}
+DECIMAL_FIELDS = {"length", "artist_latitude", "artist_longitude", "duration"}
+REQUIRED = {
+    "events": {"ts", "page", "sessionId", "itemInSession"},
+    "songs": {"song_id", "title", "artist_id", "artist_name"},
+}
+REQUIRED_OF_A_PLAY = {"userId", "song", "artist"}
+LONGEST_TEXT = 1024  # bytes of UTF-8
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One record that is not loaded."""
+
+    line: int
+    reason: str
+    raw: str
+
+
+@dataclass
+class FileResult:
+    """What became of a file's records: `read` is always `len(rows) + len(rejects)`."""
+
+    rows: list[Row] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    read: int = 0
+
+
+# ---- bytes to lines ----
+
+
+def read_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines that hold a record, each with its physical 1-based number and without its terminator.
+
+    The last line may lack its \\n; its one trailing \\r still counts as terminator.
+    """
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if line.strip(b" \t\r\n"):
+            yield number, line.removesuffix(b"\r")
+
+
+def read_file(dataset: Dataset, data: bytes) -> FileResult:
+    """Every record of one (decompressed) file, loaded or rejected."""
+    result = FileResult()
+    for number, line in read_lines(data):
+        result.read += 1
+        outcome = classify(dataset, line)
+        if isinstance(outcome, str):
+            result.rejects.append(Reject(number, outcome, line.decode("utf-8", errors="backslashreplace")))
+        else:
+            result.rows.append(outcome | {"line": number})
+    return result
+
+
+# ---- JSON, as strict as RFC 8259 and without recursion: the json module takes NaN, lone surrogates and repeated keys
+# its own way, turns numbers into values before their text can be judged, and gives up on deep nesting ----
+
+
+class _NotJson(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class _Number:
+    text: str
+
+
+class _Nested:
+    """Stands for any array or object inside the record: no field may hold one, so its content is only checked."""
+
+
+_Value = None | bool | str | _Number | _Nested
+
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_STRING = r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"'
+_TOKEN = re.compile(rf"(?P<string>{_STRING})|(?P<number>{_NUMBER})|(?P<literal>true|false|null)|(?P<mark>[{{}}\[\]:,])")
+_WHITE_SPACE = re.compile(r"[ \t\r\n]*")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
+_ESCAPED = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_LITERALS = {"true": True, "false": False, "null": None}
+_CLOSERS = {"{": "}", "[": "]"}
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """The kind and the text of each token. Adjacent tokens such as the 0 and the 1 of 01 fail later, in the grammar."""
+    position = _skip_white_space(text, 0)
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise _NotJson
+        assert match.lastgroup is not None
+        yield match.lastgroup, match.group()
+        position = _skip_white_space(text, match.end())
+
+
+def _skip_white_space(text: str, position: int) -> int:
+    match = _WHITE_SPACE.match(text, position)
+    assert match is not None
+    return match.end()
+
+
+def _unescape(token: str) -> str:
+    def one(match: re.Match[str]) -> str:
+        return chr(int(match.group(1), 16)) if match.group(1) else _ESCAPED[match.group(2)]
+
+    units = _ESCAPE.sub(one, token[1:-1])
+    try:
+        # Escapes are UTF-16 code units: a trip through UTF-16 joins the pairs and fails on a surrogate left alone.
+        return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        raise _NotJson from None
+
+
+def _scalar(kind: str, token: str) -> _Value:
+    if kind == "string":
+        return _unescape(token)
+    if kind == "number":
+        return _Number(token)
+    if kind == "literal":
+        return _LITERALS[token]
+    raise _NotJson
+
+
+def _parse(text: str) -> dict[str, _Value] | None:
+    """The members of the one JSON object in the text, the first of a repeated key; None for another JSON value."""
+    members: dict[str, _Value] = {}
+    is_object = False
+    opened: list[str] = []  # the brackets not yet closed, outermost first
+    key = ""  # the last key of the outermost object
+    expected = "value"
+    for kind, token in _tokens(text):
+        if expected == "colon":
+            if token != ":":
+                raise _NotJson
+            expected = "value"
+        elif expected in ("key", "key or close"):
+            if kind == "string":
+                name = _unescape(token)
+                key = name if len(opened) == 1 else key
+                expected = "colon"
+            elif token == "}" and expected == "key or close":
+                opened.pop()
+                expected = "end of value"
+            else:
+                raise _NotJson
+        elif expected == "end of value":
+            if opened and token == ",":
+                expected = "key" if opened[-1] == "{" else "value"
+            elif opened and token == _CLOSERS[opened[-1]]:
+                opened.pop()
+            else:
+                raise _NotJson
+        elif token == "]" and expected == "value or close":
+            opened.pop()
+            expected = "end of value"
+        else:
+            value = _Nested() if token in _CLOSERS else _scalar(kind, token)
+            if is_object and len(opened) == 1:
+                members.setdefault(key, value)
+            expected = "end of value"
+            if token in _CLOSERS:
+                is_object = is_object or (token == "{" and not opened)
+                opened.append(token)
+                expected = "key or close" if token == "{" else "value or close"
+    if opened or expected != "end of value":
+        raise _NotJson
+    return members if is_object else None
+
+
+# ---- one record: a typed row, or the reason of the first rule it breaks ----
+
+
+class _BadType(Exception):
+    pass
+
+
+def classify(dataset: Dataset, line: bytes) -> Row | str:
+    """The typed row of one line under its source key names, or the reason code it is rejected for."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "bad_encoding"
+    try:
+        members = _parse(text)
+    except _NotJson:
+        return "not_json"
+    if members is None:
+        return "not_object"
+    return _typed_row(dataset, members)
+
+
+def _typed_row(dataset: Dataset, members: dict[str, _Value]) -> Row | str:
+    fields = FIELDS[dataset]
+    row: Row = {}
+    for name in fields:
+        try:
+            row[name] = _typed_value(name, members.get(name))
+        except _BadType:
+            return f"bad_type:{name}"
+    for reason, breaks in (("out_of_range", _out_of_range), ("too_long", _too_long), ("nul_character", _nul_character)):
+        for name in fields:
+            if row[name] is not None and breaks(name, row[name]):
+                return f"{reason}:{name}"
+    required = REQUIRED[dataset]
+    if row.get("page") == "NextSong":
+        required = required | REQUIRED_OF_A_PLAY
+    for name in fields:
+        if name in required and row[name] is None:
+            return f"missing:{name}"
+    if row.get("year") == 0:
+        row["year"] = None
+    return row
+
+
+def _typed_value(name: str, value: _Value) -> int | float | str | None:
+    if value is None or value == "":
+        return None
+    if name in WHOLE_RANGES:
+        return _whole(_number_text(value))
+    if name in DECIMAL_FIELDS:
+        return _decimal(_number_text(value))
+    if isinstance(value, str):
+        return value
+    raise _BadType
+
+
+def _number_text(value: _Value) -> str:
+    if isinstance(value, _Number):
+        return value.text
+    if isinstance(value, str) and re.fullmatch(_NUMBER, value):
+        return value
+    raise _BadType
+
+
+def _decimal(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise _BadType
+    return 0.0 if value == 0 else value  # -0.0 equals 0.0 but would not print or hash alike everywhere
+
+
+def _whole(text: str) -> float:
+    """The value of a JSON number without a fractional part: digits alone are exact, any other number is a double.
+
+    One beyond double comes back infinite: it is whole, and outside every range.
+    """
+    value = float(text)
+    if isinf(value):
+        return value
+    if not value.is_integer():
+        raise _BadType
+    return int(value) if re.search("[.eE]", text) else int(text)
+
+
+def _out_of_range(name: str, value: Any) -> bool:
+    if name not in WHOLE_RANGES:
+        return False
+    least, greatest = WHOLE_RANGES[name]
+    return not least <= value <= greatest
+
+
+def _too_long(name: str, value: Any) -> bool:
+    return isinstance(value, str) and len(value.encode()) > LONGEST_TEXT
+
+
+def _nul_character(name: str, value: Any) -> bool:
+    return isinstance(value, str) and "\0" in value
+
+
+# ---- the star ----
+
+
+def build_star(events: list[Row], songs: list[Row]) -> dict[str, list[tuple[Any, ...]]]:
+    """The five tables of the star from all loaded records, whatever their order and however often delivered.
+
+    Each table's rows are tuples in the contract's column order, sorted by all columns, None last.
+    """
+    songplays = _songplays(events, songs)
+    tables = {
+        "songplays": songplays,
+        "users": _users(events),
+        "songs": _songs(songs),
+        "artists": _artists(songs),
+        "time": _time(songplays),
+    }
+    return {name: sorted(rows, key=_order) for name, rows in tables.items()}
+
+
+def _order(values: Iterable[Any]) -> tuple[Any, ...]:
+    """A sort key over values that may be None: None is greatest, text goes by its UTF-8 bytes."""
+    return tuple(
+        (1,) if value is None else (0, value.encode() if isinstance(value, str) else value) for value in values
+    )
+
+
+def _order_by(row: Row, *names: str) -> tuple[Any, ...]:
+    return _order(row[name] for name in names)
+
+
+def _group(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return groups
+
+
+def _songplays(events: list[Row], songs: list[Row]) -> list[tuple[Any, ...]]:
+    catalogue = _group(songs, "title", "artist_name")
+    plays = _group(
+        (event for event in events if event["page"] == "NextSong"), "userId", "sessionId", "itemInSession", "ts"
+    )
+    rows = []
+    for natural_key, copies in plays.items():
+        play = min(
+            copies, key=lambda copy: _order_by(copy, "song", "artist", "length", "level", "location", "userAgent")
+        )
+        song_id, artist_id = _match(play, catalogue.get((play["song"], play["artist"]), []))
+        rows.append(
+            (
+                hashlib.md5("|".join(str(number) for number in natural_key).encode()).hexdigest(),
+                _start_time(play["ts"]),
+                play["userId"],
+                play["level"],
+                song_id,
+                artist_id,
+                play["sessionId"],
+                play["location"],
+                play["userAgent"],
+                play["itemInSession"],
+                play["song"],
+                play["artist"],
+                play["length"],
+            )
+        )
+    return rows
+
+
+def _match(play: Row, candidates: list[Row]) -> tuple[str | None, str | None]:
+    def closeness(record: Row) -> tuple[Any, ...]:
+        known = record["duration"] is not None and play["length"] is not None
+        difference = abs(record["duration"] - play["length"]) if known else None
+        return _order((difference, record["song_id"], record["artist_id"]))
+
+    if not candidates:
+        return None, None
+    best = min(candidates, key=closeness)
+    return best["song_id"], best["artist_id"]
+
+
+def _start_time(ts: int) -> datetime:
+    # Integer arithmetic: a detour through float seconds can move a millisecond.
+    return datetime(1970, 1, 1) + timedelta(milliseconds=ts)
+
+
+def _users(events: list[Row]) -> list[tuple[Any, ...]]:
+    rows = []
+    for (user_id,), own in _group((event for event in events if event["userId"] is not None), "userId").items():
+        last = max(
+            own,
+            key=lambda event: _order_by(
+                event, "ts", "sessionId", "itemInSession", "firstName", "lastName", "gender", "level"
+            ),
+        )
+        rows.append((user_id, last["firstName"], last["lastName"], last["gender"], last["level"]))
+    return rows
+
+
+def _songs(songs: list[Row]) -> list[tuple[Any, ...]]:
+    rows = []
+    for (song_id,), records in _group(songs, "song_id").items():
+        first = min(records, key=lambda record: _order_by(record, "year", "title", "artist_id", "duration"))
+        rows.append((song_id, first["title"], first["artist_id"], first["year"], first["duration"]))
+    return rows
+
+
+def _artists(songs: list[Row]) -> list[tuple[Any, ...]]:
+    rows = []
+    for (artist_id,), records in _group(songs, "artist_id").items():
+        name = min((record["artist_name"] for record in records), key=lambda text: (len(text), text.encode()))
+        places = [_place(record) for record in records]
+        place = min(places, key=lambda place: (-_knowledge(place), _order(place)))
+        rows.append((artist_id, name, *place))
+    return rows
+
+
+def _place(record: Row) -> tuple[str | None, float | None, float | None]:
+    latitude, longitude = record["artist_latitude"], record["artist_longitude"]
+    if latitude is None or longitude is None:
+        return record["artist_location"], None, None
+    return record["artist_location"], latitude, longitude
+
+
+def _knowledge(place: tuple[str | None, float | None, float | None]) -> int:
+    location, latitude, _ = place
+    return (location is not None) + (latitude is not None)
+
+
+def _time(songplays: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            moment,
+            moment.hour,
+            moment.day,
+            moment.isocalendar().week,
+            moment.month,
+            moment.year,
+            moment.isoweekday() % 7,  # ISO counts Monday 1 … Sunday 7; the contract Sunday 0 … Saturday 6
+        )
+        for moment in {play[1] for play in songplays}
+    ]

@@ -1,0 +1,161 @@
+"""What several test modules share: source files made small, and the warehouse read in the reference's own form."""
+
+import gzip
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sparkify import model, pipeline
+from sparkify.config import Config, load_config
+from sparkify.engines import open_engine
+from tests import reference
+from tests.reference import Dataset, FileResult, Row
+
+Star = dict[str, list[tuple[Any, ...]]]
+
+TS = 1_541_105_830_796  # 2018-11-01 20:57:10.796 UTC, a Thursday
+
+# ---- records and files ----
+
+
+def event(**changes: Any) -> Row:
+    """A logged-out event, which leaves no trace in the star, with some keys changed or added."""
+    return {"page": "Home", "ts": TS, "sessionId": 1, "itemInSession": 0} | changes
+
+
+def play(**changes: Any) -> Row:
+    """A play that matches `song()`, with some keys changed or added."""
+    keys = {"page": "NextSong", "userId": 1, "song": "Uprising", "artist": "Muse", "length": 218.5, "level": "free"}
+    return event(**keys) | changes
+
+
+def song(**changes: Any) -> Row:
+    """A song record with some keys changed or added."""
+    keys = {"song_id": "SO1", "title": "Uprising", "artist_id": "AR1", "artist_name": "Muse", "duration": 218.5}
+    return keys | {"year": 2009} | changes
+
+
+def to_lines(records: Iterable[Row | str | bytes]) -> bytes:
+    """Records as JSON lines; text and bytes are lines already."""
+    lines = []
+    for record in records:
+        text = record if isinstance(record, str | bytes) else json.dumps(record, ensure_ascii=False)
+        lines.append(text.encode() if isinstance(text, str) else text)
+    return b"".join(line + b"\n" for line in lines)
+
+
+def write_file(path: Path, records: Iterable[Row | str | bytes]) -> Path:
+    """Write a source file, compressed if it is named so; what stands there is replaced."""
+    data = to_lines(records)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def truncated_gzip(records: Iterable[Row | str | bytes]) -> bytes:
+    """A gzip file that breaks off after the last line: all its lines can be read, and it still has to fail."""
+    # Without compression nothing is held back by the decompressor; the last 8 bytes are the checksum and the size.
+    return gzip.compress(to_lines(records), compresslevel=0)[:-8]
+
+
+# ---- warehouses ----
+
+
+def new_warehouse(folder: Path, **settings: Any) -> Config:
+    """The configuration of a warehouse that does not exist yet, over empty roots beside it."""
+    log_data, song_data = folder / "log_data", folder / "song_data"
+    for root in (log_data, song_data):
+        root.mkdir(parents=True, exist_ok=True)
+    given = {"warehouse": str(folder / "warehouse.duckdb"), "log_data": str(log_data), "song_data": str(song_data)}
+    return load_config(**given | settings)
+
+
+def log_file(config: Config, name: str = "events.json") -> Path:
+    """Where a file of the log data lies."""
+    assert config.log_data is not None
+    return Path(config.log_data, name)
+
+
+def song_file(config: Config, name: str = "songs.json") -> Path:
+    """Where a file of the song data lies."""
+    assert config.song_data is not None
+    return Path(config.song_data, name)
+
+
+def write_ballast(config: Config, events: int = 60) -> None:
+    """Events that leave no trace in the star, in a file of their own: beside them, any small load is a refresh."""
+    write_file(log_file(config, "ballast.json"), [event(itemInSession=item) for item in range(events)])
+
+
+def fetch(config: Config, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of one query."""
+    with open_engine(config, read_only=True) as engine:
+        return engine.fetch(sql, parameters)
+
+
+def execute(config: Config, *statements: str) -> None:
+    """Change the warehouse behind the loader's back."""
+    connection = duckdb.connect(config.warehouse_address)
+    try:
+        for statement in statements:
+            connection.execute(statement)
+    finally:
+        connection.close()
+
+
+def snapshot(config: Config) -> Star:
+    """Every row of every table, sorted, none left out: what must not change where nothing was loaded."""
+    with open_engine(config, read_only=True) as engine:
+        present = [table for table in model.TABLES if table in engine.list_tables()]
+        return {table: sort_rows(engine.fetch(f"SELECT * FROM {table}")) for table in present}
+
+
+# ---- the star, loaded and expected ----
+
+
+def sort_rows(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Rows as tuples in the order of `reference.build_star`: by all columns, None last, text by its UTF-8 bytes."""
+
+    def key(row: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple((1,) if value is None else (0, value.encode() if isinstance(value, str) else value) for value in row)
+
+    return sorted(map(tuple, rows), key=key)
+
+
+def read_star(config: Config) -> Star:
+    """The star of the warehouse in the form of `reference.build_star`."""
+    with open_engine(config, read_only=True) as engine:
+        return {table: sort_rows(engine.fetch(f"SELECT * FROM {table}")) for table in model.STAR}
+
+
+def read_sources(root: str | Path, dataset: Dataset) -> FileResult:
+    """What the reference makes of all files of a root, which may be compressed with gzip."""
+    total = FileResult()
+    for path in sorted(path for path in Path(root).rglob("*.json*") if path.is_file()):
+        data = path.read_bytes()
+        result = reference.read_file(dataset, gzip.decompress(data) if path.suffix == ".gz" else data)
+        total.rows += result.rows
+        total.rejects += result.rejects
+        total.read += result.read
+    return total
+
+
+def expected_star(config: Config) -> Star:
+    """The star that the reference builds of the files that lie at the roots now."""
+    assert config.log_data is not None
+    assert config.song_data is not None
+    return reference.build_star(
+        read_sources(config.log_data, "events").rows, read_sources(config.song_data, "songs").rows
+    )
+
+
+def failing_checks(config: Config) -> list[str]:
+    """The `fail` checks that find rows, as table.name."""
+    return [
+        f"{result.check.table}.{result.check.name}"
+        for result in pipeline.check(config)
+        if result.check.severity == "fail" and not result.passed
+    ]

@@ -1,0 +1,437 @@
+"""The reference itself, against reasons and rows worked out by hand."""
+
+import math
+import random
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bad_records import BAD_RECORDS, BadRecord, event, song
+from tests.reference import (
+    EVENT_FIELDS,
+    SONG_FIELDS,
+    Dataset,
+    Reject,
+    Row,
+    build_star,
+    classify,
+    read_file,
+    read_lines,
+)
+
+SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data"
+TS = 1_541_105_830_796  # 2018-11-01 20:57:10.796 UTC, a Thursday
+
+
+def loaded(dataset: Dataset, line: bytes) -> Row:
+    row = classify(dataset, line)
+    assert isinstance(row, dict), row
+    return row
+
+
+# ---- the corpus ----
+
+
+@pytest.mark.parametrize("record", BAD_RECORDS, ids=lambda record: record.name)
+def test_bad_record_has_its_expected_reason(record: BadRecord) -> None:
+    outcome = classify("events" if record.dataset == "events" else "songs", record.line)
+    if record.reason is None:
+        assert isinstance(outcome, dict), outcome
+    else:
+        assert outcome == record.reason
+
+
+def test_corpus_names_are_unique_and_its_lines_can_share_a_file() -> None:
+    assert len({record.name for record in BAD_RECORDS}) == len(BAD_RECORDS)
+    for dataset in ("events", "songs"):
+        records = [record for record in BAD_RECORDS if record.dataset == dataset]
+        assert records[0].reason is None
+        for record in records:
+            assert b"\n" not in record.line
+            assert record.line.strip(b" \t\r")
+            assert not record.line.endswith(b"\r")
+
+
+def test_corpus_holds_every_reason() -> None:
+    fields = [*EVENT_FIELDS, *SONG_FIELDS]
+    decimals = {"length", "artist_latitude", "artist_longitude", "duration"}
+    wholes = {"itemInSession", "registration", "sessionId", "status", "ts", "userId", "num_songs", "year"}
+    texts = set(fields) - decimals - wholes
+    required = {"ts", "page", "sessionId", "itemInSession", "userId", "song", "artist"}
+    required |= {"song_id", "title", "artist_id", "artist_name"}
+    expected = {None, "bad_encoding", "not_json", "not_object"}
+    expected |= {f"bad_type:{name}" for name in fields}
+    expected |= {f"out_of_range:{name}" for name in wholes}
+    expected |= {f"{reason}:{name}" for reason in ("too_long", "nul_character") for name in texts}
+    expected |= {f"missing:{name}" for name in required}
+    assert {record.reason for record in BAD_RECORDS} == expected
+
+
+# ---- values ----
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"0", 0),
+        (b"-0", 0),
+        (b"-0.0", 0),
+        (b"0e-5", 0),
+        (b"0e999999999", 0),
+        (b"1e3", 1000),
+        (b"100e-2", 1),
+        (b"1.50e1", 15),
+        (b"-12.0", -12),
+        (b'"39"', 39),
+        (b'"39.0"', 39),
+        (b'"1e3"', 1000),
+        (b"2147483647.000", 2**31 - 1),
+        (b"2" + b"0" * 400 + b"e-398", 200),
+        # Read as doubles, these have no fraction left.
+        (b"1.00000000000000000001", 1),
+        (b"1e-400", 0),
+        (b"-1e-400", 0),
+        (b"null", None),
+        (b'""', None),
+    ],
+)
+def test_whole_number(text: bytes, value: int | None) -> None:
+    status = loaded("events", event(status=text))["status"]
+    assert status == value
+    assert type(status) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"9007199254740991", 2**53 - 1),
+        (b"9007199254740991.0", 2**53 - 1),
+        (b'"9.007199254740991e15"', 2**53 - 1),
+        # Between these doubles there is none: a fraction rounds away, to the even neighbour.
+        (b"9007199254740991.25", 2**53 - 1),
+        (b"9007199254740991.5", 2**53),
+        (b"9007199254740993.0", 2**53),
+        (b"-9007199254740993.0", -(2**53)),
+        (b'"9007199254740993e0"', 2**53),
+    ],
+)
+def test_whole_number_with_a_fraction_or_an_exponent_is_the_nearest_double(text: bytes, value: int) -> None:
+    assert loaded("events", event(registration=text))["registration"] == value
+
+
+def test_whole_number_of_digits_alone_is_exact() -> None:
+    assert classify("events", event(registration=b"9007199254740993")) == "out_of_range:registration"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"218.93179", 218.93179),
+        (b'"218.93179"', 218.93179),
+        (b"218", 218.0),
+        (b'"1E2"', 100.0),
+        (b"-0.0", 0.0),
+        (b"-0", 0.0),
+        (b'"-0.0"', 0.0),
+        (b"-1e-400", 0.0),
+        (b"5e-324", 5e-324),
+        (b"1.7976931348623158e308", 1.7976931348623157e308),
+        (b"null", None),
+        (b'""', None),
+    ],
+)
+def test_decimal_is_the_nearest_double_and_never_minus_zero(text: bytes, value: float | None) -> None:
+    length = loaded("events", event(length=text))["length"]
+    assert length == value
+    assert type(length) is type(value)
+    assert length is None or math.copysign(1, length) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b'"Bj\\u00f6rk"', "Björk"),
+        (b'"\\ud83d\\ude00"', "😀"),
+        (b'"\\\\ud83d"', "\\ud83d"),
+        (b'"\\\\u0000"', "\\u0000"),
+        (b'"\\"\\\\\\/\\b\\f\\n\\r\\t"', '"\\/\b\f\n\r\t'),
+        (b'"\\u005cn"', "\\n"),
+        (b'" "', " "),
+        (b'"\xef\xbb\xbfMuse"', "\ufeffMuse"),
+    ],
+)
+def test_text_is_unescaped_once(text: bytes, value: str) -> None:
+    assert loaded("events", event(artist=text))["artist"] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(b"0", None), (b'"0"', None), (b"0.0", None), (b"-0", None), (b"1", 1), (b"-44", -44)]
+)
+def test_year_zero_is_null(text: bytes, value: int | None) -> None:
+    assert loaded("songs", song(year=text))["year"] == value
+
+
+def test_first_of_a_repeated_key_wins() -> None:
+    row = loaded("events", event(b'"song":"Later"', b'"\\u0074s":1', b'"extra":{"song":"Nested"}'))
+    assert (row["song"], row["ts"]) == ("Uprising", TS)
+
+
+def test_row_has_every_key_in_the_contracts_order() -> None:
+    assert list(loaded("events", event(length=None))) == EVENT_FIELDS
+    assert list(loaded("songs", song(b'"extra":1'))) == SONG_FIELDS
+
+
+# ---- lines ----
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"", []),
+        (b"\n\n", []),
+        (b"\xef\xbb\xbf", []),
+        (b"a", [(1, b"a")]),
+        (b"a\n", [(1, b"a")]),
+        (b"a\nb", [(1, b"a"), (2, b"b")]),
+        (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", [(1, b"a"), (2, b"\xef\xbb\xbfb")]),
+        (b"\xef\xbb\xbf\xef\xbb\xbfa", [(1, b"\xef\xbb\xbfa")]),
+        (b"\xef\xbb\xbf\r\na", [(2, b"a")]),
+        (b"a\r\nb\r\n", [(1, b"a"), (2, b"b")]),
+        (b"a\r\r\nb\r", [(1, b"a\r"), (2, b"b")]),
+        (b"a\rb\n", [(1, b"a\rb")]),
+        (b"\n \t\r\na\n\r\n\nb\n", [(3, b"a"), (6, b"b")]),
+        (b" a \n", [(1, b" a ")]),
+        (b"a\x0b\x0c\x1c\x85\xe2\x80\xa8b\n\x0c\n", [(1, b"a\x0b\x0c\x1c\x85\xe2\x80\xa8b"), (2, b"\x0c")]),
+        (b"a\x00b\n\x00", [(1, b"a\x00b"), (2, b"\x00")]),
+    ],
+)
+def test_lines_end_at_newlines_only(data: bytes, lines: list[tuple[int, bytes]]) -> None:
+    assert list(read_lines(data)) == lines
+
+
+def test_file_keeps_rejects_with_line_and_raw_text() -> None:
+    data = b"\n".join([event() + b"\r", b"", b'{"a":"\xff\xc3\xa9"}\r', b"  [] ", event(ts=b"1")])
+    result = read_file("events", data)
+    assert result.read == 4
+    assert [row["line"] for row in result.rows] == [1]
+    assert result.rejects == [
+        Reject(3, "bad_encoding", '{"a":"\\xffé"}'),
+        Reject(4, "not_object", "  [] "),
+        Reject(5, "out_of_range:ts", event(ts=b"1").decode()),
+    ]
+
+
+# ---- the star ----
+
+
+def an_event(**changes: Any) -> Row:
+    return loaded("events", event()) | changes
+
+
+def a_song(**changes: Any) -> Row:
+    return loaded("songs", song()) | changes
+
+
+def test_play_is_one_whole_row() -> None:
+    assert build_star([an_event()], [a_song()])["songplays"] == [
+        (
+            "b154e0b4046f4d73e2589e21357a46e3",
+            datetime(2018, 11, 1, 20, 57, 10, 796_000),
+            39,
+            "free",
+            "SOUPRISING",
+            "ARMUSE",
+            38,
+            "London",
+            "Mozilla/5.0",
+            0,
+            "Uprising",
+            "Muse",
+            218.5,
+        )
+    ]
+
+
+def test_only_next_song_is_a_play_and_each_key_once() -> None:
+    events = [an_event(), an_event(), an_event(page="Home"), an_event(page="nextsong"), an_event(itemInSession=1)]
+    assert [play[9] for play in build_star(events, [])["songplays"]] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"song": "A", "artist": "Z"}, {"song": "B", "artist": "A"}),
+        ({"artist": "Z"}, {"artist": "É"}),  # by bytes, É follows every ASCII letter
+        ({"artist": "\uffff"}, {"artist": "\U00010000"}),  # in UTF-16 the other way about
+        ({"length": 9.0}, {"length": 10.0}),
+        ({"length": 10.0, "level": "paid"}, {"length": None, "level": "free"}),
+        ({"level": "free"}, {"level": "paid"}),
+        ({"location": "Z"}, {"location": None}),
+        ({"level": "free", "location": "Z"}, {"level": "paid", "location": "A"}),
+        ({"location": "A", "userAgent": "z"}, {"location": "B", "userAgent": "a"}),
+        ({"userAgent": "a"}, {"userAgent": "a "}),
+    ],
+)
+def test_least_of_differing_copies_stays(one: Row, other: Row) -> None:
+    expected = build_star([an_event(**one)], [])["songplays"]
+    assert build_star([an_event(**one), an_event(**other)], [])["songplays"] == expected
+    assert build_star([an_event(**other), an_event(**one)], [])["songplays"] == expected
+
+
+@pytest.mark.parametrize(
+    ("length", "catalogue", "match"),
+    [
+        (218.5, [], (None, None)),
+        (218.5, [{"title": "uprising"}], (None, None)),
+        (218.5, [{"artist_name": "Muse "}], (None, None)),
+        (218.5, [{"duration": 999.0}], ("SOUPRISING", "ARMUSE")),
+        (218.5, [{"song_id": "A", "duration": 220.5}, {"song_id": "B", "duration": 217.5}], ("B", "ARMUSE")),
+        (218.5, [{"song_id": "A", "duration": None}, {"song_id": "B", "duration": 999.0}], ("B", "ARMUSE")),
+        (218.5, [{"song_id": "B", "duration": 219.5}, {"song_id": "A", "duration": 217.5}], ("A", "ARMUSE")),
+        (None, [{"song_id": "B"}, {"song_id": "A", "duration": 1.0}], ("A", "ARMUSE")),
+        (None, [{"song_id": "B"}, {"song_id": "A", "duration": None}], ("A", "ARMUSE")),
+        (218.5, [{"artist_id": "B"}, {"artist_id": "A"}], ("SOUPRISING", "A")),
+        # A song recorded under two names is found under both, whichever the songs and artists tables keep.
+        (218.5, [{"artist_name": "M", "year": 1990}, {"artist_name": "Muse"}], ("SOUPRISING", "ARMUSE")),
+    ],
+)
+def test_match(length: float | None, catalogue: list[Row], match: tuple[str | None, str | None]) -> None:
+    songs = [a_song(**record) for record in catalogue]
+    for delivered in (songs, songs[::-1], songs * 2):
+        (play,) = build_star([an_event(length=length)], delivered)["songplays"]
+        assert play[4:6] == match
+
+
+@pytest.mark.parametrize(
+    ("events", "user"),
+    [
+        ([{"ts": TS, "level": "paid"}, {"ts": TS + 1, "level": "free"}], ("Ada", "Byron", "F", "free")),
+        ([{"ts": TS, "sessionId": 9, "level": "paid"}, {"ts": TS, "sessionId": 10}], ("Ada", "Byron", "F", "free")),
+        ([{"sessionId": 9, "itemInSession": 5, "level": "paid"}, {"sessionId": 10}], ("Ada", "Byron", "F", "free")),
+        ([{"itemInSession": 9, "level": "paid"}, {"itemInSession": 10}], ("Ada", "Byron", "F", "free")),
+        ([{"level": "paid"}, {"level": "free"}], ("Ada", "Byron", "F", "paid")),
+        ([{"level": "paid"}, {"level": None}], ("Ada", "Byron", "F", None)),
+        ([{"firstName": "Z", "gender": "M"}, {"firstName": "É"}], ("É", "Byron", "F", "free")),
+        ([{"firstName": None, "level": "free"}, {"firstName": "Ada", "level": "paid"}], (None, "Byron", "F", "free")),
+        ([{"page": "Home", "ts": TS + 1, "gender": None}, {}], ("Ada", "Byron", None, "free")),
+        ([{"userId": None, "page": "Login", "ts": TS + 1, "level": "paid"}, {}], ("Ada", "Byron", "F", "free")),
+    ],
+)
+def test_latest_event_makes_the_whole_user(events: list[Row], user: tuple[str | None, ...]) -> None:
+    rows = [an_event(**changes) for changes in events]
+    for delivered in (rows, rows[::-1], rows * 2):
+        assert build_star(delivered, [])["users"] == [(39, *user)]
+
+
+@pytest.mark.parametrize(
+    ("records", "kept"),
+    [
+        ([{"year": 2009}, {"year": 1990, "title": "Z"}], ("Z", "ARMUSE", 1990, 218.5)),
+        ([{"year": None, "title": "A"}, {"year": 2009}], ("Uprising", "ARMUSE", 2009, 218.5)),
+        ([{"title": "É"}, {"title": "Z", "duration": 1.0}], ("Z", "ARMUSE", 2009, 1.0)),
+        ([{"artist_id": "B", "duration": 1.0}, {"artist_id": "A"}], ("Uprising", "A", 2009, 218.5)),
+        ([{"duration": None}, {"duration": 300.0}], ("Uprising", "ARMUSE", 2009, 300.0)),
+    ],
+)
+def test_first_record_makes_the_whole_song(records: list[Row], kept: tuple[Any, ...]) -> None:
+    rows = [a_song(**changes) for changes in records]
+    for delivered in (rows, rows[::-1], rows * 2):
+        assert build_star([], delivered)["songs"] == [("SOUPRISING", *kept)]
+
+
+def _artist(name: str, location: str | None, latitude: float | None, longitude: float | None) -> Row:
+    return a_song(artist_name=name, artist_location=location, artist_latitude=latitude, artist_longitude=longitude)
+
+
+@pytest.mark.parametrize(
+    ("records", "kept"),
+    [
+        # The name and the place may come from different records.
+        ([("Jay-Z feat. X", "NY", 1.0, 2.0), ("Jay-Z", None, None, None)], ("Jay-Z", "NY", 1.0, 2.0)),
+        # Shortest by characters, not bytes: three characters of six bytes before four of four.
+        ([("ééé", "A", None, None), ("abcd", "A", None, None)], ("ééé", "A", None, None)),
+        ([("é", "A", None, None), ("z", "A", None, None)], ("z", "A", None, None)),
+        # A lone coordinate is dropped, and counts for nothing.
+        ([("M", None, 1.0, None), ("M", "Z", None, None)], ("M", "Z", None, None)),
+        ([("M", "A", 1.0, None)], ("M", "A", None, None)),
+        ([("M", "A", 1.0, None), ("M", "B", None, None)], ("M", "A", None, None)),
+        # Knowing both beats knowing one; of two that know one, a location sorts before none.
+        ([("M", "A", None, None), ("M", "Z", 9.0, 9.0)], ("M", "Z", 9.0, 9.0)),
+        ([("M", "Z", None, None), ("M", None, 1.0, 2.0)], ("M", "Z", None, None)),
+        ([("M", "A", 2.0, 1.0), ("M", "A", 1.0, 2.0), ("M", "A", 1.0, 3.0)], ("M", "A", 1.0, 2.0)),
+        ([("M", "A", 9.0, 0.0), ("M", "A", 10.0, 0.0)], ("M", "A", 9.0, 0.0)),
+        ([("M", None, None, None)], ("M", None, None, None)),
+    ],
+)
+def test_artist(records: list[tuple[str, str | None, float | None, float | None]], kept: tuple[Any, ...]) -> None:
+    rows = [_artist(*record) for record in records]
+    for delivered in (rows, rows[::-1], rows * 2):
+        assert build_star([], delivered)["artists"] == [("ARMUSE", *kept)]
+
+
+@pytest.mark.parametrize(
+    ("ts", "row"),
+    [
+        (TS, (datetime(2018, 11, 1, 20, 57, 10, 796_000), 20, 1, 44, 11, 2018, 4)),
+        (1_541_289_599_999, (datetime(2018, 11, 3, 23, 59, 59, 999_000), 23, 3, 44, 11, 2018, 6)),
+        (1_541_289_600_001, (datetime(2018, 11, 4, 0, 0, 0, 1_000), 0, 4, 44, 11, 2018, 0)),
+        # A Monday in the calendar year 2018 and in ISO week 1 of 2019.
+        (1_546_214_400_000, (datetime(2018, 12, 31), 0, 31, 1, 12, 2018, 1)),
+        # The ends of the range: a Saturday in ISO week 52 of 1999, a Friday in ISO week 53 of 2099.
+        (946_684_800_000, (datetime(2000, 1, 1), 0, 1, 52, 1, 2000, 6)),
+        (4_102_444_800_000, (datetime(2100, 1, 1), 0, 1, 53, 1, 2100, 5)),
+    ],
+)
+def test_time(ts: int, row: tuple[Any, ...]) -> None:
+    events = [an_event(ts=ts), an_event(ts=ts, userId=40), an_event(ts=ts + 5_000, page="Home")]
+    assert build_star(events, [])["time"] == [row]
+
+
+def test_rows_are_sorted_with_none_last() -> None:
+    events = [an_event(userId=number, page="Home") for number in (10, 9, -1)]
+    songs = [a_song(song_id=song_id, artist_id=song_id) for song_id in ("É", "Z", "a")]
+    star = build_star(events, songs)
+    assert [row[0] for row in star["users"]] == [-1, 9, 10]
+    assert [row[0] for row in star["songs"]] == ["Z", "a", "É"]
+    assert [row[0] for row in star["artists"]] == ["Z", "a", "É"]
+    assert list(star) == ["songplays", "users", "songs", "artists", "time"]
+
+
+def test_empty_star() -> None:
+    assert build_star([], []) == {"songplays": [], "users": [], "songs": [], "artists": [], "time": []}
+
+
+# ---- the public sample ----
+
+
+def _read_sample(dataset: Dataset, folder: str) -> tuple[int, list[Row]]:
+    files = sorted((SAMPLE / folder).rglob("*.json"))
+    results = [read_file(dataset, file.read_bytes()) for file in files]
+    assert [result.rejects for result in results] == [[]] * len(files)
+    assert sum(result.read for result in results) == sum(len(result.rows) for result in results)
+    return len(files), [row for result in results for row in result.rows]
+
+
+@pytest.mark.skipif(not SAMPLE.is_dir(), reason="the public sample is not beside the repository")
+def test_sample_has_the_contracts_numbers() -> None:
+    log_files, events = _read_sample("events", "log_data")
+    song_files, songs = _read_sample("songs", "song_data")
+    assert (log_files, len(events), len({row["page"] for row in events})) == (30, 8056, 13)
+    assert (song_files, len(songs)) == (71, 71)
+
+    star = build_star(events, songs)
+    sizes = {name: len(rows) for name, rows in star.items()}
+    assert sizes == {"songplays": 6820, "users": 97, "songs": 71, "artists": 69, "time": 6813}
+    assert Counter(play[3] for play in star["songplays"]) == {"paid": 5591, "free": 1229}
+    assert len({play[2] for play in star["songplays"]}) == 96
+    assert [play[1:6] for play in star["songplays"] if play[4] is not None] == [
+        (datetime(2018, 11, 21, 21, 56, 47, 796_000), 15, "paid", "SOZCTXZ12AB0182364", "AR5KOSW1187FB35FF4")
+    ]
+    levels = {(row["userId"], row["level"]) for row in events if row["userId"] is not None}
+    assert sum(count > 1 for count in Counter(user for user, _ in levels).values()) == 8
+
+    random.Random(7).shuffle(events)
+    assert build_star(events + events[:100], songs[::-1]) == star

@@ -1,0 +1,357 @@
+"""The simulator's promises: the same bytes for the same seed, the shape of the real data, a truth file that holds.
+
+The truth file is compared with the contract as `reference` reads it, never with the package's own loader.
+"""
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkify.errors import UsageError
+from sparkify.simulate import SimulateOptions, SimulateResult, simulate
+from tests import reference
+
+SMALL = SimulateOptions(events=2_000, users=30, days=7, songs=150)
+DIRTY = SimulateOptions(events=3_000, users=30, days=7, songs=400, dirty=0.25)
+
+
+def read_tree(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*.json"))}
+
+
+def read_events(result: SimulateResult) -> list[dict[str, Any]]:
+    return [
+        json.loads(line)
+        for path in sorted(result.log_data.rglob("*.json"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+
+
+def read_songs(result: SimulateResult) -> list[dict[str, Any]]:
+    return [json.loads(path.read_bytes()) for path in sorted(result.song_data.rglob("*.json"))]
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> SimulateResult:
+    return simulate(tmp_path_factory.mktemp("clean"), SimulateOptions(events=20_000))
+
+
+@pytest.fixture(scope="module")
+def events(clean: SimulateResult) -> list[dict[str, Any]]:
+    return read_events(clean)
+
+
+@pytest.fixture(scope="module")
+def plays(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event for event in events if event["page"] == "NextSong"]
+
+
+# ---- Determinism ----
+
+
+def test_equal_seeds_give_equal_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        simulate(tmp_path / name, DIRTY)
+    assert read_tree(tmp_path / "a") == read_tree(tmp_path / "b")
+
+
+def test_the_hash_seed_does_not_matter(tmp_path: Path) -> None:
+    program = (
+        "import sys; from sparkify.simulate import SimulateOptions, simulate;"
+        "simulate(sys.argv[1], SimulateOptions(events=500, users=9, days=3, songs=60, dirty=0.2))"
+    )
+    for seed in "12":
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[1])}
+        subprocess.run([sys.executable, "-c", program, str(tmp_path / seed)], check=True, env=environment)
+    assert read_tree(tmp_path / "1") == read_tree(tmp_path / "2")
+
+
+def test_seeds_of_opposite_sign_differ(tmp_path: Path) -> None:
+    trees = []
+    for seed in (0, 1, -1):
+        simulate(tmp_path / str(seed), SimulateOptions(events=50, songs=5, days=1, seed=seed))
+        trees.append(read_tree(tmp_path / str(seed)))
+    for name in ("log_data/2018/11/2018-11-01-events.json", "truth.json"):
+        assert len({tree[name] for tree in trees}) == 3
+
+
+# ---- Counts and names ----
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        SimulateOptions(events=0, songs=1),
+        SimulateOptions(events=1, users=1, days=1, songs=1, match_rate=0),
+        SimulateOptions(events=1_500, users=1, days=1, songs=3, match_rate=1),
+        SimulateOptions(events=13, users=5_000, days=40, songs=7, dirty=0.5),
+        SimulateOptions(events=300, users=60, days=2, songs=40, dirty=1),
+    ],
+    ids=["no events", "one of each", "one crowded user", "more days than events", "nothing but faults"],
+)
+def test_counts_are_exact(tmp_path: Path, options: SimulateOptions) -> None:
+    result = simulate(tmp_path / "data", options)
+    truth = check_against_reference(result)
+    assert (result.events, result.songs) == (options.events, options.songs)
+    assert truth["events"]["read"] == options.events
+    assert truth["songs"]["read"] == options.songs
+    assert len(list(result.log_data.rglob("*.json"))) == result.event_files
+    assert len(list(result.song_data.rglob("*.json"))) == result.song_files == options.songs
+
+
+def test_each_day_has_one_file_of_its_own_events_in_order(clean: SimulateResult) -> None:
+    paths = sorted(clean.log_data.rglob("*.json"))
+    assert len(paths) == 30
+    first = datetime.datetime(2018, 11, 1, tzinfo=datetime.UTC)
+    for number, path in enumerate(paths):
+        day = first + datetime.timedelta(number)
+        assert path == clean.log_data / f"{day:%Y/%m/%Y-%m-%d}-events.json"
+        times = [json.loads(line)["ts"] for line in path.read_text(encoding="utf-8").splitlines()]
+        assert times == sorted(times)
+        assert times[0] - day.timestamp() * 1000 >= 0
+        assert times[-1] - day.timestamp() * 1000 < 86_400_000
+
+
+def test_a_song_file_is_named_for_its_track(clean: SimulateResult) -> None:
+    for path in clean.song_data.rglob("*.json"):
+        track = path.stem
+        assert len(track) == 18
+        assert path == clean.song_data / track[2] / track[3] / track[4] / f"{track}.json"
+        assert track.startswith("TR")
+        assert b"\n" not in path.read_bytes()
+
+
+def test_progress_ends_at_the_total(tmp_path: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    simulate(tmp_path / "data", SMALL, on_progress=lambda done, total: steps.append((done, total)))
+    assert steps == sorted(steps)
+    assert steps[-1] == (2_150, 2_150)
+
+
+# ---- Shape ----
+
+
+def test_pages_and_levels_have_the_real_shares(
+    events: list[dict[str, Any]], plays: list[dict[str, Any]], clean: SimulateResult
+) -> None:
+    pages = Counter(event["page"] for event in events)
+    assert 0.82 < pages["NextSong"] / len(events) < 0.88
+    assert 0.07 < pages["Home"] / len(events) < 0.12
+    assert {"Login", "Logout", "Upgrade", "Downgrade", "Submit Upgrade", "Error", "Settings", "Help", "About"} <= {
+        *pages
+    }
+    assert 0.7 < sum(play["level"] == "paid" for play in plays) / len(plays) < 0.86
+    known = {(song["title"], song["artist_name"]) for song in read_songs(clean)}
+    assert 0.77 < sum((play["song"], play["artist"]) in known for play in plays) / len(plays) < 0.83
+
+
+def test_milliseconds_and_hours_are_spread(events: list[dict[str, Any]], plays: list[dict[str, Any]]) -> None:
+    assert len({event["ts"] % 1000 for event in events}) == 1000
+    hours = Counter(event["ts"] // 3_600_000 % 24 for event in events)
+    assert max(hours, key=hours.__getitem__) in range(14, 19)
+    days = Counter(datetime.datetime.fromtimestamp(play["ts"] / 1000, datetime.UTC).isoweekday() for play in plays)
+    assert days[7] < days[6] < 0.8 * days[1]
+
+
+def test_logged_out_rows_know_no_user(events: list[dict[str, Any]]) -> None:
+    logged_out = [event for event in events if event["auth"] == "Logged Out"]
+    assert 0.01 < len(logged_out) / len(events) < 0.06
+    for event in logged_out:
+        assert event["userId"] == ""
+        assert event["level"] in ("free", "paid")
+        assert {event[name] for name in ("firstName", "lastName", "gender", "location", "registration")} == {None}
+    assert all(event["userId"] for event in events if event["auth"] != "Logged Out")
+
+
+def test_a_submitted_change_of_level_holds_from_then_on(events: list[dict[str, Any]]) -> None:
+    levels: dict[str, str] = {}
+    changes = 0
+    for event in (event for event in events if event["userId"]):
+        assert event["level"] == levels.get(event["userId"], event["level"])
+        levels[event["userId"]] = event["level"]
+        if event["page"] in ("Submit Upgrade", "Submit Downgrade"):
+            levels[event["userId"]] = "paid" if event["page"] == "Submit Upgrade" else "free"
+            changes += 1
+    assert changes >= 5
+
+
+def test_items_count_up_and_plays_follow_by_the_length_of_the_song(events: list[dict[str, Any]]) -> None:
+    last: dict[int, dict[str, Any]] = {}
+    for event in events:
+        before = last.get(event["sessionId"])
+        assert event["itemInSession"] == (before["itemInSession"] + 1 if before else 0)
+        if before and before["page"] == "NextSong":
+            assert event["ts"] - before["ts"] == int(round(before["length"] * 100_000) // 100)
+        last[event["sessionId"]] = event
+
+
+def test_nobody_comes_back_after_cancelling(events: list[dict[str, Any]]) -> None:
+    gone = set()
+    for event in events:
+        assert event["userId"] not in gone
+        if event["page"] == "Cancellation Confirmation":
+            gone.add(event["userId"])
+    assert gone
+
+
+def test_text_is_written_as_in_the_real_logs(clean: SimulateResult, events: list[dict[str, Any]]) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in clean.log_data.rglob("*.json"))
+    assert text.startswith('{"artist":')
+    assert list(events[0]) == reference.FIELDS["events"]
+    assert "/" not in text.replace("\\/", "")
+    assert not text.isascii()  # some names as UTF-8
+    assert "\\u00" in text  # some as escapes
+    assert '\\"' in "".join(json.dumps(event["song"]) for event in events)
+    assert sum(str(event["userAgent"]).startswith('"') for event in events) > len(events) / 2
+    assert ".0," in text[text.index('"registration":') :][:40]
+
+
+def test_the_catalogue_has_the_traps_of_the_real_one(clean: SimulateResult) -> None:
+    songs = read_songs(clean)
+    assert list(songs[0]) == reference.FIELDS["songs"]
+    assert all(len(song["song_id"]) == len(song["artist_id"]) == 18 for song in songs)
+    names: dict[str, set[str]] = {}
+    recordings: dict[tuple[str, str], set[str]] = {}
+    for song in songs:
+        names.setdefault(song["artist_id"], set()).add(song["artist_name"])
+        recordings.setdefault((song["title"], song["artist_name"]), set()).add(song["song_id"])
+    assert max(len(of_artist) for of_artist in names.values()) > 1
+    assert max(len(song_ids) for song_ids in recordings.values()) > 1
+    assert len({song["song_id"] for song in songs}) < len(songs)
+    assert 0.5 < sum(song["year"] == 0 for song in songs) / len(songs) < 0.7
+    assert 0.3 < sum(song["artist_location"] == "" for song in songs) / len(songs) < 0.55
+    assert 0.3 < sum(song["artist_latitude"] is None for song in songs) / len(songs) < 0.75
+
+
+# ---- Truth ----
+
+
+def check_against_reference(result: SimulateResult) -> dict[str, Any]:
+    """The datasets' part of the truth file, after comparing the whole file with what the data really hold."""
+    truth: dict[str, Any] = json.loads(result.truth.read_text(encoding="utf-8"))
+    rows: dict[str, list[reference.Row]] = {}
+    reasons: Counter[str] = Counter()
+    roots: list[tuple[reference.Dataset, Path]] = [("events", result.log_data), ("songs", result.song_data)]
+    for dataset, root in roots:
+        files = [reference.read_file(dataset, path.read_bytes()) for path in sorted(root.rglob("*.json"))]
+        rows[dataset] = [row for file in files for row in file.rows]
+        found = Counter(reject.reason for file in files for reject in file.rejects)
+        expected = truth["datasets"][dataset]
+        assert found == expected["reasons"]
+        assert expected["loaded"] == len(rows[dataset])
+        assert expected["rejected"] == found.total()
+        assert expected["read"] == expected["loaded"] + expected["rejected"] == sum(file.read for file in files)
+        reasons += found
+    assert result.faults == reasons
+    check_star(truth["star"], reference.build_star(rows["events"], rows["songs"]))
+    datasets: dict[str, Any] = truth["datasets"]
+    return datasets
+
+
+def check_star(expected: dict[str, int], star: dict[str, list[tuple[Any, ...]]]) -> None:
+    plays = star["songplays"]
+    levels = Counter(play[3] for play in plays)
+    assert expected == {
+        **{table: len(rows) for table, rows in star.items()},
+        "matched": sum(play[4] is not None for play in plays),
+        "paid": levels["paid"],
+        "free": levels["free"],
+    }
+
+
+@cache
+def list_codes(dataset: reference.Dataset) -> set[str]:
+    """Every reason code that the contract allows for a dataset."""
+    fields = set(reference.FIELDS[dataset])
+    wholes = fields & set(reference.WHOLE_RANGES)
+    texts = fields - wholes - reference.DECIMAL_FIELDS
+    required = reference.REQUIRED[dataset] | (reference.REQUIRED_OF_A_PLAY if dataset == "events" else set())
+    by_field = {
+        "bad_type": fields,
+        "out_of_range": wholes,
+        "too_long": texts,
+        "nul_character": texts,
+        "missing": required,
+    }
+    codes = {f"{rule}:{name}" for rule, names in by_field.items() for name in names}
+    return codes | {"bad_encoding", "not_json", "not_object"}
+
+
+def test_every_fault_is_planted_and_counted(tmp_path: Path) -> None:
+    result = simulate(tmp_path / "data", DIRTY)
+    truth = check_against_reference(result)
+    assert set(truth["events"]["reasons"]) == list_codes("events")
+    assert set(truth["songs"]["reasons"]) == list_codes("songs")
+    assert (truth["events"]["rejected"], truth["songs"]["rejected"]) == (750, 100)
+    assert {"blank_line", "carriage_return", "byte_order_mark", "extra_key", "ts_text", "ts_decimal", "twice"} <= {
+        *truth["events"]["oddities"]
+    }
+
+
+def test_few_faults_show_many_codes(tmp_path: Path) -> None:
+    options = SimulateOptions(events=300, users=20, days=3, songs=50, dirty=0.1)
+    result = simulate(tmp_path / "data", options)
+    truth = check_against_reference(result)
+    assert len(truth["events"]["reasons"]) == truth["events"]["rejected"] == 30
+
+
+def test_clean_data_have_no_fault(clean: SimulateResult) -> None:
+    truth = json.loads(clean.truth.read_text(encoding="utf-8"))
+    assert clean.faults == {}
+    assert truth["seed"] == truth["options"]["seed"] == 0
+    assert truth["options"]["start"] == "2018-11-01"
+    for dataset in truth["datasets"].values():
+        assert dataset["read"] == dataset["loaded"] > 0
+        assert dataset["reasons"] == dataset["oddities"] == {}
+
+
+# ---- Refusals ----
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (SimulateOptions(events=-1), "events"),
+        (SimulateOptions(users=0), "users"),
+        (SimulateOptions(days=0), "days"),
+        (SimulateOptions(songs=0), "songs"),
+        (SimulateOptions(match_rate=1.1), "match_rate"),
+        (SimulateOptions(dirty=float("nan")), "dirty"),
+        (SimulateOptions(start=datetime.date(1999, 12, 31)), "1999-12-31"),
+        (SimulateOptions(start=datetime.date(2099, 12, 31), days=2), "2 days"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_impossible_options_are_refused(tmp_path: Path, options: SimulateOptions, named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        simulate(tmp_path / "data", options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_data_are_never_mixed_with_new(tmp_path: Path) -> None:
+    simulate(tmp_path, SMALL)
+    before = read_tree(tmp_path)
+    with pytest.raises(UsageError, match=r"log_data already holds data: remove it"):
+        simulate(tmp_path, SMALL)
+    assert read_tree(tmp_path) == before
+
+
+def test_empty_folders_are_used(tmp_path: Path) -> None:
+    (tmp_path / "log_data").mkdir()
+    (tmp_path / "song_data").mkdir()
+    (tmp_path / "truth.json").write_text("{}")
+    assert json.loads(simulate(tmp_path, SMALL).truth.read_text())["datasets"]["events"]["read"] == 2_000
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(UsageError, match="data/log_data"):
+        simulate(tmp_path / "data", SMALL)

@@ -1,0 +1,539 @@
+"""Section 1 of the contract: which files are data, and that every line comes out of them once, with its place."""
+
+import datetime as dt
+import gzip
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparkify.errors import SourceError
+from sparkify.sources import Bundle, FileRead, SourceFile, hash_content, is_data_key, list_files, read_bundles
+from tests import reference
+
+BOM = b"\xef\xbb\xbf"
+GOOD = b'{"page":"Home"}\n{"page":"Help"}\n'
+
+
+def compress_gz(*members: bytes) -> bytes:
+    return b"".join(gzip.compress(member, mtime=0) for member in members)
+
+
+def compress_zst(*frames: bytes) -> bytes:
+    # With checksums, so that a damaged frame can be told from a good one.
+    return b"".join(zstandard.ZstdCompressor(write_checksum=True).compress(frame) for frame in frames)
+
+
+def write(root: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def source_file(path: Path) -> SourceFile:
+    """A file as a listing made some time ago has it: it may have changed or vanished since."""
+    return SourceFile(str(path), 0, None, dt.datetime(2018, 11, 1))
+
+
+@dataclass
+class Read:
+    """All that came out of some files. Lines are (source id, line number, bytes with their terminator)."""
+
+    bundles: list[Bundle]
+
+    @property
+    def lines(self) -> list[tuple[int, int, bytes]]:
+        return [
+            (bundle.source_ids[i], bundle.lines[i], bundle.data[bundle.ends[i] : bundle.ends[i + 1]])
+            for bundle in self.bundles
+            for i in range(len(bundle))
+        ]
+
+    @property
+    def finished(self) -> list[FileRead]:
+        return [end for bundle in self.bundles for end in bundle.finished]
+
+    @property
+    def errors(self) -> dict[int, str | None]:
+        return {end.source_id: end.error for end in self.finished}
+
+    def records(self, source_id: int) -> list[tuple[int, bytes]]:
+        """One file's lines as the reference gives them: without terminators and blank lines."""
+        own = [(number, line) for owner, number, line in self.lines if owner == source_id]
+        assert all(line.count(b"\n") == 1 and line.endswith(b"\n") for _, line in own)
+        return [(number, line[:-1].removesuffix(b"\r")) for number, line in own if line.strip(b" \t\r\n")]
+
+
+def read(paths: Iterable[Path], *, bundle_bytes: int = 1 << 20, first_id: int = 1) -> Read:
+    files = [(source_id, source_file(path)) for source_id, path in enumerate(paths, start=first_id)]
+    bundles = list(read_bundles(files, bundle_bytes=bundle_bytes))
+    for bundle in bundles:
+        assert len(bundle.ends) == len(bundle.lines) + 1 == len(bundle.source_ids) + 1
+        assert (bundle.ends[0], bundle.ends[-1]) == (0, len(bundle.data))
+    # In the order given, and each exactly once.
+    result = Read(bundles)
+    assert [end.source_id for end in result.finished] == [source_id for source_id, _ in files]
+    return result
+
+
+def read_one(root: Path, name: str, data: bytes, *, bundle_bytes: int = 1 << 20) -> Read:
+    write(root, {name: data})
+    return read([root / name], bundle_bytes=bundle_bytes)
+
+
+# ---- which keys are data ----
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a.json",
+        "a.jsonl",
+        "a.ndjson",
+        "a.json.gz",
+        "a.json.zst",
+        "a.jsonl.gz",
+        "a.jsonl.zst",
+        "a.ndjson.gz",
+        "a.ndjson.zst",
+        "2018/11/2018-11-01-events.json",
+        "A/B/C/TRABCEI128F424C983.json",
+        "a.b.c.json",
+        "a_b.json",
+        "a.folder/b_/c.json",
+        "x.json/y.json",
+        "with blank and ünïcode.json",
+        "-.json",
+        "a\nb.json",
+    ],
+)
+def test_data_key(key: str) -> None:
+    assert is_data_key(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "a",
+        "README.txt",
+        "_SUCCESS",
+        "json",
+        "a.JSON",
+        "a.Json.gz",
+        "ajson",
+        "a.json ",
+        "a.json\n",
+        "a.json.gz\n",
+        "a.json.bak",
+        "a.json.gz.bak",
+        "a.json.gz.zst",
+        "a.json.bz2",
+        "a.json.zip",
+        "a.gz",
+        "a.zst",
+        "a.jsonlgz",
+        "a.geojson",
+        "a.json5",
+        "a.json/",
+        "a.json/README.txt",
+        ".json",
+        ".a.json",
+        "_a.json",
+        ".ipynb_checkpoints/a.json",
+        "2018/.ipynb_checkpoints/a.json",
+        "_temporary/0/a.json",
+        "2018/_a.json",
+        "2018/11/.a.json",
+    ],
+)
+def test_no_data_key(key: str) -> None:
+    assert not is_data_key(key)
+
+
+# ---- listing a root ----
+
+
+def test_listing_holds_all_data_files_sorted_by_url(tmp_path: Path) -> None:
+    data = ["b.json", "a/z.json", "a-b.jsonl", "a/b/c.ndjson", "a.json.gz", "B.json", "é.json.zst", "x.json/y.json"]
+    other = ["README.txt", "_SUCCESS", ".a.json", "_a.json", ".git/a.json", "a/_temporary/0/b.json", "a/b/.c/d/e.json"]
+    write(tmp_path, dict.fromkeys([*data, *other], b"{}\n"))
+    # As text `-` and `.` come before the `/` of a folder.
+    assert [file.url for file in list_files(str(tmp_path))] == sorted(str(tmp_path / name) for name in data)
+
+
+def test_listing_tells_size_time_and_no_etag(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD, "empty.json": b""})
+    # 2018-11-01 20:57:10 UTC, whatever the zone of the machine.
+    os.utime(tmp_path / "a.json", (1_541_105_830, 1_541_105_830))
+    os.utime(tmp_path / "empty.json", (0, 0))
+    assert list_files(str(tmp_path)) == [
+        SourceFile(str(tmp_path / "a.json"), len(GOOD), None, dt.datetime(2018, 11, 1, 20, 57, 10)),
+        SourceFile(str(tmp_path / "empty.json"), 0, None, dt.datetime(1970, 1, 1)),
+    ]
+
+
+def test_root_is_one_file(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD, "a.json.gz": b"", "b.json": b""})
+    assert [file.url for file in list_files(str(tmp_path / "a.json"))] == [str(tmp_path / "a.json")]
+
+
+def test_root_is_a_folder_and_never_a_prefix(tmp_path: Path) -> None:
+    write(tmp_path, {"log_data/a.json": b"", "log_data_old/b.json": b"", "log_data.json": b""})
+    expected = [str(tmp_path / "log_data" / "a.json")]
+    assert [file.url for file in list_files(str(tmp_path / "log_data"))] == expected
+    assert [file.url for file in list_files(f"{tmp_path}/log_data/")] == expected
+    with pytest.raises(SourceError, match="log_dat"):
+        list_files(str(tmp_path / "log_dat"))
+
+
+def test_only_parts_below_the_root_can_hide_a_file(tmp_path: Path) -> None:
+    write(tmp_path, {".cache/_log_data/a.json": b"", ".cache/_log_data/_b/c.json": b""})
+    root = tmp_path / ".cache" / "_log_data"
+    assert [file.url for file in list_files(str(root))] == [str(root / "a.json")]
+
+
+def test_relative_root_gives_the_same_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"log_data/a.json": b""})
+    monkeypatch.chdir(tmp_path)
+    assert list_files("log_data") == list_files("./x/../log_data/") == list_files(str(tmp_path / "log_data"))
+
+
+def test_missing_root_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        list_files(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("names", [[], ["README.txt"], ["_SUCCESS", ".hidden/a.json"]])
+def test_folder_without_data_is_empty(tmp_path: Path, names: list[str]) -> None:
+    write(tmp_path, dict.fromkeys(names, b"{}\n"))
+    assert list_files(str(tmp_path)) == []
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    write(tmp_path, {"elsewhere/a.json": GOOD, "elsewhere/more/b.json": GOOD, "root/c.json": GOOD})
+    (tmp_path / "root" / "folder").symlink_to(tmp_path / "elsewhere" / "more")
+    (tmp_path / "root" / "file.json").symlink_to(tmp_path / "elsewhere" / "a.json")
+    files = list_files(str(tmp_path / "root"))
+    assert [os.path.relpath(file.url, tmp_path / "root") for file in files] == ["c.json", "file.json", "folder/b.json"]
+    assert [file.size for file in files] == [len(GOOD)] * 3
+
+
+@pytest.mark.parametrize("target", ["nowhere.json", "broken.json"], ids=["to nothing", "to itself"])
+def test_broken_link_is_listed_and_fails_alone(tmp_path: Path, target: str) -> None:
+    write(tmp_path, {"a.json": GOOD, "z.json": GOOD})
+    (tmp_path / "broken.json").symlink_to(target)
+    files = list_files(str(tmp_path))
+    assert [Path(file.url).name for file in files] == ["a.json", "broken.json", "z.json"]
+    result = Read(list(read_bundles(list(enumerate(files)), bundle_bytes=1)))
+    assert [source_id for source_id, error in result.errors.items() if error] == [1]
+    assert "broken.json" in (result.errors[1] or "")
+    assert [source_id for source_id, _, _ in result.lines] == [0, 0, 2, 2]
+
+
+def test_link_to_a_folder_above_lists_no_file_twice(tmp_path: Path) -> None:
+    write(tmp_path, {"year/a.json": GOOD})
+    (tmp_path / "year" / "self").symlink_to(tmp_path)
+    assert [file.url for file in list_files(str(tmp_path))] == [str(tmp_path / "year" / "a.json")]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_forbidden_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD, "secret/b.json": GOOD})
+    (tmp_path / "secret").chmod(0)
+    try:
+        with pytest.raises(SourceError, match="secret"):
+            list_files(str(tmp_path))
+    finally:
+        (tmp_path / "secret").chmod(0o700)
+
+
+# ---- bytes to lines ----
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"", []),
+        (b"a", [(1, b"a\n")]),
+        (b"a\n", [(1, b"a\n")]),
+        (b"a\r\nb\r", [(1, b"a\r\n"), (2, b"b\r\n")]),
+        (b"\n\na\n \r\n\nb", [(1, b"\n"), (2, b"\n"), (3, b"a\n"), (4, b" \r\n"), (5, b"\n"), (6, b"b\n")]),
+        (b"a\rb\x0bc\xe2\x80\xa8d\x00\n", [(1, b"a\rb\x0bc\xe2\x80\xa8d\x00\n")]),
+        (BOM, []),
+        (BOM + b"a\n", [(1, b"a\n")]),
+        (BOM + b"a", [(1, b"a\n")]),
+        (BOM + b"\na", [(1, b"\n"), (2, b"a\n")]),
+        (BOM + BOM + b"a\n", [(1, BOM + b"a\n")]),
+        (b"a\n" + BOM + b"b\n", [(1, b"a\n"), (2, BOM + b"b\n")]),
+        # What only begins like a mark is a line like any other.
+        (BOM[:1], [(1, BOM[:1] + b"\n")]),
+        (BOM[:2], [(1, BOM[:2] + b"\n")]),
+        (BOM[:2] + b"\n", [(1, BOM[:2] + b"\n")]),
+        (BOM[:1] + b"a", [(1, BOM[:1] + b"a\n")]),
+    ],
+)
+@pytest.mark.parametrize("store", ["plain", "gz", "zst", "gz byte by byte", "zst byte by byte"])
+def test_lines(tmp_path: Path, store: str, data: bytes, lines: list[tuple[int, bytes]]) -> None:
+    # Each member and frame comes out as a block of its own: byte by byte, every place is cut by the end of a read.
+    single = [data[i : i + 1] for i in range(len(data))]
+    stored = {
+        "plain": data,
+        "gz": compress_gz(data),
+        "zst": compress_zst(data),
+        "gz byte by byte": compress_gz(*single),
+        "zst byte by byte": compress_zst(*single),
+    }[store]
+    name = {"p": "a.json", "g": "a.json.gz", "z": "a.json.zst"}[store[0]]
+    result = read_one(tmp_path, name, stored)
+    assert result.lines == [(1, number, line) for number, line in lines]
+    assert result.finished == [FileRead(1, len(stored), f"sha256:{hashlib.sha256(stored).hexdigest()}")]
+
+
+def test_lines_over_many_reads_of_a_plain_file(tmp_path: Path) -> None:
+    # Longer than two reads, one line longer than a read by itself, the reads' ends within lines.
+    parts = [b"%d:%s" % (number, b"x" * (number % 997)) for number in range(9_000)]
+    parts.insert(4_000, b"y" * (5 << 20))
+    data = BOM + b"\r\n".join(parts)
+    result = read_one(tmp_path, "a.json", data, bundle_bytes=1)
+    assert len(result.bundles) > 2
+    assert result.records(1) == list(reference.read_lines(data))
+
+
+def test_compressed_block_that_grows_a_thousandfold(tmp_path: Path) -> None:
+    data = b"\n".join([b"x" * 50_000] * 400)
+    write(tmp_path, {"a.json.gz": compress_gz(data), "b.json.zst": compress_zst(data)})
+    result = read([tmp_path / "a.json.gz", tmp_path / "b.json.zst"], bundle_bytes=1 << 20)
+    assert result.records(1) == result.records(2) == list(reference.read_lines(data))
+
+
+def test_zst_frame_without_a_size_and_skippable_frames(tmp_path: Path) -> None:
+    # The first is what a stream writes; the second is a note that a tool may leave between frames.
+    compressor = zstandard.ZstdCompressor(write_content_size=False).compressobj()
+    frame = compressor.compress(GOOD) + compressor.flush()
+    note = b"\x50\x2a\x4d\x18\x04\x00\x00\x00note"
+    result = read_one(tmp_path, "a.json.zst", note + frame + note + frame + note)
+    assert result.records(1) == list(reference.read_lines(GOOD * 2))
+
+
+def test_empty_files_are_finished_without_lines(tmp_path: Path) -> None:
+    files = {"a.json": b"", "b.json.gz": compress_gz(b""), "c.json.zst": compress_zst(b""), "d.json": BOM}
+    write(tmp_path, files)
+    result = read([tmp_path / name for name in files], bundle_bytes=1)
+    assert result.lines == []
+    assert set(result.errors.values()) == {None}
+
+
+def test_no_files_no_bundles() -> None:
+    assert list(read_bundles([], bundle_bytes=1)) == []
+
+
+# ---- bundles ----
+
+
+def test_small_files_share_a_bundle_and_ids_are_the_callers(tmp_path: Path) -> None:
+    names = [f"{number}.json" for number in range(5)]
+    write(tmp_path, {name: b"%s\n" % name.encode() for name in names})
+    files = [(100 - number, source_file(tmp_path / name)) for number, name in enumerate(names)]
+    (bundle,) = read_bundles(files, bundle_bytes=1 << 20)
+    assert list(bundle.source_ids) == [100, 99, 98, 97, 96] == [end.source_id for end in bundle.finished]
+    assert list(bundle.lines) == [1] * 5
+
+
+def test_bundles_stay_near_the_size_asked_for(tmp_path: Path) -> None:
+    line = b"x" * 99 + b"\n"
+    write(tmp_path, {"a.json.gz": compress_gz(*[line] * 100)})
+    result = read([tmp_path / "a.json.gz"], bundle_bytes=1_000)
+    assert {len(bundle.data) for bundle in result.bundles[:-1]} == {1_000}
+    assert [number for _, number, _ in result.lines] == list(range(1, 101))
+
+
+def test_a_file_is_finished_not_before_its_last_line(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json.gz": compress_gz(*[b"x\n"] * 10), "b.json": b"y\n"})
+    result = read([tmp_path / "a.json.gz", tmp_path / "b.json"], bundle_bytes=1)
+    done: set[int] = set()
+    for bundle in result.bundles:
+        assert not done & set(bundle.source_ids)
+        done.update(end.source_id for end in bundle.finished)
+    assert done == {1, 2}
+
+
+CONTENT = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [b"\n", b"\r\n", b"\r", b"", BOM, BOM[:1], BOM[1:], b" ", b"\t\n", b'{"a":1}', b"\xff", b"\x00"]
+        ),
+        st.binary(max_size=12),
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+def _parts(data: bytes, cuts: Sequence[int]) -> list[bytes]:
+    ends = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
+    return [data[start:stop] for start, stop in pairwise(ends)]
+
+
+FILES = st.lists(
+    st.tuples(CONTENT, st.sampled_from(["json", "json.gz", "json.zst"]), st.lists(st.integers(0, 100), max_size=6)),
+    max_size=6,
+)
+
+
+@given(files=FILES, bundle_bytes=st.integers(1, 120))
+@settings(deadline=None, max_examples=150)
+def test_any_files_in_any_bundles_give_the_references_lines(
+    tmp_path_factory: pytest.TempPathFactory, files: list[tuple[bytes, str, list[int]]], bundle_bytes: int
+) -> None:
+    root = tmp_path_factory.mktemp("files")
+    stores: dict[str, Callable[..., bytes]] = {"json.gz": compress_gz, "json.zst": compress_zst}
+    stored = {
+        f"{number}.{suffix}": stores[suffix](*_parts(data, cuts)) if suffix in stores else data
+        for number, (data, suffix, cuts) in enumerate(files)
+    }
+    write(root, stored)
+    result = read([root / name for name in stored], bundle_bytes=bundle_bytes, first_id=7)
+    assert [source_id for source_id, _, _ in result.lines] == sorted(source_id for source_id, _, _ in result.lines)
+    for source_id, (data, _, _) in enumerate(files, start=7):
+        assert result.records(source_id) == list(reference.read_lines(data))
+        numbers = [number for owner, number, _ in result.lines if owner == source_id]
+        assert numbers == list(range(1, len(numbers) + 1))
+    assert result.finished == [
+        FileRead(source_id, len(data), f"sha256:{hashlib.sha256(data).hexdigest()}")
+        for source_id, data in enumerate(stored.values(), start=7)
+    ]
+
+
+# ---- content identity ----
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"), [("a.json", GOOD), ("a.json.gz", compress_gz(GOOD)), ("a.json.zst", compress_zst(GOOD))]
+)
+def test_content_identity_is_that_of_the_bytes_as_stored(tmp_path: Path, name: str, stored: bytes) -> None:
+    (end,) = read_one(tmp_path, name, stored).finished
+    assert end == FileRead(1, len(stored), f"sha256:{hashlib.sha256(stored).hexdigest()}")
+    assert hash_content(list_files(str(tmp_path))[0]) == end.etag
+
+
+def test_content_identity_of_many_reads(tmp_path: Path) -> None:
+    data = bytes(range(256)) * (40 << 10)
+    (end,) = read_one(tmp_path, "a.json", data).finished
+    assert (end.size, end.etag) == (len(data), f"sha256:{hashlib.sha256(data).hexdigest()}")
+    assert hash_content(source_file(tmp_path / "a.json")) == end.etag
+
+
+def test_content_identity_of_a_vanished_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"gone\.json"):
+        hash_content(source_file(tmp_path / "gone.json"))
+
+
+# ---- files that cannot be read fail alone ----
+
+
+def _damaged(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("cut.json.gz", compress_gz(GOOD)[:-1]),
+        ("cut.json.zst", compress_zst(GOOD)[:-1]),
+        ("cut in a later member.json.gz", compress_gz(GOOD, GOOD)[:-9]),
+        ("cut in a later frame.json.zst", compress_zst(GOOD, GOOD)[:-9]),
+        ("cut in a later head.json.gz", compress_gz(GOOD) + compress_gz(GOOD)[:3]),
+        ("cut in a later head.json.zst", compress_zst(GOOD) + compress_zst(GOOD)[:3]),
+        ("damaged.json.gz", _damaged(compress_gz(GOOD))),
+        ("damaged.json.zst", _damaged(compress_zst(GOOD))),
+        ("trailing text.json.gz", compress_gz(GOOD) + b"trailing text"),
+        ("trailing text.json.zst", compress_zst(GOOD) + b"trailing text"),
+        ("plain.json.gz", GOOD),
+        ("plain.json.zst", GOOD),
+        ("other.json.gz", compress_zst(GOOD)),
+        ("other.json.zst", compress_gz(GOOD)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("bundle_bytes", [1, 1 << 20])
+def test_unreadable_content_fails_alone(tmp_path: Path, name: str, data: bytes, bundle_bytes: int) -> None:
+    write(tmp_path, {"a.json": GOOD, name: data, "z.json.gz": compress_gz(GOOD)})
+    result = read([tmp_path / "a.json", tmp_path / name, tmp_path / "z.json.gz"], bundle_bytes=bundle_bytes)
+    assert str(tmp_path / name) in (result.errors[2] or "")
+    assert (result.errors[1], result.errors[3]) == (None, None)
+    assert result.records(1) == result.records(3) == list(reference.read_lines(GOOD))
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_compressed_file_cut_anywhere_is_never_a_short_file(tmp_path: Path, suffix: str) -> None:
+    whole = compress_gz(GOOD) if suffix == "gz" else compress_zst(GOOD)
+    paths = [tmp_path / f"{cut}.json.{suffix}" for cut in range(1, len(whole))]
+    write(tmp_path, {path.name: whole[:cut] for cut, path in enumerate(paths, start=1)})
+    result = read(paths)
+    for source_id, path in enumerate(paths, start=1):
+        assert str(path) in (result.errors[source_id] or "")
+
+
+def test_vanished_file_and_folder_fail_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD, "z.json": GOOD})
+    (tmp_path / "folder.json").mkdir()
+    result = read([tmp_path / name for name in ("a.json", "gone.json", "folder.json", "z.json")])
+    assert [source_id for source_id, error in result.errors.items() if error] == [2, 3]
+    for source_id, name in ((2, "gone.json"), (3, "folder.json")):
+        assert str(tmp_path / name) in (result.errors[source_id] or "")
+    assert result.records(1) == result.records(4) == list(reference.read_lines(GOOD))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_forbidden_file_fails_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD, "secret.json": GOOD, "z.json": GOOD})
+    (tmp_path / "secret.json").chmod(0)
+    result = Read(list(read_bundles(list(enumerate(list_files(str(tmp_path)))), bundle_bytes=1)))
+    assert [source_id for source_id, error in result.errors.items() if error] == [1]
+    assert "secret.json" in (result.errors[1] or "")
+    assert [source_id for source_id, _, _ in result.lines] == [0, 0, 2, 2]
+
+
+# ---- the reader's thread ----
+
+
+def _reader_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "sparkify-reader"]
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_consumer_that_stops_early_leaves_no_thread(tmp_path: Path, taken: int) -> None:
+    write(tmp_path, {"a.json.gz": compress_gz(*[GOOD] * 50)})
+    bundles = read_bundles([(1, source_file(tmp_path / "a.json.gz"))], bundle_bytes=1)
+    assert isinstance(bundles, Generator)
+    for _ in range(taken):
+        assert next(bundles).data == GOOD
+    bundles.close()
+    assert _reader_threads() == []
+
+
+def test_consumer_that_fails_leaves_no_thread(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json.gz": compress_gz(*[GOOD] * 50)})
+
+    def consume() -> None:
+        for bundle in read_bundles([(1, source_file(tmp_path / "a.json.gz"))], bundle_bytes=1):
+            raise ZeroDivisionError(len(bundle))
+
+    with pytest.raises(ZeroDivisionError):
+        consume()
+    assert _reader_threads() == []
+
+
+def test_consumer_that_reads_all_leaves_no_thread(tmp_path: Path) -> None:
+    assert read_one(tmp_path, "a.json", GOOD).records(1)
+    assert _reader_threads() == []

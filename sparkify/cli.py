@@ -137,17 +137,22 @@ def plan(config: "Config", as_json: bool, quiet: bool) -> None:
     planned = pipeline.plan(config)
     counts = {state: sum(f.state == state for f in planned) for state in ("new", "changed", "unchanged", "vanished")}
     if as_json:
-        files = [{"dataset": f.dataset, "url": f.url, "size": f.size, "state": f.state, "reason": f.reason} for f in planned]
+        files = [
+            {"dataset": f.dataset, "url": f.url, "size": f.size, "state": f.state, "reason": f.reason} for f in planned
+        ]
         _echo_json({"files": counts, "plan": files})
         return
     shown = [f for f in planned if f.state != "unchanged"]
     if shown:
         console.print_table(
-            ["state", "dataset", "size", "url", "reason"], [[f.state, f.dataset, f.size, f.url, f.reason] for f in shown]
+            ["state", "dataset", "size", "url", "reason"],
+            [[f.state, f.dataset, f.size, f.url, f.reason] for f in shown],
         )
     if not quiet:
         size = sum(f.size for f in planned if f.is_pending)
-        console.say(", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {console.format_bytes(size)} to load")
+        console.say(
+            ", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {console.format_bytes(size)} to load"
+        )
 
 
 @cli.command()

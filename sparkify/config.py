@@ -126,7 +126,9 @@ def _read_file(path: Path) -> dict[str, str]:
         # The parser's own words may hold the offending line, and that line a password.
         line = getattr(error, "lineno", None)
         where = f"{path}, line {line}" if line else str(path)
-        raise ConfigError(f"cannot read {where}: {type(error).__name__}; each line is KEY=value in a [SECTION]") from None
+        raise ConfigError(
+            f"cannot read {where}: {type(error).__name__}; each line is KEY=value in a [SECTION]"
+        ) from None
     values = {}
     for section in parser.sections():
         known = _FILE_KEYS.get(section.upper())

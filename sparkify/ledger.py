@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparkify.engines import Engine
-from sparkify.records import Dataset, FileCount
+from sparkify.records import Dataset
 from sparkify.sources import SourceFile
 
 State = Literal["new", "changed", "unchanged", "vanished"]
@@ -46,6 +46,15 @@ class PlannedFile:
 
 
 @dataclass(frozen=True)
+class FileCount:
+    """Records of one file: read (blank lines apart), loaded and rejected."""
+
+    read: int = 0
+    loaded: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True)
 class FileEntry:
     """One row of load_files to be written."""
 
@@ -72,7 +81,9 @@ class LoadEntry:
 
 def list_loaded(engine: Engine) -> list[LoadedFile]:
     """The files whose rows stand in staging."""
-    sql = "SELECT source_id, dataset, url, etag, size, loaded FROM load_files WHERE status = 'loaded' ORDER BY source_id"
+    sql = (
+        "SELECT source_id, dataset, url, etag, size, loaded FROM load_files WHERE status = 'loaded' ORDER BY source_id"
+    )
     return [LoadedFile(*row) for row in engine.fetch(sql)]
 
 

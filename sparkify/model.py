@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from sparkify.engines import Engine
+from sparkify.records import Dataset
 
 STAGING = ("staging_events", "staging_songs")
 # In the order in which they are computed: time reads songplays.
@@ -89,6 +90,19 @@ def refresh(engine: Engine, *, rebuild: bool) -> None:
 def count_rows(engine: Engine, tables: Iterable[str] = TABLES) -> dict[str, int]:
     """Rows of each table, in the order given."""
     return {table: engine.fetch(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+
+
+def count_records(engine: Engine, dataset: Dataset, first_source_id: int) -> dict[int, tuple[int, int]]:
+    """Records loaded and rejected of each file of a dataset from one source id on, counted where they stand."""
+    sql = f"""SELECT source_id, sum(loaded), sum(rejected) FROM (
+        SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_{dataset}
+        WHERE source_id >= $1 GROUP BY source_id
+        UNION ALL
+        SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
+        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
+    ) AS counts GROUP BY source_id"""
+    rows = engine.fetch(sql, [first_source_id, dataset])
+    return {source_id: (int(loaded), int(rejected)) for source_id, loaded, rejected in rows}
 
 
 def match_rate(engine: Engine) -> float | None:

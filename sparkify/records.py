@@ -1,8 +1,12 @@
 """The one validator: lines of bytes become typed rows or rejects, by the rules of contract section 2.
 
-It runs inside DuckDB whatever the warehouse, so that two engines cannot disagree about what a record is. A bundle of
-lines lands in a temporary table `landed`: the staging columns (typed, NULL where rejected), then `reason` (NULL where
-loaded), `raw` (the line's text where rejected) and `unknown_keys`. Nothing here reads a file or knows a ledger.
+It runs inside DuckDB whatever the warehouse, so that two engines cannot disagree about what a record is. Nothing here
+reads a file or knows a ledger.
+
+Nearly every line of a log is plain: UTF-8, JSON, and an object of exactly the known keys in the order of the key list.
+`append_rows` finds the few that are not, appends the plain ones that pass the rules straight to a table, and gives the
+rest the full round of rules by `land`. Both ways are one SQL text, of which plain lines leave out what they are known
+to be.
 
 Where the contract leaves a choice, these rules hold:
 
@@ -96,32 +100,42 @@ _REQUIRED: dict[Dataset, tuple[str, ...]] = {
 _REQUIRED_OF_PLAYS = ("artist", "song", "userId")
 
 
-@dataclass(frozen=True)
-class FileCount:
-    """Records of one file: read (blank lines apart, counted before any is judged), loaded and rejected."""
+def append_rows(connection: duckdb.DuckDBPyConnection, dataset: Dataset, bundle: Bundle, table: str) -> dict[int, int]:
+    """Append every record of a bundle that may be loaded to a table with the staging columns.
 
-    source_id: int
-    read: int = 0
-    loaded: int = 0
-    rejected: int = 0
-
-    def __add__(self, more: "FileCount") -> "FileCount":
-        return FileCount(
-            self.source_id, self.read + more.read, self.loaded + more.loaded, self.rejected + more.rejected
-        )
-
-
-def land(connection: duckdb.DuckDBPyConnection, dataset: Dataset, bundle: Bundle) -> list[FileCount]:
-    """Replace the temporary table `landed` by the rows and rejects of one bundle.
-
-    Returns the bundle's share of each file's records. The caller's transaction, if any, is left open.
+    The rejects, and only what else is not plain, are in the temporary table `landed` afterwards, as `land` describes
+    it. Returns the records read of each file. The caller's transaction, if any, is left open.
     """
     with _registered(connection, bundle):
-        connection.execute(_LANDED[dataset])
         read = dict(_fetch(connection, _READ_PER_FILE))
+        connection.execute(_ODD_LINES[dataset])
+        odd = _fetch(connection, "SELECT count(*) FROM odd_lines")[0][0]
+        plain = connection.execute(_append_plain_sql(dataset, table, "plain_lines" if odd else "bundle"))
+        appended = plain.fetchall()[0][0]
+        rest = "bundle"
+        if appended:
+            # The anti-join reads only the rows of this bundle's files: source ids grow from load to load.
+            rest = f"""(SELECT * FROM bundle WHERE NOT EXISTS (
+                SELECT 1 FROM {table} AS staged WHERE staged.source_id = bundle.source_id AND staged.line = bundle.line
+            ))"""
+        if appended == sum(read.values()):
+            rest = "(SELECT * FROM bundle WHERE FALSE)"
+        connection.execute(_landed_sql(dataset, rest))
     _escape_bad_encoding(connection)
-    judged = {source_id: (loaded, rejected) for source_id, loaded, rejected in _fetch(connection, _JUDGED_PER_FILE)}
-    return [FileCount(source_id, count, *judged.get(source_id, (0, 0))) for source_id, count in read.items()]
+    columns = _columns(dataset)
+    connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM landed WHERE reason IS NULL")
+    return read
+
+
+def land(connection: duckdb.DuckDBPyConnection, dataset: Dataset, bundle: Bundle) -> None:
+    """Replace the temporary table `landed` by all records of one bundle, loaded and rejected.
+
+    Its columns: those of staging (typed, NULL where rejected), then `reason` (NULL where loaded), `raw` (the line's
+    text where rejected) and `unknown_keys`.
+    """
+    with _registered(connection, bundle):
+        connection.execute(_landed_sql(dataset, "bundle"))
+    _escape_bad_encoding(connection)
 
 
 def unknown_keys(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -208,9 +222,9 @@ def _out_of_range(field: Field) -> str:
     outside = f"{value} NOT BETWEEN {field.low} AND {field.high}"
     if (field.low, field.high) != _DOUBLE_EXACT_RANGE:
         return outside
-    # The integers next to the limit round to it as doubles.
-    exact = f"abs(try_cast({_body(field)} AS HUGEINT))"
-    return f"{outside} OR (abs({value}) = {field.high} AND {exact} > {field.high})"
+    # The integers next to the limit round to it as doubles; written out as integers they are exact.
+    digits = f"""regexp_extract(token_{field.name}, '^"?-?([0-9]+)"?$', 1)"""
+    return f"{outside} OR (abs({value}) = {field.high} AND try_cast({digits} AS HUGEINT) > {field.high})"
 
 
 def _first_failing(rule: str, conditions: dict[str, str]) -> str:
@@ -219,7 +233,7 @@ def _first_failing(rule: str, conditions: dict[str, str]) -> str:
     return f"CASE {whens} END"
 
 
-def _reason_sql(dataset: Dataset) -> str:
+def _reason_sql(dataset: Dataset, *, plain: bool) -> str:
     fields = FIELDS[dataset]
     texts = [field.name for field in fields if field.kind == "text"]
     wholes = {field.name: _out_of_range(field) for field in fields if field.kind == "whole"}
@@ -231,12 +245,14 @@ def _reason_sql(dataset: Dataset) -> str:
     nul = {name: f"contains(value_{name}, chr(0))" for name in texts}
     # Two guards spare nearly every line two rounds over all texts: unescaping never lengthens a text, and a NUL can
     # only come from its escape.
+    not_plain = """WHEN NOT is_utf8 THEN 'bad_encoding'
+    WHEN NOT is_json THEN 'not_json'"""
+    odd_keys = "WHEN NOT is_plain AND json_type(text) <> 'OBJECT' THEN 'not_object'"
     return f"""CASE
-    WHEN NOT is_utf8 THEN 'bad_encoding'
-    WHEN NOT is_json THEN 'not_json'
-    WHEN (NOT is_canonical OR bad_type IS NOT NULL OR regexp_matches(text, {_quote(_TRAILING_COMMA)}))
+    {"" if plain else not_plain}
+    WHEN (NOT is_plain OR bad_type IS NOT NULL OR regexp_matches(text, {_quote(_TRAILING_COMMA)}))
         AND regexp_matches(regexp_replace(text, {_quote(_STRING)}, '""', 'g'), {_quote(_LENIENT)}) THEN 'not_json'
-    WHEN NOT is_canonical AND json_type(text) <> 'OBJECT' THEN 'not_object'
+    {"" if plain else odd_keys}
     ELSE coalesce(
         bad_type,
         {_first_failing("out_of_range", wholes)},
@@ -256,29 +272,47 @@ def _typed(field: Field) -> str:
     return f"CASE WHEN {value} = 0 THEN 0.0 ELSE {value} END" if field.kind == "decimal" else value
 
 
-def _landed_sql(dataset: Dataset) -> str:
-    """Each subquery adds one step's columns, so that no expression is written, or computed, twice."""
+def _known_keys(dataset: Dataset) -> str:
+    return "[" + ", ".join(_quote(field.name) for field in FIELDS[dataset]) + "]"
+
+
+def _columns(dataset: Dataset) -> str:
+    return ", ".join([*(f'"{field.name}"' for field in FIELDS[dataset]), "source_id", "line"])
+
+
+_TEXT_LINES = f"""SELECT * FROM (SELECT source_id, line, bytes, decode(bytes, 'replace') AS text FROM {{source}})
+    WHERE NOT regexp_matches(text, {_quote(_BLANK)})"""
+
+
+def _judged_sql(dataset: Dataset, source: str, *, plain: bool) -> str:
+    """SQL: a WITH list that ends in `judged_lines`. Each step adds its columns, so that nothing is computed twice.
+
+    `source` has the columns of a bundle; `plain` says that every line of it is known to be plain.
+    """
     fields = FIELDS[dataset]
     names = [field.name for field in fields]
+    known = _known_keys(dataset)
     structure = _quote(json.dumps(dict.fromkeys(names, "JSON")))
-    known = "[" + ", ".join(map(_quote, names)) + "]"
     tokens = ",\n        ".join(f"CAST(json_object.{name} AS VARCHAR) AS token_{name}" for name in names)
     values = ",\n        ".join(f"{_value(field)} AS value_{field.name}" for field in fields)
-    typed = ",\n    ".join(f'CASE WHEN reason IS NULL THEN {_typed(field)} END AS "{field.name}"' for field in fields)
     bad_type = _first_failing("bad_type", {field.name: _bad_type(field) for field in fields})
-    return f"""CREATE OR REPLACE TEMP TABLE landed AS
-WITH text_lines AS (
-    SELECT source_id, line, bytes, decode(bytes, 'replace') AS text FROM bundle
+    checked = (
+        "TRUE AS is_utf8, TRUE AS is_json" if plain else "encode(text) = bytes AS is_utf8, json_valid(text) AS is_json"
+    )
+    if plain:
+        parsed = f"json_transform(text, {structure}) AS json_object, NULL AS keys, TRUE AS is_plain"
+    else:
+        parsed = f"""CASE WHEN is_utf8 AND is_json THEN json_transform(text, {structure}) END AS json_object,
+        CASE WHEN is_utf8 AND is_json THEN json_keys(text) END AS keys, coalesce(keys = {known}, FALSE) AS is_plain"""
+    return f"""WITH text_lines AS (
+    {_TEXT_LINES.format(source=source)}
 ), checked_lines AS (
-    SELECT *, encode(text) = bytes AS is_utf8, json_valid(text) AS is_json
-    FROM text_lines WHERE NOT regexp_matches(text, {_quote(_BLANK)})
+    SELECT *, {checked} FROM text_lines
 ), parsed_lines AS (
-    SELECT *,
-        CASE WHEN is_utf8 AND is_json THEN json_transform(text, {structure}) END AS json_object,
-        CASE WHEN is_utf8 AND is_json THEN json_keys(text) END AS keys
+    SELECT *, {parsed}
     FROM checked_lines
 ), token_lines AS (
-    SELECT *, coalesce(keys = {known}, FALSE) AS is_canonical,
+    SELECT *,
         {tokens}
     FROM parsed_lines
 ), value_lines AS (
@@ -289,16 +323,52 @@ WITH text_lines AS (
     SELECT *, {bad_type} AS bad_type
     FROM value_lines
 ), judged_lines AS (
-    SELECT *, {_reason_sql(dataset)} AS reason
+    SELECT *, {_reason_sql(dataset, plain=plain)} AS reason
     FROM typed_lines
-)
+)"""
+
+
+def _landed_sql(dataset: Dataset, source: str) -> str:
+    known = _known_keys(dataset)
+    typed = ",\n    ".join(
+        f'CASE WHEN reason IS NULL THEN {_typed(field)} END AS "{field.name}"' for field in FIELDS[dataset]
+    )
+    # What is no JSON has no keys to speak of, even where DuckDB's lenient parser finds some.
+    unknown = f"list_filter(keys, LAMBDA key: NOT list_contains({known}, key))"
+    return f"""CREATE OR REPLACE TEMP TABLE landed AS
+{_judged_sql(dataset, source, plain=False)}
 SELECT
     {typed},
     source_id, line, reason,
     CASE WHEN reason IS NOT NULL AND is_utf8 THEN regexp_replace(text, '\\r?\\n$', '') END AS raw,
     CASE WHEN NOT is_utf8 THEN bytes END AS raw_bytes,
-    CASE WHEN NOT is_canonical THEN list_filter(keys, LAMBDA key: NOT list_contains({known}, key)) END AS unknown_keys
+    CASE WHEN NOT is_plain AND reason IS DISTINCT FROM 'not_json' THEN {unknown} END AS unknown_keys
 FROM judged_lines"""
+
+
+def _odd_lines_sql(dataset: Dataset) -> str:
+    """The lines that are not plain. What json_keys cannot read is not JSON, so it judges two things in one go."""
+    return f"""CREATE OR REPLACE TEMP TABLE odd_lines AS
+SELECT source_id, line FROM ({_TEXT_LINES.format(source="bundle")})
+WHERE CASE WHEN encode(text) <> bytes OR NOT json_valid(text) THEN TRUE ELSE json_keys(text) <> {_known_keys(dataset)} END"""
+
+
+def _append_plain_sql(dataset: Dataset, table: str, source: str) -> str:
+    if source != "bundle":
+        source = """(SELECT * FROM bundle WHERE NOT EXISTS (
+            SELECT 1 FROM odd_lines WHERE odd_lines.source_id = bundle.source_id AND odd_lines.line = bundle.line
+        ))"""
+    typed = ",\n    ".join(_typed(field) for field in FIELDS[dataset])
+    # random() is a barrier: DuckDB moves a condition below no step that holds it. Moved down, `reason` would be
+    # computed twice, with the whole of the parsing.
+    return f"""INSERT INTO {table} ({_columns(dataset)})
+{_judged_sql(dataset, source, plain=True)}, barrier AS (
+    SELECT *, random() AS nothing FROM judged_lines
+)
+SELECT
+    {typed},
+    source_id, line
+FROM barrier WHERE reason IS NULL"""
 
 
 def _escape_bad_encoding(connection: duckdb.DuckDBPyConnection) -> None:
@@ -318,9 +388,7 @@ def _escape_bad_encoding(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-_LANDED: dict[Dataset, str] = {"events": _landed_sql("events"), "songs": _landed_sql("songs")}
+_ODD_LINES: dict[Dataset, str] = {"events": _odd_lines_sql("events"), "songs": _odd_lines_sql("songs")}
 # Counted from the lines themselves: a record that the statement above lost would show.
 _READ_PER_FILE = f"""SELECT source_id, count(*) FROM bundle
 WHERE NOT regexp_matches(decode(bytes, 'replace'), {_quote(_BLANK)}) GROUP BY source_id"""
-_JUDGED_PER_FILE = """SELECT source_id, count(*) FILTER (reason IS NULL), count(*) FILTER (reason IS NOT NULL)
-FROM landed GROUP BY source_id"""

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from sparkify.errors import SourceError
 
-DATA_FILE = re.compile(r"\.(json|jsonl|ndjson)(\.(gz|zst))?$")
+DATA_FILE = re.compile(r"\.(json|jsonl|ndjson)(\.(gz|zst))?\Z")
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(b"\n")
@@ -128,7 +128,7 @@ def hash_content(file: SourceFile) -> str:
 def read_bundles(files: Sequence[tuple[int, SourceFile]], *, bundle_bytes: int) -> Iterator[Bundle]:
     """Read (source id, file) pairs in order and cut them into bundles of about `bundle_bytes`.
 
-    Reading runs ahead in a thread of its own by two bundles at most, so memory does not grow with the corpus. Every
+    Reading runs ahead in a thread of its own by one bundle, so memory does not grow with the corpus. Every
     file given stands in exactly one bundle's `finished`; the lines of one that failed midway may stand in bundles
     before it, and the caller has to drop them.
     """
@@ -137,10 +137,16 @@ def read_bundles(files: Sequence[tuple[int, SourceFile]], *, bundle_bytes: int) 
 
 def _walk(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root, followlinks=True, onerror=_raise):
-        folders[:] = [name for name in folders if name[:1] not in (".", "_")]
+        # A link to a folder above would lead round and round.
+        folders[:] = [name for name in folders if name[:1] not in (".", "_") and not _leads_up(folder, name)]
         for name in names:
             if is_data_key(name):
                 yield Path(folder, name)
+
+
+def _leads_up(folder: str, name: str) -> bool:
+    path = Path(folder, name)
+    return path.is_symlink() and Path(folder).resolve().is_relative_to(path.resolve())
 
 
 def _raise(error: OSError) -> None:
@@ -150,8 +156,8 @@ def _raise(error: OSError) -> None:
 def _local_file(path: Path) -> SourceFile:
     try:
         stat = path.stat()
-    except FileNotFoundError:
-        # A link that leads nowhere is listed, so that it is reading it that fails, and fails alone.
+    except OSError:
+        # A link that leads nowhere, or in a circle, is listed, so that it is reading it that fails, and fails alone.
         stat = path.lstat()
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC).replace(tzinfo=None)
     return SourceFile(str(path), stat.st_size, None, modified)
@@ -285,8 +291,8 @@ _End = tuple[Bundle | None, BaseException | None]
 
 
 def _run_ahead(produce: Callable[[], Iterator[Bundle]]) -> Iterator[Bundle]:
-    """The items of `produce()`, made in a thread that stays two ahead and stops when the consumer does."""
-    ready: queue.Queue[_End] = queue.Queue(maxsize=2)
+    """The items of `produce()`, made in a thread that stays one ahead and stops when the consumer does."""
+    ready: queue.Queue[_End] = queue.Queue(maxsize=1)
     stopped = threading.Event()
 
     def put(item: _End) -> None:

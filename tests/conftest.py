@@ -1,20 +1,30 @@
 """Fixtures of the whole suite: no test sees the caller's settings, working folder or files."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sparkify import pipeline
 from sparkify.config import Config
-from tests.support import new_warehouse
+from tests.support import new_warehouse, write_ballast
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An environment without settings, and a working folder without dwh.cfg, also for what outlives one test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.upper().startswith("SPARKIFY_")]:
+            patch.delenv(name)
+        patch.chdir(tmp_path_factory.mktemp("session"))
+        yield
 
 
 @pytest.fixture(autouse=True)
-def hermetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A working folder without dwh.cfg, and an environment without settings."""
-    for name in os.environ:
-        if name.startswith("SPARKIFY_"):
-            monkeypatch.delenv(name)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder that no other test writes to."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -22,3 +32,19 @@ def hermetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def warehouse(tmp_path: Path) -> Config:
     """A warehouse that does not exist yet, over empty roots `log_data` and `song_data` beside it."""
     return new_warehouse(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def ballast(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse to copy. It holds many records and an empty star, so that every small load on it is a refresh."""
+    config = new_warehouse(tmp_path_factory.mktemp("ballast"))
+    write_ballast(config)
+    assert not any(pipeline.load(config).tables[table] for table in ("songplays", "users", "songs", "artists", "time"))
+    return Path(config.warehouse_address)
+
+
+@pytest.fixture
+def ballasted(warehouse: Config, ballast: Path) -> Config:
+    """As `warehouse`, but every small load is a refresh."""
+    shutil.copyfile(ballast, warehouse.warehouse_address)
+    return warehouse

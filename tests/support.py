@@ -85,8 +85,8 @@ def song_file(config: Config, name: str = "songs.json") -> Path:
     return Path(config.song_data, name)
 
 
-def write_ballast(config: Config, events: int = 60) -> None:
-    """Events that leave no trace in the star, in a file of their own: beside them, any small load is a refresh."""
+def write_ballast(config: Config, events: int = 200) -> None:
+    """Write a file of events that leave no trace in the star; beside them, every small load is a refresh."""
     write_file(log_file(config, "ballast.json"), [event(itemInSession=item) for item in range(events)])
 
 
@@ -120,7 +120,9 @@ def sort_rows(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """Rows as tuples in the order of `reference.build_star`: by all columns, None last, text by its UTF-8 bytes."""
 
     def key(row: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple((1,) if value is None else (0, value.encode() if isinstance(value, str) else value) for value in row)
+        return tuple(
+            (1,) if value is None else (0, value.encode() if isinstance(value, str) else value) for value in row
+        )
 
     return sorted(map(tuple, rows), key=key)
 

@@ -3,6 +3,7 @@
 `open_engine` chooses by address and imports a driver only then. Each engine's oddities live in its own module.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 from sparkify.config import Config
 from sparkify.errors import UsageError
-from sparkify.records import Dataset, FileCount
+from sparkify.records import Dataset
 from sparkify.sources import Bundle, FileRead
 
 Row = tuple[Any, ...]
@@ -18,18 +19,20 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Staged:
-    """What staging one dataset came to: how reading each file ended, its records, and the keys no field is named after."""
+    """What staging one dataset came to.
+
+    By source id: how reading each file ended, and the records read of it, counted before any was judged. Then the keys
+    that no field is named after.
+    """
 
     files: dict[int, FileRead] = field(default_factory=dict)
-    counts: dict[int, FileCount] = field(default_factory=dict)
+    read: Counter[int] = field(default_factory=Counter)
     unknown_keys: set[str] = field(default_factory=set)
 
-    def add(self, bundle: Bundle, counts: Iterable[FileCount]) -> None:
-        """Take in the counts of one more bundle."""
+    def add(self, bundle: Bundle, read: dict[int, int]) -> None:
+        """Take in one more bundle and the records read of each file in it."""
         self.files |= {end.source_id: end for end in bundle.finished}
-        for count in counts:
-            so_far = self.counts.get(count.source_id, FileCount(count.source_id))
-            self.counts[count.source_id] = so_far + count
+        self.read.update(read)
 
 
 class Engine(Protocol):
@@ -62,12 +65,16 @@ class Engine(Protocol):
         """Commit at the end of the block; roll back if it raises."""
 
     def stage(
-        self, dataset: Dataset, load_id: int, urls: dict[int, str], bundles: Iterable[Bundle],
-        on_bundle: Callable[[Bundle, list[FileCount]], None],
+        self,
+        dataset: Dataset,
+        load_id: int,
+        urls: dict[int, str],
+        bundles: Iterable[Bundle],
+        on_bundle: Callable[[Bundle, int], None],
     ) -> Staged:
         """Append the bundles' rows to staging and their rejects to rejected_records, in the open transaction.
 
-        `urls` names the file of each source id. A file whose reading failed midway leaves nothing behind.
+        `urls` names the file of each source id. `on_bundle` is told of each bundle and its number of records. A file whose reading failed midway leaves nothing behind.
         """
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from sparkify import records
 from sparkify.config import Config
 from sparkify.engines import Row, Staged
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
-from sparkify.records import Dataset, FileCount
+from sparkify.records import Dataset
 from sparkify.sources import Bundle
 
 # Half of the machine and at most this: the loader streams, so more memory would not make it faster.
@@ -93,11 +93,14 @@ class DuckDBEngine:
         if not rows:
             return
         values = ", ".join(f"unnest(${place})" for place in range(1, len(columns) + 1))
-        self.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}", [list(c) for c in zip(*rows, strict=True)])
+        self.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}", [list(c) for c in zip(*rows, strict=True)]
+        )
 
     def list_tables(self) -> set[str]:
         return {
-            name for (name,) in self.fetch("SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal")
+            name
+            for (name,) in self.fetch("SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal")
         }
 
     @contextmanager
@@ -113,27 +116,30 @@ class DuckDBEngine:
             raise
 
     def stage(
-        self, dataset: Dataset, load_id: int, urls: dict[int, str], bundles: Iterable[Bundle],
-        on_bundle: Callable[[Bundle, list[FileCount]], None],
+        self,
+        dataset: Dataset,
+        load_id: int,
+        urls: dict[int, str],
+        bundles: Iterable[Bundle],
+        on_bundle: Callable[[Bundle, int], None],
     ) -> Staged:
         staged = Staged()
-        columns = ", ".join([field.name for field in records.FIELDS[dataset]] + ["source_id", "line"])
+        table = f"staging_{dataset}"
         with _mapped_errors():
             for bundle in bundles:
-                counts = records.land(self._connection, dataset, bundle)
-                self.execute(
-                    f"INSERT INTO staging_{dataset} ({columns}) SELECT {columns} FROM landed WHERE reason IS NULL"
-                )
-                if any(count.rejected for count in counts):
-                    self._keep_rejects(dataset, load_id, urls)
+                read = records.append_rows(self._connection, dataset, bundle, table)
+                self._keep_rejects(dataset, load_id, urls)
                 staged.unknown_keys |= records.unknown_keys(self._connection)
-                staged.add(bundle, counts)
-                on_bundle(bundle, counts)
-            self.execute("DROP TABLE IF EXISTS landed")
+                staged.add(bundle, read)
+                on_bundle(bundle, sum(read.values()))
+            for name in ("landed", "odd_lines"):
+                self._connection.execute(f"DROP TABLE IF EXISTS {name}")
         return staged
 
     def _keep_rejects(self, dataset: Dataset, load_id: int, urls: dict[int, str]) -> None:
-        found = [source_id for (source_id,) in self.fetch("SELECT DISTINCT source_id FROM landed WHERE reason IS NOT NULL")]
+        found = [row[0] for row in self.fetch("SELECT DISTINCT source_id FROM landed WHERE reason IS NOT NULL")]
+        if not found:
+            return
         self.execute(
             """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
             SELECT landed.source_id, $1, $2, files.url, landed.line, landed.reason, landed.raw

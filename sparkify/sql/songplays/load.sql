@@ -4,10 +4,9 @@ INSERT INTO songplays (
     songplay_id, start_time, user_id, level, song_id, artist_id, session_id, location, user_agent, item_in_session,
     song_title, artist_name, song_length
 )
-WITH play_events AS (
-    SELECT
-        event.userId, event.sessionId, event.itemInSession, event.ts,
-        event.song, event.artist, event.length, event.level, event.location, event.userAgent
+-- Few plays have copies: only those are ranked, and no step but the last carries a whole row.
+WITH copied_plays AS (
+    SELECT event.userId, event.sessionId, event.itemInSession, event.ts
     FROM staging_events AS event
     WHERE event.page = 'NextSong'
         AND EXISTS ( -- touched
@@ -17,49 +16,43 @@ WITH play_events AS (
                 AND touched_plays.session_id = event.sessionId -- touched
                 AND touched_plays.item_in_session = event.itemInSession -- touched
         ) -- touched
-),
-
--- Few plays have copies: only those are ranked, the others pass as they are.
-copied_plays AS (
-    SELECT userId, sessionId, itemInSession, ts
-    FROM play_events
-    GROUP BY userId, sessionId, itemInSession, ts
+    GROUP BY event.userId, event.sessionId, event.itemInSession, event.ts
     HAVING count(*) > 1
 ),
 
 ranked_copies AS (
     SELECT
-        play.*,
+        event.source_id, event.line,
         row_number() OVER (
-            PARTITION BY play.userId, play.sessionId, play.itemInSession, play.ts
-            ORDER BY play.song, play.artist, play.length, play.level, play.location, play.userAgent
+            PARTITION BY event.userId, event.sessionId, event.itemInSession, event.ts
+            ORDER BY
+                event.song, event.artist, event.length, event.level, event.location, event.userAgent,
+                event.source_id, event.line
         ) AS copy_rank
-    FROM play_events AS play
+    FROM staging_events AS event
     INNER JOIN copied_plays
-        ON play.userId = copied_plays.userId
-            AND play.sessionId = copied_plays.sessionId
-            AND play.itemInSession = copied_plays.itemInSession
-            AND play.ts = copied_plays.ts
+        ON event.userId = copied_plays.userId
+            AND event.sessionId = copied_plays.sessionId
+            AND event.itemInSession = copied_plays.itemInSession
+            AND event.ts = copied_plays.ts
+    WHERE event.page = 'NextSong'
 ),
 
-plays AS (
-    SELECT userId, sessionId, itemInSession, ts, song, artist, length, level, location, userAgent
-    FROM play_events AS play
-    WHERE NOT EXISTS (
-        SELECT 1 FROM copied_plays
-        WHERE copied_plays.userId = play.userId
-            AND copied_plays.sessionId = play.sessionId
-            AND copied_plays.itemInSession = play.itemInSession
-            AND copied_plays.ts = play.ts
-    )
-    UNION ALL
-    SELECT userId, sessionId, itemInSession, ts, song, artist, length, level, location, userAgent
-    FROM ranked_copies
-    WHERE copy_rank = 1
+surplus_copies AS (
+    SELECT source_id, line FROM ranked_copies WHERE copy_rank > 1
 ),
 
 tracks AS (
-    SELECT DISTINCT song, artist, length FROM plays
+    SELECT DISTINCT event.song, event.artist, event.length
+    FROM staging_events AS event
+    WHERE event.page = 'NextSong'
+        AND EXISTS ( -- touched
+            SELECT 1 FROM touched_plays -- touched
+            WHERE touched_plays.ts = event.ts -- touched
+                AND touched_plays.user_id = event.userId -- touched
+                AND touched_plays.session_id = event.sessionId -- touched
+                AND touched_plays.item_in_session = event.itemInSession -- touched
+        ) -- touched
 ),
 
 ranked_matches AS (
@@ -79,25 +72,37 @@ matches AS (
 
 SELECT
     md5(
-        cast(play.userId AS VARCHAR) || '|' || cast(play.sessionId AS VARCHAR) || '|'
-        || cast(play.itemInSession AS VARCHAR) || '|' || cast(play.ts AS VARCHAR)
+        cast(event.userId AS VARCHAR) || '|' || cast(event.sessionId AS VARCHAR) || '|'
+        || cast(event.itemInSession AS VARCHAR) || '|' || cast(event.ts AS VARCHAR)
     ) AS songplay_id,
     TIMESTAMP '1970-01-01 00:00:00'
-    + cast((play.ts - play.ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
-    + cast(play.ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time,
-    play.userId AS user_id,
-    play.level,
+    + cast((event.ts - event.ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
+    + cast(event.ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time,
+    event.userId AS user_id,
+    event.level,
     matches.song_id,
     matches.artist_id,
-    play.sessionId AS session_id,
-    play.location,
-    play.userAgent AS user_agent,
-    play.itemInSession AS item_in_session,
-    play.song AS song_title,
-    play.artist AS artist_name,
-    play.length AS song_length
-FROM plays AS play
+    event.sessionId AS session_id,
+    event.location,
+    event.userAgent AS user_agent,
+    event.itemInSession AS item_in_session,
+    event.song AS song_title,
+    event.artist AS artist_name,
+    event.length AS song_length
+FROM staging_events AS event
 LEFT JOIN matches
-    ON play.song = matches.song
-        AND play.artist = matches.artist
-        AND (play.length = matches.length OR (play.length IS NULL AND matches.length IS NULL))
+    ON event.song = matches.song
+        AND event.artist = matches.artist
+        AND (event.length = matches.length OR (event.length IS NULL AND matches.length IS NULL))
+WHERE event.page = 'NextSong'
+    AND NOT EXISTS (
+        SELECT 1 FROM surplus_copies
+        WHERE surplus_copies.source_id = event.source_id AND surplus_copies.line = event.line
+    )
+    AND EXISTS ( -- touched
+        SELECT 1 FROM touched_plays -- touched
+        WHERE touched_plays.ts = event.ts -- touched
+            AND touched_plays.user_id = event.userId -- touched
+            AND touched_plays.session_id = event.sessionId -- touched
+            AND touched_plays.item_in_session = event.itemInSession -- touched
+    ) -- touched

@@ -1,0 +1,71 @@
+-- Who leaves?
+-- Cancelled: users with `Cancellation Confirmation`, of all users. Downgraded: users with `Submit Downgrade`, of the
+-- users ever seen paid. Silent: players whose last play is at least N days before the last event of the log, of all
+-- players. The other players are censored: the log ends too early to tell, so they are not counted as gone. A user may
+-- stand in several rows.
+-- It does not say that a silent user left for good: with a larger N fewer are silent, and more are censored.
+WITH parameters AS (
+    SELECT 14 AS silent_days
+),
+
+log_ends AS (
+    SELECT max(ts) AS last_ts FROM staging_events
+),
+
+users_seen AS (
+    SELECT
+        userId AS user_id,
+        max(CASE WHEN page = 'Cancellation Confirmation' THEN 1 ELSE 0 END) AS cancelled,
+        max(CASE WHEN page = 'Submit Downgrade' THEN 1 ELSE 0 END) AS downgraded,
+        max(CASE WHEN level = 'paid' OR page = 'Submit Downgrade' THEN 1 ELSE 0 END) AS paid,
+        max(CASE WHEN page = 'NextSong' THEN ts END) AS last_play_ts
+    FROM staging_events
+    WHERE userId IS NOT NULL
+    GROUP BY userId
+),
+
+marked_users AS (
+    SELECT
+        users_seen.cancelled,
+        users_seen.downgraded,
+        users_seen.paid,
+        CASE WHEN users_seen.last_play_ts IS NOT NULL THEN 1 ELSE 0 END AS player,
+        CASE
+            WHEN users_seen.last_play_ts <= log_ends.last_ts - cast(parameters.silent_days AS BIGINT) * 86400000 THEN 1
+            ELSE 0
+        END AS silent
+    FROM users_seen
+    CROSS JOIN log_ends
+    CROSS JOIN parameters
+),
+
+totals AS (
+    SELECT
+        count(*) AS users,
+        coalesce(sum(cancelled), 0) AS cancelled,
+        coalesce(sum(downgraded), 0) AS downgraded,
+        coalesce(sum(paid), 0) AS paid,
+        coalesce(sum(player), 0) AS players,
+        coalesce(sum(silent), 0) AS silent
+    FROM marked_users
+),
+
+outcomes AS (
+    SELECT 1 AS place, 'cancelled' AS outcome, cancelled AS users, users AS of_users FROM totals
+    UNION ALL
+    SELECT 2 AS place, 'downgraded' AS outcome, downgraded AS users, paid AS of_users FROM totals
+    UNION ALL
+    SELECT 3 AS place, 'silent' AS outcome, silent AS users, players AS of_users FROM totals
+    UNION ALL
+    SELECT 4 AS place, 'censored' AS outcome, players - silent AS users, players AS of_users FROM totals
+)
+
+SELECT
+    outcomes.outcome,
+    outcomes.users,
+    outcomes.of_users,
+    cast(outcomes.users AS DOUBLE PRECISION) / nullif(outcomes.of_users, 0) AS share,
+    CASE WHEN outcomes.outcome IN ('silent', 'censored') THEN parameters.silent_days END AS silent_days
+FROM outcomes
+CROSS JOIN parameters
+ORDER BY outcomes.place

@@ -1,0 +1,73 @@
+-- Where do they stop on the way to paying?
+-- Of the users first seen free: who played, who then opened `Upgrade`, who then sent `Submit Upgrade`. Each step comes
+-- after the one before it, in any session, and counts a user once.
+-- It does not say why they stopped, nor who was cut off: a user at the end of the log had less time than one at its
+-- beginning. Who upgrades without having played before is no part of the last two steps.
+WITH user_events AS (
+    SELECT
+        userId AS user_id,
+        page,
+        level,
+        rank() OVER (PARTITION BY userId ORDER BY ts, sessionId, itemInSession) AS place
+    FROM staging_events
+    WHERE userId IS NOT NULL
+),
+
+-- Of copies that differ in their level the least counts, so that one of them decides.
+first_levels AS (
+    SELECT user_id, min(level) AS level
+    FROM user_events
+    WHERE place = 1
+    GROUP BY user_id
+),
+
+first_free_users AS (
+    SELECT user_id FROM first_levels WHERE level = 'free'
+),
+
+first_plays AS (
+    SELECT first_free_users.user_id, min(user_events.place) AS place
+    FROM first_free_users
+    INNER JOIN user_events ON first_free_users.user_id = user_events.user_id
+    WHERE user_events.page = 'NextSong'
+    GROUP BY first_free_users.user_id
+),
+
+first_looks AS (
+    SELECT first_plays.user_id, min(user_events.place) AS place
+    FROM first_plays
+    INNER JOIN user_events
+        ON first_plays.user_id = user_events.user_id AND first_plays.place < user_events.place
+    WHERE user_events.page = 'Upgrade'
+    GROUP BY first_plays.user_id
+),
+
+first_upgrades AS (
+    SELECT first_looks.user_id, min(user_events.place) AS place
+    FROM first_looks
+    INNER JOIN user_events
+        ON first_looks.user_id = user_events.user_id AND first_looks.place < user_events.place
+    WHERE user_events.page = 'Submit Upgrade'
+    GROUP BY first_looks.user_id
+),
+
+steps AS (
+    SELECT 1 AS step, 'first seen free' AS reached, count(*) AS users FROM first_free_users
+    UNION ALL
+    SELECT 2 AS step, 'played' AS reached, count(*) AS users FROM first_plays
+    UNION ALL
+    SELECT 3 AS step, 'opened Upgrade' AS reached, count(*) AS users FROM first_looks
+    UNION ALL
+    SELECT 4 AS step, 'Submit Upgrade' AS reached, count(*) AS users FROM first_upgrades
+)
+
+SELECT
+    steps.step,
+    steps.reached,
+    steps.users,
+    cast(steps.users AS DOUBLE PRECISION) / nullif(first_steps.users, 0) AS share_of_first_step,
+    cast(steps.users AS DOUBLE PRECISION) / nullif(steps_before.users, 0) AS share_of_step_before
+FROM steps
+INNER JOIN steps AS first_steps ON first_steps.step = 1
+LEFT JOIN steps AS steps_before ON steps.step = steps_before.step + 1
+ORDER BY steps.step

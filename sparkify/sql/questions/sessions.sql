@@ -1,0 +1,55 @@
+-- What is a visit like?
+-- A session is all events with the same user and session id; an event delivered twice counts once. It lasts from its
+-- first event to its last, in minutes. That is a lower bound: the track after the last event is not in it, and a
+-- session of one event lasts 0. Median and 90th percentile stand beside the mean, which a few long sessions raise.
+-- It does not say anything of visits before the login: those events name no user.
+WITH session_events AS (
+    SELECT DISTINCT userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session, ts, page
+    FROM staging_events
+    WHERE userId IS NOT NULL
+),
+
+session_lengths AS (
+    SELECT user_id, session_id, count(*) AS events, max(ts) - min(ts) AS milliseconds
+    FROM session_events
+    GROUP BY user_id, session_id
+),
+
+session_plays AS (
+    SELECT user_id, session_id, count(*) AS plays
+    FROM songplays
+    GROUP BY user_id, session_id
+),
+
+sessions AS (
+    SELECT
+        session_lengths.events,
+        session_lengths.milliseconds,
+        cast(session_lengths.milliseconds AS DOUBLE PRECISION) / 60000 AS minutes,
+        coalesce(session_plays.plays, 0) AS plays
+    FROM session_lengths
+    LEFT JOIN session_plays
+        ON session_lengths.user_id = session_plays.user_id AND session_lengths.session_id = session_plays.session_id
+),
+
+summary AS (
+    SELECT
+        count(*) AS sessions,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY minutes) AS median_minutes,
+        percentile_cont(0.9) WITHIN GROUP (ORDER BY minutes) AS p90_minutes,
+        cast(sum(milliseconds) AS DOUBLE PRECISION) / 60000 AS total_minutes,
+        cast(sum(plays) AS DOUBLE PRECISION) AS plays,
+        sum(CASE WHEN events = 1 THEN 1 ELSE 0 END) AS one_event_sessions
+    FROM sessions
+)
+
+SELECT
+    sessions,
+    median_minutes,
+    p90_minutes,
+    total_minutes / nullif(sessions, 0) AS mean_minutes,
+    plays / nullif(sessions, 0) AS mean_plays,
+    coalesce(one_event_sessions, 0) AS one_event_sessions,
+    cast(one_event_sessions AS DOUBLE PRECISION) / nullif(sessions, 0) AS one_event_share
+FROM summary
+ORDER BY sessions

@@ -1,0 +1,34 @@
+-- Which songs win?
+-- Plays and distinct listeners by title and artist as logged, up to place 20; songs with as many plays share a place,
+-- and all that share the last one are shown. The match rate is the share of the plays found in the catalogue.
+-- It does not say whether two spellings are one song, nor whether a play was heard to its end.
+WITH parameters AS (
+    SELECT 20 AS places
+),
+
+song_plays AS (
+    SELECT
+        song_title,
+        artist_name,
+        count(*) AS plays,
+        count(DISTINCT user_id) AS listeners,
+        cast(count(song_id) AS DOUBLE PRECISION) / count(*) AS match_rate
+    FROM songplays
+    GROUP BY song_title, artist_name
+),
+
+ranked_songs AS (
+    SELECT song_title, artist_name, plays, listeners, match_rate, rank() OVER (ORDER BY plays DESC) AS place
+    FROM song_plays
+)
+
+SELECT
+    ranked_songs.place,
+    ranked_songs.song_title,
+    ranked_songs.artist_name,
+    ranked_songs.plays,
+    ranked_songs.listeners,
+    ranked_songs.match_rate
+FROM ranked_songs
+INNER JOIN parameters ON ranked_songs.place <= parameters.places
+ORDER BY ranked_songs.place, ranked_songs.song_title, ranked_songs.artist_name

@@ -1,0 +1,274 @@
+"""The checks: each one notices the violation it is named for, and a load that would break one is rolled back."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from sparkify import checks, model, pipeline
+from sparkify.config import Config
+from sparkify.errors import CheckError, SparkifyError
+from tests.support import (
+    TS,
+    event,
+    execute,
+    expected_star,
+    failing_checks,
+    fetch,
+    log_file,
+    play,
+    read_star,
+    snapshot,
+    song,
+    song_file,
+    write_ballast,
+    write_file,
+)
+
+# What breaks each check in the warehouse of `loaded`. Where one fault breaks several, the named one must be among them.
+VIOLATIONS: dict[str, list[str]] = {
+    "songplays.songplay_is_unique": ["INSERT INTO songplays SELECT * FROM songplays WHERE user_id = 1"],
+    "songplays.natural_key_is_unique": [
+        "INSERT INTO songplays SELECT * REPLACE (md5('other') AS songplay_id) FROM songplays WHERE user_id = 1"
+    ],
+    "songplays.key_is_not_null": [
+        "ALTER TABLE songplays ALTER session_id DROP NOT NULL",
+        "UPDATE songplays SET session_id = NULL WHERE user_id = 1",
+    ],
+    "songplays.plays_are_those_staged": ["DELETE FROM songplays WHERE user_id = 1"],
+    "songplays.user_is_found": ["DELETE FROM users WHERE user_id = 1"],
+    "songplays.song_is_found": ["DELETE FROM songs WHERE song_id = 'SO1'"],
+    "songplays.artist_is_found": ["DELETE FROM artists WHERE artist_id = 'AR1'"],
+    "songplays.moment_is_found": ["DELETE FROM time"],
+    "users.user_is_unique": ["INSERT INTO users SELECT * REPLACE ('paid' AS level) FROM users WHERE user_id = 3"],
+    "users.user_is_not_null": [
+        "ALTER TABLE users ALTER user_id DROP NOT NULL",
+        "INSERT INTO users (user_id) VALUES (NULL)",
+    ],
+    "users.every_user_is_kept": ["DELETE FROM users WHERE user_id = 3"],
+    "songs.song_is_unique": ["INSERT INTO songs SELECT * REPLACE (1 AS year) FROM songs WHERE song_id = 'SO1'"],
+    "songs.song_is_not_null": [
+        "ALTER TABLE songs ALTER song_id DROP NOT NULL",
+        "INSERT INTO songs (song_id, title, artist_id) VALUES (NULL, 'Uprising', 'AR1')",
+    ],
+    "songs.every_song_is_kept": ["DELETE FROM songs WHERE song_id = 'SO2'"],
+    "songs.artist_is_found": ["UPDATE songs SET artist_id = 'AR9' WHERE song_id = 'SO2'"],
+    "artists.artist_is_unique": ["INSERT INTO artists SELECT * REPLACE ('MUSE' AS name) FROM artists"],
+    "artists.artist_is_not_null": [
+        "ALTER TABLE artists ALTER artist_id DROP NOT NULL",
+        "INSERT INTO artists (artist_id, name) VALUES (NULL, 'Muse')",
+    ],
+    "time.moment_is_unique": ["INSERT INTO time SELECT * REPLACE (0 AS hour) FROM time"],
+    "time.moment_is_not_null": [
+        "ALTER TABLE time ALTER start_time DROP NOT NULL",
+        "INSERT INTO time SELECT * REPLACE (NULL AS start_time) FROM time",
+    ],
+    "time.moment_has_a_play": [
+        "INSERT INTO time SELECT * REPLACE (start_time + INTERVAL 1 MILLISECOND AS start_time) FROM time"
+    ],
+    "load_history.load_is_unique": ["INSERT INTO load_history SELECT * FROM load_history"],
+    "load_files.read_is_loaded_and_rejected": ["UPDATE load_files SET read = read + 1 WHERE source_id = 1"],
+    "load_files.one_content_of_a_file": [
+        "INSERT INTO load_files "
+        "SELECT * REPLACE (source_id + 90 AS source_id, 0 AS read, 0 AS loaded, 0 AS rejected) FROM load_files"
+    ],
+    "load_files.loaded_is_staged": ["DELETE FROM staging_events WHERE userId = 3"],
+    "load_files.rejected_is_kept": ["DELETE FROM rejected_records"],
+}
+
+# More ways to break a check that one statement cannot show.
+MORE_VIOLATIONS = [
+    ("songplays.natural_key_is_unique", "INSERT INTO songplays SELECT * REPLACE ('' AS songplay_id) FROM songplays"),
+    (
+        "songplays.plays_are_those_staged",
+        "INSERT INTO songplays SELECT * REPLACE (9 AS item_in_session, md5('9') AS songplay_id) FROM songplays",
+    ),
+    ("songplays.plays_are_those_staged", "UPDATE songplays SET start_time = start_time + INTERVAL 1 MILLISECOND"),
+    ("songplays.plays_are_those_staged", "UPDATE staging_events SET userId = 4 WHERE userId = 1"),
+    ("songplays.artist_is_found", "UPDATE songplays SET artist_id = NULL WHERE song_id = 'SO1'"),
+    ("songplays.artist_is_found", "UPDATE songplays SET song_id = NULL WHERE song_id = 'SO1'"),
+    ("songplays.song_is_found", "UPDATE songplays SET song_id = 'SO9'"),
+    ("users.every_user_is_kept", "UPDATE users SET user_id = 9 WHERE user_id = 3"),
+    ("load_files.loaded_is_staged", "INSERT INTO staging_songs SELECT * FROM staging_songs"),
+    ("load_files.loaded_is_staged", "UPDATE staging_songs SET source_id = 99"),
+    ("load_files.loaded_is_staged", "UPDATE load_files SET status = 'superseded' WHERE dataset = 'songs'"),
+    ("load_files.rejected_is_kept", "INSERT INTO rejected_records SELECT * FROM rejected_records"),
+    ("load_files.rejected_is_kept", "UPDATE rejected_records SET source_id = 99"),
+    (
+        "load_history.load_is_unique",
+        "INSERT INTO load_history SELECT * REPLACE ('partial' AS status) FROM load_history",
+    ),
+]
+
+
+@pytest.fixture
+def loaded(warehouse: Config) -> Config:
+    """User 1 plays a song of the catalogue, user 2 another one, user 3 none; SO2 nobody plays; one record is bad."""
+    events = [play(), play(userId=2, song="Starlight"), event(userId=3), play(song=None)]
+    write_file(log_file(warehouse), events)
+    write_file(song_file(warehouse), [song(), song(song_id="SO2", title="Hysteria")])
+    assert pipeline.load(warehouse).status == "loaded"
+    return warehouse
+
+
+# ---- violations ----
+
+
+def test_sound_warehouse_breaks_no_check(loaded: Config) -> None:
+    results = pipeline.check(loaded)
+    assert [result.check for result in results] == checks.list_checks()
+    # One bad record of six is a large share, and the check that says so only warns.
+    broken = [f"{result.check.severity} {result.check.name}" for result in results if not result.passed]
+    assert broken == ["warn rejected_share_is_small"]
+
+
+def test_empty_warehouse_breaks_no_check(warehouse: Config) -> None:
+    pipeline.create(warehouse)
+    assert all(result.passed for result in pipeline.check(warehouse))
+
+
+def test_every_fail_check_has_a_violation() -> None:
+    names = [f"{check.table}.{check.name}" for check in checks.list_checks() if check.severity == "fail"]
+    assert sorted(VIOLATIONS) == sorted(names)
+    assert {name for name, _ in MORE_VIOLATIONS} <= set(names)
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_check_notices_its_violation(loaded: Config, name: str) -> None:
+    execute(loaded, *VIOLATIONS[name])
+    assert name in failing_checks(loaded)
+    result = next(result for result in pipeline.check(loaded) if f"{result.check.table}.{result.check.name}" == name)
+    assert result.rows >= len(result.examples) > 0
+    assert all(len(example) == len(result.columns) for example in result.examples)
+
+
+@pytest.mark.parametrize(("name", "statement"), MORE_VIOLATIONS)
+def test_check_notices_other_violations(loaded: Config, name: str, statement: str) -> None:
+    execute(loaded, statement)
+    assert name in failing_checks(loaded)
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        ("coordinates_are_on_earth", "UPDATE artists SET latitude = 90.5, longitude = 0"),
+        ("coordinates_are_on_earth", "UPDATE artists SET latitude = 0, longitude = -180.5"),
+        ("match_rate_is_useful", "UPDATE songplays SET song_id = NULL, artist_id = NULL"),
+        ("no_file_failed", "UPDATE load_files SET status = 'failed', read = 0, loaded = 0, rejected = 0"),
+        ("rejected_share_is_small", "SELECT 1"),
+    ],
+)
+def test_warning_notices_its_violation(loaded: Config, name: str, statement: str) -> None:
+    execute(loaded, statement)
+    assert name in [result.check.name for result in pipeline.check(loaded) if not result.passed]
+
+
+def test_warning_of_a_late_delivery(warehouse: Config) -> None:
+    for number, ts in enumerate([TS, TS + 1, TS + 1, TS]):
+        write_file(log_file(warehouse, f"{number}.json"), [event(ts=ts, itemInSession=number)])
+        pipeline.load(warehouse)
+        late = "last_delivery_is_newest" in [result.check.name for result in pipeline.check(warehouse) if result.rows]
+        assert late is (number == 3)
+
+
+# ---- a load that would break a check ----
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        ("songplays.user_is_found", "DELETE FROM users WHERE user_id = 1"),
+        ("load_files.rejected_is_kept", "DELETE FROM rejected_records"),
+        ("load_history.load_is_unique", "INSERT INTO load_history SELECT * FROM load_history WHERE load_id = 1"),
+    ],
+)
+def test_load_that_would_break_a_check_is_rolled_back(loaded: Config, name: str, statement: str) -> None:
+    write_ballast(loaded)
+    pipeline.load(loaded)
+    execute(loaded, statement)
+    before = snapshot(loaded)
+    # A better match for the play of user 1: the play is computed anew, the user is not.
+    path = write_file(song_file(loaded, "late.json"), [song(song_id="SO0"), "no JSON"])
+    with pytest.raises(CheckError, match=rf"^check {name} found 1 rows?, such as \{{.*Nothing was loaded"):
+        pipeline.load(loaded)
+    assert snapshot(loaded) == before
+    assert [file.url for file in pipeline.plan(loaded) if file.is_pending] == [str(path)]
+
+
+def test_load_mends_what_it_computes_anew(loaded: Config) -> None:
+    write_ballast(loaded)
+    pipeline.load(loaded)
+    execute(loaded, "DELETE FROM songplays WHERE user_id = 1", "UPDATE users SET level = 'false' WHERE user_id = 3")
+    write_file(log_file(loaded, "late.json"), [play(userId=1), event(userId=3, sessionId=7)])
+    result = pipeline.load(loaded)
+    assert (result.status, result.mode) == ("loaded", "refresh")
+    assert read_star(loaded) == expected_star(loaded)
+
+
+def test_refresh_checks_only_what_it_touched(loaded: Config) -> None:
+    write_ballast(loaded)
+    pipeline.load(loaded)
+    execute(loaded, "DELETE FROM users WHERE user_id = 1")
+    write_file(log_file(loaded, "late.json"), [event(userId=3, sessionId=7)])
+    assert pipeline.load(loaded).mode == "refresh"
+    assert "songplays.user_is_found" in failing_checks(loaded)
+
+
+def test_rebuild_mends_everything(loaded: Config) -> None:
+    execute(loaded, *[f"DELETE FROM {table}" for table in model.STAR])
+    write_file(log_file(loaded, "late.json"), [event(itemInSession=item) for item in range(50)])
+    assert pipeline.load(loaded).mode == "rebuild"
+    assert read_star(loaded) == expected_star(loaded)
+    assert fetch(loaded, "SELECT count(*) FROM users") == [(3,)]
+
+
+# ---- the files that hold the checks ----
+
+BLOCK = "-- fail: one\n-- Why it matters,\n-- in two lines.\nSELECT 1 AS one\nWHERE FALSE;\n"
+
+
+def test_blocks_are_parsed() -> None:
+    found = checks.parse_checks("users", BLOCK + "\n-- warn: two\n-- Why.\nSELECT 2;")
+    assert found == [
+        checks.Check("users", "one", "fail", "Why it matters, in two lines.", "SELECT 1 AS one\nWHERE FALSE"),
+        checks.Check("users", "two", "warn", "Why.", "SELECT 2"),
+    ]
+    assert checks.parse_checks("users", "") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("SELECT 1;\n", 1),
+        ("-- A heading.\n\n" + BLOCK, 1),
+        (BLOCK + "\nSELECT 1;\n", 7),
+        (BLOCK + BLOCK + "-- an afterthought", 11),
+        ("-- fail: one\nSELECT 1;\n", 1),
+        ("-- fail: one\n-- Why.\n", 1),
+        ("-- fail: one\n-- Why.\nSELECT 1\n", 1),
+        ("-- fail one\n-- Why.\nSELECT 1;\n", 1),
+        ("-- error: one\n-- Why.\nSELECT 1;\n", 1),
+        ("-- fail: two words\n-- Why.\nSELECT 1;\n", 1),
+        ("-- Fail: one\n-- Why.\nSELECT 1;\n", 1),
+        (BLOCK + "-- fail: two\n-- Why.\nSELECT 1; SELECT 2;\n", 8),
+        ("-- fail: one\n-- Why.\nSELECT 1\n-- fail: two\n-- Why.\nSELECT 2;\n", 1),
+    ],
+)
+def test_text_outside_a_block_is_an_error(text: str, line: int) -> None:
+    with pytest.raises(SparkifyError, match=rf"sql/users/checks\.sql, line {line}: this is no block"):
+        checks.parse_checks("users", text)
+
+
+def test_every_checks_file_belongs_to_a_table() -> None:
+    folders = {path.parent.name for path in (Path(model.__file__).parent / "sql").glob("*/checks.sql")}
+    assert folders == {check.table for check in checks.list_checks()}
+    names = [(check.table, check.name) for check in checks.list_checks()]
+    assert len(set(names)) == len(names)
+
+
+def test_checks_are_single_selects() -> None:
+    with duckdb.connect() as connection:
+        for check in checks.list_checks():
+            for sql in (check.sql, model.rebuild_sql(check.sql)):
+                statements = connection.extract_statements(sql)
+                assert [statement.type for statement in statements] == [duckdb.StatementType.SELECT], check.name

@@ -7,11 +7,11 @@ Whatever kills a load leaves the state before it: all that it writes is in that 
 """
 
 import datetime as dt
-import logging
+import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,11 +19,9 @@ from sparkify import __version__, checks, ledger, model, questions, sources
 from sparkify.config import Config
 from sparkify.engines import Engine, Staged, open_engine
 from sparkify.errors import CheckError, NoWarehouseError, TooManyRejectsError, UsageError
-from sparkify.ledger import FileCount, FileEntry, LoadEntry, LoadedFile, PlannedFile
+from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
 from sparkify.records import Dataset
 from sparkify.sources import Bundle, SourceFile
-
-_log = logging.getLogger("sparkify")
 
 # DuckDB writes tables in groups of 122,880 rows. With some 470 bytes a line, this gives each of two threads more than
 # a group of its own; half of it took 1.6 times as long to stage.
@@ -137,7 +135,9 @@ def status(config: Config) -> Status:
         if engine is None:
             raise NoWarehouseError(f"there is no warehouse {config.warehouse_address} yet; run sparkify load first")
         loads = _fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id")
-        files = dict(engine.fetch("SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status"))
+        files: dict[str, int] = dict(
+            engine.fetch("SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status")
+        )
         records = _fetch_dicts(
             engine,
             "SELECT coalesce(sum(read), 0) AS read, coalesce(sum(loaded), 0) AS loaded, "
@@ -235,7 +235,7 @@ class _Load:
         self.pending = [file for file in planned if file.is_pending]
         self.started_at = _utc_now()
         self.entries: list[FileEntry] = []
-        self.staged: dict[Dataset, Staged] = {}
+        self.unknown_keys: dict[str, list[str]] = {}
         self.errors: list[str] = []
         self.warnings: list[str] = []
         self.load_id: int | None = None
@@ -263,29 +263,32 @@ class _Load:
 
     def _stage(self, first_source_id: int) -> None:
         files = dict(enumerate(self.pending, first_source_id))
-        for dataset in _DATASETS:
-            chosen = {source_id: file for source_id, file in files.items() if file.dataset == dataset}
-            if chosen:
-                self._stage_dataset(dataset, chosen)
+        of_dataset = {
+            dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
+            for dataset in _DATASETS
+        }
+        # One reader for all, so that it is at the second dataset while the first is being staged.
+        bundles = sources.read_bundles(*map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES)
+        with closing(bundles):
+            for dataset, chosen in itertools.groupby(bundles, lambda bundle: files[bundle.any_source_id].dataset):
+                self._stage_dataset(dataset, of_dataset[dataset], chosen)
 
-    def _stage_dataset(self, dataset: Dataset, chosen: dict[int, PlannedFile]) -> None:
+    def _stage_dataset(self, dataset: Dataset, chosen: dict[int, PlannedFile], bundles: Iterable[Bundle]) -> None:
         assert self.load_id is not None
-        to_read = [(source_id, file.file) for source_id, file in chosen.items() if file.file is not None]
-        urls = {source_id: file.url for source_id, file in chosen.items()}
         self._tell(f"staging {dataset}")
         staged = self.engine.stage(
             dataset,
             self.load_id,
-            urls,
-            sources.read_bundles(to_read, bundle_bytes=_BUNDLE_BYTES),
+            {source_id: file.url for source_id, file in chosen.items()},
+            bundles,
             lambda bundle, read: self._tell_bundle(dataset, bundle, read),
         )
-        self.staged[dataset] = staged
+        self.unknown_keys[dataset] = sorted(staged.unknown_keys)
         failed = [source_id for source_id, end in staged.files.items() if end.error is not None]
         self.errors += [staged.files[source_id].error or "" for source_id in failed]
         model.delete_files(self.engine, failed)
         counts = model.count_records(self.engine, dataset, min(chosen))
-        self.entries += [_entry(dataset, source_id, file, staged, counts) for source_id, file in to_read]
+        self.entries += [_entry(dataset, source_id, file, staged, counts) for source_id, file in _files_to_read(chosen)]
 
     def _superseded(self) -> list[LoadedFile]:
         """The contents that this load's files replace. One whose new content cannot be read stays."""
@@ -359,7 +362,7 @@ class _Load:
 
     def result(self, seconds: float, warnings: list[str]) -> LoadResult:
         states = Counter(file.state for file in self.planned)
-        files = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
+        files: dict[str, int] = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
         files["failed"] = sum(entry.status == "failed" for entry in self.entries)
         return LoadResult(
             load_id=self.load_id,
@@ -371,10 +374,14 @@ class _Load:
             match_rate=model.match_rate(self.engine),
             seconds=round(seconds, 3),
             mode=self.mode,
-            unknown_keys={name: sorted(staged.unknown_keys) for name, staged in self.staged.items()},
+            unknown_keys=self.unknown_keys,
             errors=self.errors,
             warnings=warnings,
         )
+
+
+def _files_to_read(chosen: dict[int, PlannedFile]) -> list[tuple[int, SourceFile]]:
+    return [(source_id, file.file) for source_id, file in chosen.items() if file.file is not None]
 
 
 def _entry(

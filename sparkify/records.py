@@ -5,7 +5,7 @@ reads a file or knows a ledger.
 
 Nearly every line of a log is plain: UTF-8, JSON, and an object of exactly the known keys in the order of the key list.
 `append_rows` finds the few that are not, appends the plain ones that pass the rules straight to a table, and gives the
-rest the full round of rules by `land`. Both ways are one SQL text, of which plain lines leave out what they are known
+rest the full round of rules. Both ways are one SQL text, of which plain lines leave out what they are known
 to be.
 
 Where the contract leaves a choice, these rules hold:
@@ -39,6 +39,8 @@ _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 _STRING = r'(?s)"(?:[^"\\]|\\.)*"'
 _LENIENT = r"(?i)nan|inf|,[ \t\r\n]*[\]}]"
 _TRAILING_COMMA = r",[ \t\r\n]*\}[ \t\r\n]*$"
+_BARE_WORD = r"(?i)(nan|inf|infinity|true|false)"
+_BRACKET_OR_WORD = rf"^([\[{{]|{_BARE_WORD}$)"
 _BLANK = r"^[ \t\r\n]*$"
 
 
@@ -101,25 +103,19 @@ _REQUIRED_OF_PLAYS = ("artist", "song", "userId")
 
 
 def append_rows(connection: duckdb.DuckDBPyConnection, dataset: Dataset, bundle: Bundle, table: str) -> dict[int, int]:
-    """Append every record of a bundle that may be loaded to a table with the staging columns.
+    """Append the records of a bundle that may be loaded to a table that has the staging columns.
 
-    The rejects, and only what else is not plain, are in the temporary table `landed` afterwards, as `land` describes
-    it. Returns the records read of each file. The caller's transaction, if any, is left open.
+    The rejects are in the temporary table `landed` afterwards, where `reason` is not NULL: source_id, line, reason and
+    `raw`, the line's text; beside them may stand loaded records that are not plain. Returns the records read of each
+    file, counted before any is judged. A transaction of the caller's is left open.
     """
     with _registered(connection, bundle):
         read = dict(_fetch(connection, _READ_PER_FILE))
         connection.execute(_ODD_LINES[dataset])
         odd = _fetch(connection, "SELECT count(*) FROM odd_lines")[0][0]
-        plain = connection.execute(_append_plain_sql(dataset, table, "plain_lines" if odd else "bundle"))
-        appended = plain.fetchall()[0][0]
-        rest = "bundle"
-        if appended:
-            # The anti-join reads only the rows of this bundle's files: source ids grow from load to load.
-            rest = f"""(SELECT * FROM bundle WHERE NOT EXISTS (
-                SELECT 1 FROM {table} AS staged WHERE staged.source_id = bundle.source_id AND staged.line = bundle.line
-            ))"""
-        if appended == sum(read.values()):
-            rest = "(SELECT * FROM bundle WHERE FALSE)"
+        appended = _fetch(connection, _append_plain_sql(dataset, table, _but("odd_lines") if odd else "bundle"))[0][0]
+        # Only rows of this bundle's files are met: no earlier load has their source ids.
+        rest = _but(table) if appended < sum(read.values()) else "(SELECT * FROM bundle WHERE FALSE)"
         connection.execute(_landed_sql(dataset, rest))
     _escape_bad_encoding(connection)
     columns = _columns(dataset)
@@ -127,20 +123,16 @@ def append_rows(connection: duckdb.DuckDBPyConnection, dataset: Dataset, bundle:
     return read
 
 
-def land(connection: duckdb.DuckDBPyConnection, dataset: Dataset, bundle: Bundle) -> None:
-    """Replace the temporary table `landed` by all records of one bundle, loaded and rejected.
-
-    Its columns: those of staging (typed, NULL where rejected), then `reason` (NULL where loaded), `raw` (the line's
-    text where rejected) and `unknown_keys`.
-    """
-    with _registered(connection, bundle):
-        connection.execute(_landed_sql(dataset, "bundle"))
-    _escape_bad_encoding(connection)
-
-
 def unknown_keys(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The keys that no field is named after, of the records in `landed`."""
     return {key for (key,) in _fetch(connection, "SELECT DISTINCT unnest(unknown_keys) FROM landed")}
+
+
+def _but(table: str) -> str:
+    """SQL: the lines of the bundle that a table does not have."""
+    return f"""(SELECT * FROM bundle WHERE NOT EXISTS (
+        SELECT 1 FROM {table} AS other WHERE other.source_id = bundle.source_id AND other.line = bundle.line
+    ))"""
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
@@ -200,14 +192,21 @@ def _body(field: Field) -> str:
 def _value(field: Field) -> str:
     """A field's value, of which only `reason` knows whether it is one."""
     if field.kind == "text":
-        return f"nullif(json_object.{field.name} ->> '$', '')"
+        return f"nullif(json_object.{field.name}, '')"
     return f"try_cast({_body(field)} AS DOUBLE)"
 
 
 def _bad_type(field: Field) -> str:
-    token, value = f"token_{field.name}", f"value_{field.name}"
+    value = f"value_{field.name}"
     if field.kind == "text":
-        return f"""NOT starts_with({token}, '"')"""
+        # Unescaped text has lost its quotes. Only what looks like a number, a bracket, true, false, NaN or Infinity can
+        # be something else than a string: the first characters tell which few lines have to be parsed once more.
+        return f"""(
+            {value} BETWEEN '-' AND '9~'
+            OR ({value} BETWEEN 'I' AND 'O' AND regexp_full_match({value}, {_quote(_BARE_WORD)}))
+            OR ({value} >= '[' AND regexp_matches({value}, {_quote(_BRACKET_OR_WORD)}))
+        ) AND json_type(text, '$.{field.name}') <> 'VARCHAR'"""
+    token = f"token_{field.name}"
     bad = f"{value} IS NULL OR isnan({value})"
     if field.kind == "decimal":
         bad += f" OR isinf({value})"
@@ -290,10 +289,11 @@ def _judged_sql(dataset: Dataset, source: str, *, plain: bool) -> str:
     `source` has the columns of a bundle; `plain` says that every line of it is known to be plain.
     """
     fields = FIELDS[dataset]
-    names = [field.name for field in fields]
+    numbers = [field.name for field in fields if field.kind != "text"]
     known = _known_keys(dataset)
-    structure = _quote(json.dumps(dict.fromkeys(names, "JSON")))
-    tokens = ",\n        ".join(f"CAST(json_object.{name} AS VARCHAR) AS token_{name}" for name in names)
+    # Texts unescaped, numbers as the tokens they are: 39 and "39" have to stay apart.
+    structure = _quote(json.dumps({field.name: "VARCHAR" if field.kind == "text" else "JSON" for field in fields}))
+    tokens = ",\n        ".join(f"CAST(json_object.{name} AS VARCHAR) AS token_{name}" for name in numbers)
     values = ",\n        ".join(f"{_value(field)} AS value_{field.name}" for field in fields)
     bad_type = _first_failing("bad_type", {field.name: _bad_type(field) for field in fields})
     checked = (
@@ -347,17 +347,14 @@ FROM judged_lines"""
 
 
 def _odd_lines_sql(dataset: Dataset) -> str:
-    """The lines that are not plain. What json_keys cannot read is not JSON, so it judges two things in one go."""
+    """The lines that are not plain: few, as a rule, and then hardly any work is done twice."""
     return f"""CREATE OR REPLACE TEMP TABLE odd_lines AS
 SELECT source_id, line FROM ({_TEXT_LINES.format(source="bundle")})
-WHERE CASE WHEN encode(text) <> bytes OR NOT json_valid(text) THEN TRUE ELSE json_keys(text) <> {_known_keys(dataset)} END"""
+WHERE CASE WHEN encode(text) <> bytes OR NOT json_valid(text) THEN TRUE
+    ELSE json_keys(text) <> {_known_keys(dataset)} END"""
 
 
 def _append_plain_sql(dataset: Dataset, table: str, source: str) -> str:
-    if source != "bundle":
-        source = """(SELECT * FROM bundle WHERE NOT EXISTS (
-            SELECT 1 FROM odd_lines WHERE odd_lines.source_id = bundle.source_id AND odd_lines.line = bundle.line
-        ))"""
     typed = ",\n    ".join(_typed(field) for field in FIELDS[dataset])
     # random() is a barrier: DuckDB moves a condition below no step that holds it. Moved down, `reason` would be
     # computed twice, with the whole of the parsing.

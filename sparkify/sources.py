@@ -12,7 +12,7 @@ import queue
 import re
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -71,6 +71,11 @@ class Bundle:
     def __len__(self) -> int:
         return len(self.lines)
 
+    @property
+    def any_source_id(self) -> int:
+        """The id of one of its files."""
+        return self.source_ids[0] if self.source_ids else self.finished[0].source_id
+
 
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
@@ -110,7 +115,7 @@ def list_files(root: str) -> list[SourceFile]:
 
 def resolve_root(root: str) -> str:
     """The root as the URLs of its files begin with it."""
-    return os.path.abspath(root)
+    return os.path.normpath(Path(root).absolute())
 
 
 def hash_content(file: SourceFile) -> str:
@@ -125,14 +130,14 @@ def hash_content(file: SourceFile) -> str:
     return _content_id(digest)
 
 
-def read_bundles(files: Sequence[tuple[int, SourceFile]], *, bundle_bytes: int) -> Iterator[Bundle]:
+def read_bundles(*groups: Sequence[tuple[int, SourceFile]], bundle_bytes: int) -> Generator[Bundle, None, None]:
     """Read (source id, file) pairs in order and cut them into bundles of about `bundle_bytes`.
 
-    Reading runs ahead in a thread of its own by one bundle, so memory does not grow with the corpus. Every
-    file given stands in exactly one bundle's `finished`; the lines of one that failed midway may stand in bundles
-    before it, and the caller has to drop them.
+    No bundle holds files of two groups. Reading runs ahead in a thread of its own by one bundle, so memory does not
+    grow with the corpus. Every file given stands in exactly one bundle's `finished`; the lines of one that failed
+    midway may stand in bundles before it, and the caller has to drop them.
     """
-    return _run_ahead(lambda: _bundle(files, bundle_bytes))
+    return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes)))
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -290,7 +295,7 @@ def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
 _End = tuple[Bundle | None, BaseException | None]
 
 
-def _run_ahead(produce: Callable[[], Iterator[Bundle]]) -> Iterator[Bundle]:
+def _run_ahead(produce: Callable[[], Iterator[Bundle]]) -> Generator[Bundle, None, None]:
     """The items of `produce()`, made in a thread that stays one ahead and stops when the consumer does."""
     ready: queue.Queue[_End] = queue.Queue(maxsize=1)
     stopped = threading.Event()

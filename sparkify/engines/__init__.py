@@ -74,7 +74,8 @@ class Engine(Protocol):
     ) -> Staged:
         """Append the bundles' rows to staging and their rejects to rejected_records, in the open transaction.
 
-        `urls` names the file of each source id. `on_bundle` is told of each bundle and its number of records. A file whose reading failed midway leaves nothing behind.
+        `urls` names the file of each source id; `on_bundle` is told of each bundle and its number of records. What was
+        read of a file before its reading failed is appended too: the caller takes it out again.
         """
 
     def close(self) -> None:

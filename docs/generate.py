@@ -59,11 +59,16 @@ class Table:
 
 
 def read_table(name: str) -> Table:
-    """Parse `sql/NAME/create.sql`. Raises ValueError for a line that is neither comment, frame nor column."""
+    """The table as `sql/NAME/create.sql` describes it."""
+    return parse_table(name, model.read_sql(f"{name}/create"))
+
+
+def parse_table(name: str, text: str) -> Table:
+    """Parse a create.sql. Raises ValueError for a line that is neither comment, frame nor column with a comment."""
     header: dict[str, str] = {}
     columns = []
     label = ""
-    for line in model.read_sql(f"{name}/create").splitlines():
+    for line in text.splitlines():
         if line.startswith("-- "):
             words = line.removeprefix("-- ")
             if labelled := re.match(r"(Grain|Source): (.*)", words):
@@ -355,13 +360,7 @@ def _file_boxes(bottom: int) -> dict[str, Box]:
     names = ".json .jsonl .ndjson", "plain, .gz or .zst"
     log = box("log data", "files", _TOP, ("one event a line", *names), False)
     songs = box("song data", "files", bottom - log.height, ("one song a line", *names), False)
-    # White space at the start of a text is not drawn, except where it is of the kind that does not break.
-    lines = [
-        *(f"{place} {rule}" for place, rule in enumerate(RULES, 1)),
-        "",
-        "read = loaded",
-        "\N{NO-BREAK SPACE}" * 5 + "+ rejected",
-    ]
+    lines = [*(f"{place} {rule}" for place, rule in enumerate(RULES, 1)), "", "records read", "= loaded + rejected"]
     validator = box("validator", "validator", 0, lines, True)
     validator = replace(validator, y=(_TOP + bottom - validator.height) // 2)
     return {box.title: box for box in (log, songs, validator)}
@@ -438,11 +437,11 @@ RENDERERS: dict[str, Callable[[], str]] = {
 }
 
 
-def main(check: bool = False) -> list[str]:
+def main(check: bool = False, folder: Path = FOLDER) -> list[str]:
     """Write the files whose text has changed, or with `check` write none. Returns the names of the stale ones."""
     stale = []
     for name, render in RENDERERS.items():
-        path, text = FOLDER / name, render()
+        path, text = folder / name, render()
         if not path.is_file() or path.read_bytes() != text.encode():
             stale.append(name)
             if not check:

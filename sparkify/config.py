@@ -70,9 +70,10 @@ class Config(BaseSettings):
 
     @field_validator("threads")
     @classmethod
-    def _at_least_one(cls, threads: int | None) -> int | None:
-        if threads is not None and threads < 1:
-            raise ValueError("must be 1 or more")
+    def _within_reason(cls, threads: int | None) -> int | None:
+        # The engine starts as many as it is told, and thousands of them bring a machine to its knees.
+        if threads is not None and not 1 <= threads <= 1024:
+            raise ValueError("must be from 1 to 1024")
         return threads
 
     @property

@@ -104,10 +104,10 @@ def list_files(root: str) -> list[SourceFile]:
     path = Path(resolve_root(root))
     try:
         if path.is_file():
-            return [_local_file(path)]
+            return [_local_file(str(path), path.stat)]
         if not path.is_dir():
             raise SourceError(f"there is no folder or file {root}; name the folder that holds the JSON files")
-        files = [_local_file(found) for found in _walk(path)]
+        files = list(_walk(path))
     except OSError as error:
         raise SourceError(f"cannot list {root}: {error.strerror} ({error.filename}); check its permissions") from error
     return sorted(files, key=lambda file: file.url)
@@ -140,32 +140,37 @@ def read_bundles(*groups: Sequence[tuple[int, SourceFile]], bundle_bytes: int) -
     return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes)))
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root, followlinks=True, onerror=_raise):
-        # A link to a folder above would lead round and round.
-        folders[:] = [name for name in folders if name[:1] not in (".", "_") and not _leads_up(folder, name)]
-        for name in names:
-            if is_data_key(name):
-                yield Path(folder, name)
+def _walk(folder: Path) -> Iterator[SourceFile]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if _is_folder(entry):
+                if entry.name[0] not in "._" and not _leads_up(entry):
+                    yield from _walk(Path(entry.path))
+            elif is_data_key(entry.name):
+                yield _local_file(entry.path, entry.stat)
 
 
-def _leads_up(folder: str, name: str) -> bool:
-    path = Path(folder, name)
-    return path.is_symlink() and Path(folder).resolve().is_relative_to(path.resolve())
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _local_file(path: Path) -> SourceFile:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        stat = path.stat()
+        return entry.is_dir()
+    except OSError:
+        # A link in a circle is neither folder nor file, until it is read.
+        return False
+
+
+def _leads_up(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder is a link to one above it, which would lead round and round."""
+    return entry.is_symlink() and Path(entry.path).parent.resolve().is_relative_to(Path(entry.path).resolve())
+
+
+def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile:
+    try:
+        stat = read_stat()
     except OSError:
         # A link that leads nowhere, or in a circle, is listed, so that it is reading it that fails, and fails alone.
-        stat = path.lstat()
+        stat = os.lstat(url)
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC).replace(tzinfo=None)
-    return SourceFile(str(path), stat.st_size, None, modified)
+    return SourceFile(url, stat.st_size, None, modified)
 
 
 def _content_id(digest: "hashlib._Hash") -> str:
@@ -242,7 +247,7 @@ class _Pieces:
     def bundle(self) -> Bundle:
         data = b"".join(self.parts)
         ends = array.array("i", [0])
-        ends.extend(match.end() for match in _LINE_END.finditer(data))
+        ends.extend(map(re.Match.end, _LINE_END.finditer(data)))
         return Bundle(data, ends, self.source_ids, self.lines, self.finished)
 
 

@@ -1,0 +1,234 @@
+"""The documentation holds: generated files are fresh, links lead somewhere, commands parse, examples run."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import click
+import pytest
+
+from docs import generate
+from sparkify import check, config, model, records
+from sparkify.cli import cli
+from sparkify.config import load_config
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def read(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def list_blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return [block for name, block in FENCE.findall(text) if name == language]
+
+
+def list_shell_lines() -> Iterator[tuple[str, list[str]]]:
+    """Each command of each ```sh block, with the page it stands on."""
+    for page in PAGES:
+        for block in list_blocks(read(page), "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                if words := shlex.split(line, comments=True):
+                    yield page.name, words
+
+
+SHELL_LINES = list(list_shell_lines())
+SPARKIFY_LINES = [words for _, words in SHELL_LINES if words[0] == "sparkify"]
+
+
+def slugs(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = FENCE.sub("", read(page))
+    return {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+
+
+# ---- generated files ----
+
+
+@pytest.mark.parametrize("name", generate.RENDERERS)
+def test_generated_file_is_fresh(name: str) -> None:
+    path = DOCS / name
+    assert path.is_file(), f"docs/{name} is missing: run make docs"
+    assert path.read_bytes() == generate.RENDERERS[name]().encode(), f"docs/{name} is stale: run make docs"
+
+
+def test_only_what_is_stale_is_written(tmp_path: Path) -> None:
+    assert generate.main(check=True, folder=tmp_path) == list(generate.RENDERERS)
+    assert list(tmp_path.iterdir()) == []
+    assert generate.main(folder=tmp_path) == list(generate.RENDERERS)
+    assert generate.main(folder=tmp_path) == []
+
+
+def test_commands_do_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = generate.render_commands()
+    monkeypatch.setenv("COLUMNS", "40")
+    assert generate.render_commands() == text
+
+
+def test_a_column_without_a_comment_is_an_error() -> None:
+    text = "-- Grain: x.\n-- Source: y.\nCREATE TABLE IF NOT EXISTS t (\n    a INTEGER\n)"
+    with pytest.raises(ValueError, match="no column with a comment:     a INTEGER"):
+        generate.parse_table("t", text)
+
+
+def test_picture_is_small_and_self_contained() -> None:
+    text = read(DOCS / "flow.svg")
+    assert len(text.encode()) <= 40_000
+    ElementTree.fromstring(text)
+    assert not re.search(r"<script|<image|href=|@import|url\((?!#)", text)
+    for table in model.TABLES:
+        for column in generate.read_table(table).columns:
+            assert f">{column.name}<" in text
+
+
+def test_every_table_and_column_is_described() -> None:
+    text = read(DOCS / "tables.md")
+    for table in model.TABLES:
+        section = text.split(f"\n## {table}\n")[1].split("\n## ")[0]
+        for column in generate.read_table(table).columns:
+            assert f"| `{column.name}` | `{column.type}` |" in section
+        assert table in README
+
+
+# ---- links ----
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", read(page))):
+        if re.match(r"https?://", target):
+            continue
+        file, _, anchor = target.partition("#")
+        path = (page.parent / file).resolve() if file else page
+        assert path.exists(), f"{page.name} links to {target}"
+        assert path.is_relative_to(ROOT)
+        assert not anchor or anchor in slugs(path), f"{page.name} links to {target}"
+
+
+# ---- commands ----
+
+
+def test_there_are_command_lines() -> None:
+    assert len(SPARKIFY_LINES) > 10
+
+
+@pytest.mark.parametrize("words", SPARKIFY_LINES, ids=shlex.join)
+def test_command_line_parses(words: list[str]) -> None:
+    if words[1].startswith("-"):
+        with pytest.raises(click.exceptions.Exit) as exit_info:
+            cli.make_context("sparkify", words[1:])
+        assert exit_info.value.exit_code == 0
+        return
+    name, command, arguments = cli.resolve_command(click.Context(cli), words[1:])
+    assert name is not None
+    assert command is not None
+    command.make_context(name, arguments)
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*## ", read(ROOT / "Makefile"), re.MULTILINE))
+    for page, words in SHELL_LINES:
+        if words[0] == "make":
+            assert words[1] in targets, page
+
+
+def test_every_command_is_named() -> None:
+    for name, command in cli.commands.items():
+        assert f"`sparkify {name}`" in README
+        section = read(DOCS / "commands.md").split(f"\n## sparkify {name}\n")[1].split("\n## ")[0]
+        common = read(DOCS / "commands.md").split("\n## Common options\n")[1].split("\n## ")[0]
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert f"`{', '.join(parameter.opts)}" in section + common
+
+
+def test_readme_opens_with_the_two_commands() -> None:
+    opening = "\n".join(README.splitlines()[:12])
+    assert "make demo" in opening
+    assert "make test" in opening
+
+
+# ---- settings and rules ----
+
+
+def test_every_setting_is_documented() -> None:
+    rows = [line for line in read(DOCS / "configuration.md").splitlines() if line.startswith("| `")]
+    documented = {row.split("`")[1]: row for row in rows}
+    assert set(documented) == set(config.Config.model_fields)
+    for name, row in documented.items():
+        assert f"`SPARKIFY_{name.upper()}`" in row
+    for section, keys in config._FILE_KEYS.items():
+        for key, name in keys.items():
+            assert f"`[{section}]` `{key}`" in documented[name]
+    for name, field in config.Config.model_fields.items():
+        if field.default is not None:
+            assert f"| {field.default} |" in documented[name]
+    assert f"`{config.DEFAULT_WAREHOUSE}`" in documented["warehouse"]
+
+
+def test_settings_of_common_options_are_documented() -> None:
+    text = read(DOCS / "configuration.md")
+    for parameter in cli.commands["load"].params:
+        if parameter.name in config.Config.model_fields:
+            assert f"| `{parameter.name}` | `{parameter.opts[0]}` |" in text
+
+
+def test_example_settings_are_read(tmp_path: Path) -> None:
+    (block,) = list_blocks(read(DOCS / "configuration.md"), "ini")
+    (tmp_path / "dwh.cfg").write_text(block, encoding="utf-8")
+    settings = load_config()
+    assert (settings.log_data, settings.memory_limit) == ("data/log_data", "2GB")
+
+
+def test_rules_are_listed_in_order() -> None:
+    rows = re.findall(r"^\| (\d) \| `(\w+)", read(DOCS / "records.md"), re.MULTILINE)
+    assert rows == [(str(place), rule) for place, rule in enumerate(generate.RULES, 1)]
+    sql = records._judged_sql("events", "bundle", plain=False)
+    assert {found.split(":")[0] for found in re.findall(r"THEN '([a-z_]+[:\w]*)'", sql)} == set(generate.RULES)
+
+
+def test_fields_are_listed_in_order() -> None:
+    fields = read(DOCS / "records.md").split("\n## Fields\n")[1].split("\n## ")[0]
+    for dataset, known in records.FIELDS.items():
+        listed = fields.split(f"\n{dataset.capitalize()}, in order: ")[1].split("\n\n")[0]
+        assert re.findall(r"\w+", re.sub(r"\([^)]*\)", "", listed)) == [field.name for field in known]
+
+
+# ---- the README's own examples ----
+
+
+def test_readme_shows_what_the_demo_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["demo", "build/demo"], standalone_mode=False)
+    printed = re.sub(r"in [\d.]+ s$", "in … s", capsys.readouterr().out, flags=re.MULTILINE)
+    (shown,) = [block for block in list_blocks(README, "text") if block.startswith("simulated ")]
+    parts = re.sub(r"in [\d.]+ s$", "in … s", shown, flags=re.MULTILINE)
+    position = 0
+    for part in re.split(r"^ *…\n", parts, flags=re.MULTILINE):
+        assert part in printed[position:]
+        position = printed.index(part, position) + len(part)
+
+
+def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The two records as shown, one line each, loaded and asked by the snippet as shown."""
+    blocks = [json.dumps(json.loads(block)) for block in list_blocks(README, "json")]
+    for folder, line in zip(("data/log_data", "data/song_data"), blocks, strict=True):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "one.json").write_text(line + "\n", encoding="utf-8")
+    (snippet,) = list_blocks(README, "python")
+    exec(compile(snippet, "README.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == [
+        "loaded {'read': 2, 'loaded': 2, 'rejected': 0}",
+        "['song_title', 'plays'] [('Uprising', 1)]",
+    ]
+    assert all(result.passed for result in check(load_config(warehouse="sparkify.duckdb")))

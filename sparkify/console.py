@@ -170,7 +170,7 @@ def print_checks(results: Sequence[CheckResult]) -> None:
         outcome = "ok  " if result.passed else result.check.severity
         print(f"{outcome}  {result.check.table}.{result.check.name}")
         if not result.passed:
-            print(f"      {result.rows:,} rows. {result.check.why}")
+            print(f"      {result.rows:,} found. {result.check.why}")
             for example in result.examples:
                 named = zip(result.columns, example, strict=True)
                 print("      " + ", ".join(f"{name}={_cell(value)}" for name, value in named))

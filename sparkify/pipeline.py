@@ -320,7 +320,7 @@ class _Load:
         if broken:
             first = broken[0]
             raise CheckError(
-                f"check {first.check.table}.{first.check.name} found {first.rows:,} rows, such as "
+                f"check {first.check.table}.{first.check.name} found rows that break it ({first.rows:,}), such as "
                 f"{dict(zip(first.columns, first.examples[0], strict=True))}: {first.check.why} Nothing was loaded; "
                 "please report this as a fault of sparkify"
             )

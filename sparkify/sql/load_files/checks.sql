@@ -12,6 +12,12 @@ WHERE status = 'loaded'
 GROUP BY dataset, url
 HAVING count(*) > 1;
 
+-- fail: load_is_found
+-- Every file names the load that met it.
+SELECT load_files.source_id, load_files.load_id
+FROM load_files
+WHERE NOT EXISTS (SELECT 1 FROM load_history WHERE load_history.load_id = load_files.load_id);
+
 -- fail: loaded_is_staged
 -- The ledger says how many records of each file are staged; exactly those rows must be there.
 SELECT files.source_id, files.url, files.loaded, coalesce(staged.records, 0) AS staged
@@ -23,7 +29,11 @@ FROM (
 ) AS files
 FULL OUTER JOIN (
     SELECT source_id, count(*) AS records
-    FROM (SELECT source_id FROM staging_events UNION ALL SELECT source_id FROM staging_songs) AS staging
+    FROM (
+        SELECT source_id FROM staging_events
+        UNION ALL
+        SELECT source_id FROM staging_songs
+    ) AS staging
     WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
     GROUP BY source_id
 ) AS staged ON files.source_id = staged.source_id

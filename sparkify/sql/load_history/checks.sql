@@ -4,3 +4,16 @@ SELECT load_id, count(*) AS copies
 FROM load_history
 GROUP BY load_id
 HAVING count(*) > 1;
+
+-- fail: counts_are_those_of_the_files
+-- A load's figures are the sums of its files', whatever became of those files later.
+SELECT load_history.load_id, load_history.read, load_history.loaded, load_history.rejected, files.read AS files_read
+FROM load_history
+INNER JOIN (
+    SELECT load_id, sum(read) AS read, sum(loaded) AS loaded, sum(rejected) AS rejected
+    FROM load_files
+    GROUP BY load_id
+) AS files ON load_history.load_id = files.load_id
+WHERE load_history.read <> files.read
+    OR load_history.loaded <> files.loaded
+    OR load_history.rejected <> files.rejected;

@@ -12,18 +12,26 @@ SELECT song_id
 FROM songs
 WHERE song_id IS NULL;
 
--- fail: every_song_is_kept
--- A song of staging without a row here was lost.
-SELECT DISTINCT song_id
-FROM staging_songs
-WHERE song_id IS NOT NULL
-    AND source_id IN (SELECT source_id FROM changed_files) -- touched
-    AND song_id NOT IN (SELECT song_id FROM songs);
+-- fail: songs_are_those_staged
+-- A song of staging without a row here was lost; one without a record came from nowhere.
+SELECT staged.song_id AS staged_song_id, kept.song_id AS kept_song_id
+FROM (
+    SELECT DISTINCT song_id
+    FROM staging_songs
+    WHERE song_id IS NOT NULL
+        AND song_id IN (SELECT song_id FROM touched_songs) -- touched
+) AS staged
+FULL OUTER JOIN (
+    SELECT song_id
+    FROM songs
+    WHERE song_id IN (SELECT song_id FROM touched_songs) -- touched
+) AS kept ON staged.song_id = kept.song_id
+WHERE staged.song_id IS NULL OR kept.song_id IS NULL;
 
 -- fail: artist_is_found
 -- An analyst's join to artists must not lose songs.
-SELECT song_id, artist_id
+SELECT songs.song_id, songs.artist_id
 FROM songs
-WHERE artist_id IS NOT NULL
-    AND song_id IN (SELECT song_id FROM touched_songs) -- touched
-    AND artist_id NOT IN (SELECT artist_id FROM artists);
+WHERE songs.artist_id IS NOT NULL
+    AND songs.song_id IN (SELECT song_id FROM touched_songs) -- touched
+    AND NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = songs.artist_id);

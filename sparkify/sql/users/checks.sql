@@ -12,10 +12,18 @@ SELECT user_id
 FROM users
 WHERE user_id IS NULL;
 
--- fail: every_user_is_kept
--- A user of staging without a row here was lost.
-SELECT DISTINCT userId
-FROM staging_events
-WHERE userId IS NOT NULL
-    AND source_id IN (SELECT source_id FROM changed_files) -- touched
-    AND userId NOT IN (SELECT user_id FROM users);
+-- fail: users_are_those_staged
+-- A user of staging without a row here was lost; one without an event came from nowhere.
+SELECT staged.user_id AS staged_user_id, kept.user_id AS kept_user_id
+FROM (
+    SELECT DISTINCT userId AS user_id
+    FROM staging_events
+    WHERE userId IS NOT NULL
+        AND userId IN (SELECT user_id FROM touched_users) -- touched
+) AS staged
+FULL OUTER JOIN (
+    SELECT user_id
+    FROM users
+    WHERE user_id IN (SELECT user_id FROM touched_users) -- touched
+) AS kept ON staged.user_id = kept.user_id
+WHERE staged.user_id IS NULL OR kept.user_id IS NULL;

@@ -27,7 +27,7 @@ help: ## list the targets
 
 setup: $(VENV)/.stamp ## make .venv with sparkify and the developers' tools
 
-demo: setup ## simulate, load, check and report, all in build/demo
+demo: setup ## simulate, load, check and ask, all in build/demo
 	rm -rf build/demo
 	$(BIN)/sparkify demo build/demo
 
@@ -76,7 +76,7 @@ format: setup ## put right what lint can put right by itself
 docs: setup ## regenerate the generated parts of docs/
 	$(BIN)/python docs/generate.py
 
-bench: setup ## measure the loader
+bench: setup ## measure the loader against a script written by hand
 	$(BIN)/python bench/load.py
 
 COMPILE = $(UV) pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \

@@ -43,7 +43,8 @@ _SETTINGS = ("warehouse", "log_data", "song_data", "memory_limit", "threads")
 
 _EPILOG = """\b
 Settings come from the option, else SPARKIFY_<NAME> in the environment, else dwh.cfg, else the default.
-Exit codes: 0 done, 1 our error, 2 usage or configuration, 3 source, 4 engine, 5 check failed, 130 interrupted."""
+Exit codes: 0 done, 1 our error, 2 usage or configuration, 3 source, 4 engine, 5 check failed
+or too many rejects, 130 interrupted."""
 
 
 def main(arguments: list[str] | None = None) -> None:

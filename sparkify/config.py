@@ -7,16 +7,16 @@ The first of these that names a setting decides:
     3. the file: --config, else dwh.cfg in the working folder where there is one
     4. the default
 
-    setting       dwh.cfg                meaning
-    warehouse     [SPARKIFY] WAREHOUSE   file path, duckdb:PATH or redshift://user@host:5439/db
+    setting       dwh.cfg                  meaning
+    warehouse     [SPARKIFY] WAREHOUSE     file path or duckdb:PATH
     memory_limit  [SPARKIFY] MEMORY_LIMIT  what the embedded engine may hold in memory, such as 2GB
-    threads       [SPARKIFY] THREADS     threads of the embedded engine
-    log_data      [S3] LOG_DATA          root of the log data
-    song_data     [S3] SONG_DATA         root of the song data
-    log_jsonpath  [S3] LOG_JSONPATH      JSONPaths file of a direct COPY
-    host          [CLUSTER] HOST         Redshift's address; naming it chooses Redshift
-    db_name, db_user, db_password, db_port  [CLUSTER], the same names
-    arn           [IAM_ROLE] ARN         role that COPY reads S3 with
+    threads       [SPARKIFY] THREADS       threads of the embedded engine
+    log_data      [S3] LOG_DATA            root of the log data
+    song_data     [S3] SONG_DATA           root of the song data
+    log_jsonpath  [S3] LOG_JSONPATH        JSONPaths file of a direct COPY
+    host          [CLUSTER] HOST           naming it chooses Redshift, which this version has no engine for
+    db_name       [CLUSTER] DB_NAME        and likewise db_user, db_password and db_port
+    arn           [IAM_ROLE] ARN           role that COPY reads S3 with
 
 An empty value counts as absent. Passwords never need to be in the file: SPARKIFY_DB_PASSWORD does.
 """
@@ -115,7 +115,7 @@ def load_config(config_file: str | os.PathLike[str] | None = None, **settings: A
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"the setting {name} is not usable: {first['msg']}; see the settings in --help") from None
+        raise ConfigError(f"the setting {name} is not usable: {first['msg']}; see docs/configuration.md") from None
 
 
 def _read_file(path: Path) -> dict[str, str]:

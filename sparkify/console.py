@@ -15,6 +15,8 @@ from sparkify.pipeline import LoadResult, Progress, Status
 # Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
 _DRAW_AFTER_SECONDS = 1.0
 _LINE_EVERY_SECONDS = 5.0
+# The reasons that a summary names; sparkify rejects names them all.
+_REASONS = 8
 
 
 def say(text: str = "") -> None:
@@ -127,12 +129,15 @@ def print_load(result: LoadResult) -> None:
         counts = result.records
         print(f"load {result.load_id}: {counts['read']:,} records read = {counts['loaded']:,} loaded", end="")
         print(f" + {counts['rejected']:,} rejected, in {result.seconds:.2f} s")
-    for reason, count in result.reasons.items():
+    reasons = list(result.reasons.items())
+    for reason, count in reasons[:_REASONS]:
         print(f"  rejected {count:,} {reason}")
+    if more := reasons[_REASONS:]:
+        print(f"  rejected {sum(count for _, count in more):,} for {len(more)} other reasons")
     for dataset, keys in result.unknown_keys.items():
         if keys:
-            shown = ", ".join(_cell(key)[:60] for key in keys[:20])
-            print(f"unknown keys in {dataset}, ignored: {shown}{' …' if len(keys) > 20 else ''}")
+            names = ", ".join(_cell(key)[:60] for key in keys[:20])
+            print(f"unknown keys in {dataset}, ignored: {names}{' …' if len(keys) > 20 else ''}")
     print_counts(result.tables)
     print(f"match rate: {format_share(result.match_rate)} of plays found in the catalogue")
 

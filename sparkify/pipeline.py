@@ -125,7 +125,11 @@ def _load_found(
         load = _Load(engine, loaded, _plan(config, found, loaded), on_progress)
         if load.pending:
             load.run(_RejectLimit.parse(max_rejects))
-    return load.result(time.monotonic() - started, _empty_roots(config, found))
+    warnings = _empty_roots(config, found)
+    if load.pending:
+        broken = [result for result in load.run_checks("warn") if not result.passed]
+        warnings += [f"check {result.check.table}.{result.check.name}: {result.check.why}" for result in broken]
+    return load.result(time.monotonic() - started, warnings)
 
 
 def status(config: Config) -> Status:
@@ -312,11 +316,9 @@ class _Load:
             model.collect_touched(self.engine, entering)
 
     def _check(self) -> None:
-        """Hold the fail checks over what changed; a rebuild changed everything."""
+        """Roll the load back, by raising, if a fail check finds rows."""
         self._tell("checking")
-        chosen = [check for check in checks.list_checks() if check.severity == "fail"]
-        results = checks.run_checks(self.engine, chosen, touched=self.mode == "refresh")
-        broken = [result for result in results if not result.passed]
+        broken = [result for result in self.run_checks("fail") if not result.passed]
         if broken:
             first = broken[0]
             raise CheckError(
@@ -324,6 +326,11 @@ class _Load:
                 f"{dict(zip(first.columns, first.examples[0], strict=True))}: {first.check.why} Nothing was loaded; "
                 "please report this as a fault of sparkify"
             )
+
+    def run_checks(self, severity: checks.Severity) -> list[checks.CheckResult]:
+        """Run the checks of one severity over what changed; a rebuild changed everything."""
+        chosen = [check for check in checks.list_checks() if check.severity == severity]
+        return checks.run_checks(self.engine, chosen, touched=self.mode == "refresh")
 
     def _tell(self, step: str) -> None:
         self._on_progress(

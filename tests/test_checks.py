@@ -195,7 +195,9 @@ def test_load_that_would_break_a_check_is_rolled_back(loaded: Config, name: str,
     before = snapshot(loaded)
     # A better match for the play of user 1: the play is computed anew, the user is not.
     path = write_file(song_file(loaded, "late.json"), [song(song_id="SO0"), "no JSON"])
-    with pytest.raises(CheckError, match=rf"^check {name} found rows that break it \(1\), such as \{{.*Nothing was loaded"):
+    with pytest.raises(
+        CheckError, match=rf"^check {name} found rows that break it \(1\), such as \{{.*Nothing was loaded"
+    ):
         pipeline.load(loaded)
     assert snapshot(loaded) == before
     assert [file.url for file in pipeline.plan(loaded) if file.is_pending] == [str(path)]

@@ -125,9 +125,11 @@ class DuckDBEngine:
     ) -> Staged:
         staged = Staged()
         table = f"staging_{dataset}"
+        trusting = True
         with _mapped_errors():
             for bundle in bundles:
-                read = records.append_rows(self._connection, dataset, bundle, table)
+                read = records.append_rows(self._connection, dataset, bundle, table, trusting=trusting)
+                trusting = trusting and not records.found_broken_lines(self._connection)
                 self._keep_rejects(dataset, load_id, urls)
                 staged.unknown_keys |= records.unknown_keys(self._connection)
                 staged.add(bundle, read)

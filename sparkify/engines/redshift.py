@@ -18,15 +18,17 @@ def quote_literal(text: str) -> str:
 
 
 def copy_sql(config: Config, dataset: Dataset) -> str:
-    """The COPY of one dataset's raw objects into its staging table, from the configured roots or the public bucket.
+    """The COPY of one dataset's raw objects into its staging table, from the configured S3 roots or the public bucket.
 
     A root is a folder: without its slash COPY would take every key that begins like it. Log data needs JSONPaths:
     'auto' matches no camelCase key and loads NULLs without a word.
     """
-    root = (config.log_data if dataset == "events" else config.song_data) or _PUBLIC[dataset]
+    configured = (config.log_data if dataset == "events" else config.song_data) or ""
+    root = configured if configured.startswith("s3://") else _PUBLIC[dataset]
+    region = "REGION 'us-west-2' " if root.startswith("s3://udacity-dend/") else ""
     role = quote_literal(config.arn) if config.arn else "default"
     paths = quote_literal(config.log_jsonpath or _PUBLIC_JSONPATHS) if dataset == "events" else "'auto'"
     return (
         f"COPY staging_{dataset} FROM {quote_literal(root.rstrip('/') + '/')} IAM_ROLE {role} "
-        f"REGION 'us-west-2' FORMAT AS JSON {paths} COMPUPDATE OFF STATUPDATE OFF"
+        f"{region}FORMAT AS JSON {paths} COMPUPDATE OFF STATUPDATE OFF"
     )

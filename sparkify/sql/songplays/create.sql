@@ -2,7 +2,7 @@
 -- Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs.
 CREATE TABLE IF NOT EXISTS songplays (
     songplay_id CHAR(32) NOT NULL, -- MD5 of the natural key: the same on every load and engine
-    start_time TIMESTAMP NOT NULL, -- when the play began, UTC, to the millisecond
+    start_time TIMESTAMP NOT NULL, -- when the play began, UTC, to the millisecond: time.start_time
     user_id INTEGER NOT NULL, -- who played: users.user_id
     level VARCHAR(1024), -- subscription at the time of the play: free or paid
     song_id VARCHAR(1024), -- matched song: songs.song_id; NULL where the catalogue has none

@@ -1,0 +1,926 @@
+"""The command: what each verb prints where, and the exit code that every outcome has."""
+
+import json
+import os
+import pty
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sparkify
+from sparkify import model, pipeline
+from sparkify.cli import main
+from sparkify.config import Config
+from sparkify.simulate import SimulateOptions, simulate
+from tests.support import (
+    Star,
+    event,
+    execute,
+    failing_checks,
+    fetch,
+    log_file,
+    new_warehouse,
+    play,
+    read_star,
+    snapshot,
+    song,
+    song_file,
+    truncated_gzip,
+    write_file,
+)
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, "-m", "sparkify"]
+BAD_PLAY = play(song=None)
+EVIL = 'ev\u0000il\x1b[2J\r\n\u202e"'
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """The one object on stdout, which has to be strict JSON."""
+
+        def refuse(constant: str) -> None:
+            raise ValueError(f"{constant} is no JSON")
+
+        return json.loads(self.out, parse_constant=refuse)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command in this process: quick, and an exception that it lets through fails the test."""
+
+    def call(*arguments: str | Path) -> Ran:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return Ran(code or 0, out, err)
+
+    return call
+
+
+def environment(**variables: str) -> dict[str, str]:
+    # Output that is not buffered would hide what happens to the rest of it at the end.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return inherited | {"PYTHONPATH": str(ROOT)} | variables
+
+
+def run_process(*arguments: str | Path, **variables: str) -> Ran:
+    """The command as a process of its own, without a terminal."""
+    ended = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        env=environment(**variables), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=120,
+    )  # fmt: skip
+    assert "Traceback" not in ended.stderr
+    return Ran(ended.returncode, ended.stdout, ended.stderr)
+
+
+def at(config: Config) -> list[str]:
+    """The option that names the warehouse."""
+    return ["--warehouse", config.warehouse_address]
+
+
+def options(config: Config) -> list[str]:
+    """The options that name the warehouse and both sources."""
+    assert config.log_data is not None
+    assert config.song_data is not None
+    return [*at(config), "--log-data", config.log_data, "--song-data", config.song_data]
+
+
+@pytest.fixture
+def delivered(warehouse: Config) -> Config:
+    """Sources with something of everything; nothing is loaded yet."""
+    write_file(log_file(warehouse), [play(), play(userId=2, song="Starlight"), event(userId=3), BAD_PLAY, "no JSON"])
+    write_file(song_file(warehouse), [song()])
+    return warehouse
+
+
+@pytest.fixture
+def loaded(delivered: Config) -> Config:
+    pipeline.load(delivered)
+    return delivered
+
+
+# ---- the group ----
+
+
+def test_help_names_every_verb(run: Run) -> None:
+    shown = run("--help")
+    assert (shown.code, shown.err) == (0, "")
+    verbs = re.findall(r"^  ([a-z]+)  ", shown.out.split("Commands:")[1], re.MULTILINE)
+    assert {"create", "plan", "load", "status", "rejects", "check", "query", "simulate", "demo"} <= set(verbs)
+    for verb in verbs:
+        helped = run(verb, "-h")
+        assert (helped.code, helped.err) == (0, "")
+        assert "--json" in helped.out
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == Ran(0, f"sparkify, version {sparkify.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["laod"],
+        ["load", "--nonsense"],
+        ["load", "extra"],
+        ["load", "--threads", "many"],
+        ["load", "--max-rejects"],
+        ["rejects", "--load", "first"],
+        ["simulate"],
+        ["simulate", "somewhere", "--events", "few"],
+    ],
+)
+def test_wrong_usage(run: Run, arguments: list[str]) -> None:
+    ended = run(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert "Error: " in ended.err
+    assert list(Path().iterdir()) == []
+
+
+def test_unknown_option_of_a_process() -> None:
+    ended = run_process("load", "--nonsense")
+    assert (ended.code, ended.out) == (2, "")
+    assert "--nonsense" in ended.err
+
+
+# ---- create ----
+
+
+def test_create(run: Run, warehouse: Config) -> None:
+    created = run("create", *at(warehouse))
+    assert (created.code, created.out) == (0, "")
+    assert created.err == f"created: {', '.join(model.TABLES)}\n"
+    assert run("create", *at(warehouse)) == Ran(0, "", "every table exists already\n")
+    assert run("create", *at(warehouse), "-q") == Ran(0, "", "")
+    answer = run("create", *at(warehouse), "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.json() == {"warehouse": warehouse.warehouse_address, "created": []}
+
+
+def test_create_keeps_what_is_there(run: Run, loaded: Config) -> None:
+    before = snapshot(loaded)
+    assert run("create", *at(loaded)).code == 0
+    assert snapshot(loaded) == before
+
+
+@pytest.mark.parametrize("drop", [["--drop"], ["--drop", "-q"], ["--drop", "--json"]])
+def test_drop_without_a_terminal_needs_yes(loaded: Config, drop: list[str]) -> None:
+    before = snapshot(loaded)
+    ended = run_process("create", *at(loaded), *drop)
+    assert (ended.code, ended.out) == (2, "")
+    assert "--yes" in ended.err
+    assert snapshot(loaded) == before
+
+
+def test_drop_with_yes(run: Run, loaded: Config) -> None:
+    assert run("create", *at(loaded), "--drop", "--yes").code == 0
+    assert set(snapshot(loaded)) == set(model.TABLES)
+    assert not any(snapshot(loaded).values())
+
+
+def test_drop_with_closed_stdin(loaded: Config) -> None:
+    before = snapshot(loaded)
+    command = shlex.join([*COMMAND, "create", *at(loaded), "--drop"])
+    ended = subprocess.run(f"{command} <&-", shell=True, env=environment(), capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == 2
+    assert snapshot(loaded) == before
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, int, list[bytes]]]:
+    """A terminal of our own: our end of it, a command's end, and what the command wrote to it."""
+    ours, theirs = pty.openpty()
+    written: list[bytes] = []
+
+    def read() -> None:
+        # Some systems end with an error, some with nothing.
+        with suppress(OSError):
+            while block := os.read(ours, 4096):
+                written.append(block)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield ours, theirs, written
+    finally:
+        os.close(theirs)
+        reader.join(timeout=30)
+        os.close(ours)
+
+
+@pytest.mark.parametrize(("answer", "dropped"), [("y", True), ("n", False), ("", False)])
+def test_drop_asks_on_a_terminal(loaded: Config, answer: str, dropped: bool) -> None:
+    before = snapshot(loaded)
+    with terminal() as (ours, theirs, _):
+        os.write(ours, f"{answer}\n".encode())
+        ended = subprocess.run(
+            [*COMMAND, "create", *at(loaded), "--drop"],
+            env=environment(), stdin=theirs, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert "with all that it holds?" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+    assert (ended.returncode == 0) == dropped
+    assert (snapshot(loaded) == before) == (not dropped)
+
+
+# ---- plan ----
+
+
+def test_plan(run: Run, delivered: Config) -> None:
+    planned = run("plan", *options(delivered))
+    assert planned.code == 0
+    assert re.search(r"^new +events +\d+ +\S+events\.json +not loaded yet$", planned.out, re.MULTILINE)
+    size = log_file(delivered).stat().st_size + song_file(delivered).stat().st_size
+    assert planned.err == f"2 new, 0 changed, 0 unchanged, 0 vanished; {size:,} bytes to load\n"
+    assert not Path(delivered.warehouse_address).exists()
+    assert run("plan", *options(delivered), "-q") == Ran(0, planned.out, "")
+
+
+def test_plan_as_json(run: Run, loaded: Config) -> None:
+    write_file(log_file(loaded), [play()])
+    song_file(loaded).unlink()
+    answer = run("plan", *options(loaded), "--json")
+    assert (answer.code, answer.err) == (0, "")
+    found = answer.json()
+    assert found["files"] == {"new": 0, "changed": 1, "unchanged": 0, "vanished": 1}
+    assert [(file["dataset"], file["state"], file["url"]) for file in found["plan"]] == [
+        ("events", "changed", str(log_file(loaded))), ("songs", "vanished", str(song_file(loaded))),
+    ]  # fmt: skip
+
+
+# ---- load ----
+
+
+def test_load(delivered: Config) -> None:
+    done = run_process("load", *options(delivered))
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0] == "loaded: 2 new"
+    assert re.match(r"load 1: 6 records read = 4 loaded \+ 2 rejected, in \d+\.\d\d s$", lines[1])
+    assert "  rejected 1 missing:song" in lines
+    assert re.search(r"^  songplays +2$", done.out, re.MULTILINE)
+    assert lines[-1] == "match rate: 50.0% of plays found in the catalogue"
+
+
+def test_load_again(run: Run, loaded: Config) -> None:
+    again = run("load", *options(loaded))
+    assert (again.code, again.err) == (0, "")
+    assert again.out.startswith("nothing to do: 2 unchanged\n")
+
+
+def test_load_as_json(delivered: Config) -> None:
+    answer = run_process("load", *options(delivered), "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.count("\n") == 1
+    found = answer.json()
+    assert 0 < found.pop("seconds") < 60
+    expected = {
+        "load_id": 1,
+        "status": "loaded",
+        "files": {"new": 2, "changed": 0, "unchanged": 0, "vanished": 0, "failed": 0},
+        "records": {"read": 6, "loaded": 4, "rejected": 2},
+        "reasons": {"missing:song": 1, "not_json": 1},
+        "tables": {
+            "staging_events": 3, "staging_songs": 1, "songplays": 2, "users": 3, "songs": 1, "artists": 1, "time": 1,
+            "load_history": 1, "load_files": 2, "rejected_records": 2,
+        },
+        "match_rate": 0.5,
+    }  # fmt: skip
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_load_of_nothing_as_json(run: Run, loaded: Config) -> None:
+    answer = run("load", *options(loaded), "--json")
+    found = answer.json()
+    assert (answer.code, answer.err, found["status"], found["load_id"]) == (0, "", "nothing_to_do", None)
+    assert found["records"] == {"read": 0, "loaded": 0, "rejected": 0}
+
+
+def test_quiet_load_is_silent(run: Run, delivered: Config) -> None:
+    assert run("load", *options(delivered), "-q") == Ran(0, "", "")
+    assert fetch(delivered, "SELECT count(*) FROM songplays") == [(2,)]
+
+
+def test_load_warns_of_a_folder_without_data(run: Run, delivered: Config) -> None:
+    song_file(delivered).unlink()
+    done = run("load", *options(delivered))
+    assert done.code == 0
+    assert done.err == f"warning: there is no data file below {delivered.song_data}\n"
+    quiet = run("load", *options(delivered), "-q")
+    assert quiet == Ran(0, "", "")
+    answer = run("load", *options(delivered), "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.json()["warnings"] == [f"there is no data file below {delivered.song_data}"]
+
+
+def test_load_names_unknown_keys(run: Run, delivered: Config) -> None:
+    write_file(log_file(delivered), [play(device="phone"), play(userId=2, **{EVIL: 1})])
+    done = run("load", *options(delivered))
+    (named,) = [line for line in done.out.splitlines() if line.startswith("unknown keys in events")]
+    assert "device" in named
+    assert "ev" in named
+    assert_harmless(done.out)
+
+
+@pytest.mark.parametrize("limit", ["1", "33%"])
+def test_load_of_too_many_rejects(run: Run, delivered: Config, limit: str) -> None:
+    ended = run("load", *options(delivered), "--max-rejects", limit, "--json")
+    assert (ended.code, ended.out) == (5, "")
+    assert re.match(r"sparkify: 2 of 6 records were rejected .*missing:song 1.*\n$", ended.err)
+    assert run("status", *at(delivered)).code == 2
+    assert run("load", *options(delivered), "--max-rejects", "2", "-q").code == 0
+
+
+def test_load_without_sources(run: Run) -> None:
+    ended = run("load")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("sparkify: no source is named; give --log-data, --song-data or both")
+    assert list(Path().iterdir()) == []
+
+
+def test_load_from_a_missing_root(run: Run, delivered: Config) -> None:
+    ended = run("load", *at(delivered), "--log-data", "no/such/folder")
+    assert (ended.code, ended.out) == (3, "")
+    assert "no/such/folder" in ended.err
+    assert not Path(delivered.warehouse_address).exists()
+
+
+@pytest.mark.parametrize("form", [[], ["-q"], ["--json"]])
+def test_load_of_a_broken_file(run: Run, delivered: Config, form: list[str]) -> None:
+    broken = log_file(delivered, "broken.json.gz")
+    broken.write_bytes(truncated_gzip([play(userId=9)]))
+    ended = run("load", *options(delivered), *form)
+    assert ended.code == 3
+    assert str(broken) in ended.err
+    assert "it stays pending" in ended.err
+    assert ended.err.count("\n") == 1
+    assert fetch(delivered, "SELECT count(*) FROM songplays") == [(2,)]
+    assert fetch(delivered, "SELECT count(*) FROM users WHERE user_id = 9") == [(0,)]
+    if form == ["--json"]:
+        found = ended.json()
+        assert (found["status"], found["files"]["failed"], found["records"]["loaded"]) == ("partial", 1, 4)
+    elif not form:
+        assert ended.out.startswith("partial: ")
+    write_file(broken, [play(userId=9)])
+    assert run("load", *options(delivered), "-q").code == 0
+    assert fetch(delivered, "SELECT count(*) FROM users WHERE user_id = 9") == [(1,)]
+
+
+def test_progress_on_a_terminal_leaves_stdout_alone(corpus: Config, tmp_path: Path) -> None:
+    with terminal() as (_, theirs, written):
+        ended = subprocess.run(
+            [*COMMAND, "load", *options(corpus), "--warehouse", str(tmp_path / "w.duckdb")],
+            env=environment(TERM="xterm"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
+            encoding="utf-8", timeout=120,
+        )  # fmt: skip
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("loaded: ")
+    assert_harmless(ended.stdout)
+    assert b"Traceback" not in b"".join(written)
+    assert b"warning" not in b"".join(written)
+
+
+# ---- warehouses that cannot be used ----
+
+
+def test_warehouse_in_a_missing_folder(run: Run, delivered: Config) -> None:
+    ended = run("load", *options(delivered), "--warehouse", "missing/w.duckdb")
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no folder missing" in ended.err
+
+
+def test_warehouse_that_is_no_database(run: Run, delivered: Config) -> None:
+    text = Path("notes.txt")
+    text.write_text("not a database\n" * 1_000, encoding="utf-8")
+    for verb in ("load", "status", "create"):
+        ended = run(verb, *options(delivered), "--warehouse", text)
+        assert (ended.code, ended.out) == (4, "")
+        assert "notes.txt is no DuckDB database" in ended.err
+    assert text.read_text(encoding="utf-8") == "not a database\n" * 1_000
+
+
+@pytest.mark.parametrize("verb", ["status", "rejects", "check", "query"])
+def test_reading_verbs_without_a_warehouse(run: Run, warehouse: Config, verb: str) -> None:
+    ended = run(verb, *(["audience"] if verb == "query" else []), *at(warehouse))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"sparkify: there is no warehouse {warehouse.warehouse_address} yet")
+    assert not Path(warehouse.warehouse_address).exists()
+
+
+_HOLDER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+connection.close()
+"""
+
+
+def test_warehouse_held_by_another_process(run: Run, loaded: Config) -> None:
+    command = [sys.executable, "-c", _HOLDER, loaded.warehouse_address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        try:
+            assert holder.stdout.readline() == "held\n"
+            for arguments in (["load", *options(loaded)], ["status", *at(loaded)], ["load", *options(loaded), "-q"]):
+                ended = run_process(*arguments)
+                assert (ended.code, ended.out) == (4, "")
+                assert f"is in use by process {holder.pid};" in ended.err
+        finally:
+            holder.stdin.close()
+            holder.wait(timeout=30)
+    assert run("load", *options(loaded), "-q").code == 0
+
+
+# ---- status, rejects ----
+
+
+def test_status(run: Run, loaded: Config) -> None:
+    shown = run("status", *options(loaded))
+    assert (shown.code, shown.err) == (0, "")
+    assert f"warehouse: {loaded.warehouse_address}" in shown.out
+    assert "records: 6 read = 4 loaded + 2 rejected" in shown.out
+    assert "pending: 0 new, 0 changed, 2 unchanged, 0 vanished" in shown.out
+    assert re.search(r"^ +1  \d{4}-\S+ \S+ +loaded +rebuild +2 +6 +4 +2$", shown.out, re.MULTILINE)
+    assert "pending: unknown" in run("status", *at(loaded)).out
+
+
+def test_status_as_json(run: Run, loaded: Config) -> None:
+    write_file(log_file(loaded, "new.json"), [event()])
+    answer = run("status", *options(loaded), "--json")
+    assert (answer.code, answer.err) == (0, "")
+    found = answer.json()
+    assert found["warehouse"] == loaded.warehouse_address
+    assert (found["tables"]["songplays"], found["match_rate"]) == (2, 0.5)
+    assert found["pending"] == {"new": 1, "changed": 0, "unchanged": 2, "vanished": 0}
+    assert [load["load_id"] for load in found["loads"]] == [1]
+    assert found["newest_play"] == "2018-11-01T20:57:10.796000"
+
+
+def test_rejects(run: Run, loaded: Config) -> None:
+    shown = run("rejects", *at(loaded))
+    assert (shown.code, shown.err) == (0, "2 rejected records\n")
+    head, rule, *rows = shown.out.splitlines()
+    assert head.split() == ["load_id", "url", "line", "reason", "raw"]
+    assert set(rule) == {"-", " "}
+    assert [row.split()[2:4] for row in rows] == [["4", "missing:song"], ["5", "not_json"]]
+    assert rows[1].endswith("no JSON")
+    assert run("rejects", *at(loaded), "-q") == Ran(0, shown.out, "")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reasons"),
+    [
+        ([], ["missing:song", "not_json", "missing:ts"]),
+        (["--reason", "missing"], ["missing:song", "missing:ts"]),
+        (["--reason", "missing:ts"], ["missing:ts"]),
+        (["--reason", "miss"], []),
+        (["--load", "1"], ["missing:song", "not_json"]),
+        (["--load", "2"], ["missing:ts"]),
+        (["--load", "3"], []),
+        (["--reason", "missing", "--load", "1"], ["missing:song"]),
+    ],
+)
+def test_rejects_by_reason_and_load(run: Run, loaded: Config, chosen: list[str], reasons: list[str]) -> None:
+    write_file(log_file(loaded, "later.json"), [event(ts=None)])
+    pipeline.load(loaded)
+    answer = run("rejects", *at(loaded), *chosen, "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert [reject["reason"] for reject in answer.json()["rejects"]] == reasons
+    shown = run("rejects", *at(loaded), *chosen)
+    assert (shown.code, shown.err) == (0, f"{len(reasons)} rejected records\n")
+    assert len(shown.out.splitlines()) == (len(reasons) + 2 if reasons else 0)
+
+
+def test_rejects_keep_the_raw_text_in_json(run: Run, warehouse: Config) -> None:
+    line = f"Żółw {EVIL.replace(chr(10), '')}"
+    write_file(log_file(warehouse), [line])
+    run("load", *options(warehouse), "-q")
+    assert run("rejects", *at(warehouse), "--json").json()["rejects"][0]["raw"] == line
+
+
+# ---- check ----
+
+
+def test_check(run: Run, loaded: Config) -> None:
+    shown = run("check", *at(loaded))
+    assert (shown.code, shown.err) == (0, "")
+    assert "ok    songplays.songplay_is_unique" in shown.out.splitlines()
+    assert re.search(r"^\d+ checks: \d+ ok, 0 failed, \d+ warnings$", shown.out.splitlines()[-1])
+    assert run("check", *at(loaded), "-q") == Ran(0, "", "")
+    answer = run("check", *at(loaded), "--json")
+    assert (answer.code, answer.json()["status"]) == (0, "passed")
+
+
+def test_check_of_a_broken_star(run: Run, loaded: Config) -> None:
+    execute(loaded, "DELETE FROM time")
+    shown = run("check", *at(loaded))
+    assert shown.code == 5
+    assert re.search(r"^fail  songplays\.moment_is_found$", shown.out, re.MULTILINE)
+    assert re.fullmatch(r"sparkify: \d checks? failed: .*songplays\.moment_is_found.*\n", shown.err)
+    quiet = run("check", *at(loaded), "-q")
+    assert (quiet.code, quiet.out, quiet.err) == (5, "", shown.err)
+    answer = run("check", *at(loaded), "--json")
+    assert answer.code == 5
+    found = answer.json()
+    assert found["status"] == "failed"
+    broken = [check for check in found["checks"] if check["check"]["name"] == "moment_is_found"]
+    assert [check["rows"] for check in broken] == [2]
+
+
+# ---- query ----
+
+
+def test_query_lists_the_questions(run: Run, warehouse: Config) -> None:
+    shown = run("query")
+    assert (shown.code, shown.err) == (0, "")
+    assert {"audience", "top_songs", "health"} <= {line.split()[0] for line in shown.out.splitlines()}
+    answer = run("query", "--json").json()
+    assert answer["columns"] == ["name", "question"]
+
+
+def test_query_by_name(run: Run, loaded: Config) -> None:
+    shown = run("query", "top_artists", *at(loaded))
+    assert (shown.code, shown.err) == (0, "1 rows\n")
+    assert "Muse" in shown.out
+    answer = run("query", "top_artists", *at(loaded), "--json")
+    assert (answer.code, answer.err) == (0, "")
+    found = answer.json()
+    assert dict(zip(found["columns"], found["rows"][0], strict=True))["artist_name"] == "Muse"
+
+
+def test_query_by_sql(run: Run, loaded: Config) -> None:
+    sql = "SELECT user_id, level, 1.5 AS share, NULL AS nothing FROM users ORDER BY user_id"
+    shown = run("query", *at(loaded), "--sql", sql)
+    assert (shown.code, shown.err) == (0, "3 rows\n")
+    assert shown.out.splitlines() == [
+        "user_id  level  share  nothing",
+        "-------  -----  -----  -------",
+        "      1  free   1.5",
+        "      2  free   1.5",
+        "      3         1.5",
+    ]
+    assert run("query", *at(loaded), "--sql", sql, "-q") == Ran(0, shown.out, "")
+
+
+def test_query_without_rows(run: Run, loaded: Config) -> None:
+    shown = run("query", *at(loaded), "--sql", "SELECT user_id FROM users WHERE FALSE")
+    assert shown == Ran(0, "user_id\n-------\n", "0 rows\n")
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("TIMESTAMP '2018-11-01 20:57:10.796'", "2018-11-01T20:57:10.796000"),
+        ("DATE '2018-11-01'", "2018-11-01"),
+        ("'Żółw'", "Żółw"),
+        ("NULL", None),
+        ("[1, 2]", [1, 2]),
+        ("{'a': 1}", {"a": 1}),
+        ("2::DECIMAL(5, 2)", "2.00"),
+        ("chr(0)", "\0"),
+        ("MAP {DATE '2018-11-01': 1}", {"2018-11-01": 1}),
+        # JSON has no such numbers, and a strict reader refuses all of the answer.
+        ("'NaN'::DOUBLE", None),
+        ("'Infinity'::DOUBLE", None),
+    ],
+)
+def test_query_as_json(run: Run, loaded: Config, expression: str, value: object) -> None:
+    answer = run("query", *at(loaded), "--json", "--sql", f"SELECT {expression} AS x")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.json() == {"columns": ["x"], "rows": [[value]]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["top_artist"], "there is no question 'top_artist'; did you mean top_artists?"),
+        (["TOP_SONG"], "did you mean top_songs?"),
+        (["xyz"], "the questions are audience, "),
+        (["audience", "--sql", "SELECT 1"], "exclude each other"),
+        (["--sql", "DELETE FROM users"], "only a SELECT is run"),
+        (["--sql", "SELECT 1; SELECT 2"], "2 statements"),
+        (["--sql", ""], "0 statements"),
+        (["--sql", "SELEKT 1"], "cannot be read"),
+        (["--sql", "SELECT nothing FROM users"], "cannot be run"),
+    ],
+)
+def test_query_that_is_refused(run: Run, loaded: Config, arguments: list[str], words: str) -> None:
+    before = snapshot(loaded)
+    for form in ([], ["--json"]):
+        ended = run("query", *at(loaded), *arguments, *form)
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith("sparkify: ")
+        assert words in ended.err
+        assert ended.err.count("\n") == 1
+    assert snapshot(loaded) == before
+
+
+# ---- output ----
+
+
+def assert_harmless(text: str) -> None:
+    """Nothing in a text moves the cursor, rings, or turns the direction of reading; line ends apart."""
+    assert all(c.isprintable() for c in text.replace("\n", ""))
+
+
+def test_control_characters_in_tables(run: Run, warehouse: Config) -> None:
+    clean = EVIL.replace("\0", "")
+    write_file(
+        log_file(warehouse), [play(artist=clean, location=clean, userId=1), play(song=EVIL), f"no JSON {clean!s}"]
+    )
+    write_file(song_file(warehouse), [song(artist_name=clean)])
+    assert run("load", *options(warehouse)).code == 0
+    commands = [
+        ["rejects"],
+        ["query", "top_artists"],
+        ["query", "--sql", "SELECT artist_name, chr(0) AS nul, chr(27) AS esc FROM songplays"],
+        ["status"],
+    ]
+    for command in commands:
+        shown = run(*command, *at(warehouse))
+        assert shown.code == 0
+        assert_harmless(shown.out)
+    assert "\\x1b[2J\\r\\n\\u202e" in run("query", "top_artists", *at(warehouse)).out
+    shown = run("query", "--sql", "SELECT chr(0) AS nul", *at(warehouse))
+    assert shown.out.splitlines() == ["nul", "----", "\\x00"]
+
+
+def test_control_characters_in_names_of_columns(run: Run, loaded: Config) -> None:
+    # A pivot makes names of columns from the data.
+    shown = run("query", *at(loaded), "--sql", 'SELECT 1 AS "a\x1b[2J"')
+    assert shown.code == 0
+    assert_harmless(shown.out)
+
+
+def test_control_characters_in_names_of_files(run: Run, warehouse: Config) -> None:
+    broken = log_file(warehouse, "bro\x1b[2Jken\r.json.gz")
+    broken.write_bytes(b"no gzip")
+    ended = run("load", *options(warehouse))
+    assert ended.code == 3
+    assert_harmless(ended.err)
+    assert_harmless(run("plan", *options(warehouse)).out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["query"],
+        ["query", "--sql", "SELECT range FROM range(50_000)"],
+        ["query", "--json", "--sql", "SELECT range FROM range(50_000)"],
+        ["status"],
+        ["--help"],
+    ],
+    ids=["short", "long", "json", "status", "help"],
+)
+def test_closed_pipe_is_no_error(loaded: Config, arguments: list[str]) -> None:
+    place = [] if arguments == ["--help"] else at(loaded)
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [*COMMAND, *arguments, *place],
+            env=environment(), stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert "Error" not in ended.stderr
+    assert "Exception" not in ended.stderr
+    assert ended.returncode == 0
+
+
+def test_head_of_a_long_table(loaded: Config) -> None:
+    command = shlex.join([*COMMAND, "query", *at(loaded), "-q", "--sql", "SELECT range FROM range(50_000)"])
+    ended = subprocess.run(
+        f"{command} | head -1", shell=True, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert (ended.stdout, ended.stderr) == ("range\n", "")
+
+
+def test_output_in_a_narrow_encoding(loaded: Config) -> None:
+    sql = "SELECT 'Żółw' AS name"
+    ended = run_process("query", *at(loaded), "--sql", sql, "-q", PYTHONIOENCODING="ascii")
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1].endswith("w")
+    answer = run_process("query", *at(loaded), "--sql", sql, "--json", PYTHONIOENCODING="ascii")
+    assert (answer.code, answer.json()["rows"]) == (0, [["Żółw"]])
+
+
+# ---- settings ----
+
+
+def test_option_then_environment_then_file(run: Run, loaded: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warehouse(*arguments: str) -> str:
+        answer = run("create", "--json", *arguments)
+        assert answer.code == 0
+        return str(answer.json()["warehouse"])
+
+    assert warehouse() == "sparkify.duckdb"
+    Path("dwh.cfg").write_text("[SPARKIFY]\nWAREHOUSE = 'file.duckdb'\n", encoding="utf-8")
+    Path("other.cfg").write_text("[SPARKIFY]\nWAREHOUSE = 'other.duckdb'\n", encoding="utf-8")
+    assert warehouse() == "file.duckdb"
+    assert warehouse("--config", "other.cfg") == "other.duckdb"
+    monkeypatch.setenv("SPARKIFY_WAREHOUSE", "environment.duckdb")
+    assert warehouse() == "environment.duckdb"
+    assert warehouse("--warehouse", "option.duckdb") == "option.duckdb"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[S3]\nLOG_DTA=logs\n", "unknown key LOG_DTA in [S3] of dwh.cfg; did you mean LOG_DATA?"),
+        ("[S4]\nLOG_DATA=logs\n", "unknown section [S4] in dwh.cfg"),
+        ("LOG_DATA=logs\n", "cannot read dwh.cfg, line 1"),
+        ("[SPARKIFY]\nTHREADS=x\n", "the setting threads is not usable"),
+    ],
+)
+def test_settings_file_that_is_wrong(run: Run, delivered: Config, text: str, words: str) -> None:
+    Path("dwh.cfg").write_text(text, encoding="utf-8")
+    ended = run("load", *options(delivered))
+    assert (ended.code, ended.out) == (2, "")
+    assert words in ended.err
+    assert not Path(delivered.warehouse_address).exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--memory-limit", "lots"), ("--threads", "0"), ("--config", "missing.cfg")]
+)
+def test_setting_that_is_wrong(run: Run, delivered: Config, option: str, value: str) -> None:
+    ended = run("load", *options(delivered), option, value)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("sparkify: ")
+    assert "Traceback" not in ended.err
+
+
+# ---- simulate, demo ----
+
+
+def test_simulate(run: Run) -> None:
+    written = run("simulate", "data", "--events", "100", "--songs", "5", "--days", "2", "--seed", "7")
+    assert (written.code, written.out) == (0, "")
+    assert written.err.splitlines()[0] == "log data:  100 events in 2 files, data/log_data"
+    answer = run("simulate", "same", "--events", "100", "--songs", "5", "--days", "2", "--seed", "7", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert (answer.json()["events"], answer.json()["song_files"]) == (100, 5)
+    files = sorted(path.relative_to("data") for path in Path("data").rglob("*") if path.is_file())
+    assert len(files) == 8
+    assert all(Path("same", file).read_bytes() == Path("data", file).read_bytes() for file in files)
+    assert run("simulate", "quiet", "--events", "1", "--songs", "1", "-q") == Ran(0, "", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["data", "--start", "yesterday"], ["data", "--events", "-1"], ["data", "--dirty", "2"], ["file/data"]]
+)
+def test_simulate_that_is_refused(run: Run, arguments: list[str]) -> None:
+    Path("file").touch()
+    ended = run("simulate", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("sparkify: ")
+    assert not Path("data").exists()
+
+
+def printed_commands(shown: str) -> list[list[str]]:
+    """The commands that a demo ends with, as a shell reads them."""
+    _, _, after = shown.partition("Three things to try next:\n")
+    return [shlex.split(line) for line in after.splitlines()]
+
+
+@pytest.mark.parametrize("folder", ["demo", "my first demo"])
+def test_demo(run: Run, folder: str) -> None:
+    # Settings of the user's leave the demo alone.
+    Path("dwh.cfg").write_text("[SPARKIFY]\nWAREHOUSE=mine.duckdb\n[S3]\nLOG_DATA=mine\n", encoding="utf-8")
+    shown = run_process("demo", folder) if folder == "demo" else run("demo", folder)
+    assert (shown.code, shown.err) == (0, "")
+    assert f"The warehouse is {folder}/sparkify.duckdb." in shown.out
+    assert " 0 failed, 0 warnings" in shown.out
+    assert "artist_name" in shown.out
+    commands = printed_commands(shown.out)
+    assert len(commands) == 3
+    for program, *arguments in commands:
+        assert program == "sparkify"
+        tried = run_process(*arguments)
+        assert tried.code == 0, tried.err
+        assert len(tried.out.splitlines()) > 2
+    assert {path.name for path in Path().iterdir()} == {"dwh.cfg", folder}
+
+
+def test_demo_as_json(run: Run) -> None:
+    answer = run("demo", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    found = answer.json()
+    assert found["warehouse"] == "sparkify-demo/sparkify.duckdb"
+    assert found["load"]["status"] == "loaded"
+    again = run("demo")
+    assert (again.code, again.out) == (2, "")
+    assert "sparkify-demo" in again.err
+
+
+# ---- interruptions ----
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """Enough to load for a signal to arrive in the midst of it; the warehouse named is the one of a load left alone."""
+    folder = tmp_path_factory.mktemp("corpus")
+    simulate(folder, SimulateOptions(events=60_000, songs=100, days=3, dirty=0.001))
+    return new_warehouse(folder)
+
+
+@pytest.fixture(scope="module")
+def corpus_star(corpus: Config) -> Star:
+    pipeline.load(corpus)
+    return read_star(corpus)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Children get SIGINT, also where the suite runs in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def send_while_loading(config: Config, number: signal.Signals, seconds: float) -> Ran:
+    """Send a signal to a load, so long after it has opened the warehouse, unless it has ended by then."""
+    with subprocess.Popen(
+        [*COMMAND, "load", *options(config)],
+        env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while not Path(config.warehouse_address).exists() and process.poll() is None:
+            time.sleep(0.002)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    return Ran(process.returncode, out, err)
+
+
+def elsewhere(config: Config, folder: Path) -> Config:
+    """The same sources, and a warehouse that does not exist yet."""
+    return config.model_copy(update={"warehouse": str(folder / "interrupted.duckdb")})
+
+
+# Opening, staging, computing the star: what waits for the signal is another thing each time.
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("seconds", [0.01, 0.15, 0.3, 0.45, 0.6])
+def test_ctrl_c(corpus: Config, corpus_star: Star, tmp_path: Path, seconds: float) -> None:
+    config = elsewhere(corpus, tmp_path)
+    ended = send_while_loading(config, signal.SIGINT, seconds)
+    assert "Traceback" not in ended.err
+    if ended.code != 0 or seconds < 0.1:
+        assert (ended.code, ended.out) == (130, "")
+        assert ended.err.strip() == "interrupted"
+    assert pipeline.load(config).status in ("loaded", "nothing_to_do")
+    assert read_star(config) == corpus_star
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.3, 0.6])
+def test_kill(corpus: Config, corpus_star: Star, tmp_path: Path, seconds: float) -> None:
+    config = elsewhere(corpus, tmp_path)
+    ended = send_while_loading(config, signal.SIGKILL, seconds)
+    assert ended.code in (0, -signal.SIGKILL)
+    assert pipeline.load(config).status in ("loaded", "nothing_to_do")
+    assert read_star(config) == corpus_star
+    assert failing_checks(config) == []
+    assert fetch(config, "SELECT count(*) FROM load_history") == [(1,)]
+
+
+def test_two_loads_at_once(corpus: Config, corpus_star: Star, tmp_path: Path) -> None:
+    config = elsewhere(corpus, tmp_path)
+    command = [*COMMAND, "load", *options(config), "-q"]
+    processes = [subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    codes = sorted(process.returncode for process in processes)
+    # The one waits for the other by failing, or comes too late to find anything left to do.
+    assert codes in ([0, 4], [0, 0])
+    assert codes == [0, 0] or any("is in use by process" in error for error in errors)
+    assert read_star(config) == corpus_star
+    assert fetch(config, "SELECT count(*) FROM load_history") == [(1,)]

@@ -1,0 +1,276 @@
+"""Settings: where each comes from, which source wins, and what a message may say of them."""
+
+import traceback
+from pathlib import Path
+
+import pytest
+
+from sparkify.config import Config, load_config
+from sparkify.errors import ConfigError
+
+SECRET = "hunter2%(x)s"
+
+# setting, section and key of the file, then four values that tell the sources apart; the default stands last.
+SETTINGS = [
+    ("warehouse", "SPARKIFY", "WAREHOUSE", "option.duckdb", "environment.duckdb", "file.duckdb", None),
+    ("memory_limit", "SPARKIFY", "MEMORY_LIMIT", "3GB", "2GB", "1GB", None),
+    ("threads", "SPARKIFY", "THREADS", 3, 2, 1, None),
+    ("log_data", "S3", "LOG_DATA", "option", "environment", "file", None),
+    ("song_data", "S3", "SONG_DATA", "option", "environment", "file", None),
+    ("log_jsonpath", "S3", "LOG_JSONPATH", "s3://b/option", "s3://b/environment", "s3://b/file", None),
+    ("host", "CLUSTER", "HOST", "option", "environment", "file", None),
+    ("db_name", "CLUSTER", "DB_NAME", "option", "environment", "file", None),
+    ("db_user", "CLUSTER", "DB_USER", "option", "environment", "file", None),
+    ("db_port", "CLUSTER", "DB_PORT", 3, 2, 1, 5439),
+    ("arn", "IAM_ROLE", "ARN", "option", "environment", "file", None),
+]
+
+
+def write_config(text: str, name: str = "dwh.cfg") -> Path:
+    path = Path(name)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def all_words(error: BaseException) -> str:
+    """Everything that a log or a terminal would show of an error."""
+    return "".join(traceback.format_exception(error)) + repr(error)
+
+
+def refused(text: str) -> str:
+    """The message that refuses a file of this text."""
+    write_config(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# ---- precedence ----
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "key", "option", "environment", "file", "default"), SETTINGS, ids=[s[0] for s in SETTINGS]
+)
+def test_option_then_environment_then_file_then_default(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    section: str,
+    key: str,
+    option: str | int,
+    environment: str | int,
+    file: str | int,
+    default: str | int | None,
+) -> None:
+    def found(**options: object) -> object:
+        return getattr(load_config(**options), name)
+
+    assert found() == default
+    write_config(f"[{section}]\n{key}={file}\n")
+    assert found() == file
+    monkeypatch.setenv(f"SPARKIFY_{name.upper()}", str(environment))
+    assert found() == environment
+    assert found(**{name: option}) == option
+    assert found(**{name: None}) == environment
+    monkeypatch.setenv(f"SPARKIFY_{name.upper()}", "")
+    assert found() == file
+
+
+def test_password_from_environment_then_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def password() -> str | None:
+        found = load_config().db_password
+        return None if found is None else found.get_secret_value()
+
+    assert password() is None
+    write_config("[CLUSTER]\nDB_PASSWORD=file\n")
+    assert password() == "file"
+    monkeypatch.setenv("SPARKIFY_DB_PASSWORD", "environment")
+    assert password() == "environment"
+
+
+def test_named_file_stands_for_dwh_cfg() -> None:
+    write_config("[S3]\nLOG_DATA=usual\nSONG_DATA=usual\n")
+    named = write_config("[S3]\nLOG_DATA=named\n", "other.cfg")
+    assert load_config().log_data == "usual"
+    assert (load_config(named).log_data, load_config(named).song_data) == ("named", None)
+    assert load_config(str(named)).log_data == "named"
+
+
+@pytest.mark.parametrize("name", ["missing.cfg", "folder", ""])
+def test_named_file_that_is_none(name: str) -> None:
+    Path("folder").mkdir()
+    with pytest.raises(ConfigError, match="there is no configuration file"):
+        load_config(name)
+
+
+def test_address_of_the_warehouse(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_config().warehouse_address == "sparkify.duckdb"
+    write_config(f"[CLUSTER]\nHOST=cluster.example\nDB_NAME=dev\nDB_USER=awsuser\nDB_PASSWORD={SECRET}\n")
+    assert load_config().warehouse_address == "redshift://awsuser@cluster.example:5439/dev"
+    monkeypatch.setenv("SPARKIFY_WAREHOUSE", "mine.duckdb")
+    assert load_config().warehouse_address == "mine.duckdb"
+
+
+def test_config_cannot_be_changed() -> None:
+    config = load_config(log_data="a")
+    with pytest.raises(ValueError, match="frozen"):
+        config.log_data = "b"
+    assert config.log_data == "a"
+
+
+# ---- the file ----
+
+
+def test_example_file_is_readable() -> None:
+    text = Path(__file__).parents[1].joinpath("dwh.cfg.example").read_text(encoding="utf-8")
+    write_config(text)
+    config = load_config()
+    assert config.warehouse_address == "sparkify.duckdb"
+    assert (config.log_data, config.song_data) == ("s3://udacity-dend/log_data", "s3://udacity-dend/song_data")
+    assert (config.db_name, config.db_port, config.db_password, config.arn) == ("dev", 5439, None, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("data", "data"),
+        ("'data'", "data"),
+        ('"data"', "data"),
+        ("  ' data '  ", " data "),
+        ("two words", "two words"),
+        ("a=b", "a=b"),
+        ("a#b;c", "a#b;c"),
+        ("50%", "50%"),
+        ("%(HOST)s", "%(HOST)s"),
+        ("Żółw", "Żółw"),
+        ("it's", "it's"),
+        # A quote that closes nothing is part of the value; in a password it would be missed silently.
+        ("its'", "its'"),
+        ("'its", "'its"),
+        ("\"'data'\"", "'data'"),
+    ],
+)
+def test_value_as_it_is_meant(written: str, meant: str) -> None:
+    write_config(f"[CLUSTER]\nDB_PASSWORD = {written}\nDB_USER = {written}\n")
+    config = load_config()
+    assert config.db_user == meant
+    assert config.db_password is not None
+    assert config.db_password.get_secret_value() == meant
+
+
+@pytest.mark.parametrize("written", ["", "  ", "''", '""'])
+def test_empty_value_is_absent(written: str) -> None:
+    write_config(
+        f"[CLUSTER]\nHOST={written}\nDB_PORT={written}\nDB_PASSWORD={written}\n[SPARKIFY]\nTHREADS={written}\n"
+    )
+    config = load_config()
+    assert (config.host, config.db_port, config.db_password, config.threads) == (None, 5439, None, None)
+
+
+def test_byte_order_mark_and_windows_line_ends() -> None:
+    Path("dwh.cfg").write_bytes(b"\xef\xbb\xbf[S3]\r\nLOG_DATA = 'logs'\r\n\r\nSONG_DATA: songs\r\n")
+    config = load_config()
+    assert (config.log_data, config.song_data) == ("logs", "songs")
+
+
+def test_case_of_names_does_not_matter() -> None:
+    write_config("[s3]\nlog_data=logs\nSong_Data=songs\n")
+    assert (load_config().log_data, load_config().song_data) == ("logs", "songs")
+
+
+def test_empty_file_sets_nothing() -> None:
+    write_config("")
+    nothing = load_config().model_dump()
+    assert load_config(write_config("# nothing\n\n[S3]\n", "comment.cfg")).model_dump() == nothing
+    assert load_config().warehouse_address == "sparkify.duckdb"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[SPARKFY]\n", ["[SPARKFY]", "dwh.cfg", "did you mean SPARKIFY?"]),
+        ("[cluster1]\n", ["[cluster1]", "dwh.cfg", "did you mean CLUSTER?"]),
+        ("[XYZ]\n", ["[XYZ]", "dwh.cfg", "known are CLUSTER, IAM_ROLE, S3, SPARKIFY"]),
+        ("[S3]\nLOGDATA=x\n", ["LOGDATA", "[S3]", "dwh.cfg", "did you mean LOG_DATA?"]),
+        ("[S3]\nfoo=x\n", ["FOO", "[S3]", "known are LOG_DATA, LOG_JSONPATH, SONG_DATA"]),
+        ("[S3]\nHOST=x\n", ["HOST", "[S3]", "dwh.cfg"]),
+        # The parser would spread this section over all others, and drop it where there is none.
+        ("[DEFAULT]\nLOG_DATA=x\n", ["[DEFAULT]", "dwh.cfg"]),
+        ("[DEFAULT]\nLOG_DATA=x\n[CLUSTER]\nHOST=y\n", ["[DEFAULT]", "dwh.cfg"]),
+    ],
+)
+def test_unknown_section_or_key(text: str, words: list[str]) -> None:
+    message = refused(text)
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"DB_PASSWORD={SECRET}\n", 1),
+        (f"[CLUSTER\nDB_PASSWORD={SECRET}\n", 1),
+        (f"[CLUSTER]\nDB_PASSWORD=x\nDB_PASSWORD={SECRET}\n", 3),
+        (f"[CLUSTER]\nDB_PASSWORD={SECRET}\n[S3]\n[CLUSTER]\n", 4),
+        (f"[CLUSTER]\nHOST=x\n{SECRET}\n", 3),
+        (f"[CLUSTER]\n={SECRET}\n", 2),
+    ],
+)
+def test_malformed_file_names_its_line_and_no_content(text: str, line: int) -> None:
+    write_config(text)
+    with pytest.raises(ConfigError, match=rf"dwh\.cfg, line {line}\b") as caught:
+        load_config()
+    assert SECRET not in all_words(caught.value)
+
+
+def test_file_that_is_no_text() -> None:
+    Path("dwh.cfg").write_bytes(b"[CLUSTER]\nDB_PASSWORD=hunter\xff2\n")
+    with pytest.raises(ConfigError, match=r"dwh\.cfg") as caught:
+        load_config()
+    assert "hunter" not in all_words(caught.value)
+
+
+# ---- values ----
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("threads", "x"), ("threads", "1.5"), ("threads", "0"), ("threads", "-1"), ("db_port", "postgres")],
+)
+def test_value_of_the_wrong_type(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"SPARKIFY_{name.upper()}", value)
+    with pytest.raises(ConfigError, match=rf"the setting {name} is not usable") as caught:
+        load_config()
+    message = str(caught.value)
+    # A sentence of ours, not the report of a library.
+    assert "\n" not in message
+    assert "pydantic" not in all_words(caught.value)
+
+
+@pytest.mark.parametrize(("section", "key"), [("SPARKIFY", "THREADS"), ("CLUSTER", "DB_PORT")])
+def test_value_of_the_wrong_type_in_the_file(section: str, key: str) -> None:
+    message = refused(f"[{section}]\n{key}=x\n")
+    assert key.lower() in message
+
+
+def test_setting_that_does_not_exist() -> None:
+    with pytest.raises(ConfigError, match="log_dat is not usable") as caught:
+        load_config(log_dat=SECRET)
+    assert SECRET not in all_words(caught.value)
+
+
+def test_password_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARKIFY_DB_PASSWORD", SECRET)
+    config = load_config(host="cluster.example", db_user="awsuser")
+    assert config.db_password is not None
+    assert config.db_password.get_secret_value() == SECRET
+    shown = [repr(config), str(config), f"{config}", str(config.model_dump()), config.model_dump_json()]
+    assert not any(SECRET in text for text in [*shown, config.warehouse_address])
+    monkeypatch.setenv("SPARKIFY_DB_PORT", "x")
+    with pytest.raises(ConfigError) as caught:
+        load_config()
+    assert SECRET not in all_words(caught.value)
+
+
+def test_config_is_the_public_class() -> None:
+    assert isinstance(load_config(), Config)

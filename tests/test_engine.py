@@ -1,0 +1,410 @@
+"""The seam to a database: what every engine promises, held against a real DuckDB file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from sparkify.config import load_config
+from sparkify.engines import Engine, open_engine, wrap_cursor
+from sparkify.engines.redshift import copy_sql, quote_literal
+from sparkify.errors import EngineError, LockedError, NoWarehouseError, SparkifyError, UsageError
+
+WAREHOUSE = "warehouse.duckdb"
+
+
+@contextmanager
+def opened(**settings: Any) -> Iterator[Engine]:
+    with open_engine(load_config(**{"warehouse": WAREHOUSE} | settings)) as engine:
+        yield engine
+
+
+@contextmanager
+def wrapped() -> Iterator[Engine]:
+    connection = duckdb.connect(WAREHOUSE)
+    try:
+        yield wrap_cursor(connection.cursor())
+    finally:
+        connection.close()
+
+
+@pytest.fixture(params=[opened, wrapped], ids=["opened", "wrapped"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with request.param() as engine:
+        engine.execute("CREATE TABLE plays (id INTEGER, title VARCHAR, moment TIMESTAMP)")
+        yield engine
+
+
+def titles(engine: Engine) -> list[str | None]:
+    return [title for (title,) in engine.fetch("SELECT title FROM plays ORDER BY id")]
+
+
+# ---- opening ----
+
+
+@pytest.mark.parametrize("address", [WAREHOUSE, f"duckdb:{WAREHOUSE}"])
+def test_open_makes_the_file(address: str) -> None:
+    with opened(warehouse=address) as engine:
+        assert engine.address == WAREHOUSE
+    assert Path(WAREHOUSE).is_file()
+
+
+def test_open_engine_leaves_nothing_open() -> None:
+    with opened() as engine:
+        engine.execute("CREATE TABLE plays (id INTEGER)")
+    with pytest.raises(EngineError):
+        engine.fetch("SELECT 1")
+    with opened() as engine:
+        assert engine.list_tables() == {"plays"}
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "words"),
+    [
+        ("redshift://awsuser@cluster.example:5439/dev", UsageError, "no Redshift engine"),
+        ("postgres://example/dev", UsageError, "postgres:// is no warehouse"),
+        ("folder", UsageError, "is a folder; name a file"),
+        ("missing/w.duckdb", UsageError, "there is no folder missing"),
+        ("text.duckdb", EngineError, r"text\.duckdb is no DuckDB database"),
+    ],
+)
+def test_address_that_cannot_be_opened(address: str, kind: type[SparkifyError], words: str) -> None:
+    Path("folder").mkdir()
+    Path("text.duckdb").write_text("not a database, but long enough to hold a header of one\n" * 200, encoding="utf-8")
+    before = Path("text.duckdb").read_bytes()
+    with pytest.raises(kind, match=words) as caught, opened(warehouse=address):
+        pass
+    assert "\n" not in str(caught.value)
+    assert Path("text.duckdb").read_bytes() == before
+
+
+def test_address_that_is_no_utf8_is_refused_in_words() -> None:
+    address = os.fsdecode(b"w\xff.duckdb")
+    with pytest.raises(SparkifyError), opened(warehouse=address):
+        pass
+
+
+def test_password_is_in_no_error_of_the_address() -> None:
+    config = load_config(host="cluster.example", db_user="awsuser", db_password="hunter2")
+    with pytest.raises(UsageError) as caught, open_engine(config):
+        pass
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("memory_limit", ["lots", "5"])
+def test_memory_limit_that_is_none(memory_limit: str) -> None:
+    with pytest.raises(UsageError, match=f"the memory limit {memory_limit} is not usable"):
+        with opened(memory_limit=memory_limit):
+            pass
+
+
+def test_settings_reach_the_engine() -> None:
+    with opened(memory_limit="123MiB", threads=1) as engine:
+        sql = "SELECT current_setting('memory_limit'), current_setting('threads')"
+        assert engine.fetch(sql) == [("123.0 MiB", 1)]
+
+
+def test_engine_fetches_nothing_from_the_network() -> None:
+    with opened() as engine:
+        sql = "SELECT current_setting('autoinstall_known_extensions'), current_setting('autoload_known_extensions')"
+        assert engine.fetch(sql) == [(False, False)]
+
+
+def test_memory_that_runs_out_is_an_engine_error() -> None:
+    with opened(memory_limit="10MB", threads=1) as engine:
+        with pytest.raises(EngineError, match="ran out of memory.*raise --memory-limit"):
+            engine.fetch("SELECT list(range::VARCHAR) FROM range(10_000_000)")
+        assert engine.fetch("SELECT 1") == [(1,)]
+
+
+# ---- read-only ----
+
+
+@contextmanager
+def opened_read_only() -> Iterator[Engine]:
+    with open_engine(load_config(warehouse=WAREHOUSE), read_only=True) as engine:
+        yield engine
+
+
+def test_read_only_makes_no_warehouse() -> None:
+    with pytest.raises(NoWarehouseError, match="there is no warehouse"), opened_read_only():
+        pass
+    assert not Path(WAREHOUSE).exists()
+
+
+@pytest.mark.parametrize(
+    "sql", ["CREATE TABLE other (id INTEGER)", "INSERT INTO plays VALUES (2)", "DELETE FROM plays", "DROP TABLE plays"]
+)
+def test_read_only_refuses_to_write(sql: str) -> None:
+    with opened() as engine:
+        engine.execute("CREATE TABLE plays AS SELECT 1 AS id")
+    before = Path(WAREHOUSE).read_bytes()
+    with opened_read_only() as engine:
+        with pytest.raises(EngineError, match="read-only"):
+            engine.execute(sql)
+        assert engine.fetch("SELECT id FROM plays") == [(1,)]
+    assert Path(WAREHOUSE).read_bytes() == before
+
+
+def test_readers_do_not_exclude_each_other() -> None:
+    with opened():
+        pass
+    with opened_read_only() as one, opened_read_only() as other:
+        assert one.fetch("SELECT 1") == other.fetch("SELECT 1")
+
+
+def test_locked_error_is_an_engine_error() -> None:
+    assert issubclass(LockedError, EngineError)
+
+
+# ---- statements ----
+
+
+def test_parameters_are_bound(engine: Engine) -> None:
+    text = "Robert'); DROP TABLE plays; -- \\ ?"
+    engine.execute("INSERT INTO plays (id, title) VALUES ($2, $1)", [text, 1])
+    assert engine.fetch("SELECT title FROM plays WHERE title = $1 AND id = $2", (text, 1)) == [(text,)]
+
+
+def test_fetch_table_names_its_columns(engine: Engine) -> None:
+    assert engine.fetch_table("SELECT 1 AS one, 'a' AS \"two words\"") == (["one", "two words"], [(1, "a")])
+    assert engine.fetch_table("SELECT * FROM plays") == (["id", "title", "moment"], [])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT no_such_column FROM plays", "SELECT * FROM no_such_table", "SELEKT", "SELECT 'secret'::INTEGER", "SELECT"],
+)
+def test_error_of_a_statement_is_one_line_of_the_drivers_words(engine: Engine, sql: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        engine.fetch(sql)
+    assert isinstance(caught.value.__cause__, duckdb.Error)
+    message = str(caught.value)
+    assert message.startswith("the warehouse refused a statement: ")
+    assert "\n" not in message
+    # DuckDB repeats the statement, which may be long, and may hold data.
+    assert "LINE 1" not in message
+    assert engine.fetch("SELECT 1") == [(1,)]
+
+
+def test_nulls_are_greatest_as_in_redshift(engine: Engine) -> None:
+    engine.insert_rows("plays", ["id", "title"], [(1, "b"), (2, None), (3, "a")])
+    ascending = engine.fetch("SELECT title FROM plays ORDER BY title")
+    descending = engine.fetch("SELECT title FROM plays ORDER BY title DESC")
+    assert [title for (title,) in ascending] == ["a", "b", None]
+    assert [title for (title,) in descending] == [None, "b", "a"]
+    first = engine.fetch("SELECT title, row_number() OVER (ORDER BY title DESC) FROM plays ORDER BY 2")
+    assert [title for title, _ in first] == [None, "b", "a"]
+
+
+def test_text_is_ordered_by_its_bytes(engine: Engine) -> None:
+    words = ["b", "a", "B", "Z", "é", "z", "", "𝄞", "ﬀ", "aa"]
+    engine.insert_rows("plays", ["id", "title"], list(enumerate(words)))
+    ordered = [title for (title,) in engine.fetch("SELECT title FROM plays ORDER BY title")]
+    assert ordered == sorted(words, key=str.encode)
+
+
+def test_list_tables_leaves_out_temporary_ones_and_views(engine: Engine) -> None:
+    engine.execute("CREATE TEMP TABLE passing AS SELECT 1 AS id")
+    engine.execute("CREATE VIEW shown AS SELECT * FROM plays")
+    assert engine.list_tables() == {"plays"}
+    engine.execute("DROP VIEW shown")
+    engine.execute("DROP TABLE plays")
+    assert engine.list_tables() == set()
+
+
+# ---- insert_rows ----
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [(1, "a", dt.datetime(2018, 11, 1, 20, 57, 10, 796_000))],
+        [(1, None, None), (2, None, None)],
+        [(1, None, dt.datetime(2018, 11, 1)), (2, "later", None), (None, "", None)],
+        [(-(2**31), "Żółw ليل 夜", None), (2**31 - 1, 'it\'s \\ "quoted" $1 \t\n', None)],
+        [(number, str(number), None) for number in range(5_000)],
+    ],
+    ids=["none", "one", "nulls", "mixed", "texts", "many"],
+)
+def test_insert_rows(engine: Engine, rows: list[tuple[Any, ...]]) -> None:
+    engine.insert_rows("plays", ["id", "title", "moment"], rows)
+    assert engine.fetch("SELECT id, title, moment FROM plays ORDER BY id") == rows
+
+
+def test_insert_rows_by_the_names_given(engine: Engine) -> None:
+    engine.insert_rows("plays", ["title", "id"], [("a", 1)])
+    assert engine.fetch("SELECT * FROM plays") == [(1, "a", None)]
+
+
+def test_insert_rows_that_do_not_fit(engine: Engine) -> None:
+    with pytest.raises(EngineError):
+        engine.insert_rows("plays", ["id"], [(1,), (2**31,)])
+    assert titles(engine) == []
+
+
+# ---- transactions ----
+
+
+def test_transaction_commits() -> None:
+    with opened() as engine:
+        with engine.transaction():
+            engine.execute("CREATE TABLE plays (id INTEGER)")
+            engine.insert_rows("plays", ["id"], [(1,)])
+        assert engine.fetch("SELECT id FROM plays") == [(1,)]
+    with opened() as engine:
+        assert engine.fetch("SELECT id FROM plays") == [(1,)]
+
+
+@pytest.mark.parametrize("error", [ValueError, EngineError, KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_transaction_rolls_back_whatever_is_raised(engine: Engine, error: type[BaseException]) -> None:
+    engine.insert_rows("plays", ["id", "title"], [(1, "before")])
+    with pytest.raises(error), engine.transaction():
+        engine.execute("DELETE FROM plays")
+        engine.execute("CREATE TABLE other (id INTEGER)")
+        raise error
+    assert titles(engine) == ["before"]
+    assert engine.list_tables() == {"plays"}
+
+
+def test_transaction_rolls_back_after_a_refused_statement(engine: Engine) -> None:
+    with pytest.raises(EngineError, match="no_such_table"), engine.transaction():
+        engine.insert_rows("plays", ["id", "title"], [(1, "within")])
+        engine.execute("DELETE FROM no_such_table")
+    assert titles(engine) == []
+    with engine.transaction():
+        engine.insert_rows("plays", ["id", "title"], [(1, "after")])
+    assert titles(engine) == ["after"]
+
+
+def test_transaction_whose_commit_is_refused(engine: Engine) -> None:
+    with pytest.raises(EngineError), engine.transaction():
+        engine.insert_rows("plays", ["id", "title"], [(1, "within")])
+        # As after an error that was swallowed: there is nothing left that could be committed.
+        engine.execute("ROLLBACK")
+    assert titles(engine) == []
+    with engine.transaction():
+        engine.insert_rows("plays", ["id", "title"], [(1, "after")])
+    assert titles(engine) == ["after"]
+
+
+def test_transactions_do_not_nest(engine: Engine) -> None:
+    with pytest.raises(EngineError), engine.transaction(), engine.transaction():
+        pass
+    assert engine.fetch("SELECT 1") == [(1,)]
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT interrupts, also where the suite runs in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_interrupt_stops_a_statement_and_rolls_back(engine: Engine) -> None:
+    engine.insert_rows("plays", ["id", "title"], [(1, "before")])
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+    ctrl_c = threading.Timer(0.2, signal.pthread_kill, [main_thread, signal.SIGINT])
+    ctrl_c.start()
+    try:
+        # KeyboardInterrupt is what the command turns into exit code 130; a driver's own error would be a crash.
+        with pytest.raises(KeyboardInterrupt), engine.transaction():
+            engine.execute("DELETE FROM plays")
+            engine.fetch("SELECT count(*) FROM range(100_000_000_000) AS a(n) WHERE n % 7 = 3")
+    finally:
+        ctrl_c.join()
+    assert titles(engine) == ["before"]
+
+
+# ---- cursors of others ----
+
+
+def test_wrapped_cursor_stays_its_owners() -> None:
+    connection = duckdb.connect(WAREHOUSE)
+    cursor = connection.cursor()
+    try:
+        with wrap_cursor(cursor).transaction():
+            wrap_cursor(cursor).execute("CREATE TABLE plays AS SELECT 1 AS id")
+        assert cursor.execute("SELECT id FROM plays").fetchall() == [(1,)]
+        assert connection.execute("SELECT id FROM plays").fetchall() == [(1,)]
+    finally:
+        cursor.close()
+        connection.close()
+
+
+def test_wrapped_connection_is_as_good_as_its_cursor() -> None:
+    connection = duckdb.connect(WAREHOUSE)
+    try:
+        assert wrap_cursor(connection).fetch("SELECT 1") == [(1,)]
+    finally:
+        connection.close()
+
+
+def test_closed_cursor_is_an_error_of_ours() -> None:
+    connection = duckdb.connect(WAREHOUSE)
+    connection.close()
+    with pytest.raises(SparkifyError):
+        wrap_cursor(connection).fetch("SELECT 1")
+
+
+@pytest.mark.parametrize("kind", ["sqlite3", "object", "none"])
+def test_cursor_of_a_driver_without_engine(kind: str) -> None:
+    connection = sqlite3.connect(":memory:")
+    try:
+        cursor = {"sqlite3": connection.cursor(), "object": object(), "none": None}[kind]
+        with pytest.raises(UsageError, match="no engine is made for a cursor of"):
+            wrap_cursor(cursor)
+    finally:
+        connection.close()
+
+
+# ---- Redshift's COPY ----
+
+
+@pytest.mark.parametrize(
+    ("text", "literal"),
+    [
+        ("", "''"),
+        ("s3://bucket/log_data/", "'s3://bucket/log_data/'"),
+        ("it's", "'it''s'"),
+        ("''", "''''''"),
+        ("a\\b", "'a\\\\b'"),
+        ("\\'", "'\\\\'''"),
+        ("'; DROP TABLE users; --", "'''; DROP TABLE users; --'"),
+        ("Żółw\n$1", "'Żółw\n$1'"),
+    ],
+)
+def test_quote_literal(text: str, literal: str) -> None:
+    assert quote_literal(text) == literal
+
+
+@pytest.mark.parametrize("text", ["it's", "\\", "\\'", "'\\''", "plain", "a\\nb"])
+def test_quoted_literal_is_read_back(text: str) -> None:
+    # DuckDB's E'' literals read a backslash and a doubled quote as Redshift reads them in every literal.
+    connection = duckdb.connect()
+    try:
+        assert connection.execute(f"SELECT E{quote_literal(text)}").fetchall() == [(text,)]
+    finally:
+        connection.close()
+
+
+def test_copy_quotes_every_setting() -> None:
+    config = load_config(log_data="s3://b/it's", log_jsonpath="s3://b/j'son", arn="arn:o'role")
+    sql = copy_sql(config, "events")
+    assert "FROM 's3://b/it''s/'" in sql
+    assert "JSON 's3://b/j''son'" in sql
+    assert "IAM_ROLE 'arn:o''role'" in sql

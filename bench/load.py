@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from sparkify.simulate import SimulateOptions, simulate
+from sparkify.simulator import SimulateOptions, simulate
 
 HERE = Path(__file__).resolve().parent
 

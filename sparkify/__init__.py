@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sparkify.config import Config, load_config
     from sparkify.errors import SparkifyError
     from sparkify.pipeline import check, create, list_rejects, load, plan, query, query_sql, status
-    from sparkify.simulate import SimulateOptions, simulate
+    from sparkify.simulator import SimulateOptions, simulate
 
 __version__ = "0.1.0"
 
@@ -37,8 +37,8 @@ _HOMES = {
     "Config": "config",
     "load_config": "config",
     "SparkifyError": "errors",
-    "SimulateOptions": "simulate",
-    "simulate": "simulate",
+    "SimulateOptions": "simulator",
+    "simulate": "simulator",
 }
 
 

@@ -8,6 +8,7 @@ import datetime as dt
 import functools
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -273,8 +274,8 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
 
     DIR/truth.json tells how many records are good, and how many of each fault were planted.
     """
-    from sparkify.simulate import SimulateOptions
-    from sparkify.simulate import simulate as write
+    from sparkify.simulator import SimulateOptions
+    from sparkify.simulator import simulate as write
 
     try:
         first_day = dt.date.fromisoformat(start)
@@ -298,8 +299,8 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """The first five minutes: simulate, load, check and ask, all in DIR."""
     from sparkify import console, pipeline
     from sparkify.config import load_config
-    from sparkify.simulate import SimulateOptions
-    from sparkify.simulate import simulate as write
+    from sparkify.simulator import SimulateOptions
+    from sparkify.simulator import simulate as write
 
     folder = Path(directory)
     data = write(folder, SimulateOptions(dirty=0.002, seed=seed))
@@ -320,7 +321,10 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     console.print_checks(checked)
     print()
     console.print_table(columns, rows[:5])
+    # As it was called, so that the commands work in the same shell, on the PATH or not.
+    called = sys.argv[0] if Path(sys.argv[0]).name == "sparkify" else "sparkify"
+    command, address = shlex.quote(called), shlex.quote(str(warehouse))
     print(f"\nThe warehouse is {warehouse}. Three things to try next:")
-    print(f"  sparkify query --warehouse {warehouse}")
-    print(f"  sparkify rejects --warehouse {warehouse} --reason bad_type")
-    print(f"  sparkify query --warehouse {warehouse} --sql 'SELECT level, count(*) FROM songplays GROUP BY level'")
+    print(f"  {command} query --warehouse {address}")
+    print(f"  {command} rejects --warehouse {address} --reason bad_type")
+    print(f"  {command} query --warehouse {address} --sql 'SELECT level, count(*) FROM songplays GROUP BY level'")

@@ -133,7 +133,7 @@ def hash_content(file: SourceFile) -> str:
 def read_bundles(*groups: Sequence[tuple[int, SourceFile]], bundle_bytes: int) -> Generator[Bundle, None, None]:
     """Read (source id, file) pairs in order and cut them into bundles of about `bundle_bytes`.
 
-    No bundle holds files of two groups. Reading runs ahead in a thread of its own by one bundle, so memory does not
+    No bundle holds files of two groups. Reading runs ahead in a thread of its own by two bundles, so memory does not
     grow with the corpus. Every file given stands in exactly one bundle's `finished`; the lines of one that failed
     midway may stand in bundles before it, and the caller has to drop them.
     """
@@ -253,6 +253,8 @@ class _Pieces:
 
 def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int) -> Iterator[Bundle]:
     pieces = _Pieces()
+    # The first is small, so that whoever waits for it soon has something to do.
+    enough = bundle_bytes // 8
     for source_id, file in files:
         line = 1
         try:
@@ -260,9 +262,9 @@ def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int) -> Itera
                 reader = _HashingReader(handle)
                 for part in _whole_lines(_read_blocks(file, reader)):
                     line = pieces.add(part, source_id, line)
-                    if pieces.size >= bundle_bytes:
+                    if pieces.size >= enough:
                         yield pieces.bundle()
-                        pieces = _Pieces()
+                        pieces, enough = _Pieces(), bundle_bytes
             end = FileRead(source_id, reader.size, reader.content_id)
         except (OSError, EOFError, zlib.error, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -301,8 +303,8 @@ _End = tuple[Bundle | None, BaseException | None]
 
 
 def _run_ahead(produce: Callable[[], Iterator[Bundle]]) -> Generator[Bundle, None, None]:
-    """The items of `produce()`, made in a thread that stays one ahead and stops when the consumer does."""
-    ready: queue.Queue[_End] = queue.Queue(maxsize=1)
+    """The items of `produce()`, made in a thread that stays two ahead and stops when the consumer does."""
+    ready: queue.Queue[_End] = queue.Queue(maxsize=2)
     stopped = threading.Event()
 
     def put(item: _End) -> None:

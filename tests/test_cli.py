@@ -22,7 +22,7 @@ import sparkify
 from sparkify import model, pipeline
 from sparkify.cli import main
 from sparkify.config import Config
-from sparkify.simulate import SimulateOptions, simulate
+from sparkify.simulator import SimulateOptions, simulate
 from tests.support import (
     Star,
     event,

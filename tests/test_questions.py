@@ -22,7 +22,7 @@ from sparkify.config import Config, load_config
 from sparkify.engines import open_engine
 from sparkify.errors import SparkifyError, UsageError
 from sparkify.questions import get_question, list_questions, parse_question
-from sparkify.simulate import SimulateOptions, simulate
+from sparkify.simulator import SimulateOptions, simulate
 from tests import reference
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data"

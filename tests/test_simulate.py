@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from sparkify.errors import UsageError
-from sparkify.simulate import SimulateOptions, SimulateResult, simulate
+from sparkify.simulator import SimulateOptions, SimulateResult, simulate
 from tests import reference
 
 SMALL = SimulateOptions(events=2_000, users=30, days=7, songs=150)
@@ -65,7 +65,7 @@ def test_equal_seeds_give_equal_bytes(tmp_path: Path) -> None:
 
 def test_the_hash_seed_does_not_matter(tmp_path: Path) -> None:
     program = (
-        "import sys; from sparkify.simulate import SimulateOptions, simulate;"
+        "import sys; from sparkify.simulator import SimulateOptions, simulate;"
         "simulate(sys.argv[1], SimulateOptions(events=500, users=9, days=3, songs=60, dirty=0.2))"
     )
     for seed in "12":

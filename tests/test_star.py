@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sparkify import pipeline
 from sparkify.config import Config
-from sparkify.simulate import SimulateOptions, simulate
+from sparkify.simulator import SimulateOptions, simulate
 from tests.reference import build_star
 from tests.support import (
     TS,

@@ -1,0 +1,79 @@
+"""Synthetic log and song data in the shape of the real ones, and a truth file of what a load of them must find.
+
+Owns the public names and the order of the steps. Nothing in this package may read a clock, an environment variable or a
+set's order: the same seed and options give the same bytes on every machine. For that reason randomness is taken as
+`random()` and `getrandbits()` only, and floats meet nothing but the four basic operations, which IEEE 754 fixes to the
+last bit.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkify.errors import UsageError
+from sparkify.simulator.catalogue import build_catalogue, invent_strangers, write_songs
+from sparkify.simulator.draw import stream
+from sparkify.simulator.listeners import Playlist, Users
+from sparkify.simulator.logs import write_events
+from sparkify.simulator.options import SimulateOptions, check_options
+from sparkify.simulator.truth import Truth
+
+__all__ = ["SimulateOptions", "SimulateResult", "simulate"]
+
+
+@dataclass(frozen=True)
+class SimulateResult:
+    """Where the data lies and how much of it there is. `faults` counts the planted ones by reason code."""
+
+    log_data: Path
+    song_data: Path
+    truth: Path
+    event_files: int
+    song_files: int
+    events: int
+    songs: int
+    faults: dict[str, int]
+
+
+_DEFAULTS = SimulateOptions()
+
+
+def simulate(
+    directory: str | os.PathLike[str],
+    options: SimulateOptions = _DEFAULTS,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> SimulateResult:
+    """Write DIRECTORY/log_data, DIRECTORY/song_data and, last, DIRECTORY/truth.json.
+
+    `on_progress` gets records written and records to write. Raises UsageError for impossible options, and when the
+    folders hold data already; nothing is written then.
+    """
+    check_options(options)
+    root = Path(directory)
+    log_data, song_data, truth_file = root / "log_data", root / "song_data", root / "truth.json"
+    _claim_folders(log_data, song_data)
+    truth = Truth(options, on_progress)
+    catalogue, taken = build_catalogue(stream(options.seed, "catalogue"), options.songs)
+    loaded = write_songs(song_data, catalogue, truth)
+    rng = stream(options.seed, "playlist")
+    playlist = Playlist(rng, loaded, invent_strangers(rng, catalogue, taken), options.match_rate)
+    users = Users(stream(options.seed, "users"), options)
+    event_files = write_events(log_data, users, playlist, truth)
+    truth_file.write_text(json.dumps(truth.as_json(), indent=2) + "\n", encoding="utf-8", newline="\n")
+    return SimulateResult(
+        log_data, song_data, truth_file, event_files, options.songs, options.events, options.songs, truth.count_faults()
+    )
+
+
+def _claim_folders(*folders: Path) -> None:
+    for folder in folders:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UsageError(f"{folder} already holds data: remove it, or simulate into another folder")
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot create the folder {folder}: {error.strerror}: choose another one") from error

@@ -1,0 +1,131 @@
+"""Who listens, and what there is to play.
+
+Owns the users and the playlist: how often each is drawn, and its share of the text of an event.
+"""
+
+import json
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, repeat
+from random import Random
+from typing import NamedTuple
+
+from sparkify.simulator import pages, vocabulary
+from sparkify.simulator.catalogue import Pair, Song, render_length
+from sparkify.simulator.options import DAY, SimulateOptions, midnight
+
+_PAID_SHARE = 0.82
+
+
+def _quote(text: str, *, escaped: bool = False) -> str:
+    return json.dumps(text, ensure_ascii=escaped).replace("/", "\\/")
+
+
+class _Track(NamedTuple):
+    """A song's share of the text of a play, in the order of the text."""
+
+    head: str
+    length: str
+    tail: str
+    is_matched: bool
+
+
+class Playlist:
+    """Draws what comes next in a session. Few songs make most of the plays."""
+
+    def __init__(
+        self, rng: Random, catalogue: Sequence[Song], strangers: Sequence[tuple[Pair, int]], match_rate: float
+    ) -> None:
+        known = [((song.title, song.artist_name), song.length) for song in catalogue]
+        self.tracks = [_Track("", "", "", False)] * pages.FIRST_SONG
+        self.durations = [0] * pages.FIRST_SONG  # in milliseconds
+        weights = [*pages.RATES, *repeat(0.0, pages.FIRST_SONG - len(pages.RATES))]
+        matched = match_rate if known else 0.0
+        for songs, share, is_matched in ((known, matched, True), (strangers, 1 - matched, False)):
+            if share > 0:
+                weights += _share_out(share, len(songs))
+                for pair, length in songs:
+                    self._add_track(rng, pair, length, is_matched)
+        self.cumulative = list(accumulate(weights))
+
+    def _add_track(self, rng: Random, pair: Pair, length: int, is_matched: bool) -> None:
+        title, artist = pair
+        escaped = rng.random() < 0.3
+        # The player's clock and the catalogue's do not always agree.
+        logged = length if rng.random() < 0.8 else length + int((rng.random() - 0.5) * 100_000)
+        self.tracks.append(
+            _Track(
+                f'{{"artist":{_quote(artist, escaped=escaped)},"auth":"Logged In"',
+                render_length(logged),
+                f',"song":{_quote(title, escaped=escaped)},"status":200,"ts":',
+                is_matched,
+            )
+        )
+        self.durations.append(logged // 100)
+
+
+def _share_out(share: float, count: int) -> list[float]:
+    weights = [1 / (rank + 25) for rank in range(count)]
+    # Not sum(): it rounds otherwise from Python 3.12 on.
+    total = list(accumulate(weights))[-1]
+    return [weight * share / total for weight in weights]
+
+
+class Person(NamedTuple):
+    """A user's share of the text of an event, in the order of the text."""
+
+    names: str
+    surname: str
+    plays: tuple[str, str]  # free, paid
+    places: tuple[str, str]  # free, paid
+    registration: str
+    agent: str
+
+
+class Users:
+    """Everyone by rank, the most active first."""
+
+    def __init__(self, rng: Random, options: SimulateOptions) -> None:
+        count = options.users
+        self._ids = array("I", range(1, count + 1))
+        for last in range(count - 1, 0, -1):
+            other = int(rng.random() * (last + 1))
+            self._ids[last], self._ids[other] = self._ids[other], self._ids[last]
+        self._traits = array("Q", (rng.getrandbits(64) for _ in range(count)))
+        self.is_paid = bytearray(rank % 4 == 1 for rank in range(count))
+        self.is_gone = bytearray(count)
+        self.cumulative = array("d", accumulate(self._weigh(count)))
+        self._opening = midnight(options.start)
+
+    def _weigh(self, count: int) -> Iterator[float]:
+        weights = [1 / (rank + 20) for rank in range(count)]
+        totals = [0.0, 0.0]
+        for rank, weight in enumerate(weights):
+            totals[self.is_paid[rank]] += weight
+        boost = _PAID_SHARE / (1 - _PAID_SHARE) * totals[0] / totals[1] if totals[1] else 1.0
+        return (weight * boost if self.is_paid[rank] else weight for rank, weight in enumerate(weights))
+
+    def render(self, rank: int) -> Person:
+        traits = self._traits[rank]
+
+        def choose(items: Sequence[str]) -> str:
+            nonlocal traits
+            traits, index = divmod(traits, len(items))
+            return items[index]
+
+        gender = choose("FFM")
+        first_name = choose(vocabulary.WOMEN if gender == "F" else vocabulary.MEN)
+        last_name = choose(vocabulary.SURNAME_STEMS) + choose(vocabulary.SURNAME_ENDINGS)
+        location, agent = choose(vocabulary.METROS), choose(vocabulary.AGENTS)
+        registered = self._opening - 1 - traits % (120 * DAY)
+        registration = f',"registration":{registered}.0,"sessionId":'
+        free, paid = (f',"level":"{level}","location":{_quote(location)},' for level in ("free", "paid"))
+        play = f'"method":"PUT","page":"NextSong"{registration}'
+        return Person(
+            f',"firstName":{_quote(first_name)},"gender":"{gender}","itemInSession":',
+            f',"lastName":{_quote(last_name)},"length":',
+            (free + play, paid + play),
+            (free, paid),
+            registration,
+            f',"userAgent":{_quote(agent)},"userId":"{self._ids[rank]}"}}',
+        )

@@ -1,0 +1,42 @@
+"""What to simulate.
+
+Owns the options, the limits they must keep, and how their days count in milliseconds.
+"""
+
+import datetime
+from dataclasses import dataclass
+
+from sparkify.errors import UsageError
+
+DAY = 86_400_000  # milliseconds
+
+
+@dataclass(frozen=True)
+class SimulateOptions:
+    """What to simulate. `events` and `songs` count all records written, planted faults included."""
+
+    events: int = 50_000
+    users: int = 200
+    days: int = 30
+    songs: int = 1_000
+    start: datetime.date = datetime.date(2018, 11, 1)
+    match_rate: float = 0.8  # share of plays whose song is in the catalogue
+    dirty: float = 0.0  # share of the records of both datasets that are planted faults
+    seed: int = 0
+
+
+def check_options(options: SimulateOptions) -> None:
+    for name, least in (("events", 0), ("users", 1), ("days", 1), ("songs", 1)):
+        if getattr(options, name) < least:
+            raise UsageError(f"{name} must be at least {least}, not {getattr(options, name)}")
+    for name in ("match_rate", "dirty"):
+        if not 0 <= getattr(options, name) <= 1:
+            raise UsageError(f"{name} must be between 0 and 1, not {getattr(options, name)}")
+    # Beyond these dates a load would rightly reject every event.
+    first, end = datetime.date(2000, 1, 1), datetime.date(2100, 1, 1)
+    if options.start < first or options.start >= end or options.days > (end - options.start).days:
+        raise UsageError(f"{options.days} days from {options.start} are not all from {first} up to {end}")
+
+
+def midnight(date: datetime.date) -> int:
+    return (date - datetime.date(1970, 1, 1)).days * DAY

@@ -6,7 +6,9 @@ Nothing heavy is imported before a command needs it: `sparkify --help` answers a
 
 import datetime as dt
 import functools
+import io
 import json
+import math
 import os
 import shlex
 import sys
@@ -50,22 +52,33 @@ or too many rejects, 130 interrupted."""
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the command: the one place that turns errors into exit codes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a letter gets its escape.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(arguments, standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
+        _say_error("interrupted")
         code = 130
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except SparkifyError as error:
-        click.echo(f"sparkify: {error}", err=True)
+        _say_error(f"sparkify: {error}")
         code = next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
-    except BrokenPipeError:
-        # The reader of our output has gone; so does what is left to be flushed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output has gone: the one case in which click exits by itself.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
         code = 0
     sys.exit(code)
+
+
+def _say_error(text: str) -> None:
+    from sparkify.console import printable
+
+    click.echo(printable(text), err=True)
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -96,19 +109,26 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _echo_json(value: object) -> None:
-    click.echo(json.dumps(value, default=_jsonable, ensure_ascii=False))
+    click.echo(json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False))
 
 
 def _jsonable(value: object) -> object:
-    if isinstance(value, dt.datetime | dt.date):
-        return value.isoformat()
-    return str(value)
+    """A value as JSON has it: no NaN, no Infinity, keys and whatever JSON does not know as text."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(_jsonable(key)): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    return value.isoformat() if isinstance(value, dt.datetime | dt.date) else str(value)
 
 
 def _confirm(question: str, yes: bool) -> None:
     if yes:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(f"{question} There is no terminal to ask at: say --yes to agree")
     click.confirm(question, abort=True, err=True)
 
@@ -274,6 +294,7 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
 
     DIR/truth.json tells how many records are good, and how many of each fault were planted.
     """
+    from sparkify import console
     from sparkify.simulator import SimulateOptions
     from sparkify.simulator import simulate as write
 
@@ -285,9 +306,9 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
     if as_json:
         _echo_json(asdict(result))
     elif not quiet:
-        click.echo(f"log data:  {result.events:,} events in {result.event_files:,} files, {result.log_data}", err=True)
-        click.echo(f"song data: {result.songs:,} songs in {result.song_files:,} files, {result.song_data}", err=True)
-        click.echo(f"truth:     {sum(result.faults.values()):,} planted faults, {result.truth}", err=True)
+        console.say(f"log data:  {result.events:,} events in {result.event_files:,} files, {result.log_data}")
+        console.say(f"song data: {result.songs:,} songs in {result.song_files:,} files, {result.song_data}")
+        console.say(f"truth:     {sum(result.faults.values()):,} planted faults, {result.truth}")
 
 
 @cli.command()

@@ -120,12 +120,14 @@ def load_config(config_file: str | os.PathLike[str] | None = None, **settings: A
 
 def _read_file(path: Path) -> dict[str, str]:
     # Interpolation would choke on a % in a password.
-    parser = configparser.ConfigParser(interpolation=None)
+    # A [DEFAULT] section is as unknown as any other: the parser would spread it over all.
+    parser = configparser.ConfigParser(interpolation=None, default_section="\n")
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
     except (configparser.Error, OSError, UnicodeDecodeError) as error:
         # The parser's own words may hold the offending line, and that line a password.
-        line = getattr(error, "lineno", None)
+        lines = [number for number, _ in getattr(error, "errors", [])] + [getattr(error, "lineno", None)]
+        line = lines[0]
         where = f"{path}, line {line}" if line else str(path)
         raise ConfigError(
             f"cannot read {where}: {type(error).__name__}; each line is KEY=value in a [SECTION]"
@@ -138,10 +140,14 @@ def _read_file(path: Path) -> dict[str, str]:
         for key, value in parser.items(section):
             if key.upper() not in known:
                 raise ConfigError(f"unknown key {key.upper()} in [{section}] of {path}{_did_you_mean(key, known)}")
-            # The original file puts its values in quotes.
-            if unquoted := value.strip().strip("'\""):
+            if unquoted := _unquote(value.strip()):
                 values[known[key.upper()]] = unquoted
     return values
+
+
+def _unquote(value: str) -> str:
+    """The original file puts its values in quotes; one that closes nothing is part of the value."""
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
 def _did_you_mean(word: str, known: Mapping[str, object]) -> str:

@@ -19,9 +19,14 @@ _LINE_EVERY_SECONDS = 5.0
 _REASONS = 8
 
 
-def say(text: str = "") -> None:
+def say(text: str) -> None:
     """Write a line for the person to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """A text of the data, a path or an error: what would move the cursor or turn the line is shown escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @contextmanager
@@ -96,6 +101,7 @@ def format_share(share: float | None) -> str:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print an aligned table to stdout: numbers to the right, the rest to the left, NULL as an empty cell."""
+    columns = [printable(name) for name in columns]
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(len(text) for text in (name, *column)) for name, *column in zip(columns, *cells, strict=True)]
     numeric = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(columns))]
@@ -117,8 +123,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    # A text of the data must not move the cursor or break the line.
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable(text)
 
 
 def print_load(result: LoadResult) -> None:
@@ -140,6 +145,8 @@ def print_load(result: LoadResult) -> None:
             print(f"unknown keys in {dataset}, ignored: {names}{' …' if len(keys) > 20 else ''}")
     print_counts(result.tables)
     print(f"match rate: {format_share(result.match_rate)} of plays found in the catalogue")
+    for broken in result.broken_checks:
+        print(f"warning of check {printable(broken)}")
 
 
 def print_counts(tables: Mapping[str, int]) -> None:
@@ -151,7 +158,7 @@ def print_counts(tables: Mapping[str, int]) -> None:
 
 def print_status(status: Status) -> None:
     """Print what a warehouse holds."""
-    print(f"warehouse: {status.warehouse}")
+    print(f"warehouse: {printable(status.warehouse)}")
     print_counts(status.tables)
     counts = status.records
     print(f"records: {counts['read']:,} read = {counts['loaded']:,} loaded + {counts['rejected']:,} rejected")

@@ -11,7 +11,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -46,7 +46,10 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What a load did. `reasons` counts this load's rejects by code, `tables` the rows of the warehouse after it."""
+    """What a load did. `reasons` counts this load's rejects by code, `tables` the rows of the warehouse after it.
+
+    `broken_checks` are those of severity warn that found rows; one of severity fail would have failed the load.
+    """
 
     load_id: int | None
     status: Literal["loaded", "nothing_to_do", "partial", "failed"]
@@ -60,6 +63,7 @@ class LoadResult:
     unknown_keys: dict[str, list[str]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    broken_checks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -125,11 +129,7 @@ def _load_found(
         load = _Load(engine, loaded, _plan(config, found, loaded), on_progress)
         if load.pending:
             load.run(_RejectLimit.parse(max_rejects))
-    warnings = _empty_roots(config, found)
-    if load.pending:
-        broken = [result for result in load.run_checks("warn") if not result.passed]
-        warnings += [f"check {result.check.table}.{result.check.name}: {result.check.why}" for result in broken]
-    return load.result(time.monotonic() - started, warnings)
+    return load.result(started, _empty_roots(config, found))
 
 
 def status(config: Config) -> Status:
@@ -367,7 +367,8 @@ class _Load:
             return "loaded"
         return "partial" if any(entry.status == "loaded" for entry in self.entries) else "failed"
 
-    def result(self, seconds: float, warnings: list[str]) -> LoadResult:
+    def result(self, started: float, warnings: list[str]) -> LoadResult:
+        broken = [result.check for result in self.run_checks("warn") if not result.passed] if self.pending else []
         states = Counter(file.state for file in self.planned)
         files: dict[str, int] = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
         files["failed"] = sum(entry.status == "failed" for entry in self.entries)
@@ -379,11 +380,12 @@ class _Load:
             reasons=self.reasons(),
             tables=model.count_rows(self.engine),
             match_rate=model.match_rate(self.engine),
-            seconds=round(seconds, 3),
+            seconds=round(time.monotonic() - started, 3),
             mode=self.mode,
             unknown_keys=self.unknown_keys,
             errors=self.errors,
             warnings=warnings,
+            broken_checks=[f"{check.table}.{check.name}: {check.why}" for check in broken],
         )
 
 
@@ -430,11 +432,13 @@ def _plan(config: Config, found: dict[Dataset, list[SourceFile]], loaded: list[L
 @contextmanager
 def _open_existing(config: Config) -> Iterator[Engine | None]:
     """The warehouse read-only, or None where there is none with tables yet."""
-    try:
-        with open_engine(config, read_only=True) as engine:
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(open_engine(config, read_only=True))
+        except NoWarehouseError:
+            yield None
+        else:
             yield engine if "load_files" in engine.list_tables() else None
-    except NoWarehouseError:
-        yield None
 
 
 def _require_tables(engine: Engine) -> None:

@@ -18,7 +18,7 @@ Where the contract leaves a choice, these rules hold:
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -186,7 +186,9 @@ def _registered(connection: duckdb.DuckDBPyConnection, bundle: Bundle) -> Iterat
     try:
         yield
     finally:
-        connection.unregister("bundle")
+        # After an error the connection may refuse even this; the error must not be lost over it.
+        with suppress(duckdb.Error):
+            connection.unregister("bundle")
 
 
 def _quote(text: str) -> str:

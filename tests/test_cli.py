@@ -1,5 +1,7 @@
 """The command: what each verb prints where, and the exit code that every outcome has."""
 
+from __future__ import annotations
+
 import json
 import os
 import pty
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 import sparkify
@@ -24,7 +27,6 @@ from sparkify.cli import main
 from sparkify.config import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.support import (
-    Star,
     event,
     execute,
     failing_checks,
@@ -32,7 +34,6 @@ from tests.support import (
     log_file,
     new_warehouse,
     play,
-    read_star,
     snapshot,
     song,
     song_file,
@@ -110,18 +111,32 @@ def options(config: Config) -> list[str]:
     return [*at(config), "--log-data", config.log_data, "--song-data", config.song_data]
 
 
+def deliver(config: Config) -> Config:
+    """Write sources with something of everything."""
+    write_file(log_file(config), [play(), play(userId=2, song="Starlight"), event(userId=3), BAD_PLAY, "no JSON"])
+    write_file(song_file(config), [song()])
+    return config
+
+
 @pytest.fixture
 def delivered(warehouse: Config) -> Config:
-    """Sources with something of everything; nothing is loaded yet."""
-    write_file(log_file(warehouse), [play(), play(userId=2, song="Starlight"), event(userId=3), BAD_PLAY, "no JSON"])
-    write_file(song_file(warehouse), [song()])
-    return warehouse
+    """Sources with something of everything, of which nothing is loaded yet."""
+    return deliver(warehouse)
 
 
 @pytest.fixture
 def loaded(delivered: Config) -> Config:
+    """A warehouse of a test's own, to be changed."""
     pipeline.load(delivered)
     return delivered
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """A loaded warehouse that no test changes."""
+    config = deliver(new_warehouse(tmp_path_factory.mktemp("settled")))
+    pipeline.load(config)
+    return config
 
 
 # ---- the group ----
@@ -189,12 +204,12 @@ def test_create_keeps_what_is_there(run: Run, loaded: Config) -> None:
 
 
 @pytest.mark.parametrize("drop", [["--drop"], ["--drop", "-q"], ["--drop", "--json"]])
-def test_drop_without_a_terminal_needs_yes(loaded: Config, drop: list[str]) -> None:
-    before = snapshot(loaded)
-    ended = run_process("create", *at(loaded), *drop)
+def test_drop_without_a_terminal_needs_yes(settled: Config, drop: list[str]) -> None:
+    before = snapshot(settled)
+    ended = run_process("create", *at(settled), *drop)
     assert (ended.code, ended.out) == (2, "")
     assert "--yes" in ended.err
-    assert snapshot(loaded) == before
+    assert snapshot(settled) == before
 
 
 def test_drop_with_yes(run: Run, loaded: Config) -> None:
@@ -203,13 +218,13 @@ def test_drop_with_yes(run: Run, loaded: Config) -> None:
     assert not any(snapshot(loaded).values())
 
 
-def test_drop_with_closed_stdin(loaded: Config) -> None:
-    before = snapshot(loaded)
-    command = shlex.join([*COMMAND, "create", *at(loaded), "--drop"])
+def test_drop_with_closed_stdin(settled: Config) -> None:
+    before = snapshot(settled)
+    command = shlex.join([*COMMAND, "create", *at(settled), "--drop"])
     ended = subprocess.run(f"{command} <&-", shell=True, env=environment(), capture_output=True, text=True, timeout=60)
     assert "Traceback" not in ended.stderr
     assert ended.returncode == 2
-    assert snapshot(loaded) == before
+    assert snapshot(settled) == before
 
 
 @contextmanager
@@ -280,7 +295,9 @@ def test_plan_as_json(run: Run, loaded: Config) -> None:
 
 def test_load(delivered: Config) -> None:
     done = run_process("load", *options(delivered))
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
+    # A third of the records is rejected, which no exit code tells, but a warning does.
+    assert re.fullmatch(r"warning: check rejected_records\.rejected_share_is_small: .*\n", done.err)
     lines = done.out.splitlines()
     assert lines[0] == "loaded: 2 new"
     assert re.match(r"load 1: 6 records read = 4 loaded \+ 2 rejected, in \d+\.\d\d s$", lines[1])
@@ -289,8 +306,8 @@ def test_load(delivered: Config) -> None:
     assert lines[-1] == "match rate: 50.0% of plays found in the catalogue"
 
 
-def test_load_again(run: Run, loaded: Config) -> None:
-    again = run("load", *options(loaded))
+def test_load_again(run: Run, settled: Config) -> None:
+    again = run("load", *options(settled))
     assert (again.code, again.err) == (0, "")
     assert again.out.startswith("nothing to do: 2 unchanged\n")
 
@@ -316,8 +333,8 @@ def test_load_as_json(delivered: Config) -> None:
     assert {name: found[name] for name in expected} == expected
 
 
-def test_load_of_nothing_as_json(run: Run, loaded: Config) -> None:
-    answer = run("load", *options(loaded), "--json")
+def test_load_of_nothing_as_json(run: Run, settled: Config) -> None:
+    answer = run("load", *options(settled), "--json")
     found = answer.json()
     assert (answer.code, answer.err, found["status"], found["load_id"]) == (0, "", "nothing_to_do", None)
     assert found["records"] == {"read": 0, "loaded": 0, "rejected": 0}
@@ -330,14 +347,16 @@ def test_quiet_load_is_silent(run: Run, delivered: Config) -> None:
 
 def test_load_warns_of_a_folder_without_data(run: Run, delivered: Config) -> None:
     song_file(delivered).unlink()
+    warning = f"there is no data file below {delivered.song_data}"
     done = run("load", *options(delivered))
     assert done.code == 0
-    assert done.err == f"warning: there is no data file below {delivered.song_data}\n"
-    quiet = run("load", *options(delivered), "-q")
-    assert quiet == Ran(0, "", "")
+    assert f"warning: {warning}" in done.err.splitlines()
+    again = run("load", *options(delivered))
+    assert (again.code, again.err) == (0, f"warning: {warning}\n")
+    assert run("load", *options(delivered), "-q") == Ran(0, "", "")
     answer = run("load", *options(delivered), "--json")
     assert (answer.code, answer.err) == (0, "")
-    assert answer.json()["warnings"] == [f"there is no data file below {delivered.song_data}"]
+    assert answer.json()["warnings"] == [warning]
 
 
 def test_load_names_unknown_keys(run: Run, delivered: Config) -> None:
@@ -354,7 +373,6 @@ def test_load_of_too_many_rejects(run: Run, delivered: Config, limit: str) -> No
     ended = run("load", *options(delivered), "--max-rejects", limit, "--json")
     assert (ended.code, ended.out) == (5, "")
     assert re.match(r"sparkify: 2 of 6 records were rejected .*missing:song 1.*\n$", ended.err)
-    assert run("status", *at(delivered)).code == 2
     assert run("load", *options(delivered), "--max-rejects", "2", "-q").code == 0
 
 
@@ -378,9 +396,11 @@ def test_load_of_a_broken_file(run: Run, delivered: Config, form: list[str]) -> 
     broken.write_bytes(truncated_gzip([play(userId=9)]))
     ended = run("load", *options(delivered), *form)
     assert ended.code == 3
-    assert str(broken) in ended.err
-    assert "it stays pending" in ended.err
-    assert ended.err.count("\n") == 1
+    *warnings, error = ended.err.splitlines()
+    assert error.startswith(f"sparkify: cannot read {broken}: ")
+    assert "it stays pending" in error
+    assert all(line.startswith("warning: ") for line in warnings)
+    assert not warnings or not form
     assert fetch(delivered, "SELECT count(*) FROM songplays") == [(2,)]
     assert fetch(delivered, "SELECT count(*) FROM users WHERE user_id = 9") == [(0,)]
     if form == ["--json"]:
@@ -434,6 +454,16 @@ def test_reading_verbs_without_a_warehouse(run: Run, warehouse: Config, verb: st
     assert not Path(warehouse.warehouse_address).exists()
 
 
+@pytest.mark.parametrize("verb", ["status", "rejects", "check", "query"])
+def test_reading_verbs_of_a_warehouse_without_tables(run: Run, delivered: Config, verb: str) -> None:
+    # As a first load leaves it that fails.
+    duckdb.connect(delivered.warehouse_address).close()
+    ended = run(verb, *(["audience"] if verb == "query" else []), *at(delivered))
+    assert (ended.code, ended.out) == (2, "")
+    assert "run sparkify load" in ended.err
+    assert run("plan", *options(delivered), "--json").json()["files"]["new"] == 2
+
+
 _HOLDER = """
 import sys, duckdb
 connection = duckdb.connect(sys.argv[1])
@@ -463,14 +493,14 @@ def test_warehouse_held_by_another_process(run: Run, loaded: Config) -> None:
 # ---- status, rejects ----
 
 
-def test_status(run: Run, loaded: Config) -> None:
-    shown = run("status", *options(loaded))
+def test_status(run: Run, settled: Config) -> None:
+    shown = run("status", *options(settled))
     assert (shown.code, shown.err) == (0, "")
-    assert f"warehouse: {loaded.warehouse_address}" in shown.out
+    assert f"warehouse: {settled.warehouse_address}" in shown.out
     assert "records: 6 read = 4 loaded + 2 rejected" in shown.out
     assert "pending: 0 new, 0 changed, 2 unchanged, 0 vanished" in shown.out
     assert re.search(r"^ +1  \d{4}-\S+ \S+ +loaded +rebuild +2 +6 +4 +2$", shown.out, re.MULTILINE)
-    assert "pending: unknown" in run("status", *at(loaded)).out
+    assert "pending: unknown" in run("status", *at(settled)).out
 
 
 def test_status_as_json(run: Run, loaded: Config) -> None:
@@ -485,20 +515,21 @@ def test_status_as_json(run: Run, loaded: Config) -> None:
     assert found["newest_play"] == "2018-11-01T20:57:10.796000"
 
 
-def test_rejects(run: Run, loaded: Config) -> None:
-    shown = run("rejects", *at(loaded))
+def test_rejects(run: Run, settled: Config) -> None:
+    shown = run("rejects", *at(settled))
     assert (shown.code, shown.err) == (0, "2 rejected records\n")
     head, rule, *rows = shown.out.splitlines()
     assert head.split() == ["load_id", "url", "line", "reason", "raw"]
     assert set(rule) == {"-", " "}
     assert [row.split()[2:4] for row in rows] == [["4", "missing:song"], ["5", "not_json"]]
     assert rows[1].endswith("no JSON")
-    assert run("rejects", *at(loaded), "-q") == Ran(0, shown.out, "")
+    assert run("rejects", *at(settled), "-q") == Ran(0, shown.out, "")
 
 
-@pytest.mark.parametrize(
-    ("chosen", "reasons"),
-    [
+def test_rejects_by_reason_and_load(run: Run, loaded: Config) -> None:
+    write_file(log_file(loaded, "later.json"), [event(ts=None)])
+    pipeline.load(loaded)
+    cases: list[tuple[list[str], list[str]]] = [
         ([], ["missing:song", "not_json", "missing:ts"]),
         (["--reason", "missing"], ["missing:song", "missing:ts"]),
         (["--reason", "missing:ts"], ["missing:ts"]),
@@ -507,17 +538,14 @@ def test_rejects(run: Run, loaded: Config) -> None:
         (["--load", "2"], ["missing:ts"]),
         (["--load", "3"], []),
         (["--reason", "missing", "--load", "1"], ["missing:song"]),
-    ],
-)
-def test_rejects_by_reason_and_load(run: Run, loaded: Config, chosen: list[str], reasons: list[str]) -> None:
-    write_file(log_file(loaded, "later.json"), [event(ts=None)])
-    pipeline.load(loaded)
-    answer = run("rejects", *at(loaded), *chosen, "--json")
-    assert (answer.code, answer.err) == (0, "")
-    assert [reject["reason"] for reject in answer.json()["rejects"]] == reasons
-    shown = run("rejects", *at(loaded), *chosen)
-    assert (shown.code, shown.err) == (0, f"{len(reasons)} rejected records\n")
-    assert len(shown.out.splitlines()) == (len(reasons) + 2 if reasons else 0)
+    ]
+    for chosen, reasons in cases:
+        answer = run("rejects", *at(loaded), *chosen, "--json")
+        assert (answer.code, answer.err) == (0, "")
+        assert [reject["reason"] for reject in answer.json()["rejects"]] == reasons
+        shown = run("rejects", *at(loaded), *chosen)
+        assert (shown.code, shown.err) == (0, f"{len(reasons)} rejected records\n")
+        assert len(shown.out.splitlines()) == (len(reasons) + 2 if reasons else 0)
 
 
 def test_rejects_keep_the_raw_text_in_json(run: Run, warehouse: Config) -> None:
@@ -530,13 +558,13 @@ def test_rejects_keep_the_raw_text_in_json(run: Run, warehouse: Config) -> None:
 # ---- check ----
 
 
-def test_check(run: Run, loaded: Config) -> None:
-    shown = run("check", *at(loaded))
+def test_check(run: Run, settled: Config) -> None:
+    shown = run("check", *at(settled))
     assert (shown.code, shown.err) == (0, "")
     assert "ok    songplays.songplay_is_unique" in shown.out.splitlines()
     assert re.search(r"^\d+ checks: \d+ ok, 0 failed, \d+ warnings$", shown.out.splitlines()[-1])
-    assert run("check", *at(loaded), "-q") == Ran(0, "", "")
-    answer = run("check", *at(loaded), "--json")
+    assert run("check", *at(settled), "-q") == Ran(0, "", "")
+    answer = run("check", *at(settled), "--json")
     assert (answer.code, answer.json()["status"]) == (0, "passed")
 
 
@@ -567,19 +595,19 @@ def test_query_lists_the_questions(run: Run, warehouse: Config) -> None:
     assert answer["columns"] == ["name", "question"]
 
 
-def test_query_by_name(run: Run, loaded: Config) -> None:
-    shown = run("query", "top_artists", *at(loaded))
+def test_query_by_name(run: Run, settled: Config) -> None:
+    shown = run("query", "top_artists", *at(settled))
     assert (shown.code, shown.err) == (0, "1 rows\n")
     assert "Muse" in shown.out
-    answer = run("query", "top_artists", *at(loaded), "--json")
+    answer = run("query", "top_artists", *at(settled), "--json")
     assert (answer.code, answer.err) == (0, "")
     found = answer.json()
     assert dict(zip(found["columns"], found["rows"][0], strict=True))["artist_name"] == "Muse"
 
 
-def test_query_by_sql(run: Run, loaded: Config) -> None:
+def test_query_by_sql(run: Run, settled: Config) -> None:
     sql = "SELECT user_id, level, 1.5 AS share, NULL AS nothing FROM users ORDER BY user_id"
-    shown = run("query", *at(loaded), "--sql", sql)
+    shown = run("query", *at(settled), "--sql", sql)
     assert (shown.code, shown.err) == (0, "3 rows\n")
     assert shown.out.splitlines() == [
         "user_id  level  share  nothing",
@@ -588,11 +616,11 @@ def test_query_by_sql(run: Run, loaded: Config) -> None:
         "      2  free   1.5",
         "      3         1.5",
     ]
-    assert run("query", *at(loaded), "--sql", sql, "-q") == Ran(0, shown.out, "")
+    assert run("query", *at(settled), "--sql", sql, "-q") == Ran(0, shown.out, "")
 
 
-def test_query_without_rows(run: Run, loaded: Config) -> None:
-    shown = run("query", *at(loaded), "--sql", "SELECT user_id FROM users WHERE FALSE")
+def test_query_without_rows(run: Run, settled: Config) -> None:
+    shown = run("query", *at(settled), "--sql", "SELECT user_id FROM users WHERE FALSE")
     assert shown == Ran(0, "user_id\n-------\n", "0 rows\n")
 
 
@@ -613,8 +641,8 @@ def test_query_without_rows(run: Run, loaded: Config) -> None:
         ("'Infinity'::DOUBLE", None),
     ],
 )
-def test_query_as_json(run: Run, loaded: Config, expression: str, value: object) -> None:
-    answer = run("query", *at(loaded), "--json", "--sql", f"SELECT {expression} AS x")
+def test_query_as_json(run: Run, settled: Config, expression: str, value: object) -> None:
+    answer = run("query", *at(settled), "--json", "--sql", f"SELECT {expression} AS x")
     assert (answer.code, answer.err) == (0, "")
     assert answer.json() == {"columns": ["x"], "rows": [[value]]}
 
@@ -633,15 +661,15 @@ def test_query_as_json(run: Run, loaded: Config, expression: str, value: object)
         (["--sql", "SELECT nothing FROM users"], "cannot be run"),
     ],
 )
-def test_query_that_is_refused(run: Run, loaded: Config, arguments: list[str], words: str) -> None:
-    before = snapshot(loaded)
+def test_query_that_is_refused(run: Run, settled: Config, arguments: list[str], words: str) -> None:
+    before = snapshot(settled)
     for form in ([], ["--json"]):
-        ended = run("query", *at(loaded), *arguments, *form)
+        ended = run("query", *at(settled), *arguments, *form)
         assert (ended.code, ended.out) == (2, "")
         assert ended.err.startswith("sparkify: ")
         assert words in ended.err
         assert ended.err.count("\n") == 1
-    assert snapshot(loaded) == before
+    assert snapshot(settled) == before
 
 
 # ---- output ----
@@ -674,9 +702,9 @@ def test_control_characters_in_tables(run: Run, warehouse: Config) -> None:
     assert shown.out.splitlines() == ["nul", "----", "\\x00"]
 
 
-def test_control_characters_in_names_of_columns(run: Run, loaded: Config) -> None:
+def test_control_characters_in_names_of_columns(run: Run, settled: Config) -> None:
     # A pivot makes names of columns from the data.
-    shown = run("query", *at(loaded), "--sql", 'SELECT 1 AS "a\x1b[2J"')
+    shown = run("query", *at(settled), "--sql", 'SELECT 1 AS "a\x1b[2J"')
     assert shown.code == 0
     assert_harmless(shown.out)
 
@@ -701,8 +729,8 @@ def test_control_characters_in_names_of_files(run: Run, warehouse: Config) -> No
     ],
     ids=["short", "long", "json", "status", "help"],
 )
-def test_closed_pipe_is_no_error(loaded: Config, arguments: list[str]) -> None:
-    place = [] if arguments == ["--help"] else at(loaded)
+def test_closed_pipe_is_no_error(settled: Config, arguments: list[str]) -> None:
+    place = [] if arguments == ["--help"] else at(settled)
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -717,27 +745,27 @@ def test_closed_pipe_is_no_error(loaded: Config, arguments: list[str]) -> None:
     assert ended.returncode == 0
 
 
-def test_head_of_a_long_table(loaded: Config) -> None:
-    command = shlex.join([*COMMAND, "query", *at(loaded), "-q", "--sql", "SELECT range FROM range(50_000)"])
+def test_head_of_a_long_table(settled: Config) -> None:
+    command = shlex.join([*COMMAND, "query", *at(settled), "-q", "--sql", "SELECT range FROM range(50_000)"])
     ended = subprocess.run(
         f"{command} | head -1", shell=True, env=environment(), capture_output=True, text=True, timeout=60
     )
     assert (ended.stdout, ended.stderr) == ("range\n", "")
 
 
-def test_output_in_a_narrow_encoding(loaded: Config) -> None:
+def test_output_in_a_narrow_encoding(settled: Config) -> None:
     sql = "SELECT 'Żółw' AS name"
-    ended = run_process("query", *at(loaded), "--sql", sql, "-q", PYTHONIOENCODING="ascii")
+    ended = run_process("query", *at(settled), "--sql", sql, "-q", PYTHONIOENCODING="ascii")
     assert ended.code == 0
     assert ended.out.splitlines()[-1].endswith("w")
-    answer = run_process("query", *at(loaded), "--sql", sql, "--json", PYTHONIOENCODING="ascii")
+    answer = run_process("query", *at(settled), "--sql", sql, "--json", PYTHONIOENCODING="ascii")
     assert (answer.code, answer.json()["rows"]) == (0, [["Żółw"]])
 
 
 # ---- settings ----
 
 
-def test_option_then_environment_then_file(run: Run, loaded: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_option_then_environment_then_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def warehouse(*arguments: str) -> str:
         answer = run("create", "--json", *arguments)
         assert answer.code == 0
@@ -855,9 +883,26 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 
 @pytest.fixture(scope="module")
-def corpus_star(corpus: Config) -> Star:
+def left_alone(corpus: Config) -> Config:
+    """The warehouse of a load that nothing disturbed."""
     pipeline.load(corpus)
-    return read_star(corpus)
+    return corpus
+
+
+def differing_rows(one: Config, other: Config) -> dict[str, int]:
+    """Rows of each table of the star that only one of two warehouses has, copies counted; empty where they agree."""
+    connection = duckdb.connect()
+    try:
+        for name, config in (("one", one), ("other", other)):
+            connection.execute(f"ATTACH '{config.warehouse_address}' AS {name} (READ_ONLY)")
+        found = {}
+        for table in model.STAR:
+            first, second = f'SELECT * FROM one."{table}"', f'SELECT * FROM other."{table}"'
+            sql = f"SELECT count(*) FROM (({first} EXCEPT ALL {second}) UNION ALL ({second} EXCEPT ALL {first}))"
+            found[table] = connection.execute(sql).fetchall()[0][0]
+    finally:
+        connection.close()
+    return {table: rows for table, rows in found.items() if rows}
 
 
 @pytest.fixture
@@ -890,31 +935,31 @@ def elsewhere(config: Config, folder: Path) -> Config:
 
 # Opening, staging, computing the star: what waits for the signal is another thing each time.
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("seconds", [0.01, 0.15, 0.3, 0.45, 0.6])
-def test_ctrl_c(corpus: Config, corpus_star: Star, tmp_path: Path, seconds: float) -> None:
-    config = elsewhere(corpus, tmp_path)
+@pytest.mark.parametrize("seconds", [0.01, 0.2, 0.4, 0.6])
+def test_ctrl_c(left_alone: Config, tmp_path: Path, seconds: float) -> None:
+    config = elsewhere(left_alone, tmp_path)
     ended = send_while_loading(config, signal.SIGINT, seconds)
     assert "Traceback" not in ended.err
     if ended.code != 0 or seconds < 0.1:
         assert (ended.code, ended.out) == (130, "")
         assert ended.err.strip() == "interrupted"
     assert pipeline.load(config).status in ("loaded", "nothing_to_do")
-    assert read_star(config) == corpus_star
+    assert differing_rows(config, left_alone) == {}
 
 
-@pytest.mark.parametrize("seconds", [0.01, 0.3, 0.6])
-def test_kill(corpus: Config, corpus_star: Star, tmp_path: Path, seconds: float) -> None:
-    config = elsewhere(corpus, tmp_path)
+@pytest.mark.parametrize("seconds", [0.1, 0.5])
+def test_kill(left_alone: Config, tmp_path: Path, seconds: float) -> None:
+    config = elsewhere(left_alone, tmp_path)
     ended = send_while_loading(config, signal.SIGKILL, seconds)
     assert ended.code in (0, -signal.SIGKILL)
     assert pipeline.load(config).status in ("loaded", "nothing_to_do")
-    assert read_star(config) == corpus_star
+    assert differing_rows(config, left_alone) == {}
     assert failing_checks(config) == []
     assert fetch(config, "SELECT count(*) FROM load_history") == [(1,)]
 
 
-def test_two_loads_at_once(corpus: Config, corpus_star: Star, tmp_path: Path) -> None:
-    config = elsewhere(corpus, tmp_path)
+def test_two_loads_at_once(left_alone: Config, tmp_path: Path) -> None:
+    config = elsewhere(left_alone, tmp_path)
     command = [*COMMAND, "load", *options(config), "-q"]
     processes = [subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) for _ in range(2)]
     errors = [process.communicate(timeout=120)[1] for process in processes]
@@ -922,5 +967,5 @@ def test_two_loads_at_once(corpus: Config, corpus_star: Star, tmp_path: Path) ->
     # The one waits for the other by failing, or comes too late to find anything left to do.
     assert codes in ([0, 4], [0, 0])
     assert codes == [0, 0] or any("is in use by process" in error for error in errors)
-    assert read_star(config) == corpus_star
+    assert differing_rows(config, left_alone) == {}
     assert fetch(config, "SELECT count(*) FROM load_history") == [(1,)]

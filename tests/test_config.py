@@ -127,7 +127,7 @@ def test_example_file_is_readable() -> None:
     write_config(text)
     config = load_config()
     assert config.warehouse_address == "sparkify.duckdb"
-    assert (config.log_data, config.song_data) == ("s3://udacity-dend/log_data", "s3://udacity-dend/song_data")
+    assert (config.log_data, config.song_data) == ("data/log_data", "data/song_data")
     assert (config.db_name, config.db_port, config.db_password, config.arn) == ("dev", 5439, None, None)
 
 

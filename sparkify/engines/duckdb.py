@@ -43,6 +43,10 @@ class DuckDBEngine:
         """Open a file. Raises UsageError for a path that cannot be one, EngineError where DuckDB refuses it."""
         path = Path(address.removeprefix("duckdb:"))
         _check_path(path, read_only)
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the warehouse {str(path)!a} cannot be opened: its name is no UTF-8; rename it") from None
         settings = _SETTINGS | _NEW_PROCESS_SETTINGS
         settings["memory_limit"] = config.memory_limit or f"{min(_machine_memory() // 2, _MOST_MEMORY) >> 20}MiB"
         if config.threads:
@@ -55,8 +59,9 @@ class DuckDBEngine:
     @classmethod
     def wrap(cls, connection: duckdb.DuckDBPyConnection) -> "DuckDBEngine":
         """An engine over a connection or cursor of the caller's."""
-        for name, value in _SETTINGS.items():
-            connection.execute(f"SET {name} = '{value}'")
+        with _mapped_errors():
+            for name, value in _SETTINGS.items():
+                connection.execute(f"SET {name} = '{value}'")
         return cls(connection, "the caller's connection")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
@@ -179,8 +184,15 @@ def _mapped_errors() -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise EngineError(f"the engine ran out of memory: {_words(error)}; raise --memory-limit") from error
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
     except duckdb.Error as error:
         raise EngineError(f"the warehouse refused a statement: {_words(error)}") from error
+    except RuntimeError as error:
+        # What the binding makes of Ctrl-C during a statement.
+        if "interrupted" in str(error):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _opening_error(path: Path, error: duckdb.Error, config: Config) -> EngineError | UsageError:

@@ -295,15 +295,15 @@ def test_plan_as_json(run: Run, loaded: Config) -> None:
 
 def test_load(delivered: Config) -> None:
     done = run_process("load", *options(delivered))
-    assert done.code == 0
-    # A third of the records is rejected, which no exit code tells, but a warning does.
-    assert re.fullmatch(r"warning: check rejected_records\.rejected_share_is_small: .*\n", done.err)
+    assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert lines[0] == "loaded: 2 new"
     assert re.match(r"load 1: 6 records read = 4 loaded \+ 2 rejected, in \d+\.\d\d s$", lines[1])
     assert "  rejected 1 missing:song" in lines
     assert re.search(r"^  songplays +2$", done.out, re.MULTILINE)
-    assert lines[-1] == "match rate: 50.0% of plays found in the catalogue"
+    assert lines[-2] == "match rate: 50.0% of plays found in the catalogue"
+    # A third of the records is rejected, which no exit code tells.
+    assert lines[-1].startswith("warning of check rejected_records.rejected_share_is_small: ")
 
 
 def test_load_again(run: Run, settled: Config) -> None:
@@ -841,11 +841,11 @@ def printed_commands(shown: str) -> list[list[str]]:
     return [shlex.split(line) for line in after.splitlines()]
 
 
-@pytest.mark.parametrize("folder", ["demo", "my first demo"])
-def test_demo(run: Run, folder: str) -> None:
+def test_demo() -> None:
+    folder = "my first demo"
     # Settings of the user's leave the demo alone.
     Path("dwh.cfg").write_text("[SPARKIFY]\nWAREHOUSE=mine.duckdb\n[S3]\nLOG_DATA=mine\n", encoding="utf-8")
-    shown = run_process("demo", folder) if folder == "demo" else run("demo", folder)
+    shown = run_process("demo", folder)
     assert (shown.code, shown.err) == (0, "")
     assert f"The warehouse is {folder}/sparkify.duckdb." in shown.out
     assert " 0 failed, 0 warnings" in shown.out
@@ -935,7 +935,7 @@ def elsewhere(config: Config, folder: Path) -> Config:
 
 # Opening, staging, computing the star: what waits for the signal is another thing each time.
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("seconds", [0.01, 0.2, 0.4, 0.6])
+@pytest.mark.parametrize("seconds", [0.01, 0.3, 0.6])
 def test_ctrl_c(left_alone: Config, tmp_path: Path, seconds: float) -> None:
     config = elsewhere(left_alone, tmp_path)
     ended = send_while_loading(config, signal.SIGINT, seconds)
@@ -947,10 +947,9 @@ def test_ctrl_c(left_alone: Config, tmp_path: Path, seconds: float) -> None:
     assert differing_rows(config, left_alone) == {}
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.5])
-def test_kill(left_alone: Config, tmp_path: Path, seconds: float) -> None:
+def test_kill(left_alone: Config, tmp_path: Path) -> None:
     config = elsewhere(left_alone, tmp_path)
-    ended = send_while_loading(config, signal.SIGKILL, seconds)
+    ended = send_while_loading(config, signal.SIGKILL, 0.4)
     assert ended.code in (0, -signal.SIGKILL)
     assert pipeline.load(config).status in ("loaded", "nothing_to_do")
     assert differing_rows(config, left_alone) == {}

@@ -2,6 +2,7 @@
 
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_option_then_environment_then_file_then_default(
     file: str | int,
     default: str | int | None,
 ) -> None:
-    def found(**options: object) -> object:
+    def found(**options: Any) -> object:
         return getattr(load_config(**options), name)
 
     assert found() == default
@@ -115,7 +116,7 @@ def test_address_of_the_warehouse(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_config_cannot_be_changed() -> None:
     config = load_config(log_data="a")
     with pytest.raises(ValueError, match="frozen"):
-        config.log_data = "b"
+        setattr(config, "log_data", "b")  # noqa: B010
     assert config.log_data == "a"
 
 

@@ -114,7 +114,10 @@ class DuckDBEngine:
         try:
             yield
             self.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                # The statement has failed, but its threads would go on to its end.
+                self._connection.interrupt()
             # After some errors DuckDB has rolled back by itself.
             with suppress(EngineError):
                 self.execute("ROLLBACK")

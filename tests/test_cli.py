@@ -940,7 +940,8 @@ def test_ctrl_c(left_alone: Config, tmp_path: Path, seconds: float) -> None:
     config = elsewhere(left_alone, tmp_path)
     ended = send_while_loading(config, signal.SIGINT, seconds)
     assert "Traceback" not in ended.err
-    if ended.code != 0 or seconds < 0.1:
+    # On a fast machine the load may be over; it is not when it has only just begun.
+    if not ended.out or seconds < 0.1:
         assert (ended.code, ended.out) == (130, "")
         assert ended.err.strip() == "interrupted"
     assert pipeline.load(config).status in ("loaded", "nothing_to_do")

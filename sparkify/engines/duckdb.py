@@ -2,6 +2,8 @@
 
 import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -59,20 +61,20 @@ class DuckDBEngine:
     @classmethod
     def wrap(cls, connection: duckdb.DuckDBPyConnection) -> "DuckDBEngine":
         """An engine over a connection or cursor of the caller's."""
-        with _mapped_errors():
+        with _mapped_errors(connection):
             for name, value in _SETTINGS.items():
                 connection.execute(f"SET {name} = '{value}'")
         return cls(connection, "the caller's connection")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        with _mapped_errors():
+        with _mapped_errors(self._connection):
             self._connection.execute(sql, list(parameters))
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self.fetch_table(sql, parameters)[1]
 
     def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
-        with _mapped_errors():
+        with _mapped_errors(self._connection):
             result = self._connection.execute(sql, list(parameters))
             return [column[0] for column in result.description or []], result.fetchall()
 
@@ -86,7 +88,7 @@ class DuckDBEngine:
         if statements[0].type != duckdb.StatementType.SELECT:
             kind = statements[0].type.name.replace("_", " ")
             raise UsageError(f"the SQL is a statement of kind {kind}; only a SELECT is run, for it changes nothing")
-        with _mapped_errors():
+        with _mapped_errors(self._connection):
             # A SELECT may still name files and other databases: only this warehouse is meant.
             self._connection.execute("SET enable_external_access = false")
         try:
@@ -114,10 +116,7 @@ class DuckDBEngine:
         try:
             yield
             self.execute("COMMIT")
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                # The statement has failed, but its threads would go on to its end.
-                self._connection.interrupt()
+        except BaseException:
             # After some errors DuckDB has rolled back by itself.
             with suppress(EngineError):
                 self.execute("ROLLBACK")
@@ -134,7 +133,7 @@ class DuckDBEngine:
         staged = Staged()
         table = f"staging_{dataset}"
         trusting = True
-        with _mapped_errors():
+        with _mapped_errors(self._connection):
             for bundle in bundles:
                 read = records.append_rows(self._connection, dataset, bundle, table, trusting=trusting)
                 trusting = trusting and not records.found_broken_lines(self._connection)
@@ -182,9 +181,29 @@ def _words(error: duckdb.Error) -> str:
 
 
 @contextmanager
-def _mapped_errors() -> Iterator[None]:
+def _stopped_by_ctrl_c(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Ctrl-C stops the statement under way: by itself, DuckDB would first let its threads run to the end."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        connection.interrupt()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _mapped_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    try:
+        with _stopped_by_ctrl_c(connection):
+            yield
     except duckdb.OutOfMemoryException as error:
         raise EngineError(f"the engine ran out of memory: {_words(error)}; raise --memory-limit") from error
     except duckdb.InterruptException as error:

@@ -104,10 +104,10 @@ def load(
     SourceError, EngineError, CheckError or TooManyRejectsError; then nothing of the load is in the warehouse. A file
     that cannot be read does not raise: the others load, the status is `partial` and `errors` names it.
     """
-    _RejectLimit.parse(max_rejects)
+    limit = _RejectLimit.parse(max_rejects)
     found = _list_sources(config)
     with open_engine(config) as engine:
-        return _load_found(engine, config, found, on_progress, max_rejects)
+        return _load_found(engine, config, found, on_progress, limit)
 
 
 def load_into(engine: Engine, config: Config) -> LoadResult:
@@ -120,7 +120,7 @@ def _load_found(
     config: Config,
     found: dict[Dataset, list[SourceFile]],
     on_progress: OnProgress,
-    max_rejects: str | None,
+    limit: "_RejectLimit | None",
 ) -> LoadResult:
     started = time.monotonic()
     with engine.transaction():
@@ -128,7 +128,7 @@ def _load_found(
         loaded = ledger.list_loaded(engine)
         load = _Load(engine, loaded, _plan(config, found, loaded), on_progress)
         if load.pending:
-            load.run(_RejectLimit.parse(max_rejects))
+            load.run(limit)
     return load.result(started, _empty_roots(config, found))
 
 
@@ -241,7 +241,6 @@ class _Load:
         self.entries: list[FileEntry] = []
         self.unknown_keys: dict[str, list[str]] = {}
         self.errors: list[str] = []
-        self.warnings: list[str] = []
         self.load_id: int | None = None
         self.mode: Literal["rebuild", "refresh"] | None = None
         self._on_progress = on_progress

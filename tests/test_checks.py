@@ -39,7 +39,6 @@ VIOLATIONS: dict[str, list[str]] = {
     "songplays.user_is_found": ["DELETE FROM users WHERE user_id = 1"],
     "songplays.song_is_found": ["DELETE FROM songs WHERE song_id = 'SO1'"],
     "songplays.artist_is_found": ["DELETE FROM artists WHERE artist_id = 'AR1'"],
-    "songplays.moment_is_found": ["DELETE FROM time"],
     "users.user_is_unique": ["INSERT INTO users SELECT * REPLACE ('paid' AS level) FROM users WHERE user_id = 3"],
     "users.user_is_not_null": [
         "ALTER TABLE users ALTER user_id DROP NOT NULL",
@@ -59,14 +58,11 @@ VIOLATIONS: dict[str, list[str]] = {
         "INSERT INTO artists (artist_id, name) VALUES (NULL, 'Muse')",
     ],
     "artists.artists_are_those_staged": ["INSERT INTO artists (artist_id, name) VALUES ('AR9', 'Nobody')"],
-    "time.moment_is_unique": ["INSERT INTO time SELECT * REPLACE (0 AS hour) FROM time"],
     "time.moment_is_not_null": [
         "ALTER TABLE time ALTER start_time DROP NOT NULL",
         "INSERT INTO time SELECT * REPLACE (NULL AS start_time) FROM time",
     ],
-    "time.moment_has_a_play": [
-        "INSERT INTO time SELECT * REPLACE (start_time + INTERVAL 1 MILLISECOND AS start_time) FROM time"
-    ],
+    "time.moments_are_those_of_plays": ["DELETE FROM time"],
     "load_history.load_is_unique": ["INSERT INTO load_history SELECT * FROM load_history"],
     "load_history.counts_are_those_of_the_files": ["UPDATE load_history SET loaded = loaded + 5"],
     "load_files.load_is_found": ["UPDATE load_files SET load_id = 77"],
@@ -91,6 +87,11 @@ MORE_VIOLATIONS = [
     ("songplays.artist_is_found", "UPDATE songplays SET artist_id = NULL WHERE song_id = 'SO1'"),
     ("songplays.artist_is_found", "UPDATE songplays SET song_id = NULL WHERE song_id = 'SO1'"),
     ("songplays.song_is_found", "UPDATE songplays SET song_id = 'SO9'"),
+    ("time.moments_are_those_of_plays", "INSERT INTO time SELECT * REPLACE (0 AS hour) FROM time"),
+    (
+        "time.moments_are_those_of_plays",
+        "INSERT INTO time SELECT * REPLACE (start_time + INTERVAL 1 MILLISECOND AS start_time) FROM time",
+    ),
     ("users.users_are_those_staged", "UPDATE users SET user_id = 9 WHERE user_id = 3"),
     ("users.users_are_those_staged", "INSERT INTO users (user_id) VALUES (99)"),
     ("songs.songs_are_those_staged", "INSERT INTO songs (song_id, title, artist_id) VALUES ('SO9', 'x', 'AR1')"),

@@ -572,15 +572,15 @@ def test_check_of_a_broken_star(run: Run, loaded: Config) -> None:
     execute(loaded, "DELETE FROM time")
     shown = run("check", *at(loaded))
     assert shown.code == 5
-    assert re.search(r"^fail  songplays\.moment_is_found$", shown.out, re.MULTILINE)
-    assert re.fullmatch(r"sparkify: \d checks? failed: .*songplays\.moment_is_found.*\n", shown.err)
+    assert re.search(r"^fail  time\.moments_are_those_of_plays$", shown.out, re.MULTILINE)
+    assert re.fullmatch(r"sparkify: \d checks? failed: .*time\.moments_are_those_of_plays.*\n", shown.err)
     quiet = run("check", *at(loaded), "-q")
     assert (quiet.code, quiet.out, quiet.err) == (5, "", shown.err)
     answer = run("check", *at(loaded), "--json")
     assert answer.code == 5
     found = answer.json()
     assert found["status"] == "failed"
-    broken = [check for check in found["checks"] if check["check"]["name"] == "moment_is_found"]
+    broken = [check for check in found["checks"] if check["check"]["name"] == "moments_are_those_of_plays"]
     assert [check["rows"] for check in broken] == [2]
 
 

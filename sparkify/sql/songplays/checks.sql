@@ -46,39 +46,41 @@ WHERE staged.user_id IS NULL OR play.songplay_id IS NULL;
 
 -- fail: user_is_found
 -- An analyst's join to users must not lose plays.
-SELECT songplays.songplay_id, songplays.user_id
-FROM songplays
-WHERE songplays.user_id IS NOT NULL
-    AND songplays.start_time IN (SELECT start_time FROM touched_plays) -- touched
-    AND NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = songplays.user_id);
+SELECT plays.user_id, plays.number
+FROM (
+    SELECT user_id, count(*) AS number
+    FROM songplays
+    WHERE user_id IS NOT NULL
+        AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+    GROUP BY user_id
+) AS plays
+WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = plays.user_id);
 
 -- fail: song_is_found
 -- A song_id is NULL or stands in songs.
-SELECT songplays.songplay_id, songplays.song_id
-FROM songplays
-WHERE songplays.song_id IS NOT NULL
-    AND songplays.start_time IN (SELECT start_time FROM touched_plays) -- touched
-    AND NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = songplays.song_id);
+SELECT plays.song_id, plays.number
+FROM (
+    SELECT song_id, count(*) AS number
+    FROM songplays
+    WHERE song_id IS NOT NULL
+        AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+    GROUP BY song_id
+) AS plays
+WHERE NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = plays.song_id);
 
 -- fail: artist_is_found
 -- An artist_id is NULL or stands in artists, and comes with a song_id.
-SELECT songplays.songplay_id, songplays.artist_id
-FROM songplays
-WHERE (songplays.artist_id IS NOT NULL OR songplays.song_id IS NOT NULL)
-    AND songplays.start_time IN (SELECT start_time FROM touched_plays) -- touched
-    AND (
-        songplays.artist_id IS NULL
-        OR songplays.song_id IS NULL
-        OR NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = songplays.artist_id)
-    );
-
--- fail: moment_is_found
--- An analyst's join to time must not lose plays.
-SELECT songplays.songplay_id, songplays.start_time
-FROM songplays
-WHERE songplays.start_time IS NOT NULL
-    AND songplays.start_time IN (SELECT start_time FROM touched_plays) -- touched
-    AND NOT EXISTS (SELECT 1 FROM time WHERE time.start_time = songplays.start_time);
+SELECT plays.artist_id, plays.number
+FROM (
+    SELECT artist_id, song_id IS NULL AS is_without_song, count(*) AS number
+    FROM songplays
+    WHERE (artist_id IS NOT NULL OR song_id IS NOT NULL)
+        AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+    GROUP BY artist_id, song_id IS NULL
+) AS plays
+WHERE plays.artist_id IS NULL
+    OR plays.is_without_song
+    OR NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = plays.artist_id);
 
 -- warn: match_rate_is_useful
 -- Below one play in a hundred, song_id and artist_id say little: the catalogue is missing or of other songs.

@@ -1,21 +1,20 @@
--- fail: moment_is_unique
--- A moment that stands twice doubles its plays in every join.
-SELECT start_time, count(*) AS copies
-FROM time
-WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
-GROUP BY start_time
-HAVING count(*) > 1;
-
 -- fail: moment_is_not_null
 -- Redshift declares keys and enforces none.
 SELECT start_time
 FROM time
 WHERE start_time IS NULL;
 
--- fail: moment_has_a_play
--- time holds the distinct start_times of songplays and nothing else.
-SELECT time.start_time
-FROM time
-WHERE time.start_time IS NOT NULL
-    AND time.start_time IN (SELECT start_time FROM touched_plays) -- touched
-    AND NOT EXISTS (SELECT 1 FROM songplays WHERE songplays.start_time = time.start_time);
+-- fail: moments_are_those_of_plays
+-- Every play's moment stands in time exactly once, or joins lose or double plays; no other moment stands there.
+SELECT start_time, count(moment) AS moments, count(play) AS plays
+FROM (
+    SELECT start_time, 1 AS moment, cast(NULL AS INTEGER) AS play
+    FROM time
+    UNION ALL
+    SELECT start_time, cast(NULL AS INTEGER) AS moment, 1 AS play
+    FROM songplays
+) AS sides
+WHERE start_time IS NOT NULL
+    AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+GROUP BY start_time
+HAVING count(moment) <> 1 OR count(play) = 0;

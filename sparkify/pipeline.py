@@ -23,9 +23,8 @@ from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, Planned
 from sparkify.records import Dataset
 from sparkify.sources import Bundle, SourceFile
 
-# DuckDB writes tables in groups of 122,880 rows. With some 470 bytes a line, this gives each of two threads more than
-# a group of its own; half of it took 1.6 times as long to stage.
-_BUNDLE_BYTES = 128 << 20
+# What one thread of an engine takes at a time: some 16,000 lines of a log.
+_BUNDLE_BYTES = 8 << 20
 _DATASETS: tuple[Dataset, ...] = ("events", "songs")
 
 
@@ -284,7 +283,7 @@ class _Load:
             self.load_id,
             {source_id: file.url for source_id, file in chosen.items()},
             bundles,
-            lambda bundle, read: self._tell_bundle(dataset, bundle, read),
+            lambda bundle: self._tell_bundle(dataset, bundle),
         )
         self.unknown_keys[dataset] = sorted(staged.unknown_keys)
         failed = [source_id for source_id, end in staged.files.items() if end.error is not None]
@@ -343,10 +342,10 @@ class _Load:
             )
         )
 
-    def _tell_bundle(self, dataset: Dataset, bundle: Bundle, read: int) -> None:
+    def _tell_bundle(self, dataset: Dataset, bundle: Bundle) -> None:
         self._files += len(bundle.finished)
         self._bytes += len(bundle.data)
-        self._records += read
+        self._records += len(bundle)
         self._tell(f"staging {dataset}")
 
     def records(self) -> dict[str, int]:

@@ -7,12 +7,14 @@ import array
 import contextlib
 import datetime as dt
 import hashlib
+import io
+import itertools
 import os
 import queue
 import re
 import threading
 import zlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,10 +24,9 @@ from sparkify.errors import SourceError
 DATA_FILE = re.compile(r"\.(json|jsonl|ndjson)(\.(gz|zst))?\Z")
 
 _BOM = b"\xef\xbb\xbf"
-_LINE_END = re.compile(b"\n")
-_READ_BYTES = 4 << 20
-# A compressed block may grow a thousandfold: it is fed to the decompressor in small helpings.
-_COMPRESSED_READ_BYTES = 64 << 10
+_READ_BYTES = 1 << 20
+_MOST_AHEAD = 8
+_SMALL_READ_BYTES = 64 << 10
 # A bundle's offsets are 32-bit, and a line is held whole in memory.
 _LONGEST_LINE = 256 << 20
 
@@ -62,7 +63,7 @@ class Bundle:
     `source_ids[i]`. `finished` names the files whose last line is in this bundle or an earlier one.
     """
 
-    data: bytes
+    data: bytes | bytearray
     ends: "array.array[int]"
     source_ids: "array.array[int]"
     lines: "array.array[int]"
@@ -75,10 +76,6 @@ class Bundle:
     def any_source_id(self) -> int:
         """The id of one of its files."""
         return self.source_ids[0] if self.source_ids else self.finished[0].source_id
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 class _Decompressor(Protocol):
@@ -120,20 +117,19 @@ def resolve_root(root: str) -> str:
 
 def hash_content(file: SourceFile) -> str:
     """The content identity that reading this file whole would record. Raises SourceError."""
+    stored = _Stored(file)
     try:
-        digest = hashlib.sha256()
-        with Path(file.url).open("rb", buffering=0) as handle:
-            while block := handle.read(_READ_BYTES):
-                digest.update(block)
+        for _ in stored:
+            pass
     except OSError as error:
         raise SourceError(f"cannot read {file.url}: {error.strerror}") from error
-    return _content_id(digest)
+    return stored.content_id
 
 
 def read_bundles(*groups: Sequence[tuple[int, SourceFile]], bundle_bytes: int) -> Generator[Bundle, None, None]:
     """Read (source id, file) pairs in order and cut them into bundles of about `bundle_bytes`.
 
-    No bundle holds files of two groups. Reading runs ahead in a thread of its own by two bundles, so memory does not
+    No bundle holds files of two groups. Reading runs ahead in a thread of its own by a few bundles, so memory does not
     grow with the corpus. Every file given stands in exactly one bundle's `finished`; the lines of one that failed
     midway may stand in bundles before it, and the caller has to drop them.
     """
@@ -173,33 +169,33 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
     return SourceFile(url, stat.st_size, None, modified)
 
 
-def _content_id(digest: "hashlib._Hash") -> str:
-    return f"sha256:{digest.hexdigest()}"
+class _Stored:
+    """The bytes of a file as they are stored, in blocks. Its content identity is that of the very bytes handed out."""
 
-
-class _HashingReader:
-    """A file whose content identity is that of the very bytes handed out."""
-
-    def __init__(self, handle: _Readable) -> None:
-        self._handle = handle
+    def __init__(self, file: SourceFile) -> None:
+        self._file = file
         self._digest = hashlib.sha256()
         self.size = 0
 
-    def read(self, size: int) -> bytes:
-        block = self._handle.read(size)
-        self._digest.update(block)
-        self.size += len(block)
-        return block
+    def __iter__(self) -> Iterator[bytes]:
+        # A compressed block may grow a thousandfold: the decompressor is fed small helpings, as small files are.
+        is_small = self._file.url.endswith((".gz", ".zst")) or self._file.size < _SMALL_READ_BYTES
+        with io.FileIO(self._file.url) as handle:
+            while block := handle.read(_SMALL_READ_BYTES if is_small else _READ_BYTES):
+                self._digest.update(block)
+                self.size += len(block)
+                yield block
 
     @property
     def content_id(self) -> str:
-        return _content_id(self._digest)
+        return f"sha256:{self._digest.hexdigest()}"
 
 
-def _decompress(reader: _HashingReader, new_decompressor: Callable[[], _Decompressor]) -> Iterator[bytes]:
+def _decompress(blocks: Iterable[bytes], new_decompressor: Callable[[], _Decompressor]) -> Iterator[bytes]:
     """The content of one or more compressed members or frames; an end inside one is an error, never a short file."""
     member: _Decompressor | None = None
-    while block := reader.read(_COMPRESSED_READ_BYTES):
+    for stored in blocks:
+        block = stored
         while block:
             member = member or new_decompressor()
             yield member.decompress(block)
@@ -210,101 +206,110 @@ def _decompress(reader: _HashingReader, new_decompressor: Callable[[], _Decompre
         raise EOFError("the compressed data end too early")
 
 
-def _read_blocks(file: SourceFile, reader: _HashingReader) -> Iterator[bytes]:
+def _content(file: SourceFile, stored: _Stored) -> Iterator[bytes]:
+    """What a file holds, decompressed and without its byte-order mark, in blocks."""
     if file.url.endswith(".gz"):
-        yield from _decompress(reader, lambda: zlib.decompressobj(wbits=31))
-    elif file.url.endswith(".zst"):
-        import zstandard
-
-        try:
-            yield from _decompress(reader, lambda: zstandard.ZstdDecompressor().decompressobj())
-        except zstandard.ZstdError as error:
-            raise ValueError(str(error)) from error
-    else:
-        while block := reader.read(_READ_BYTES):
-            yield block
+        return _without_bom(_decompress(stored, lambda: zlib.decompressobj(wbits=31)))
+    if file.url.endswith(".zst"):
+        return _without_bom(_unzstd(stored))
+    return _without_bom(iter(stored))
 
 
-class _Pieces:
-    """The lines collected for the next bundle."""
+def _unzstd(stored: _Stored) -> Iterator[bytes]:
+    import zstandard
 
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.source_ids = array.array("i")
-        self.lines = array.array("i")
+    try:
+        yield from _decompress(stored, lambda: zstandard.ZstdDecompressor().decompressobj())
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error
+
+
+def _without_bom(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    start = b""
+    for block in blocks:
+        start += block
+        if len(start) >= len(_BOM):
+            break
+    yield start.removeprefix(_BOM)
+    yield from blocks
+
+
+class _Filling:
+    """A bundle on its way: the lines of the file last begun may still lack their end."""
+
+    def __init__(self, rest: bytes | bytearray = b"") -> None:
+        self.data = bytearray(rest)
+        self._ends = array.array("i", [0])
+        self._source_ids = array.array("i")
+        self._lines = array.array("i")
         self.finished: list[FileRead] = []
 
-    def add(self, part: bytes, source_id: int, first_line: int) -> int:
-        """Take whole lines of one file; returns the number of the line after them."""
-        count = part.count(b"\n")
-        self.parts.append(part)
-        self.size += len(part)
-        self.source_ids.extend(array.array("i", [source_id]) * count)
-        self.lines.extend(range(first_line, first_line + count))
-        return first_line + count
+    def add(self, block: bytes, source_id: int, next_line: int) -> int:
+        """Take a block of one file's content; returns the number of the line that its next block begins or goes on."""
+        before = len(self._lines)
+        # Reading lines from memory finds their ends faster than any search for them.
+        ends = itertools.accumulate(map(len, io.BytesIO(block)), initial=len(self.data))
+        next(ends)
+        self._ends.extend(ends)
+        if block and not block.endswith(b"\n"):
+            self._ends.pop()
+        self.data += block
+        count = len(self._ends) - 1 - before
+        self._source_ids.extend(array.array("i", [source_id]) * count)
+        self._lines.extend(range(next_line, next_line + count))
+        return next_line + count
 
-    def bundle(self) -> Bundle:
-        data = b"".join(self.parts)
-        ends = array.array("i", [0])
-        ends.extend(map(re.Match.end, _LINE_END.finditer(data)))
-        return Bundle(data, ends, self.source_ids, self.lines, self.finished)
+    @property
+    def unended(self) -> int:
+        """The bytes of the last line, as long as it has no end."""
+        return len(self.data) - self._ends[-1]
+
+    def drop_unended(self) -> None:
+        del self.data[self._ends[-1] :]
+
+    def split(self) -> "tuple[Bundle, _Filling]":
+        """The bundle of all lines that have an end, and the rest."""
+        rest = _Filling(self.data[self._ends[-1] :])
+        self.drop_unended()
+        return Bundle(self.data, self._ends, self._source_ids, self._lines, self.finished), rest
+
+    def __bool__(self) -> bool:
+        return bool(self._lines or self.finished)
 
 
 def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int) -> Iterator[Bundle]:
-    pieces = _Pieces()
-    # The first is small, so that whoever waits for it soon has something to do.
-    enough = bundle_bytes // 8
+    filling = _Filling()
     for source_id, file in files:
+        stored = _Stored(file)
         line = 1
         try:
-            with Path(file.url).open("rb", buffering=0) as handle:
-                reader = _HashingReader(handle)
-                for part in _whole_lines(_read_blocks(file, reader)):
-                    line = pieces.add(part, source_id, line)
-                    if pieces.size >= enough:
-                        yield pieces.bundle()
-                        pieces, enough = _Pieces(), bundle_bytes
-            end = FileRead(source_id, reader.size, reader.content_id)
+            for block in _content(file, stored):
+                line = filling.add(block, source_id, line)
+                if filling.unended > _LONGEST_LINE:
+                    raise ValueError(
+                        f"it holds a line of more than {_LONGEST_LINE >> 20} MiB; is it a file of JSON lines?"
+                    )
+                if filling and len(filling.data) >= bundle_bytes:
+                    bundle, filling = filling.split()
+                    yield bundle
+            if filling.unended:
+                filling.add(b"\n", source_id, line)
+            end = FileRead(source_id, stored.size, stored.content_id)
         except (OSError, EOFError, zlib.error, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             end = FileRead(source_id, error=f"cannot read {file.url}: {reason}")
-        pieces.finished.append(end)
-    if pieces.parts or pieces.finished:
-        yield pieces.bundle()
-
-
-def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Blocks cut anew so that each ends with a line end; a byte-order mark at the start is dropped."""
-    carry: list[bytes] = []
-    carried = 0
-    first = True
-    for block in blocks:
-        if first and (block or carry):
-            block = b"".join([*carry, block])
-            if len(block) < len(_BOM) and _BOM.startswith(block):
-                carry, carried = [block], len(block)
-                continue
-            block, first, carry, carried = block.removeprefix(_BOM), False, [], 0
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            yield b"".join([*carry, block[:cut]])
-            carry, carried = [], 0
-        if cut < len(block):
-            carry.append(block[cut:])
-            carried += len(block) - cut
-        if carried > _LONGEST_LINE:
-            raise ValueError(f"it holds a line of more than {_LONGEST_LINE >> 20} MiB; is it a file of JSON lines?")
-    if last := b"".join(carry).removeprefix(_BOM if first else b""):
-        yield last + b"\n"
+            filling.drop_unended()
+        filling.finished.append(end)
+    if filling:
+        yield filling.split()[0]
 
 
 _End = tuple[Bundle | None, BaseException | None]
 
 
 def _run_ahead(produce: Callable[[], Iterator[Bundle]]) -> Generator[Bundle, None, None]:
-    """The items of `produce()`, made in a thread that stays two ahead and stops when the consumer does."""
-    ready: queue.Queue[_End] = queue.Queue(maxsize=2)
+    """The items of `produce()`, made in a thread that stays a few ahead and stops when the consumer does."""
+    ready: queue.Queue[_End] = queue.Queue(maxsize=_MOST_AHEAD)
     stopped = threading.Event()
 
     def put(item: _End) -> None:

@@ -194,7 +194,7 @@ def test_example_settings_are_read(tmp_path: Path) -> None:
 def test_rules_are_listed_in_order() -> None:
     rows = re.findall(r"^\| (\d) \| `(\w+)", read(DOCS / "records.md"), re.MULTILINE)
     assert rows == [(str(place), rule) for place, rule in enumerate(generate.RULES, 1)]
-    sql = records._judged_sql("events", "bundle", plain=False)
+    sql = records._judged_sql("events", "bundle")
     assert {found.split(":")[0] for found in re.findall(r"THEN '([a-z_]+[:\w]*)'", sql)} == set(generate.RULES)
 
 

@@ -71,17 +71,18 @@ def bundles_of(files: Sequence[bytes], lines_per_bundle: int = 1_000_000) -> lis
     return bundles
 
 
-def land(connection: duckdb.DuckDBPyConnection, dataset: Dataset, bundle: Bundle) -> dict[int, int]:
-    """Put a bundle through the validator, into a staging table of its own; returns the records read of each file."""
+def land(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, *bundles: Bundle, trusting: bool = True
+) -> dict[int, int]:
+    """Put bundles through the validator, into a staging table of their own; returns the records read of each file."""
     connection.execute("DROP TABLE IF EXISTS staging")
     create = model.read_sql(f"staging_{dataset}/create")
     connection.execute(create.replace(f"CREATE TABLE IF NOT EXISTS staging_{dataset}", "CREATE TEMP TABLE staging"))
-    # Both ways in turn: which one a bundle is put through must make no difference.
-    return append_rows(connection, dataset, bundle, "staging", trusting=len(bundle) % 2 == 0)
+    return append_rows(connection, dataset, iter(bundles), "staging", trusting=trusting)
 
 
 def landed(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[Place, Outcome]:
-    """What became of each line of the last bundle."""
+    """What became of each line that was landed last."""
     names = reference.FIELDS[dataset]
     columns = ", ".join(f'"{name}"' for name in names)
     outcomes = {}
@@ -107,22 +108,19 @@ def expected(dataset: Dataset, line: bytes) -> Outcome:
 def check(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[bytes], lines_per_bundle: int = 1_000_000
 ) -> None:
-    """Land some files and compare every line and every count with the reference."""
-    outcomes: dict[Place, Outcome] = {}
-    read = Counter[int]()
-    for bundle in bundles_of(files, lines_per_bundle):
-        read.update(land(connection, dataset, bundle))
-        new = landed(connection, dataset)
-        assert not new.keys() & outcomes.keys()
-        outcomes |= new
+    """Land some files both ways, and compare every line and every count with the reference."""
+    bundles = bundles_of(files, lines_per_bundle)
     wanted = {
         (source_id, number): expected(dataset, line)
         for source_id, data in enumerate(files, start=1)
         for number, line in reference.read_lines(data)
     }
-    differing = {place for place in wanted | outcomes if wanted.get(place) != outcomes.get(place)}
-    assert [(place, outcomes.get(place), wanted.get(place)) for place in sorted(differing)] == []
-    assert read == Counter(source_id for source_id, _ in wanted)
+    for trusting in (True, False):
+        read = land(connection, dataset, *bundles, trusting=trusting)
+        outcomes = landed(connection, dataset)
+        differing = {place for place in wanted | outcomes if wanted.get(place) != outcomes.get(place)}
+        assert [(place, outcomes.get(place), wanted.get(place)) for place in sorted(differing)] == []
+        assert read == Counter(source_id for source_id, _ in wanted)
 
 
 # ---- the corpus ----
@@ -209,6 +207,29 @@ def test_greatest_ids_and_line_numbers(connection: duckdb.DuckDBPyConnection) ->
     bundle = Bundle(line, array("i", [0, len(line)]), array("i", [greatest]), array("i", [greatest]))
     assert land(connection, "events", bundle) == {greatest: 1}
     assert landed(connection, "events").keys() == {(greatest, greatest)}
+
+
+@pytest.mark.parametrize("trusting", [True, False])
+def test_error_while_bundles_are_taken_reaches_the_caller(
+    connection: duckdb.DuckDBPyConnection, *, trusting: bool
+) -> None:
+    land(connection, "events")
+
+    def fail(after: int) -> Iterator[Bundle]:
+        yield from bundles_of([event()] * after)
+        raise ZeroDivisionError(after)
+
+    for after in (0, 1, 20):
+        with pytest.raises(ZeroDivisionError, match=str(after)):
+            append_rows(connection, "events", fail(after), "staging", trusting=trusting)
+    assert land(connection, "events", *bundles_of([event()])) == {1: 1}
+
+
+def test_bundles_are_taken_as_they_come_and_all_counted(connection: duckdb.DuckDBPyConnection) -> None:
+    bundles = bundles_of([b"\n".join([event()] * 50)] * 40, lines_per_bundle=7)
+    empty = Bundle(b"", array("i", [0]), array("i"), array("i"))
+    assert land(connection, "events", empty, *bundles, empty) == dict.fromkeys(range(1, 41), 50)
+    assert len(landed(connection, "events")) == 2_000
 
 
 # ---- the table ----

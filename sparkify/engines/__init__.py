@@ -29,9 +29,9 @@ class Staged:
     read: Counter[int] = field(default_factory=Counter)
     unknown_keys: set[str] = field(default_factory=set)
 
-    def add(self, bundle: Bundle, read: dict[int, int]) -> None:
-        """Take in one more bundle and the records read of each file in it."""
-        self.files |= {end.source_id: end for end in bundle.finished}
+    def add(self, bundles: Iterable[Bundle], read: dict[int, int]) -> None:
+        """Take in some more bundles and the records read of each file in them."""
+        self.files |= {end.source_id: end for bundle in bundles for end in bundle.finished}
         self.read.update(read)
 
 
@@ -70,12 +70,12 @@ class Engine(Protocol):
         load_id: int,
         urls: dict[int, str],
         bundles: Iterable[Bundle],
-        on_bundle: Callable[[Bundle, int], None],
+        on_bundle: Callable[[Bundle], None],
     ) -> Staged:
         """Append the bundles' rows to staging and their rejects to rejected_records, in the open transaction.
 
-        `urls` names the file of each source id; `on_bundle` is told of each bundle and its number of records. What was
-        read of a file before its reading failed is appended too: the caller takes it out again.
+        `urls` names the file of each source id; `on_bundle` is told of each bundle as it is taken, maybe in another
+        thread. What was read of a file before its reading failed is appended too: the caller takes it out again.
         """
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """The embedded warehouse: one DuckDB file, one process that writes it."""
 
+import itertools
 import os
 import re
 import signal
@@ -20,6 +21,10 @@ from sparkify.sources import Bundle
 
 # Half of the machine and at most this: the loader streams, so more memory would not make it faster.
 _MOST_MEMORY = 4 << 30
+# Every statement that appends leaves a group of rows that is not full, for each thread, and DuckDB joins those at a
+# price when it closes the file: so as few statements as memory allows, for a run is held in it.
+_RUN_BYTES = 448 << 20
+_FIRST_RUN_BYTES = 8 << 20
 _SETTINGS = {
     # Redshift's order: NULLs are greatest in both directions.
     "default_null_order": "NULLS_LAST_ON_ASC_FIRST_ON_DESC",
@@ -128,21 +133,25 @@ class DuckDBEngine:
         load_id: int,
         urls: dict[int, str],
         bundles: Iterable[Bundle],
-        on_bundle: Callable[[Bundle, int], None],
+        on_bundle: Callable[[Bundle], None],
     ) -> Staged:
         staged = Staged()
         table = f"staging_{dataset}"
-        trusting = True
-        with _mapped_errors(self._connection):
-            for bundle in bundles:
-                read = records.append_rows(self._connection, dataset, bundle, table, trusting=trusting)
-                trusting = trusting and not records.found_broken_lines(self._connection)
-                self._keep_rejects(dataset, load_id, urls)
+        coming = iter(bundles)
+        # The first run is short, to learn early whether the lines are odd.
+        run_bytes, trusting = _FIRST_RUN_BYTES, True
+        while (first := next(coming, None)) is not None:
+            run: list[Bundle] = []
+            taking = _take_run(first, coming, run_bytes, run, on_bundle)
+            with _mapped_errors(self._connection):
+                read = records.append_rows(self._connection, dataset, taking, table, trusting=trusting)
+                trusting = trusting and not records.found_odd_lines(self._connection)
                 staged.unknown_keys |= records.unknown_keys(self._connection)
-                staged.add(bundle, read)
-                on_bundle(bundle, sum(read.values()))
-            for name in ("landed", "odd_lines"):
-                self._connection.execute(f"DROP TABLE IF EXISTS {name}")
+            self._keep_rejects(dataset, load_id, urls)
+            staged.add(run, read)
+            run_bytes = _RUN_BYTES
+        for name in ("landed", "odd_lines"):
+            self.execute(f"DROP TABLE IF EXISTS {name}")
         return staged
 
     def _keep_rejects(self, dataset: Dataset, load_id: int, urls: dict[int, str]) -> None:
@@ -160,6 +169,20 @@ class DuckDBEngine:
     def close(self) -> None:
         with suppress(duckdb.Error):
             self._connection.close()
+
+
+def _take_run(
+    first: Bundle, coming: Iterator[Bundle], most_bytes: int, run: list[Bundle], on_bundle: Callable[[Bundle], None]
+) -> Iterator[Bundle]:
+    """The next bundles, up to about so many bytes; they are in `run` afterwards."""
+    size = 0
+    for bundle in itertools.chain([first], coming):
+        run.append(bundle)
+        on_bundle(bundle)
+        yield bundle
+        size += len(bundle.data)
+        if size >= most_bytes:
+            return
 
 
 def _check_path(path: Path, read_only: bool) -> None:
@@ -182,21 +205,31 @@ def _words(error: duckdb.Error) -> str:
 
 @contextmanager
 def _stopped_by_ctrl_c(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Ctrl-C stops the statement under way: by itself, DuckDB would first let its threads run to the end."""
+    """Ctrl-C stops the statement under way: by itself, DuckDB would first let its threads run to the end.
+
+    It raises not before the statement has ended, for an exception must not fall into what DuckDB calls back; a second
+    one raises at once.
+    """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
         yield
         return
+    is_pressed = False
 
     def interrupt(number: int, frame: object) -> None:
+        nonlocal is_pressed
+        if is_pressed:
+            raise KeyboardInterrupt
+        is_pressed = True
         connection.interrupt()
-        raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        if is_pressed:
+            raise KeyboardInterrupt
 
 
 @contextmanager

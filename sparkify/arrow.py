@@ -1,0 +1,112 @@
+"""Lines as Arrow: DuckDB reads them without a copy, and while they are still being read from their files.
+
+The C structs are those of the Arrow C data and stream interfaces (https://arrow.apache.org/docs/format/). nanoarrow
+makes them of batches that exist already; a stream whose batches are made when they are asked for is added here.
+"""
+
+import ctypes
+from collections.abc import Iterable
+from typing import Any
+
+import nanoarrow as na
+from nanoarrow.c_array_stream import CArrayStream
+
+from sparkify.sources import Bundle
+
+_JSON = na.extension_type(na.string(), "arrow.json")
+# As DuckDB's JSON the bytes come unchecked: what they are shows when they are parsed.
+_SCHEMA = na.c_schema(na.struct({"bytes": na.binary(), "json": _JSON, "source_id": na.int32(), "line": na.int32()}))
+_SIZE_OF_ARRAY = 80
+_EIO = 5
+
+
+class Lines:
+    """The lines of bundles: a table of `bytes`, the same as `json`, `source_id` and `line`. Read as often as needed."""
+
+    def __init__(self, bundles: Iterable[Bundle]) -> None:
+        self._batches = [_batch(bundle) for bundle in bundles]
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return CArrayStream.from_c_arrays(list(self._batches), _SCHEMA).__arrow_c_stream__()
+
+
+class LineStream:
+    """The same table of bundles that are still to come; read once.
+
+    A bundle is taken when the reader asks for more: in one of its threads, one at a time. All are held in `taken`. When
+    taking one raises, `error` is the exception, and the reader fails with one of its own.
+    """
+
+    def __init__(self, bundles: Iterable[Bundle]) -> None:
+        self.taken: list[Bundle] = []
+        self.error: BaseException | None = None
+        self._coming = iter(bundles)
+        self._empty = CArrayStream.from_c_arrays([], _SCHEMA)
+        # C calls these as long as this object lives: they must not be collected before it.
+        self._functions = (
+            _GetSchema(lambda stream, schema: _call("get_schema", self._empty, schema)),
+            _GetNext(lambda stream, array: self._get_next(array)),
+            _GetLastError(lambda stream: None),
+            _Release(_release),
+        )
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        stream = CArrayStream.allocate()
+        struct = _struct(stream)
+        struct.get_schema, struct.get_next, struct.get_last_error, struct.release = self._functions
+        return stream.__arrow_c_stream__()
+
+    def _get_next(self, array: int) -> int:
+        try:
+            bundle = next((bundle for bundle in self._coming if len(bundle)), None)
+            if bundle is None:
+                # An array that has been released ends the stream.
+                ctypes.memset(array, 0, _SIZE_OF_ARRAY)
+                return 0
+            self.taken.append(bundle)
+            return _call("get_next", CArrayStream.from_c_arrays([_batch(bundle)], _SCHEMA), array)
+        except BaseException as error:
+            self.error = error
+            return _EIO
+
+
+class _Struct(ctypes.Structure):
+    """struct ArrowArrayStream."""
+
+
+_GetSchema = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Struct), ctypes.c_void_p)
+_GetNext = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Struct), ctypes.c_void_p)
+_GetLastError = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.POINTER(_Struct))
+_Release = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Struct))
+_Struct._fields_ = [
+    ("get_schema", _GetSchema),
+    ("get_next", _GetNext),
+    ("get_last_error", _GetLastError),
+    ("release", _Release),
+    ("private_data", ctypes.c_void_p),
+]
+
+
+def _struct(stream: CArrayStream) -> _Struct:
+    return _Struct.from_address(stream._addr())
+
+
+def _call(function: str, stream: CArrayStream, target: int) -> int:
+    struct = _struct(stream)
+    code: int = getattr(struct, function)(ctypes.byref(struct), target)
+    return code
+
+
+def _release(stream: Any) -> None:
+    stream.contents.release = _Release()
+
+
+def _batch(bundle: Bundle) -> Any:
+    size = len(bundle)
+    columns = [
+        na.c_array_from_buffers(na.binary(), size, [None, bundle.ends, bundle.data]),
+        na.c_array_from_buffers(_JSON, size, [None, bundle.ends, bundle.data]),
+        na.c_array_from_buffers(na.int32(), size, [None, bundle.source_ids]),
+        na.c_array_from_buffers(na.int32(), size, [None, bundle.lines]),
+    ]
+    return na.c_array_from_buffers(_SCHEMA, size, [None], children=columns)

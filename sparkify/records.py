@@ -39,8 +39,7 @@ _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 _STRING = r'(?s)"(?:[^"\\]|\\.)*"'
 _LENIENT = r"(?i)nan|inf|,[ \t\r\n]*[\]}]"
 _TRAILING_COMMA = r",[ \t\r\n]*\}[ \t\r\n]*$"
-_BARE_WORD = r"(?i)(nan|inf|infinity|true|false)"
-_BRACKET_OR_WORD = rf"^([\[{{]|{_BARE_WORD}$)"
+_BRACKET_OR_WORD = r"^([\[{]|(?i)(nan|inf|infinity|true|false)$)"
 _BLANK = r"^[ \t\r\n]*$"
 
 
@@ -204,9 +203,9 @@ def _bad_type(field: Field) -> str:
         # Unescaped text has lost its quotes. Only what looks like a number, a bracket, true, false, NaN or Infinity can
         # be something else than a string: the first characters tell which few lines have to be parsed once more.
         return f"""(
-            {value} BETWEEN '-' AND '9~'
-            OR ({value} BETWEEN 'I' AND 'O' AND regexp_full_match({value}, {_quote(_BARE_WORD)}))
-            OR ({value} >= '[' AND regexp_matches({value}, {_quote(_BRACKET_OR_WORD)}))
+            ({value} < ':' AND {value} >= '-')
+            OR ({value} >= 'I' AND ({value} < 'J' OR {value} >= '[' OR {value} BETWEEN 'NA' AND 'Nb')
+                AND regexp_matches({value}, {_quote(_BRACKET_OR_WORD)}))
         ) AND json_type(text, '$.{field.name}') <> 'VARCHAR'"""
     token = f"token_{field.name}"
     bad = f"{value} IS NULL OR isnan({value})"
@@ -282,8 +281,9 @@ def _columns(dataset: Dataset) -> str:
     return ", ".join([*(f'"{field.name}"' for field in FIELDS[dataset]), "source_id", "line"])
 
 
-_IS_BLANK = f"(bytes < '!'::BLOB AND regexp_matches(decode(bytes, 'replace'), {_quote(_BLANK)}))"
-_TEXT_LINES = f"SELECT source_id, line, bytes, decode(bytes, 'replace') AS text FROM {{source}} WHERE NOT {_IS_BLANK}"
+# The first byte decides about all lines but those that begin with white space.
+_HAS_TEXT = f"(bytes >= '!'::BLOB OR NOT regexp_matches(decode(bytes, 'replace'), {_quote(_BLANK)}))"
+_TEXT_LINES = f"SELECT source_id, line, bytes, decode(bytes, 'replace') AS text FROM {{source}} WHERE {_HAS_TEXT}"
 
 
 def _judged_sql(dataset: Dataset, source: str) -> str:
@@ -373,19 +373,14 @@ def _doubt(field: Field) -> str:
     """SQL: whether the quick way cannot tell that a field is right, and its value the one that the rules give."""
     value, taken = f"value_{field.name}", f"json_object.{field.name}"
     if field.kind == "text":
-        # What is no string has been written out as one: a number, an array or object, true, NaN, Infinity and the like.
-        return f"""(
-            {value} BETWEEN '-' AND '9~'
-            OR ({value} >= '[' AND ({value} < '\\' OR {value} >= '{{' OR {value} IN ('true', 'false')))
-            OR ({value} BETWEEN 'IN' AND 'Io' OR {value} BETWEEN 'NA' AND 'Nb' OR {value} BETWEEN 'i' AND 'j'
-                OR {value} BETWEEN 'n' AND 'o') AND regexp_full_match({value}, {_quote(_BARE_WORD)})
-        ) AND json_type(text, '$.{field.name}') <> 'VARCHAR'"""
+        return _bad_type(field)
     if field.name in _QUOTED_NUMBERS:
         return f"nullif({taken}, '') IS DISTINCT FROM CAST({value} AS VARCHAR)"
     if field.kind == "decimal":
-        return f"{taken} IS NOT NULL AND ({value} IS NULL OR NOT isfinite({value}))"
-    within = f"{value} > {field.low} AND {value} < {field.high} AND {value} = trunc({value})"
-    return f"{taken} IS NOT NULL AND ({value} IS NULL OR NOT ({within}))"
+        return f"NOT isfinite({value}) OR ({value} IS NULL AND {taken} IS NOT NULL)"
+    # NaN is greater than any number.
+    outside = f"{value} <= {field.low} OR {value} >= {field.high} OR {value} <> trunc({value})"
+    return f"{outside} OR ({value} IS NULL AND {taken} IS NOT NULL)"
 
 
 def _append_quickly_sql(dataset: Dataset, table: str, source: str) -> str:
@@ -401,7 +396,8 @@ def _append_quickly_sql(dataset: Dataset, table: str, source: str) -> str:
     # The guards are those of `_reason_sql`. Without one of them a value could differ, or be none.
     doubts = [
         "json_object IS NULL",
-        f"regexp_matches(text, {_quote(_TRAILING_COMMA)})",
+        # Nearly all lines end with the closing quote of their last value, and need no search.
+        f"""NOT ends_with(text, '"}}\n') AND regexp_matches(text, {_quote(_TRAILING_COMMA)})""",
         f"strlen(text) > {_LONGEST_TEXT_BYTES}",
         "contains(text, '\\u0000')",
         *_missing(dataset).values(),
@@ -413,7 +409,7 @@ def _append_quickly_sql(dataset: Dataset, table: str, source: str) -> str:
     return f"""INSERT INTO {table} ({_columns(dataset)})
 WITH parsed_lines AS (
     SELECT source_id, line, CAST(json AS VARCHAR) AS text, TRY(CAST(json AS STRUCT({structure}))) AS json_object
-    FROM {source} WHERE NOT {_IS_BLANK}
+    FROM {source} WHERE {_HAS_TEXT}
 ), value_lines AS (
     SELECT *,
         {values}
@@ -449,4 +445,4 @@ def _escape_bad_encoding(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 # Counted from the lines themselves: a record that the statement above lost would show.
-_READ_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE NOT {_IS_BLANK} GROUP BY source_id"
+_READ_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE {_HAS_TEXT} GROUP BY source_id"

@@ -42,7 +42,7 @@ _EXIT_CODES: tuple[tuple[type[SparkifyError], int], ...] = (
     (TooManyRejectsError, 5),
     (SparkifyError, 1),
 )
-_SETTINGS = ("warehouse", "log_data", "song_data", "memory_limit", "threads")
+_SETTINGS = ("warehouse", "log_data", "song_data", "anonymous", "concurrency", "memory_limit", "threads")
 
 _EPILOG = """\b
 Settings come from the option, else SPARKIFY_<NAME> in the environment, else dwh.cfg, else the default.
@@ -91,8 +91,10 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every command has; the command gets the resolved Config and the two switches."""
 
     @click.option("--warehouse", metavar="ADDRESS", help="File path or duckdb:PATH.  [default: sparkify.duckdb]")
-    @click.option("--log-data", metavar="ROOT", help="Folder or file of the log data.")
-    @click.option("--song-data", metavar="ROOT", help="Folder or file of the song data.")
+    @click.option("--log-data", metavar="ROOT", help="Folder or file of the log data, or s3://bucket/folder.")
+    @click.option("--song-data", metavar="ROOT", help="Folder or file of the song data, or s3://bucket/folder.")
+    @click.option("--anonymous", is_flag=True, default=None, help="Read S3 without credentials: public buckets.")
+    @click.option("--concurrency", type=int, help="Requests to S3 under way at a time.  [default: 64]")
     @click.option("--config", "config_file", metavar="FILE", help="Settings file.  [default: dwh.cfg if present]")
     @click.option("--memory-limit", metavar="SIZE", help="Memory of the embedded engine, such as 2GB.")
     @click.option("--threads", type=int, help="Threads of the embedded engine.  [default: all cores]")

@@ -13,6 +13,8 @@ The first of these that names a setting decides:
     threads       [SPARKIFY] THREADS       threads of the embedded engine
     log_data      [S3] LOG_DATA            root of the log data
     song_data     [S3] SONG_DATA           root of the song data
+    anonymous     [S3] ANONYMOUS           whether S3 is read without credentials
+    concurrency   [S3] CONCURRENCY         requests to S3 under way at a time
     log_jsonpath  [S3] LOG_JSONPATH        JSONPaths file of a direct COPY
     host          [CLUSTER] HOST           naming it chooses Redshift, which this version has no engine for
     db_name       [CLUSTER] DB_NAME        and likewise db_user, db_password and db_port
@@ -45,7 +47,13 @@ _FILE_KEYS = {
         "DB_PORT": "db_port",
     },
     "IAM_ROLE": {"ARN": "arn"},
-    "S3": {"LOG_DATA": "log_data", "LOG_JSONPATH": "log_jsonpath", "SONG_DATA": "song_data"},
+    "S3": {
+        "LOG_DATA": "log_data",
+        "LOG_JSONPATH": "log_jsonpath",
+        "SONG_DATA": "song_data",
+        "ANONYMOUS": "anonymous",
+        "CONCURRENCY": "concurrency",
+    },
     "SPARKIFY": {"WAREHOUSE": "warehouse", "MEMORY_LIMIT": "memory_limit", "THREADS": "threads"},
 }
 
@@ -60,6 +68,8 @@ class Config(BaseSettings):
     threads: int | None = None
     log_data: str | None = None
     song_data: str | None = None
+    anonymous: bool = False
+    concurrency: int = 64
     log_jsonpath: str | None = None
     host: str | None = None
     db_name: str | None = None
@@ -75,6 +85,13 @@ class Config(BaseSettings):
         if threads is not None and not 1 <= threads <= 1024:
             raise ValueError("must be from 1 to 1024")
         return threads
+
+    @field_validator("concurrency")
+    @classmethod
+    def _within_what_a_store_bears(cls, concurrency: int) -> int:
+        if not 1 <= concurrency <= 512:
+            raise ValueError("must be from 1 to 512")
+        return concurrency
 
     @property
     def warehouse_address(self) -> str:

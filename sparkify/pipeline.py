@@ -21,6 +21,7 @@ from sparkify.engines import Engine, Staged, open_engine
 from sparkify.errors import CheckError, NoWarehouseError, TooManyRejectsError, UsageError
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
 from sparkify.records import Dataset
+from sparkify.s3 import S3Access
 from sparkify.sources import Bundle, SourceFile
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.
@@ -125,7 +126,7 @@ def _load_found(
     with engine.transaction():
         model.create(engine)
         loaded = ledger.list_loaded(engine)
-        load = _Load(engine, loaded, _plan(config, found, loaded), on_progress)
+        load = _Load(engine, loaded, _plan(config, found, loaded), _access(config), on_progress)
         if load.pending:
             load.run(limit)
     return load.result(started, _empty_roots(config, found))
@@ -230,9 +231,15 @@ class _Load:
     """One load of the pending files, inside the caller's transaction."""
 
     def __init__(
-        self, engine: Engine, loaded: list[LoadedFile], planned: Sequence[PlannedFile], on_progress: OnProgress
+        self,
+        engine: Engine,
+        loaded: list[LoadedFile],
+        planned: Sequence[PlannedFile],
+        access: S3Access,
+        on_progress: OnProgress,
     ) -> None:
         self.engine = engine
+        self._access = access
         self._loaded_before = loaded
         self.planned = planned
         self.pending = [file for file in planned if file.is_pending]
@@ -270,7 +277,9 @@ class _Load:
             for dataset in _DATASETS
         }
         # One reader for all, so that it is at the second dataset while the first is being staged.
-        bundles = sources.read_bundles(*map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES)
+        bundles = sources.read_bundles(
+            *map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES, access=self._access
+        )
         with closing(bundles):
             for dataset, chosen in itertools.groupby(bundles, lambda bundle: files[bundle.any_source_id].dataset):
                 self._stage_dataset(dataset, of_dataset[dataset], chosen)
@@ -410,7 +419,11 @@ def _list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
     roots = _roots(config)
     if not roots:
         raise UsageError("no source is named; give --log-data, --song-data or both, or set them in dwh.cfg")
-    return {dataset: sources.list_files(root) for dataset, root in roots.items()}
+    return {dataset: sources.list_files(root, _access(config)) for dataset, root in roots.items()}
+
+
+def _access(config: Config) -> S3Access:
+    return S3Access(config.anonymous, config.concurrency)
 
 
 def _empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> list[str]:

@@ -1,6 +1,6 @@
 """Source files: which keys are data, in what order they come, and how their bytes become bundles of lines.
 
-Owns contract section 1. Opens no database and judges no record: a line is bytes here.
+Owns contract section 1, for local folders and S3 alike. Opens no database and judges no record: a line is bytes here.
 """
 
 import array
@@ -19,13 +19,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from sparkify import s3
 from sparkify.errors import SourceError
+from sparkify.s3 import S3Access
 
 DATA_FILE = re.compile(r"\.(json|jsonl|ndjson)(\.(gz|zst))?\Z")
 
 _BOM = b"\xef\xbb\xbf"
 _READ_BYTES = 1 << 20
 _MOST_AHEAD = 8
+_DEFAULT_ACCESS = S3Access()
 _SMALL_READ_BYTES = 64 << 10
 # A bundle's offsets are 32-bit, and a line is held whole in memory.
 _LONGEST_LINE = 256 << 20
@@ -91,13 +94,13 @@ def is_data_key(key: str) -> bool:
     return DATA_FILE.search(key) is not None and not any(part[:1] in (".", "_") for part in key.split("/"))
 
 
-def list_files(root: str) -> list[SourceFile]:
-    """The data files of a root: a folder (with all below it) or one file. Sorted by URL as text.
+def list_files(root: str, access: S3Access = _DEFAULT_ACCESS) -> list[SourceFile]:
+    """The data files of a root: a folder (with all below it) or one file, local or s3://. Sorted by URL as text.
 
     Raises SourceError where the root does not exist or cannot be listed; an existing folder without data is empty.
     """
-    if root.startswith("s3://"):
-        raise SourceError(f"cannot read {root}: this version reads local folders only; copy the objects to a folder")
+    if root.startswith(s3.SCHEME):
+        return _list_s3(root, access)
     path = Path(resolve_root(root))
     try:
         if path.is_file():
@@ -112,12 +115,14 @@ def list_files(root: str) -> list[SourceFile]:
 
 def resolve_root(root: str) -> str:
     """The root as the URLs of its files begin with it."""
+    if root.startswith(s3.SCHEME):
+        return root.rstrip("/")
     return os.path.normpath(Path(root).absolute())
 
 
 def hash_content(file: SourceFile) -> str:
     """The content identity that reading this file whole would record. Raises SourceError."""
-    stored = _Stored(file)
+    stored = _Stored(file, _read_local(file))
     try:
         for _ in stored:
             pass
@@ -126,14 +131,16 @@ def hash_content(file: SourceFile) -> str:
     return stored.content_id
 
 
-def read_bundles(*groups: Sequence[tuple[int, SourceFile]], bundle_bytes: int) -> Generator[Bundle, None, None]:
+def read_bundles(
+    *groups: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: S3Access = _DEFAULT_ACCESS
+) -> Generator[Bundle, None, None]:
     """Read (source id, file) pairs in order and cut them into bundles of about `bundle_bytes`.
 
     No bundle holds files of two groups. Reading runs ahead in a thread of its own by a few bundles, so memory does not
     grow with the corpus. Every file given stands in exactly one bundle's `finished`; the lines of one that failed
     midway may stand in bundles before it, and the caller has to drop them.
     """
-    return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes)))
+    return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes, access)))
 
 
 def _walk(folder: Path) -> Iterator[SourceFile]:
@@ -169,39 +176,77 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
     return SourceFile(url, stat.st_size, None, modified)
 
 
-class _Stored:
-    """The bytes of a file as they are stored, in blocks. Its content identity is that of the very bytes handed out."""
+def _list_s3(root: str, access: S3Access) -> list[SourceFile]:
+    below = resolve_root(root) + "/"
+    return sorted(
+        (
+            SourceFile(found.url, found.size, found.etag, found.modified)
+            for found in s3.list_objects(root, access)
+            if not found.url.startswith(below) or is_data_key(found.url.removeprefix(below))
+        ),
+        key=lambda file: file.url,
+    )
 
-    def __init__(self, file: SourceFile) -> None:
-        self._file = file
+
+def _read_local(file: SourceFile) -> Iterator[bytes]:
+    most = _READ_BYTES if file.size > _SMALL_READ_BYTES else _SMALL_READ_BYTES
+    with io.FileIO(file.url) as handle:
+        while block := handle.read(most):
+            yield block
+
+
+@contextlib.contextmanager
+def _open_blocks(
+    files: Sequence[tuple[int, SourceFile]], access: S3Access
+) -> Iterator[Callable[[int], Iterator[bytes]]]:
+    """What gives the stored bytes of file number i, in blocks; files have to be asked for in order."""
+    if not any(file.url.startswith(s3.SCHEME) for _, file in files):
+        yield lambda place: _read_local(files[place][1])
+        return
+    objects = [s3.S3Object(file.url, file.size, file.etag, file.modified) for _, file in files]
+    with contextlib.closing(s3.S3Reader(objects, access)) as reader:
+        yield reader.read
+
+
+class _Stored:
+    """The bytes of a file as they are stored, in blocks.
+
+    Its content identity is the store's, else that of the very bytes handed out.
+    """
+
+    def __init__(self, file: SourceFile, blocks: Iterator[bytes]) -> None:
+        self._etag = file.etag
+        self._blocks = blocks
         self._digest = hashlib.sha256()
         self.size = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        # A compressed block may grow a thousandfold: the decompressor is fed small helpings, as small files are.
-        is_small = self._file.url.endswith((".gz", ".zst")) or self._file.size < _SMALL_READ_BYTES
-        with io.FileIO(self._file.url) as handle:
-            while block := handle.read(_SMALL_READ_BYTES if is_small else _READ_BYTES):
+        for block in self._blocks:
+            if self._etag is None:
                 self._digest.update(block)
-                self.size += len(block)
-                yield block
+            self.size += len(block)
+            yield block
 
     @property
     def content_id(self) -> str:
-        return f"sha256:{self._digest.hexdigest()}"
+        return self._etag or f"sha256:{self._digest.hexdigest()}"
 
 
 def _decompress(blocks: Iterable[bytes], new_decompressor: Callable[[], _Decompressor]) -> Iterator[bytes]:
-    """The content of one or more compressed members or frames; an end inside one is an error, never a short file."""
+    """The content of one or more compressed members or frames; an end inside one is an error, never a short file.
+
+    A block may grow a thousandfold: the decompressor is fed small helpings.
+    """
     member: _Decompressor | None = None
     for stored in blocks:
-        block = stored
-        while block:
-            member = member or new_decompressor()
-            yield member.decompress(block)
-            block = b""
-            if member.eof:
-                block, member = member.unused_data, None
+        for start in range(0, len(stored), _SMALL_READ_BYTES):
+            block = stored[start : start + _SMALL_READ_BYTES]
+            while block:
+                member = member or new_decompressor()
+                yield member.decompress(block)
+                block = b""
+                if member.eof:
+                    block, member = member.unused_data, None
     if member is not None:
         raise EOFError("the compressed data end too early")
 
@@ -277,29 +322,30 @@ class _Filling:
         return bool(self._lines or self.finished)
 
 
-def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int) -> Iterator[Bundle]:
+def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: S3Access) -> Iterator[Bundle]:
     filling = _Filling()
-    for source_id, file in files:
-        stored = _Stored(file)
-        line = 1
-        try:
-            for block in _content(file, stored):
-                line = filling.add(block, source_id, line)
-                if filling.unended > _LONGEST_LINE:
-                    raise ValueError(
-                        f"it holds a line of more than {_LONGEST_LINE >> 20} MiB; is it a file of JSON lines?"
-                    )
-                if filling and len(filling.data) >= bundle_bytes:
-                    bundle, filling = filling.split()
-                    yield bundle
-            if filling.unended:
-                filling.add(b"\n", source_id, line)
-            end = FileRead(source_id, stored.size, stored.content_id)
-        except (OSError, EOFError, zlib.error, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            end = FileRead(source_id, error=f"cannot read {file.url}: {reason}")
-            filling.drop_unended()
-        filling.finished.append(end)
+    with _open_blocks(files, access) as blocks_of:
+        for place, (source_id, file) in enumerate(files):
+            stored = _Stored(file, blocks_of(place))
+            line = 1
+            try:
+                for block in _content(file, stored):
+                    line = filling.add(block, source_id, line)
+                    if filling.unended > _LONGEST_LINE:
+                        raise ValueError(
+                            f"it holds a line of more than {_LONGEST_LINE >> 20} MiB; is it a file of JSON lines?"
+                        )
+                    if filling and len(filling.data) >= bundle_bytes:
+                        bundle, filling = filling.split()
+                        yield bundle
+                if filling.unended:
+                    filling.add(b"\n", source_id, line)
+                end = FileRead(source_id, stored.size, stored.content_id)
+            except (OSError, EOFError, zlib.error, ValueError, SourceError) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+                end = FileRead(source_id, error=f"cannot read {file.url}: {reason}")
+                filling.drop_unended()
+            filling.finished.append(end)
     if filling:
         yield filling.split()[0]
 

@@ -16,7 +16,7 @@ from tests.support import new_warehouse, write_ballast
 def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An environment without settings, and a working folder without dwh.cfg, also for what outlives one test."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.upper().startswith("SPARKIFY_")]:
+        for name in [name for name in os.environ if name.upper().startswith(("SPARKIFY_", "AWS_"))]:
             patch.delenv(name)
         patch.chdir(tmp_path_factory.mktemp("session"))
         yield

@@ -1,0 +1,288 @@
+"""Objects in S3, and in stores that speak its protocol: what stands below a root, and their bytes, many at a time.
+
+Credentials are found as AWS tools find them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), else,
+where boto3 is installed, AWS_PROFILE, the shared files and the roles that boto3 knows. AWS_REGION, AWS_ENDPOINT_URL
+name another region or store. Messages are made of the store's error code: its own words may repeat a key.
+"""
+
+import datetime as dt
+import importlib.util
+import os
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sparkify.errors import SourceError
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config, S3Store
+
+SCHEME = "s3://"
+
+# A larger object is fetched in parts, so that no request is long and memory is bounded.
+_PART_BYTES = 8 << 20
+_MOST_BYTES_AHEAD = 64 << 20
+_MOST_REQUESTS_AHEAD = 4
+# The store's client tries a request again that got no answer, or one of 500 and above; we do when a body was cut.
+_MOST_SECONDS = 30
+_ATTEMPTS = 4
+
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_REGION = re.compile(r"<Region>([\w-]+)</Region>")
+_STATUS = re.compile(r"status code: (\d{3})")
+_SENTENCES = {
+    "NoSuchBucket": "there is no such bucket; check its name",
+    "NoSuchKey": "it is no longer there",
+    "SignatureDoesNotMatch": "the secret access key does not belong to the access key; check AWS_SECRET_ACCESS_KEY",
+    "InvalidAccessKeyId": "the store does not know the access key; check AWS_ACCESS_KEY_ID",
+    "ExpiredToken": "the session token has expired; sign in again",
+    "TokenRefreshRequired": "the session token has expired; sign in again",
+    "InvalidToken": "the session token is not valid; sign in again",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
+    "PreconditionFailed": "it has changed since it was listed; the next load takes it as it is then",
+}
+_OTHER_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
+
+
+@dataclass(frozen=True)
+class S3Access:
+    """How to reach the store: without credentials or with, and the requests that may be under way at a time."""
+
+    anonymous: bool = False
+    concurrency: int = 64
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """One object. `etag` is the store's content identity without its quotes; `modified` in UTC without a zone."""
+
+    url: str
+    size: int
+    etag: str | None
+    modified: dt.datetime
+
+
+def list_objects(root: str, access: S3Access) -> list[S3Object]:
+    """Every object below a root, or the one object that it names, in the store's order.
+
+    A root is a folder, never the beginning of a key. Raises SourceError where nothing is there or it cannot be listed.
+    """
+    import obstore
+
+    bucket, key = _split(root)
+    store = _open_store(bucket, access)
+    try:
+        found = [meta for chunk in obstore.list(store, prefix=key or None, chunk_size=1000) for meta in chunk]
+        if not found and key:
+            found = _find_object(store, key)
+    except Exception as error:
+        raise SourceError(f"cannot list {root}: {_reason(error, access, 's3:ListBucket')}") from None
+    if not found:
+        raise SourceError(f"there is no object below {root}; name the bucket and the folder that hold the JSON files")
+    return [
+        S3Object(
+            f"{SCHEME}{bucket}/{meta['path']}",
+            meta["size"],
+            (meta["e_tag"] or "").strip('"') or None,
+            meta["last_modified"].astimezone(dt.UTC).replace(tzinfo=None),
+        )
+        for meta in found
+    ]
+
+
+class S3Reader:
+    """Reads objects in the order given, with many requests under way and bounded bytes ahead.
+
+    Reads are conditional: an object that is no longer what was listed is not read.
+    """
+
+    def __init__(self, objects: Sequence[S3Object], access: S3Access) -> None:
+        self._access = access
+        self._parts = _cut(objects)
+        self._ahead: deque[tuple[int, int, Future[bytes]]] = deque()
+        self._bytes_ahead = 0
+        self._stores: dict[str, S3Store] = {}
+        self._executor = ThreadPoolExecutor(access.concurrency, thread_name_prefix="sparkify-s3")
+        self._closed = threading.Event()
+        # Failures in a row that the store or the network is to blame for, and the last of them.
+        self._failures = 0
+        self._lock = threading.Lock()
+
+    def read(self, place: int) -> Iterator[bytes]:
+        """The bytes of object number `place`, in parts. Objects have to be asked for in order.
+
+        Raises SourceError, with the reason alone, where it cannot be read whole.
+        """
+        while True:
+            self._fetch_ahead()
+            if not self._ahead or self._ahead[0][0] > place:
+                return
+            of, size, part = self._ahead.popleft()
+            self._bytes_ahead -= size
+            # What is left of an object before it, whose reading failed, is dropped.
+            if of == place:
+                yield part.result()
+
+    def close(self) -> None:
+        """Start no more requests; those under way end by themselves."""
+        self._closed.set()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _fetch_ahead(self) -> None:
+        most = _MOST_REQUESTS_AHEAD * self._access.concurrency
+        while len(self._ahead) < most and (self._bytes_ahead < _MOST_BYTES_AHEAD or not self._ahead):
+            part = next(self._parts, None)
+            if part is None:
+                return
+            place, item, start, end = part
+            self._ahead.append((place, end - start, self._executor.submit(self._fetch, item, start, end)))
+            self._bytes_ahead += end - start
+
+    def _fetch(self, item: S3Object, start: int, end: int) -> bytes:
+        bucket, key = _split(item.url)
+        reason = ""
+        for attempt in range(_ATTEMPTS):
+            # A store that fails every request is not asked thousands of times more.
+            if self._closed.is_set() or self._failures > 2 * self._access.concurrency:
+                break
+            if attempt:
+                time.sleep(0.2 * 2**attempt)
+            try:
+                data = self._get(bucket, key, item.etag, start, end)
+            except Exception as error:
+                reason = _reason(error, self._access, "s3:GetObject")
+                if not _is_passing(error):
+                    raise SourceError(reason) from None
+            else:
+                if len(data) == end - start:
+                    self._failures = 0
+                    return data
+                reason = f"only {len(data):,} of {end - start:,} bytes arrived"
+        with self._lock:
+            self._failures += 1
+        raise SourceError(reason or "the store failed too many requests; try later")
+
+    def _get(self, bucket: str, key: str, etag: str | None, start: int, end: int) -> bytes:
+        import obstore
+
+        with self._lock:
+            if bucket not in self._stores:
+                self._stores[bucket] = _open_store(bucket, self._access)
+        options: dict[str, Any] = {"range": (start, end)}
+        # A weak tag matches nothing, by RFC 9110.
+        if etag is not None and not etag.startswith("W/"):
+            options["if_match"] = f'"{etag}"'
+        return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())  # type: ignore[arg-type]
+
+
+def _split(url: str) -> tuple[str, str]:
+    bucket, _, key = url.removeprefix(SCHEME).partition("/")
+    if not bucket:
+        raise SourceError(f"{url} names no bucket; write it as s3://bucket/folder")
+    return bucket, key.rstrip("/")
+
+
+def _cut(objects: Sequence[S3Object]) -> Iterator[tuple[int, S3Object, int, int]]:
+    """(place, object, first byte, byte after the last) of each part; an empty object has none."""
+    for place, item in enumerate(objects):
+        for start in range(0, item.size, _PART_BYTES):
+            yield place, item, start, min(start + _PART_BYTES, item.size)
+
+
+def _open_store(bucket: str, access: S3Access) -> "S3Store":
+    from obstore.store import S3Store
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    settings: S3Config = {"endpoint": endpoint} if endpoint else {}
+    provider = None
+    if access.anonymous:
+        settings["skip_signature"] = True
+    elif not (os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY")):
+        provider, of_profile = _find_credentials()
+        region = region or of_profile
+    return S3Store(
+        bucket,
+        config={**settings, "region": region or "us-east-1"},
+        client_options={
+            "timeout": f"{_MOST_SECONDS}s",
+            "connect_timeout": "5s",
+            "allow_http": bool(endpoint and endpoint.startswith("http://")),
+        },
+        retry_config={"max_retries": 5, "retry_timeout": dt.timedelta(seconds=_MOST_SECONDS)},
+        credential_provider=provider,
+    )
+
+
+def _find_credentials() -> tuple[Any, str | None]:
+    """boto3's credentials and region. Raises SourceError where there are none."""
+    if importlib.util.find_spec("boto3") is None:
+        raise SourceError(
+            "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; set them, install "
+            "sparkify[aws] for profiles and roles, or give --anonymous for a public bucket"
+        )
+    import boto3
+    from botocore.exceptions import BotoCoreError
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    try:
+        session = boto3.Session()
+        if session.get_credentials() is None:
+            raise SourceError(
+                "no AWS credentials: looked at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, at the profile "
+                f"{session.profile_name}, and for a role of this machine; set one of them, or give --anonymous for a "
+                "public bucket"
+            )
+        return Boto3CredentialProvider(session), session.region_name
+    except BotoCoreError as error:
+        raise SourceError(f"no AWS credentials: {error}; mend the profile, or set AWS_PROFILE to another") from None
+
+
+def _find_object(store: "S3Store", key: str) -> list[Any]:
+    import obstore
+
+    try:
+        return [obstore.head(store, key)]
+    except FileNotFoundError:
+        return []
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether asking again may help: the store is overloaded, or the connection broke."""
+    text = str(error)
+    status = _STATUS.search(text)
+    return not isinstance(error, FileNotFoundError | SourceError) and (status is None or status[1] >= "500")
+
+
+def _reason(error: Exception, access: S3Access, permission: str) -> str:
+    """What an error of the store's client means, without the client's words."""
+    if isinstance(error, SourceError):
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return _SENTENCES["NoSuchKey"]
+    text = str(error)
+    found, status = _CODE.search(text), _STATUS.search(text)
+    code = found[1] if found else ""
+    if code in _OTHER_REGION or "without LOCATION" in text:
+        region = _REGION.search(text)
+        return f"the bucket is in {f'the region {region[1]}' if region else 'another region'}; set AWS_REGION to it"
+    if code in _SENTENCES:
+        return _SENTENCES[code]
+    if status is not None and status[1] == "412":
+        return _SENTENCES["PreconditionFailed"]
+    if status is not None and status[1] == "403":
+        if access.anonymous:
+            return "access is denied without credentials; leave --anonymous out"
+        return f"access is denied; the credentials lack the permission {permission}"
+    if status is not None:
+        return f"the store answers {status[1]}{f' ({code})' if code else ''}; try later"
+    if "timed out" in text:
+        return f"the store does not answer within {_MOST_SECONDS} s; try later"
+    if "error sending request" in text or "connect" in text:
+        return "the store cannot be reached; check AWS_ENDPOINT_URL and the network"
+    return "the connection broke; try later"

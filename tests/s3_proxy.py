@@ -1,0 +1,114 @@
+"""A proxy on the loopback between the loader and the S3 server, which is slow, overloaded or broken to order."""
+
+import http.client
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
+
+Fault = Literal["none", "busy", "cut", "hung_up", "expired", "other_region", "moved"]
+
+# As AWS documents its error responses: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_ANSWERS: dict[Fault, tuple[int, bytes]] = {
+    "busy": (503, b"<Error><Code>SlowDown</Code></Error>"),
+    "expired": (400, b"<Error><Code>ExpiredToken</Code></Error>"),
+    "other_region": (
+        400,
+        b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>",
+    ),
+    "moved": (301, b"<Error><Code>PermanentRedirect</Code></Error>"),
+}
+
+
+class S3Proxy:
+    """What it does to each request: `fault` is asked with the path and how often the path was asked for before."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.latency = 0.0
+        self.fault: Callable[[str, int], Fault] = lambda path, times: "none"
+        self.requests = Counter[str]()
+        self.most_at_once = 0
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def run_s3_proxy(server_port: int) -> Iterator[S3Proxy]:
+    """Start a proxy of the server that listens there, and stop it."""
+    lock = threading.Lock()
+    at_once = 0
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            nonlocal at_once
+            path = self.path.split("?")[0]
+            with lock:
+                times = proxy.requests[path]
+                proxy.requests[path] += 1
+                at_once += 1
+                proxy.most_at_once = max(proxy.most_at_once, at_once)
+            try:
+                self._answer(proxy.fault(path, times))
+            finally:
+                with lock:
+                    at_once -= 1
+
+        do_HEAD = do_GET
+
+        def _answer(self, fault: Fault) -> None:
+            time.sleep(proxy.latency)
+            if fault == "hung_up":
+                self.close_connection = True
+                return
+            status, headers, body = self._forward()
+            if fault in _ANSWERS:
+                (status, body), headers = _ANSWERS[fault], {}
+            self.send_response(status)
+            for name, value in headers.items():
+                if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if fault == "cut":
+                body = body[: len(body) // 2]
+                self.close_connection = True
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def _forward(self) -> tuple[int, dict[str, str], bytes]:
+            connection = http.client.HTTPConnection("127.0.0.1", server_port, timeout=30)
+            try:
+                # The signature covers the host that the client knows.
+                connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+                for name, value in self.headers.items():
+                    connection.putheader(name, value)
+                connection.endheaders()
+                response = connection.getresponse()
+                return response.status, dict(response.getheaders()), response.read()
+            finally:
+                connection.close()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 256
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        proxy = S3Proxy(server.server_address[1])
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            server.shutdown()
+            thread.join()

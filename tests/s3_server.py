@@ -1,0 +1,110 @@
+"""A real S3 server for the tests: SeaweedFS from the development dependencies, on ports and a folder of its own."""
+
+import http.client
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+READ_KEY, WRITE_KEY = "testreader", "testwriter"
+SECRET = "never-to-be-seen"
+BUCKET = "sparkify-test"
+
+_PORTS = ("master.port", "volume.port", "filer.port", "s3.port")
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """Where the server listens, and the environment in which AWS tools find it."""
+
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self, *, key: str = WRITE_KEY, secret: str = SECRET) -> dict[str, str]:
+        """Variables as a user would set them."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_REGION": "us-east-1",
+        }
+
+
+@contextmanager
+def run_s3_server() -> Iterator[S3Server]:
+    """Start the server and stop it by its process id."""
+    with ExitStack() as stack:
+        # Its name has to stay short: the server makes sockets in it, whose paths are limited.
+        folder = Path(tempfile.mkdtemp(prefix="s3-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        identities = folder / "identities.json"
+        identities.write_text(json.dumps({"identities": [
+            _identity("writer", WRITE_KEY, ["Admin"]),
+            _identity("reader", READ_KEY, ["Read:other-bucket", "List:other-bucket"]),
+        ]}))  # fmt: skip
+        ports = _free_ports(2 * len(_PORTS))
+        options = [f"-{name}={ports[2 * place]}" for place, name in enumerate(_PORTS)]
+        options += [f"-{name}.grpc={ports[2 * place + 1]}" for place, name in enumerate(_PORTS)]
+        command = [
+            str(Path(sys.executable).parent / "weed"), "-logtostderr=true", "mini", f"-dir={folder}", "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1", f"-s3.config={identities}", f"-bucket={BUCKET}", "-master.telemetry=false",
+            "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", *options,
+        ]  # fmt: skip
+        log = stack.enter_context((folder / "log").open("wb"))
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, env={"TMPDIR": str(folder), "HOME": str(folder)}
+        )
+        stack.callback(_stop, process)
+        server = S3Server(ports[_PORTS.index("s3.port") * 2])
+        _wait_until_ready(process, server, folder / "log")
+        yield server
+
+
+def _identity(name: str, key: str, actions: list[str]) -> dict[str, object]:
+    return {"name": name, "credentials": [{"accessKey": key, "secretKey": SECRET}], "actions": actions}
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", server: S3Server, log: Path) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            # Who sends no signature is refused, by a server that knows its identities.
+            if connection.getresponse().status == http.HTTPStatus.FORBIDDEN:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    raise RuntimeError(f"the S3 server did not start: {log.read_text(errors='replace')[-2000:]}")

@@ -20,7 +20,7 @@ SHARED_SQL := $(filter-out %.redshift.sql,$(SQL))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-main test-newest lint format docs bench lock clean
+.PHONY: help setup demo test test-main test-newest lint format docs bench bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -79,13 +79,18 @@ docs: setup ## regenerate the generated parts of docs/
 bench: setup ## measure the loader against a script written by hand
 	$(BIN)/python bench/load.py
 
+bench-s3: setup ## measure the loader against others that read S3, from a real server
+	$(BIN)/python bench/s3.py
+
 COMPILE = $(UV) pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 # No prerequisite on setup: .venv is made from the very files written here. Without uv, `make setup` once.
 lock: ## pin the dependencies of pyproject.toml anew in requirements*.txt
-	$(COMPILE) --all-extras --output-file requirements-dev.txt
-	$(COMPILE) --extra report --constraint requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra report --constraint requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) bench/s3fs.in --output-file bench/s3fs.txt
+	$(COMPILE) bench/httpfs.in --output-file bench/httpfs.txt
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(NEWEST) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

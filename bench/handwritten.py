@@ -41,14 +41,19 @@ STATEMENTS = [
 ]
 
 
+def build(connection: duckdb.DuckDBPyConnection, log_data: str, song_data: str) -> None:
+    """Build the five tables from what two patterns match."""
+    for statement in STATEMENTS:
+        given = {"log_data": log_data, "song_data": song_data}
+        used = {name: value for name, value in given.items() if f"${name}" in statement}
+        connection.execute(statement, used)
+
+
 def main() -> None:
-    """Build the five tables."""
+    """Build the five tables from two folders."""
     warehouse, log_data, song_data = sys.argv[1:]
     with duckdb.connect(warehouse) as connection:
-        for statement in STATEMENTS:
-            given = {"log_data": f"{log_data}/**/*.json", "song_data": f"{song_data}/**/*.json"}
-            used = {name: value for name, value in given.items() if f"${name}" in statement}
-            connection.execute(statement, used)
+        build(connection, f"{log_data}/**/*.json", f"{song_data}/**/*.json")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import platform
 import statistics
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +33,11 @@ class Run:
     peak: float
 
 
-def run(command: list[str]) -> Run:
+def run(command: list[str], environment: Mapping[str, str] = os.environ) -> Run:
     """Run a process to its end. Raises RuntimeError if it fails."""
     started = time.perf_counter()
     # Its own resource usage, not that of every child so far, is what wait4 gives.
-    process = os.posix_spawn(command[0], command, os.environ)
+    process = os.posix_spawn(command[0], command, environment)
     _, status, usage = os.wait4(process, 0)
     wall = time.perf_counter() - started
     if code := os.waitstatus_to_exitcode(status):

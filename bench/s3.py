@@ -1,0 +1,169 @@
+"""Measure `sparkify load` from S3 against what others would write, whole processes in turn on the same bucket.
+
+    python bench/s3.py [--songs N] [--rounds N] [--latency MS ...] [--folder DIR]
+
+The corpus is a month of logs and one object for each song. It is put into a real server (SeaweedFS, from the
+development dependencies), to which every contender speaks over the loopback: directly, and through a relay that holds
+back each piece of a request. Contenders with packages of their own get an environment below the folder, made once from
+the locked bench/*.txt. The figures are medians of the rounds. Rows that all must agree on are compared.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import obstore
+from obstore.store import S3Store
+
+from bench.load import Run, count_rows, run
+from sparkify.simulator import SimulateOptions, simulate
+from tests.s3_server import BUCKET, SECRET, WRITE_KEY, S3Server, run_s3_server
+
+HERE = Path(__file__).resolve().parent
+ROOTS = [f"s3://{BUCKET}/log_data", f"s3://{BUCKET}/song_data"]
+
+
+def prepare_environment(folder: Path, name: str) -> str:
+    """An environment of the locked packages of bench/NAME.txt; returns its Python."""
+    python = folder / f"env-{name}" / "bin" / "python"
+    if not python.exists():
+        uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(python.parent.parent)], check=True)
+        locked = ["--require-hashes", str(HERE / f"{name}.txt")]
+        subprocess.run([uv, "pip", "sync", "--quiet", "--python", str(python), *locked], check=True)
+    return str(python)
+
+
+def upload(server: S3Server, folder: Path) -> int:
+    """Put every file of a folder into the bucket; returns how many."""
+    store = S3Store(
+        BUCKET,
+        config={
+            "endpoint": server.endpoint,
+            "access_key_id": WRITE_KEY,
+            "secret_access_key": SECRET,
+            "region": "us-east-1",
+        },
+        client_options={"allow_http": True},
+    )
+    files = [path for root in ("log_data", "song_data") for path in (folder / root).rglob("*.json")]
+    with ThreadPoolExecutor(16) as executor:
+        list(executor.map(lambda path: obstore.put(store, str(path.relative_to(folder)), path.read_bytes()), files))
+    return len(files)
+
+
+async def _relay(port: int, server_port: int, seconds: float) -> None:
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
+        while data := await reader.read(1 << 16):
+            if delay:
+                await asyncio.sleep(delay)
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", server_port)
+        await asyncio.gather(copy(reader, up_writer, seconds), copy(up_reader, writer, 0), return_exceptions=True)
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", port, backlog=512)
+    async with listener:
+        await listener.serve_forever()
+
+
+def _run_relay(port: int, server_port: int, seconds: float) -> None:
+    asyncio.run(_relay(port, server_port, seconds))
+
+
+@contextmanager
+def slow_endpoint(server: S3Server, milliseconds: int) -> Iterator[str]:
+    """The server's address, or that of a relay before it which holds back every request by some milliseconds."""
+    if not milliseconds:
+        yield server.endpoint
+        return
+    port = server.port + 1 if server.port < 65_000 else server.port - 1
+    relay = multiprocessing.get_context("spawn").Process(
+        target=_run_relay, args=(port, server.port, milliseconds / 1_000), daemon=True
+    )
+    relay.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        relay.terminate()
+        relay.join()
+
+
+def measure(server: S3Server, folder: Path, milliseconds: int, rounds: int) -> dict[str, list[Run]]:
+    """Run the contenders in turn, `again` right after `sparkify load`; returns their runs."""
+    others = {
+        "boto3, 32 threads + DuckDB": [sys.executable, str(HERE / "s3_contenders.py"), "boto3"],
+        "s3fs + DuckDB": [prepare_environment(folder, "s3fs"), str(HERE / "s3_contenders.py"), "s3fs"],
+        "DuckDB 1.5 with httpfs": [prepare_environment(folder, "httpfs"), str(HERE / "s3_contenders.py"), "httpfs"],
+    }
+    runs: dict[str, list[Run]] = {name: [] for name in ("sparkify load", "sparkify load again", *others)}
+    rows = []
+    with slow_endpoint(server, milliseconds) as endpoint:
+        environment = os.environ | server.environment() | {"AWS_ENDPOINT_URL": endpoint, "PYTHONPATH": str(HERE.parent)}
+        for _ in range(rounds):
+            warehouse = folder / "s3.duckdb"
+            warehouse.unlink(missing_ok=True)
+            load = [sys.executable, "-m", "sparkify", "load", "-q", "--warehouse", str(warehouse)]
+            load += ["--log-data", ROOTS[0], "--song-data", ROOTS[1]]
+            runs["sparkify load"].append(run(load, environment))
+            runs["sparkify load again"].append(run(load, environment))
+            rows.append(count_rows(warehouse))
+            for name, command in others.items():
+                warehouse.unlink()
+                runs[name].append(run([*command, str(warehouse), *ROOTS], environment))
+                rows.append(count_rows(warehouse))
+    if any(row != rows[0] for row in rows):
+        raise RuntimeError(f"the contenders disagree about the rows: {rows}")
+    return runs
+
+
+def render(runs: dict[str, list[Run]], milliseconds: int) -> str:
+    """The figures of one latency as a Markdown table, with each contender's time as a multiple of ours."""
+    ours = statistics.median(result.wall for result in runs["sparkify load"])
+    lines = [
+        f"Added latency {milliseconds} ms:",
+        "",
+        "| contender | wall s | times ours | peak MB |",
+        "|---|---|---|---|",
+    ]
+    for name, results in runs.items():
+        wall = statistics.median(result.wall for result in results)
+        peak = max(result.peak for result in results)
+        lines.append(f"| {name} | {wall:.2f} | {wall / ours:.1f} | {peak:.0f} |")
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Simulate where needed, upload, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--songs", type=int, default=15_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--latency", type=int, nargs="*", default=[0, 20], metavar="MS")
+    parser.add_argument("--folder", type=Path, default=Path("build/bench"))
+    options = parser.parse_args()
+    folder = options.folder / f"s3-{options.songs}"
+    if not (folder / "truth.json").exists():
+        simulate(folder, SimulateOptions(events=8_000, users=100, days=30, songs=options.songs))
+    with run_s3_server() as server:
+        print(f"{upload(server, folder):,} objects\n")
+        for milliseconds in options.latency:
+            print(render(measure(server, folder, milliseconds, options.rounds), milliseconds), flush=True)
+    print(f"({os.cpu_count()} cores, Python {platform.python_version()}, DuckDB {duckdb.__version__})")
+
+
+if __name__ == "__main__":
+    main()

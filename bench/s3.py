@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import duckdb
@@ -63,26 +64,55 @@ def upload(server: S3Server, folder: Path) -> int:
     return len(files)
 
 
-async def _relay(port: int, server_port: int, seconds: float) -> None:
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-        while data := await reader.read(1 << 16):
-            if delay:
-                await asyncio.sleep(delay)
-            writer.write(data)
-            await writer.drain()
-        writer.close()
+class _Side(asyncio.Protocol):
+    """One side of a relayed connection: hands what arrives to the other side, after `seconds`."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", server_port)
-        await asyncio.gather(copy(reader, up_writer, seconds), copy(up_reader, writer, 0), return_exceptions=True)
+    def __init__(self, seconds: float, server_port: int | None = None) -> None:
+        self._seconds = seconds
+        self._server_port = server_port
+        self._waiting: list[bytes] = []
+        self._transport: asyncio.WriteTransport | None = None
+        self.other: _Side | None = None
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", port, backlog=512)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+        if self._server_port is not None:
+            self.other = other = _Side(0)
+            other.other = self
+            connecting = asyncio.get_running_loop().create_connection(lambda: other, "127.0.0.1", self._server_port)
+            self._connecting = asyncio.ensure_future(connecting)
+        for data in self._waiting:
+            transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        if self._seconds:
+            asyncio.get_running_loop().call_later(self._seconds, self._pass_on, data)
+        else:
+            self._pass_on(data)
+
+    def _pass_on(self, data: bytes) -> None:
+        assert self.other is not None
+        if self.other._transport is None:
+            self.other._waiting.append(data)
+        else:
+            self.other._transport.write(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.other is not None and self.other._transport is not None:
+            self.other._transport.close()
+
+
+async def _relay(told: Connection, server_port: int, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(lambda: _Side(seconds, server_port), "127.0.0.1", 0, backlog=512)
+    told.send(listener.sockets[0].getsockname()[1])
     async with listener:
         await listener.serve_forever()
 
 
-def _run_relay(port: int, server_port: int, seconds: float) -> None:
-    asyncio.run(_relay(port, server_port, seconds))
+def _run_relay(told: Connection, server_port: int, seconds: float) -> None:
+    asyncio.run(_relay(told, server_port, seconds))
 
 
 @contextmanager
@@ -91,13 +121,12 @@ def slow_endpoint(server: S3Server, milliseconds: int) -> Iterator[str]:
     if not milliseconds:
         yield server.endpoint
         return
-    port = server.port + 1 if server.port < 65_000 else server.port - 1
-    relay = multiprocessing.get_context("spawn").Process(
-        target=_run_relay, args=(port, server.port, milliseconds / 1_000), daemon=True
-    )
+    context = multiprocessing.get_context("spawn")
+    hearing, told = context.Pipe(duplex=False)
+    relay = context.Process(target=_run_relay, args=(told, server.port, milliseconds / 1_000), daemon=True)
     relay.start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{hearing.recv()}"
     finally:
         relay.terminate()
         relay.join()

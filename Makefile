@@ -23,7 +23,7 @@ SHARED_SQL := $(filter-out %.redshift.sql,$(SQL))
 .PHONY: help setup demo test test-main test-newest lint format docs bench bench-s3 lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.stamp ## make .venv with sparkify and the developers' tools
 

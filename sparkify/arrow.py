@@ -23,6 +23,8 @@ _EIO = 5
 class Lines:
     """The lines of bundles: a table of `bytes`, the same as `json`, `source_id` and `line`. Read as often as needed."""
 
+    error: BaseException | None = None
+
     def __init__(self, bundles: Iterable[Bundle]) -> None:
         self._batches = [_batch(bundle) for bundle in bundles]
 

@@ -19,12 +19,14 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
-from sparkify.arrow import Lines, LineStream
 from sparkify.sources import Bundle
+
+if TYPE_CHECKING:
+    from sparkify.arrow import Lines, LineStream
 
 Dataset = Literal["events", "songs"]
 
@@ -121,6 +123,9 @@ def append_rows(
     `trusting` only decides what is faster: to try the quick way with every line costs little where nearly all of them
     can go it, and much where they stumble, as `found_odd_lines` says of the lines of these bundles.
     """
+    # Only a load needs it, and every command imports this module.
+    from sparkify.arrow import Lines, LineStream
+
     appended = 0
     if trusting:
         stream = LineStream(bundles)
@@ -164,13 +169,13 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, .
 
 
 @contextmanager
-def _registered(connection: duckdb.DuckDBPyConnection, lines: Lines | LineStream) -> Iterator[None]:
+def _registered(connection: duckdb.DuckDBPyConnection, lines: "Lines | LineStream") -> Iterator[None]:
     """Name the lines `bundle` in SQL."""
     connection.register("bundle", lines)
     try:
         yield
     except (duckdb.Error, RuntimeError):
-        if isinstance(lines, LineStream) and lines.error is not None:
+        if lines.error is not None:
             raise lines.error from None
         raise
     finally:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sparkify.errors import SourceError
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import S3Config, S3Store
 
 SCHEME = "s3://"
@@ -73,6 +74,7 @@ def list_objects(root: str, access: S3Access) -> list[S3Object]:
     A root is a folder, never the beginning of a key. Raises SourceError where nothing is there or it cannot be listed.
     """
     import obstore
+    from obstore.exceptions import BaseError
 
     bucket, key = _split(root)
     store = _open_store(bucket, access)
@@ -80,7 +82,7 @@ def list_objects(root: str, access: S3Access) -> list[S3Object]:
         found = [meta for chunk in obstore.list(store, prefix=key or None, chunk_size=1000) for meta in chunk]
         if not found and key:
             found = _find_object(store, key)
-    except Exception as error:
+    except (BaseError, OSError) as error:
         raise SourceError(f"cannot list {root}: {_reason(error, access, 's3:ListBucket')}") from None
     if not found:
         raise SourceError(f"there is no object below {root}; name the bucket and the folder that hold the JSON files")
@@ -144,6 +146,8 @@ class S3Reader:
             self._bytes_ahead += end - start
 
     def _fetch(self, item: S3Object, start: int, end: int) -> bytes:
+        from obstore.exceptions import BaseError
+
         bucket, key = _split(item.url)
         reason = ""
         for attempt in range(_ATTEMPTS):
@@ -154,7 +158,7 @@ class S3Reader:
                 time.sleep(0.2 * 2**attempt)
             try:
                 data = self._get(bucket, key, item.etag, start, end)
-            except Exception as error:
+            except (BaseError, OSError) as error:
                 reason = _reason(error, self._access, "s3:GetObject")
                 if not _is_passing(error):
                     raise SourceError(reason) from None
@@ -173,11 +177,11 @@ class S3Reader:
         with self._lock:
             if bucket not in self._stores:
                 self._stores[bucket] = _open_store(bucket, self._access)
-        options: dict[str, Any] = {"range": (start, end)}
+        options: GetOptions = {"range": (start, end)}
         # A weak tag matches nothing, by RFC 9110.
         if etag is not None and not etag.startswith("W/"):
             options["if_match"] = f'"{etag}"'
-        return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())  # type: ignore[arg-type]
+        return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())
 
 
 def _split(url: str) -> tuple[str, str]:
@@ -256,13 +260,11 @@ def _is_passing(error: Exception) -> bool:
     """Whether asking again may help: the store is overloaded, or the connection broke."""
     text = str(error)
     status = _STATUS.search(text)
-    return not isinstance(error, FileNotFoundError | SourceError) and (status is None or status[1] >= "500")
+    return not isinstance(error, FileNotFoundError) and (status is None or status[1] >= "500")
 
 
 def _reason(error: Exception, access: S3Access, permission: str) -> str:
     """What an error of the store's client means, without the client's words."""
-    if isinstance(error, SourceError):
-        return str(error)
     if isinstance(error, FileNotFoundError):
         return _SENTENCES["NoSuchKey"]
     text = str(error)

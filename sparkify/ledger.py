@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparkify.engines import Engine
+from sparkify.files import SourceFile
 from sparkify.records import Dataset
-from sparkify.sources import SourceFile
 
 State = Literal["new", "changed", "unchanged", "vanished"]
 

@@ -19,10 +19,11 @@ from sparkify import __version__, checks, ledger, model, questions, sources
 from sparkify.config import Config
 from sparkify.engines import Engine, Staged, open_engine
 from sparkify.errors import CheckError, NoWarehouseError, TooManyRejectsError, UsageError
+from sparkify.files import SourceFile
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
 from sparkify.records import Dataset
 from sparkify.s3 import S3Access
-from sparkify.sources import Bundle, SourceFile
+from sparkify.sources import Bundle
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.
 _BUNDLE_BYTES = 8 << 20

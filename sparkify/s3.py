@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparkify.errors import SourceError
+from sparkify.files import SourceFile
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -58,20 +59,11 @@ class S3Access:
     concurrency: int = 64
 
 
-@dataclass(frozen=True)
-class S3Object:
-    """One object. `etag` is the store's content identity without its quotes; `modified` in UTC without a zone."""
-
-    url: str
-    size: int
-    etag: str | None
-    modified: dt.datetime
-
-
-def list_objects(root: str, access: S3Access) -> list[S3Object]:
+def list_objects(root: str, access: S3Access) -> list[SourceFile]:
     """Every object below a root, or the one object that it names, in the store's order.
 
-    A root is a folder, never the beginning of a key. Raises SourceError where nothing is there or it cannot be listed.
+    A root is a folder, never the beginning of a key. An etag comes without its quotes. Raises SourceError where nothing
+    is there or it cannot be listed.
     """
     import obstore
     from obstore.exceptions import BaseError
@@ -87,7 +79,7 @@ def list_objects(root: str, access: S3Access) -> list[S3Object]:
     if not found:
         raise SourceError(f"there is no object below {root}; name the bucket and the folder that hold the JSON files")
     return [
-        S3Object(
+        SourceFile(
             f"{SCHEME}{bucket}/{meta['path']}",
             meta["size"],
             (meta["e_tag"] or "").strip('"') or None,
@@ -103,7 +95,7 @@ class S3Reader:
     Reads are conditional: an object that is no longer what was listed is not read.
     """
 
-    def __init__(self, objects: Sequence[S3Object], access: S3Access) -> None:
+    def __init__(self, objects: Sequence[SourceFile], access: S3Access) -> None:
         self._access = access
         self._parts = _cut(objects)
         self._ahead: deque[tuple[int, int, Future[bytes]]] = deque()
@@ -145,7 +137,7 @@ class S3Reader:
             self._ahead.append((place, end - start, self._executor.submit(self._fetch, item, start, end)))
             self._bytes_ahead += end - start
 
-    def _fetch(self, item: S3Object, start: int, end: int) -> bytes:
+    def _fetch(self, item: SourceFile, start: int, end: int) -> bytes:
         from obstore.exceptions import BaseError
 
         bucket, key = _split(item.url)
@@ -191,7 +183,7 @@ def _split(url: str) -> tuple[str, str]:
     return bucket, key.rstrip("/")
 
 
-def _cut(objects: Sequence[S3Object]) -> Iterator[tuple[int, S3Object, int, int]]:
+def _cut(objects: Sequence[SourceFile]) -> Iterator[tuple[int, SourceFile, int, int]]:
     """(place, object, first byte, byte after the last) of each part; an empty object has none."""
     for place, item in enumerate(objects):
         for start in range(0, item.size, _PART_BYTES):

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from sparkify import s3
 from sparkify.errors import SourceError
+from sparkify.files import SourceFile
 from sparkify.s3 import S3Access
 
 DATA_FILE = re.compile(r"\.(json|jsonl|ndjson)(\.(gz|zst))?\Z")
@@ -32,20 +33,6 @@ _DEFAULT_ACCESS = S3Access()
 _SMALL_READ_BYTES = 64 << 10
 # A bundle's offsets are 32-bit, and a line is held whole in memory.
 _LONGEST_LINE = 256 << 20
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One object of a dataset as its store lists it.
-
-    `etag` is the store's own content identity, or None where the store has none (a local folder): the content hash
-    that reading yields then takes its place. `size` is in bytes as stored, `modified` in UTC without a zone.
-    """
-
-    url: str
-    size: int
-    etag: str | None
-    modified: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -180,9 +167,9 @@ def _list_s3(root: str, access: S3Access) -> list[SourceFile]:
     below = resolve_root(root) + "/"
     return sorted(
         (
-            SourceFile(found.url, found.size, found.etag, found.modified)
-            for found in s3.list_objects(root, access)
-            if not found.url.startswith(below) or is_data_key(found.url.removeprefix(below))
+            file
+            for file in s3.list_objects(root, access)
+            if not file.url.startswith(below) or is_data_key(file.url.removeprefix(below))
         ),
         key=lambda file: file.url,
     )
@@ -203,8 +190,7 @@ def _open_blocks(
     if not any(file.url.startswith(s3.SCHEME) for _, file in files):
         yield lambda place: _read_local(files[place][1])
         return
-    objects = [s3.S3Object(file.url, file.size, file.etag, file.modified) for _, file in files]
-    with contextlib.closing(s3.S3Reader(objects, access)) as reader:
+    with contextlib.closing(s3.S3Reader([file for _, file in files], access)) as reader:
         yield reader.read
 
 

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkify.errors import SourceError
-from sparkify.sources import Bundle, FileRead, SourceFile, hash_content, is_data_key, list_files, read_bundles
+from sparkify.files import SourceFile
+from sparkify.sources import Bundle, FileRead, hash_content, is_data_key, list_files, read_bundles
 from tests import reference
 
 BOM = b"\xef\xbb\xbf"

@@ -1,0 +1,18 @@
+"""What a store says of a file before it is read; local folders and S3 alike."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One object of a dataset as its store lists it.
+
+    `etag` is the store's own content identity, or None where the store has none (a local folder): the content hash
+    that reading yields then takes its place. `size` is in bytes as stored, `modified` in UTC without a zone.
+    """
+
+    url: str
+    size: int
+    etag: str | None
+    modified: dt.datetime

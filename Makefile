@@ -97,7 +97,7 @@ clean: ## remove what make made
 
 # $(call install,VENV,OPTIONS): exactly the locked packages, and the project itself from this folder.
 define install
-@$(UV) pip sync --quiet $(2) --require-hashes --python $(1)/bin/python requirements-dev.txt
+@$(UV) pip sync --quiet $(2) --compile-bytecode --require-hashes --python $(1)/bin/python requirements-dev.txt
 @$(UV) pip install --quiet --no-deps --no-build-isolation --python $(1)/bin/python --editable .
 endef
 

@@ -25,7 +25,7 @@ RULES = (
 )  # fmt: skip
 
 _NOTE = "<!-- Made by `make docs`. Do not edit. -->\n\n"
-_COLUMN = re.compile(r"^    (\w+) ([A-Z][A-Z ]*?(?:\(\d+\))?)( NOT NULL)?,? -- (.+)$")
+_COLUMN = re.compile(r"^    (\w+) ([A-Z][A-Z ]*?(?:\(\d+\))?)( NOT NULL)?( USING COMPRESSION \w+)?,? -- (.+)$")
 _REFERENCE = re.compile(r": (\w+)\.(\w+)")
 _GROUPS = (("Staging", model.STAGING), ("Star", model.STAR), ("Ledger", model.LEDGER))
 
@@ -75,8 +75,8 @@ def parse_table(name: str, text: str) -> Table:
                 label, words = labelled.groups()
             header[label] = f"{header[label]} {words}" if label in header else words
         elif column := _COLUMN.match(line):
-            columns.append(Column(column[1], column[2].strip(), bool(column[3]), column[4]))
-        elif not re.match(r"CREATE TABLE IF NOT EXISTS \w+ \($|\)$", line):
+            columns.append(Column(column[1], column[2].strip(), bool(column[3]), column[5]))
+        elif not re.match(r"CREATE TABLE IF NOT EXISTS \w+ \(( -- noqa: PRS)?$|\)$", line):
             raise ValueError(f"sql/{name}/create.sql: this is no column with a comment: {line}")
     return Table(name, header, columns)
 

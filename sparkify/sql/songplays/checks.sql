@@ -21,10 +21,10 @@ FROM songplays
 WHERE songplay_id IS NULL OR start_time IS NULL OR user_id IS NULL OR session_id IS NULL OR item_in_session IS NULL;
 
 -- fail: plays_are_those_staged
--- Staged plays = distinct plays + copies: none is lost, and none came from nowhere.
+-- Staged plays = distinct plays + copies: none is lost, and none came from nowhere. Copies meet the one play.
 SELECT staged.user_id, staged.session_id, staged.item_in_session, staged.start_time, play.songplay_id
 FROM (
-    SELECT DISTINCT
+    SELECT
         userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session,
         TIMESTAMP '1970-01-01 00:00:00'
         + cast((ts - ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'

@@ -1,13 +1,15 @@
-"""Lines as Arrow: DuckDB reads them without a copy, and while they are still being read from their files.
+"""Tables as Arrow: DuckDB reads lines without a copy, and while they are still being read from their files.
 
 The C structs are those of the Arrow C data and stream interfaces (https://arrow.apache.org/docs/format/). nanoarrow
 makes them of batches that exist already; a stream whose batches are made when they are asked for is added here.
 """
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import duckdb
 import nanoarrow as na
 from nanoarrow.c_array_stream import CArrayStream
 
@@ -20,20 +22,33 @@ _SIZE_OF_ARRAY = 80
 _EIO = 5
 
 
-class Lines:
-    """The lines of bundles: a table of `bytes`, the same as `json`, `source_id` and `line`. Read as often as needed."""
+class Table:
+    """Batches of one schema that exist already. Read as often as needed."""
 
     error: BaseException | None = None
 
-    def __init__(self, bundles: Iterable[Bundle]) -> None:
-        self._batches = [_batch(bundle) for bundle in bundles]
+    def __init__(self, schema: Any, batches: list[Any]) -> None:
+        self._schema = schema
+        self._batches = batches
+
+    @classmethod
+    def of_lines(cls, bundles: Iterable[Bundle]) -> "Table":
+        """The lines of bundles: `bytes`, the same as `json`, `source_id` and `line`."""
+        return cls(_SCHEMA, [_batch(bundle) for bundle in bundles])
+
+    @classmethod
+    def of_rows(cls, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> "Table":
+        """At least one row: whole numbers as they are, anything else as its text."""
+        columns = [_column(values) for values in zip(*rows, strict=True)]
+        schema = na.c_schema(na.struct({name: column.schema for name, column in zip(names, columns, strict=True)}))
+        return cls(schema, [na.c_array_from_buffers(schema, len(rows), [None], children=columns)])
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return CArrayStream.from_c_arrays(list(self._batches), _SCHEMA).__arrow_c_stream__()
+        return CArrayStream.from_c_arrays(list(self._batches), self._schema).__arrow_c_stream__()
 
 
 class LineStream:
-    """The same table of bundles that are still to come; read once.
+    """The table of the lines of bundles that are still to come; read once.
 
     A bundle is taken when the reader asks for more: in one of its threads, one at a time. All are held in `taken`. When
     taking one raises, `error` is the exception, and the reader fails with one of its own.
@@ -72,6 +87,22 @@ class LineStream:
             return _EIO
 
 
+@contextmanager
+def registered(connection: duckdb.DuckDBPyConnection, name: str, table: Table | LineStream) -> Iterator[None]:
+    """Give a table a name in SQL. Raises the table's own error in place of the reader's."""
+    connection.register(name, table)
+    try:
+        yield
+    except (duckdb.Error, RuntimeError):
+        if table.error is not None:
+            raise table.error from None
+        raise
+    finally:
+        # After an error the connection may refuse even this; the error must not be lost over it.
+        with suppress(duckdb.Error):
+            connection.unregister(name)
+
+
 class _Struct(ctypes.Structure):
     """struct ArrowArrayStream."""
 
@@ -101,6 +132,12 @@ def _call(function: str, stream: CArrayStream, target: int) -> int:
 
 def _release(stream: Any) -> None:
     stream.contents.release = _Release()
+
+
+def _column(values: Sequence[Any]) -> Any:
+    if all(isinstance(value, int | None) for value in values):
+        return na.c_array(values, na.int64())
+    return na.c_array([value if value is None else str(value) for value in values], na.string())
 
 
 def _batch(bundle: Bundle) -> Any:

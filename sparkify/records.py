@@ -16,17 +16,13 @@ Where the contract leaves a choice, these rules hold:
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import duckdb
 
 from sparkify.sources import Bundle
-
-if TYPE_CHECKING:
-    from sparkify.arrow import Lines, LineStream
 
 Dataset = Literal["events", "songs"]
 
@@ -124,15 +120,15 @@ def append_rows(
     can go it, and much where they stumble, as `found_odd_lines` says of the lines of these bundles.
     """
     # Only a load needs it, and every command imports this module.
-    from sparkify.arrow import Lines, LineStream
+    from sparkify.arrow import LineStream, Table, registered
 
     appended = 0
     if trusting:
         stream = LineStream(bundles)
-        with _registered(connection, stream):
+        with registered(connection, "bundle", stream):
             appended = _fetch(connection, _append_quickly_sql(dataset, table, "bundle"))[0][0]
         bundles = stream.taken
-    with _registered(connection, Lines(bundles)):
+    with registered(connection, "bundle", Table.of_lines(bundles)):
         if not trusting:
             connection.execute(_odd_lines_sql(dataset))
             appended = _fetch(connection, _append_quickly_sql(dataset, table, _but("odd_lines")))[0][0]
@@ -166,22 +162,6 @@ def _but(table: str) -> str:
 
 def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
     return connection.execute(sql).fetchall()
-
-
-@contextmanager
-def _registered(connection: duckdb.DuckDBPyConnection, lines: "Lines | LineStream") -> Iterator[None]:
-    """Name the lines `bundle` in SQL."""
-    connection.register("bundle", lines)
-    try:
-        yield
-    except (duckdb.Error, RuntimeError):
-        if lines.error is not None:
-            raise lines.error from None
-        raise
-    finally:
-        # After an error the connection may refuse even this; the error must not be lost over it.
-        with suppress(duckdb.Error):
-            connection.unregister("bundle")
 
 
 def _quote(text: str) -> str:

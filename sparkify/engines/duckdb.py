@@ -102,12 +102,16 @@ class DuckDBEngine:
             raise UsageError(f"the SQL cannot be run: {error}") from error
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        # Only a load needs it, and every command imports this module.
+        from sparkify.arrow import Table, registered
+
         if not rows:
             return
-        values = ", ".join(f"unnest(${place})" for place in range(1, len(columns) + 1))
-        self.execute(
-            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}", [list(c) for c in zip(*rows, strict=True)]
-        )
+        with (
+            _mapped_errors(self._connection),
+            registered(self._connection, "inserted_rows", Table.of_rows(columns, rows)),
+        ):
+            self._connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) FROM inserted_rows")
 
     def list_tables(self) -> set[str]:
         return {

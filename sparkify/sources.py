@@ -26,6 +26,8 @@ from sparkify.s3 import S3Access
 
 DATA_FILE = re.compile(r"\.(json|jsonl|ndjson)(\.(gz|zst))?\Z")
 
+_HIDDEN = re.compile(r"(?:\A|/)[._]")
+_EPOCH = dt.datetime(1970, 1, 1)
 _BOM = b"\xef\xbb\xbf"
 _READ_BYTES = 1 << 20
 _MOST_AHEAD = 8
@@ -78,7 +80,7 @@ class _Decompressor(Protocol):
 
 def is_data_key(key: str) -> bool:
     """Whether a key, relative to its root and with `/` between its parts, is data (contract section 1)."""
-    return DATA_FILE.search(key) is not None and not any(part[:1] in (".", "_") for part in key.split("/"))
+    return DATA_FILE.search(key) is not None and _HIDDEN.search(key) is None
 
 
 def list_files(root: str, access: S3Access = _DEFAULT_ACCESS) -> list[SourceFile]:
@@ -130,14 +132,16 @@ def read_bundles(
     return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes, access)))
 
 
-def _walk(folder: Path) -> Iterator[SourceFile]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if _is_folder(entry):
-                if entry.name[0] not in "._" and not _leads_up(entry):
-                    yield from _walk(Path(entry.path))
-            elif is_data_key(entry.name):
-                yield _local_file(entry.path, entry.stat)
+def _walk(root: Path) -> Iterator[SourceFile]:
+    folders = [str(root)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if _is_folder(entry):
+                    if entry.name[0] not in "._" and not _leads_up(entry):
+                        folders.append(entry.path)
+                elif is_data_key(entry.name):
+                    yield _local_file(entry.path, entry.stat)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -159,8 +163,7 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
     except OSError:
         # A link that leads nowhere, or in a circle, is listed, so that it is reading it that fails, and fails alone.
         stat = os.lstat(url)
-    modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC).replace(tzinfo=None)
-    return SourceFile(url, stat.st_size, None, modified)
+    return SourceFile(url, stat.st_size, None, _EPOCH + dt.timedelta(microseconds=stat.st_mtime_ns // 1000))
 
 
 def _list_s3(root: str, access: S3Access) -> list[SourceFile]:

@@ -94,11 +94,9 @@ LEFT JOIN matches
     ON event.song = matches.song
         AND event.artist = matches.artist
         AND (event.length = matches.length OR (event.length IS NULL AND matches.length IS NULL))
+LEFT JOIN surplus_copies ON event.source_id = surplus_copies.source_id AND event.line = surplus_copies.line
 WHERE event.page = 'NextSong'
-    AND NOT EXISTS (
-        SELECT 1 FROM surplus_copies
-        WHERE surplus_copies.source_id = event.source_id AND surplus_copies.line = event.line
-    )
+    AND surplus_copies.line IS NULL
     AND EXISTS ( -- touched
         SELECT 1 FROM touched_plays -- touched
         WHERE touched_plays.ts = event.ts -- touched

@@ -11,6 +11,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -420,7 +421,10 @@ def _list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
     roots = _roots(config)
     if not roots:
         raise UsageError("no source is named; give --log-data, --song-data or both, or set them in dwh.cfg")
-    return {dataset: sources.list_files(root, _access(config)) for dataset, root in roots.items()}
+    # A store answers both in the time of one.
+    with ThreadPoolExecutor(len(roots)) as executor:
+        found = executor.map(lambda root: sources.list_files(root, _access(config)), roots.values())
+        return dict(zip(roots, found, strict=True))
 
 
 def _access(config: Config) -> S3Access:

@@ -7,6 +7,7 @@ name another region or store. Messages are made of the store's error code: its o
 
 import datetime as dt
 import importlib.util
+import itertools
 import os
 import re
 import threading
@@ -29,7 +30,10 @@ SCHEME = "s3://"
 # A larger object is fetched in parts, so that no request is long and memory is bounded.
 _PART_BYTES = 8 << 20
 _MOST_BYTES_AHEAD = 64 << 20
-_MOST_REQUESTS_AHEAD = 4
+_MOST_TASKS_AHEAD = 4
+# A thread fetches small objects some at a time: handing over each alone would cost as much as fetching it.
+_SMALL_BYTES = 16 << 10
+_MOST_PER_TASK = 8
 # The store's client tries a request again that got no answer, or one of 500 and above; we do when a body was cut.
 _MOST_SECONDS = 30
 _ATTEMPTS = 4
@@ -65,13 +69,13 @@ def list_objects(root: str, access: S3Access) -> list[SourceFile]:
     A root is a folder, never the beginning of a key. An etag comes without its quotes. Raises SourceError where nothing
     is there or it cannot be listed.
     """
-    import obstore
     from obstore.exceptions import BaseError
 
     bucket, key = _split(root)
     store = _open_store(bucket, access)
     try:
-        found = [meta for chunk in obstore.list(store, prefix=key or None, chunk_size=1000) for meta in chunk]
+        # A store's console marks a folder with an object of the folder's own name.
+        found = [meta for meta in _list_below(store, key, access) if meta["path"] != key]
         if not found and key:
             found = _find_object(store, key)
     except (BaseError, OSError) as error:
@@ -89,6 +93,20 @@ def list_objects(root: str, access: S3Access) -> list[SourceFile]:
     ]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Bytes `start` up to `end` of object number `place`."""
+
+    place: int
+    item: SourceFile
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+
 class S3Reader:
     """Reads objects in the order given, with many requests under way and bounded bytes ahead.
 
@@ -97,9 +115,12 @@ class S3Reader:
 
     def __init__(self, objects: Sequence[SourceFile], access: S3Access) -> None:
         self._access = access
-        self._parts = _cut(objects)
-        self._ahead: deque[tuple[int, int, Future[bytes]]] = deque()
+        # Every thread has a few tasks, or the last of them would be waited for alone.
+        per_task = len(objects) // (_MOST_TASKS_AHEAD * access.concurrency)
+        self._tasks = _group(_cut(objects), max(1, min(per_task, _MOST_PER_TASK)))
+        self._ahead: deque[tuple[list[_Part], Future[list[bytes | SourceError]]]] = deque()
         self._bytes_ahead = 0
+        self._arrived: deque[tuple[_Part, bytes | SourceError]] = deque()
         self._stores: dict[str, S3Store] = {}
         self._executor = ThreadPoolExecutor(access.concurrency, thread_name_prefix="sparkify-s3")
         self._closed = threading.Event()
@@ -112,35 +133,53 @@ class S3Reader:
 
         Raises SourceError, with the reason alone, where it cannot be read whole.
         """
-        while True:
-            self._fetch_ahead()
-            if not self._ahead or self._ahead[0][0] > place:
-                return
-            of, size, part = self._ahead.popleft()
-            self._bytes_ahead -= size
+        while (part := self._next_part()) is not None and part.place <= place:
+            _, data = self._arrived.popleft()
             # What is left of an object before it, whose reading failed, is dropped.
-            if of == place:
-                yield part.result()
+            if part.place < place:
+                continue
+            if isinstance(data, SourceError):
+                raise data
+            yield data
 
     def close(self) -> None:
         """Start no more requests; those under way end by themselves."""
         self._closed.set()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _fetch_ahead(self) -> None:
-        most = _MOST_REQUESTS_AHEAD * self._access.concurrency
-        while len(self._ahead) < most and (self._bytes_ahead < _MOST_BYTES_AHEAD or not self._ahead):
-            part = next(self._parts, None)
-            if part is None:
-                return
-            place, item, start, end = part
-            self._ahead.append((place, end - start, self._executor.submit(self._fetch, item, start, end)))
-            self._bytes_ahead += end - start
+    def _next_part(self) -> _Part | None:
+        """The first part not handed out yet, once it has arrived or failed."""
+        if not self._arrived:
+            self._fetch_ahead()
+            if not self._ahead:
+                return None
+            parts, task = self._ahead.popleft()
+            self._bytes_ahead -= sum(part.size for part in parts)
+            self._arrived.extend(zip(parts, task.result(), strict=True))
+        return self._arrived[0][0]
 
-    def _fetch(self, item: SourceFile, start: int, end: int) -> bytes:
+    def _fetch_ahead(self) -> None:
+        most = _MOST_TASKS_AHEAD * self._access.concurrency
+        while len(self._ahead) < most and (self._bytes_ahead < _MOST_BYTES_AHEAD or not self._ahead):
+            parts = next(self._tasks, None)
+            if parts is None:
+                return
+            self._ahead.append((parts, self._executor.submit(self._fetch_all, parts)))
+            self._bytes_ahead += sum(part.size for part in parts)
+
+    def _fetch_all(self, parts: list[_Part]) -> list[bytes | SourceError]:
+        fetched: list[bytes | SourceError] = []
+        for part in parts:
+            try:
+                fetched.append(self._fetch(part))
+            except SourceError as error:
+                fetched.append(error)
+        return fetched
+
+    def _fetch(self, part: _Part) -> bytes:
         from obstore.exceptions import BaseError
 
-        bucket, key = _split(item.url)
+        bucket, key = _split(part.item.url)
         reason = ""
         for attempt in range(_ATTEMPTS):
             # A store that fails every request is not asked thousands of times more.
@@ -149,30 +188,30 @@ class S3Reader:
             if attempt:
                 time.sleep(0.2 * 2**attempt)
             try:
-                data = self._get(bucket, key, item.etag, start, end)
+                data = self._get(bucket, key, part)
             except (BaseError, OSError) as error:
                 reason = _reason(error, self._access, "s3:GetObject")
                 if not _is_passing(error):
                     raise SourceError(reason) from None
             else:
-                if len(data) == end - start:
+                if len(data) == part.size:
                     self._failures = 0
                     return data
-                reason = f"only {len(data):,} of {end - start:,} bytes arrived"
+                reason = f"only {len(data):,} of {part.size:,} bytes arrived"
         with self._lock:
             self._failures += 1
         raise SourceError(reason or "the store failed too many requests; try later")
 
-    def _get(self, bucket: str, key: str, etag: str | None, start: int, end: int) -> bytes:
+    def _get(self, bucket: str, key: str, part: _Part) -> bytes:
         import obstore
 
         with self._lock:
             if bucket not in self._stores:
                 self._stores[bucket] = _open_store(bucket, self._access)
-        options: GetOptions = {"range": (start, end)}
+        options: GetOptions = {} if part.size == part.item.size else {"range": (part.start, part.end)}
         # A weak tag matches nothing, by RFC 9110.
-        if etag is not None and not etag.startswith("W/"):
-            options["if_match"] = f'"{etag}"'
+        if part.item.etag is not None and not part.item.etag.startswith("W/"):
+            options["if_match"] = f'"{part.item.etag}"'
         return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())
 
 
@@ -183,11 +222,27 @@ def _split(url: str) -> tuple[str, str]:
     return bucket, key.rstrip("/")
 
 
-def _cut(objects: Sequence[SourceFile]) -> Iterator[tuple[int, SourceFile, int, int]]:
-    """(place, object, first byte, byte after the last) of each part; an empty object has none."""
+def _cut(objects: Sequence[SourceFile]) -> Iterator[_Part]:
+    """The parts of each object in turn; an empty one has none."""
     for place, item in enumerate(objects):
         for start in range(0, item.size, _PART_BYTES):
-            yield place, item, start, min(start + _PART_BYTES, item.size)
+            yield _Part(place, item, start, min(start + _PART_BYTES, item.size))
+
+
+def _group(parts: Iterator[_Part], most_small: int) -> Iterator[list[_Part]]:
+    """What one task fetches: a part, or some small ones that follow each other."""
+    group: list[_Part] = []
+    for part in parts:
+        is_small = part.size <= _SMALL_BYTES
+        if group and (not is_small or len(group) == most_small):
+            yield group
+            group = []
+        group.append(part)
+        if not is_small:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _open_store(bucket: str, access: S3Access) -> "S3Store":
@@ -239,6 +294,22 @@ def _find_credentials() -> tuple[Any, str | None]:
         raise SourceError(f"no AWS credentials: {error}; mend the profile, or set AWS_PROFILE to another") from None
 
 
+def _list_below(store: "S3Store", prefix: str, access: S3Access) -> list[Any]:
+    """What is below a prefix, in no order. A page follows the page before it, but folders can be listed at a time."""
+    import obstore
+
+    def list_flat(folder: str) -> list[Any]:
+        return [meta for page in obstore.list(store, prefix=folder or None, chunk_size=1000) for meta in page]
+
+    top = obstore.list_with_delimiter(store, prefix=prefix or None)
+    folders = top["common_prefixes"]
+    if not 1 < len(folders) <= access.concurrency:
+        # Of very many folders most hold little: a page holds the objects of many.
+        return list_flat(prefix)
+    with ThreadPoolExecutor(len(folders)) as executor:
+        return [*top["objects"], *itertools.chain.from_iterable(executor.map(list_flat, folders))]
+
+
 def _find_object(store: "S3Store", key: str) -> list[Any]:
     import obstore
 
@@ -275,6 +346,8 @@ def _reason(error: Exception, access: S3Access, permission: str) -> str:
         return f"access is denied; the credentials lack the permission {permission}"
     if status is not None:
         return f"the store answers {status[1]}{f' ({code})' if code else ''}; try later"
+    if "invalid path" in text:
+        return "it holds a key with a part that is empty, . or .., which cannot be read; rename that object"
     if "timed out" in text:
         return f"the store does not answer within {_MOST_SECONDS} s; try later"
     if "error sending request" in text or "connect" in text:

@@ -9,7 +9,17 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-Fault = Literal["none", "busy", "cut", "hung_up", "expired", "other_region", "moved"]
+Fault = Literal["none", "busy", "cut", "hung_up", "expired", "other_region", "moved", "folder_mark", "odd_key"]
+
+
+def _listing(*keys: str) -> bytes:
+    contents = "".join(
+        f'<Contents><Key>{key}</Key><LastModified>2018-11-30T00:00:00.000Z</LastModified><ETag>"e"</ETag>'
+        f"<Size>{0 if key.endswith('/') else 3}</Size></Contents>"
+        for key in keys
+    )
+    return f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>".encode()
+
 
 # As AWS documents its error responses: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _ANSWERS: dict[Fault, tuple[int, bytes]] = {
@@ -20,6 +30,8 @@ _ANSWERS: dict[Fault, tuple[int, bytes]] = {
         b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>",
     ),
     "moved": (301, b"<Error><Code>PermanentRedirect</Code></Error>"),
+    "folder_mark": (200, _listing("log_data/", "log_data/a.json")),
+    "odd_key": (200, _listing("log_data//a.json", "log_data/b.json")),
 }
 
 

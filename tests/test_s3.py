@@ -182,6 +182,14 @@ def test_thousands_of_objects(s3: S3Server, prefix: str, tmp_path: Path) -> None
     assert snapshot(config) == before
 
 
+@pytest.mark.parametrize("concurrency", [1, 2, 3, 64])
+def test_folders_and_objects_beside_them_are_listed(s3: S3Server, prefix: str, concurrency: int) -> None:
+    keys = [f"{prefix}/{key}.json" for key in ("a", "b/1", "b/c/2", "d/3", "d/4", "e/5")]
+    put(s3, dict.fromkeys([*keys, f"{prefix}/_x/6.json", f"{prefix}-other/7.json"], b"{}\n"))
+    files = list_files(f"s3://{BUCKET}/{prefix}", S3Access(concurrency=concurrency))
+    assert [file.url for file in files] == [f"s3://{BUCKET}/{key}" for key in keys]
+
+
 def read_all(files: list[SourceFile], **access: int) -> tuple[bytes, dict[int, str | None]]:
     """All lines, and by place in the list the error of each file."""
     bundles = list(
@@ -339,11 +347,17 @@ def test_profile_of_the_shared_file(s3: S3Server, prefix: str, tmp_path: Path, m
         ("expired", "the session token has expired; sign in again"),
         ("other_region", "the bucket is in the region eu-west-1; set AWS_REGION to it"),
         ("moved", "the bucket is in another region; set AWS_REGION to it"),
+        ("odd_key", "it holds a key with a part that is empty, . or .., which cannot be read; rename that object"),
     ],
 )
 def test_answers_that_only_aws_gives(s3: S3Server, proxy: S3Proxy, kind: Fault, sentence: str) -> None:
     proxy.fault = lambda path, times: kind
     assert listing_error(f"s3://{BUCKET}/log_data").endswith(f": {sentence}")
+
+
+def test_object_that_marks_a_folder_is_no_data(s3: S3Server, proxy: S3Proxy) -> None:
+    proxy.fault = lambda path, times: "folder_mark"
+    assert [file.url for file in list_files(f"s3://{BUCKET}/log_data")] == [f"s3://{BUCKET}/log_data/a.json"]
 
 
 def test_endpoint_that_cannot_be_reached(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

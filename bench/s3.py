@@ -139,7 +139,8 @@ def measure(server: S3Server, folder: Path, milliseconds: int, rounds: int) -> d
         "s3fs + DuckDB": [prepare_environment(folder, "s3fs"), str(HERE / "s3_contenders.py"), "s3fs"],
         "DuckDB 1.5 with httpfs": [prepare_environment(folder, "httpfs"), str(HERE / "s3_contenders.py"), "httpfs"],
     }
-    runs: dict[str, list[Run]] = {name: [] for name in ("sparkify load", "sparkify load again", *others)}
+    ours = ("sparkify load", "sparkify load again", "sparkify load --concurrency 128")
+    runs: dict[str, list[Run]] = {name: [] for name in (*ours, *others)}
     rows = []
     with slow_endpoint(server, milliseconds) as endpoint:
         environment = os.environ | server.environment() | {"AWS_ENDPOINT_URL": endpoint, "PYTHONPATH": str(HERE.parent)}
@@ -148,8 +149,11 @@ def measure(server: S3Server, folder: Path, milliseconds: int, rounds: int) -> d
             warehouse.unlink(missing_ok=True)
             load = [sys.executable, "-m", "sparkify", "load", "-q", "--warehouse", str(warehouse)]
             load += ["--log-data", ROOTS[0], "--song-data", ROOTS[1]]
-            runs["sparkify load"].append(run(load, environment))
-            runs["sparkify load again"].append(run(load, environment))
+            runs[ours[0]].append(run(load, environment))
+            runs[ours[1]].append(run(load, environment))
+            rows.append(count_rows(warehouse))
+            warehouse.unlink()
+            runs[ours[2]].append(run([*load, "--concurrency", "128"], environment))
             rows.append(count_rows(warehouse))
             for name, command in others.items():
                 warehouse.unlink()

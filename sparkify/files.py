@@ -1,11 +1,10 @@
 """What a store says of a file before it is read; local folders and S3 alike."""
 
 import datetime as dt
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """One object of a dataset as its store lists it.
 
     `etag` is the store's own content identity, or None where the store has none (a local folder): the content hash

@@ -7,7 +7,7 @@ can tell is asked of a function that the caller passes.
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sparkify.engines import Engine
 from sparkify.files import SourceFile
@@ -16,8 +16,7 @@ from sparkify.records import Dataset
 State = Literal["new", "changed", "unchanged", "vanished"]
 
 
-@dataclass(frozen=True)
-class LoadedFile:
+class LoadedFile(NamedTuple):
     """One file as the ledger holds it."""
 
     source_id: int
@@ -28,8 +27,7 @@ class LoadedFile:
     loaded: int
 
 
-@dataclass(frozen=True)
-class PlannedFile:
+class PlannedFile(NamedTuple):
     """What a load would do with one file, and why. `loaded` is the content that the warehouse holds now, if any."""
 
     dataset: Dataset
@@ -45,8 +43,7 @@ class PlannedFile:
         return self.state in ("new", "changed")
 
 
-@dataclass(frozen=True)
-class FileCount:
+class FileCount(NamedTuple):
     """Records of one file: read (blank lines apart), loaded and rejected."""
 
     read: int = 0
@@ -54,8 +51,7 @@ class FileCount:
     rejected: int = 0
 
 
-@dataclass(frozen=True)
-class FileEntry:
+class FileEntry(NamedTuple):
     """One row of load_files to be written."""
 
     source_id: int
@@ -63,7 +59,7 @@ class FileEntry:
     file: SourceFile
     etag: str
     size: int
-    count: FileCount
+    records: FileCount
     status: Literal["loaded", "failed"]
 
 
@@ -152,12 +148,12 @@ def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -
         [
             (
                 entry.source_id, load.load_id, entry.dataset, entry.file.url, entry.etag, entry.size,
-                entry.file.modified, entry.count.read, entry.count.loaded, entry.count.rejected, entry.status,
+                entry.file.modified, entry.records.read, entry.records.loaded, entry.records.rejected, entry.status,
             )
             for entry in entries
         ],
     )  # fmt: skip
-    done = [entry.count for entry in entries if entry.status == "loaded"]
+    done = [entry.records for entry in entries if entry.status == "loaded"]
     engine.insert_rows(
         "load_history",
         [

@@ -360,7 +360,7 @@ class _Load:
         self._tell(f"staging {dataset}")
 
     def records(self) -> dict[str, int]:
-        done = [entry.count for entry in self.entries if entry.status == "loaded"]
+        done = [entry.records for entry in self.entries if entry.status == "loaded"]
         return {name: sum(getattr(count, name) for count in done) for name in ("read", "loaded", "rejected")}
 
     def reasons(self) -> dict[str, int]:

@@ -249,11 +249,16 @@ def _reason_sql(dataset: Dataset) -> str:
     END"""
 
 
+def _wholes_sql(dataset: Dataset) -> str:
+    """The columns of whole numbers: rounded, and NULL where the value does not fit the column's type."""
+    fields = [field for field in FIELDS[dataset] if field.kind == "whole"]
+    return ",\n        ".join(f"try_cast(value_{field.name} AS {field.type}) AS whole_{field.name}" for field in fields)
+
+
 def _typed(field: Field) -> str:
-    value = f"value_{field.name}"
     if field.kind == "whole":
-        value = f"try_cast({value} AS {field.type})"
-        return f"nullif({value}, 0)" if field.name == "year" else value
+        return f"nullif(whole_{field.name}, 0)" if field.name == "year" else f"whole_{field.name}"
+    value = f"value_{field.name}"
     # An equal value has to be an identical one: 0.0 and -0.0 are equal.
     return f"CASE WHEN {value} = 0 THEN 0.0 ELSE {value} END" if field.kind == "decimal" else value
 
@@ -303,7 +308,9 @@ def _judged_sql(dataset: Dataset, source: str) -> str:
         {values}
     FROM token_lines
 ), typed_lines AS (
-    SELECT *, {bad_type} AS bad_type
+    SELECT *,
+        {_wholes_sql(dataset)},
+        {bad_type} AS bad_type
     FROM value_lines
 ), judged_lines AS (
     SELECT *, {_reason_sql(dataset)} AS reason
@@ -363,9 +370,9 @@ def _doubt(field: Field) -> str:
         return f"nullif({taken}, '') IS DISTINCT FROM CAST({value} AS VARCHAR)"
     if field.kind == "decimal":
         return f"NOT isfinite({value}) OR ({value} IS NULL AND {taken} IS NOT NULL)"
-    # NaN is greater than any number.
-    outside = f"{value} <= {field.low} OR {value} >= {field.high} OR {value} <> trunc({value})"
-    return f"{outside} OR ({value} IS NULL AND {taken} IS NOT NULL)"
+    whole = f"whole_{field.name}"
+    doubt = f"{whole} <> {value} OR ({whole} IS NULL AND {taken} IS NOT NULL)"
+    return doubt if field.type == "INTEGER" else f"{value} <= {field.low} OR {value} >= {field.high} OR {doubt}"
 
 
 def _append_quickly_sql(dataset: Dataset, table: str, source: str) -> str:
@@ -399,12 +406,16 @@ WITH parsed_lines AS (
     SELECT *,
         {values}
     FROM parsed_lines
+), whole_lines AS (
+    SELECT *,
+        {_wholes_sql(dataset)}
+    FROM value_lines
 ), doubted_lines AS (
     SELECT *, CASE
         {whens}
         WHEN random() < 0 THEN TRUE
     END AS is_doubtful
-    FROM value_lines
+    FROM whole_lines
 )
 SELECT
     {typed},

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sparkify import s3
 from sparkify.errors import SourceError
@@ -37,8 +37,7 @@ _SMALL_READ_BYTES = 64 << 10
 _LONGEST_LINE = 256 << 20
 
 
-@dataclass(frozen=True)
-class FileRead:
+class FileRead(NamedTuple):
     """How reading one file ended: its size and content identity, or the error that makes it fail as a whole."""
 
     source_id: int

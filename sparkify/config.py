@@ -30,8 +30,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
 from sparkify.errors import ConfigError
 
@@ -58,10 +57,10 @@ _FILE_KEYS = {
 }
 
 
-class Config(BaseSettings):
+class Config(BaseModel):
     """All settings, resolved; cannot be changed. Make one with `load_config`."""
 
-    model_config = SettingsConfigDict(env_prefix="SPARKIFY_", env_ignore_empty=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     warehouse: str | None = None
     memory_limit: str | None = None
@@ -112,23 +111,11 @@ def load_config(config_file: str | os.PathLike[str] | None = None, **settings: A
     path = Path(config_file) if config_file is not None else Path(DEFAULT_CONFIG_FILE)
     if config_file is not None and not path.is_file():
         raise ConfigError(f"there is no configuration file {path}; name an existing one or leave --config out")
-    file_values: dict[str, Any] = dict(_read_file(path)) if path.is_file() else {}
+    file_values = _read_file(path) if path.is_file() else {}
+    environment = {name: os.environ.get(f"SPARKIFY_{name.upper()}") for name in Config.model_fields}
     given = {name: value for name, value in settings.items() if value is not None}
-
-    class Resolved(Config):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=file_values)
-
     try:
-        return Resolved(**given)
+        return Config(**(file_values | {name: value for name, value in environment.items() if value} | given))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))

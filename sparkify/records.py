@@ -133,12 +133,13 @@ def append_rows(
             connection.execute(_odd_lines_sql(dataset))
             appended = _fetch(connection, _append_quickly_sql(dataset, table, _but("odd_lines")))[0][0]
         read = dict(_fetch(connection, _READ_PER_FILE))
-        # Only rows of these bundles' files are met: no earlier load has their source ids.
-        rest = _but(table) if appended < sum(read.values()) else "(SELECT * FROM bundle WHERE FALSE)"
-        connection.execute(_landed_sql(dataset, rest))
-    _escape_bad_encoding(connection)
-    columns = _columns(dataset)
-    connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM landed WHERE reason IS NULL")
+        connection.execute(_create_landed_sql(dataset))
+        if appended < sum(read.values()):
+            # Only rows of these bundles' files are met: no earlier load has their source ids.
+            connection.execute(_landed_sql(dataset, _but(table)))
+            _escape_bad_encoding(connection)
+            columns = _columns(dataset)
+            connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM landed WHERE reason IS NULL")
     return read
 
 
@@ -318,6 +319,14 @@ def _judged_sql(dataset: Dataset, source: str) -> str:
 )"""
 
 
+def _create_landed_sql(dataset: Dataset) -> str:
+    columns = ", ".join(f'"{field.name}" {field.type}' for field in FIELDS[dataset])
+    return f"""CREATE OR REPLACE TEMP TABLE landed (
+    {columns}, source_id INTEGER, line INTEGER, reason VARCHAR, raw VARCHAR, raw_bytes BLOB,
+    has_known_keys BOOLEAN, unknown_keys VARCHAR[]
+)"""
+
+
 def _landed_sql(dataset: Dataset, source: str) -> str:
     known = _known_keys(dataset)
     typed = ",\n    ".join(
@@ -325,7 +334,7 @@ def _landed_sql(dataset: Dataset, source: str) -> str:
     )
     # What is no JSON has no keys to speak of, even where DuckDB's lenient parser finds some.
     unknown = f"list_filter(keys, LAMBDA key: NOT list_contains({known}, key))"
-    return f"""CREATE OR REPLACE TEMP TABLE landed AS
+    return f"""INSERT INTO landed
 {_judged_sql(dataset, source)}
 SELECT
     {typed},

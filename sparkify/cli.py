@@ -321,15 +321,15 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
 def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """The first five minutes: simulate, load, check and ask, all in DIR."""
     from sparkify import console, pipeline
-    from sparkify.config import load_config
+    from sparkify.config import Config
     from sparkify.simulator import SimulateOptions
     from sparkify.simulator import simulate as write
 
     folder = Path(directory)
     data = write(folder, SimulateOptions(dirty=0.002, seed=seed))
-    # Every setting is named, so that a dwh.cfg or variable of the user's leaves the demo alone.
+    # A dwh.cfg or variable of the user's leaves the demo alone.
     warehouse = folder / "sparkify.duckdb"
-    config = load_config(warehouse=str(warehouse), log_data=str(data.log_data), song_data=str(data.song_data))
+    config = Config(warehouse=str(warehouse), log_data=str(data.log_data), song_data=str(data.song_data))
     result = _load(config, None, as_json or quiet)
     checked = pipeline.check(config)
     columns, rows = pipeline.query(config, "top_artists")

@@ -82,14 +82,14 @@ class Config(BaseModel):
     def _within_reason(cls, threads: int | None) -> int | None:
         # The engine starts as many as it is told, and thousands of them bring a machine to its knees.
         if threads is not None and not 1 <= threads <= 1024:
-            raise ValueError("must be from 1 to 1024")
+            raise ValueError("it must be from 1 to 1024")
         return threads
 
     @field_validator("concurrency")
     @classmethod
     def _within_what_a_store_bears(cls, concurrency: int) -> int:
         if not 1 <= concurrency <= 512:
-            raise ValueError("must be from 1 to 512")
+            raise ValueError("it must be from 1 to 512")
         return concurrency
 
     @property
@@ -119,7 +119,9 @@ def load_config(config_file: str | os.PathLike[str] | None = None, **settings: A
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"the setting {name} is not usable: {first['msg']}; see docs/configuration.md") from None
+        # The library says: Value error, <our words>; or: Input should be a valid integer, unable to parse ...
+        reason = first["msg"].removeprefix("Value error, ").split(", unable to")[0].replace("Input should", "it should")
+        raise ConfigError(f"the setting {name} is not usable: {reason}; see docs/configuration.md") from None
 
 
 def _read_file(path: Path) -> dict[str, str]:

@@ -861,6 +861,8 @@ def test_demo() -> None:
 
 
 def test_demo_as_json(run: Run) -> None:
+    # Not even one that cannot be read is in the demo's way.
+    Path("dwh.cfg").write_text("no section", encoding="utf-8")
     answer = run("demo", "--json")
     assert (answer.code, answer.err) == (0, "")
     found = answer.json()

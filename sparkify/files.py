@@ -9,9 +9,11 @@ class SourceFile(NamedTuple):
 
     `etag` is the store's own content identity, or None where the store has none (a local folder): the content hash
     that reading yields then takes its place. `size` is in bytes as stored, `modified` in UTC without a zone.
+    `fault` says why the object cannot be read, where the listing tells.
     """
 
     url: str
     size: int
     etag: str | None
     modified: dt.datetime
+    fault: str | None = None

@@ -162,7 +162,19 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
     except OSError:
         # A link that leads nowhere, or in a circle, is listed, so that it is reading it that fails, and fails alone.
         stat = os.lstat(url)
-    return SourceFile(url, stat.st_size, None, _EPOCH + dt.timedelta(microseconds=stat.st_mtime_ns // 1000))
+    modified = _EPOCH + dt.timedelta(microseconds=stat.st_mtime_ns // 1000)
+    if not _is_utf8(url):
+        shown = os.fsencode(url).decode("utf-8", "backslashreplace")
+        return SourceFile(shown, stat.st_size, None, modified, "its name is no UTF-8; rename it")
+    return SourceFile(url, stat.st_size, None, modified)
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _list_s3(root: str, access: S3Access) -> list[SourceFile]:
@@ -178,6 +190,8 @@ def _list_s3(root: str, access: S3Access) -> list[SourceFile]:
 
 
 def _read_local(file: SourceFile) -> Iterator[bytes]:
+    if file.fault is not None:
+        raise SourceError(file.fault)
     most = _READ_BYTES if file.size > _SMALL_READ_BYTES else _SMALL_READ_BYTES
     with io.FileIO(file.url) as handle:
         while block := handle.read(most):

@@ -322,6 +322,14 @@ def test_link_that_leads_nowhere_fails_alone(warehouse: Config) -> None:
     assert str(dangling) in result.errors[0]
 
 
+def test_file_whose_name_is_no_utf8_fails_alone(warehouse: Config) -> None:
+    good = write_file(log_file(warehouse, "a.json"), [play()])
+    Path(os.fsdecode(os.fsencode(good.parent) + b"/b\xff.json")).write_bytes(b"{}\n")
+    result = pipeline.load(warehouse)
+    assert (result.status, result.tables["songplays"]) == ("partial", 1)
+    assert "b\\xff.json" in result.errors[0]
+
+
 # ---- roots ----
 
 

@@ -243,6 +243,15 @@ def test_broken_link_is_listed_and_fails_alone(tmp_path: Path, target: str) -> N
     assert [source_id for source_id, _, _ in result.lines] == [0, 0, 2, 2]
 
 
+def test_file_whose_name_is_no_utf8_fails_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD})
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.json")).write_bytes(GOOD)
+    files = list_files(str(tmp_path))
+    assert [Path(file.url).name for file in files] == ["a.json", "b\\xff.json"]
+    result = Read(list(read_bundles(list(enumerate(files)), bundle_bytes=1)))
+    assert result.errors == {0: None, 1: f"cannot read {files[1].url}: its name is no UTF-8; rename it"}
+
+
 def test_link_to_a_folder_above_lists_no_file_twice(tmp_path: Path) -> None:
     write(tmp_path, {"year/a.json": GOOD})
     (tmp_path / "year" / "self").symlink_to(tmp_path)

@@ -52,6 +52,7 @@ or too many rejects, 130 interrupted."""
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the command: the one place that turns errors into exit codes."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a letter gets its escape.
@@ -73,6 +74,18 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
         code = 0
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Send to nowhere what was closed (`2>&-`): the warehouse must not get its number, and messages written into it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False, encoding="utf-8"))
 
 
 def _say_error(text: str) -> None:

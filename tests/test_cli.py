@@ -808,6 +808,15 @@ def test_setting_that_is_wrong(run: Run, delivered: Config, option: str, value: 
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_hindrance(warehouse: Config, closed: str) -> None:
+    deliver(warehouse)
+    script = f'exec "$@" {closed}'
+    command = ["sh", "-c", script, "sh", *COMMAND, "load", *options(warehouse)]
+    assert subprocess.run(command, env=environment(), timeout=120).returncode == 0
+    assert run_process("check", *at(warehouse)).code == 0
+
+
 # ---- simulate, demo ----
 
 

@@ -163,18 +163,9 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
         # A link that leads nowhere, or in a circle, is listed, so that it is reading it that fails, and fails alone.
         stat = os.lstat(url)
     modified = _EPOCH + dt.timedelta(microseconds=stat.st_mtime_ns // 1000)
-    if not _is_utf8(url):
-        shown = os.fsencode(url).decode("utf-8", "backslashreplace")
-        return SourceFile(shown, stat.st_size, None, modified, "its name is no UTF-8; rename it")
-    return SourceFile(url, stat.st_size, None, modified)
-
-
-def _is_utf8(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    shown = os.fsencode(url).decode("utf-8", "backslashreplace")
+    fault = None if shown == url else "its name is no UTF-8; rename it"
+    return SourceFile(shown, stat.st_size, None, modified, fault)
 
 
 def _list_s3(root: str, access: S3Access) -> list[SourceFile]:

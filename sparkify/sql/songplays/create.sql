@@ -1,4 +1,4 @@
--- Digests do not compress, and trying to costs a load 1/20 of its time. sqlfluff cannot read how that is said.
+-- Digests do not compress: a load need not try. sqlfluff cannot read how that is said.
 -- Grain: one play, which is one natural key (user_id, session_id, item_in_session, start_time).
 -- Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs.
 CREATE TABLE IF NOT EXISTS songplays ( -- noqa: PRS

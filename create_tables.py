@@ -2,26 +2,23 @@
 
 from typing import Any
 
+from sparkify import model
 from sparkify.cli import main as run
 from sparkify.engines import wrap_cursor
-from sql_queries import create_table_queries, drop_table_queries
 
 
 def drop_tables(cur: Any, conn: Any) -> None:
     """Drop every table of the warehouse, in one transaction of the cursor's own."""
-    _run_all(cur, drop_table_queries)
+    engine = wrap_cursor(cur, conn)
+    with engine.transaction():
+        model.drop(engine)
 
 
 def create_tables(cur: Any, conn: Any) -> None:
     """Create the tables that are missing, in one transaction of the cursor's own."""
-    _run_all(cur, create_table_queries)
-
-
-def _run_all(cur: Any, queries: list[str]) -> None:
-    engine = wrap_cursor(cur)
+    engine = wrap_cursor(cur, conn)
     with engine.transaction():
-        for query in queries:
-            engine.execute(query)
+        model.create(engine)
 
 
 def main() -> None:

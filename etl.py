@@ -14,12 +14,13 @@ def load_staging_tables(cur: Any, conn: Any) -> None:
     Staging, rejects, ledger and star change in one transaction of the cursor's own: were the star left for later, a
     kill in between would leave it behind a ledger that says all is done.
     """
-    pipeline.load_into(wrap_cursor(cur), load_config())
+    config = load_config()
+    pipeline.load_into(wrap_cursor(cur, conn, config), config)
 
 
 def insert_tables(cur: Any, conn: Any) -> None:
     """Compute the whole star anew from staging, in one transaction of the cursor's own."""
-    engine = wrap_cursor(cur)
+    engine = wrap_cursor(cur, conn)
     with engine.transaction():
         model.refresh(engine, rebuild=True)
 

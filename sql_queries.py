@@ -1,12 +1,16 @@
 """The statements of the warehouse under the names of the original project; their text lives in the package.
 
-`copy_table_queries` and its statements are Redshift's. They name the configured sources, so `dwh.cfg` is read when
-they are first asked for, never on import.
+The statements that make tables are those of the configured warehouse, and `copy_table_queries` and its statements,
+which are Redshift's, name the configured sources: `dwh.cfg` is read when they are asked for, never on import.
 """
 
 from typing import Any
 
-from sparkify.model import STAR, TABLES, read_sql, rebuild_sql
+from sparkify.config import load_config
+from sparkify.engines.copy import copy_sql
+from sparkify.model import CREATION_ORDER, STAR
+from sparkify.records import Dataset
+from sparkify.sql import create_sql, read_sql, rebuild_sql
 
 
 def _drop(table: str) -> str:
@@ -25,32 +29,37 @@ song_table_drop = _drop("songs")
 artist_table_drop = _drop("artists")
 time_table_drop = _drop("time")
 
-staging_events_table_create = read_sql("staging_events/create")
-staging_songs_table_create = read_sql("staging_songs/create")
-songplay_table_create = read_sql("songplays/create")
-user_table_create = read_sql("users/create")
-song_table_create = read_sql("songs/create")
-artist_table_create = read_sql("artists/create")
-time_table_create = read_sql("time/create")
-
 songplay_table_insert = _insert("songplays")
 user_table_insert = _insert("users")
 song_table_insert = _insert("songs")
 artist_table_insert = _insert("artists")
 time_table_insert = _insert("time")
 
-drop_table_queries = [_drop(table) for table in TABLES]
-create_table_queries = [read_sql(f"{table}/create") for table in TABLES]
+# What a foreign key names is dropped after it.
+drop_table_queries = [_drop(table) for table in reversed(CREATION_ORDER)]
 insert_table_queries = [_insert(table) for table in STAR]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in ("copy_table_queries", "staging_events_copy", "staging_songs_copy"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sparkify.config import load_config
-    from sparkify.engines.redshift import copy_sql
+_CREATES = {
+    "staging_events_table_create": "staging_events",
+    "staging_songs_table_create": "staging_songs",
+    "songplay_table_create": "songplays",
+    "user_table_create": "users",
+    "song_table_create": "songs",
+    "artist_table_create": "artists",
+    "time_table_create": "time",
+}
+_COPIES: dict[str, Dataset] = {"staging_events_copy": "events", "staging_songs_copy": "songs"}
 
-    config = load_config()
+
+def __getattr__(name: str) -> Any:
+    if name in _CREATES or name == "create_table_queries":
+        dialect = "redshift" if load_config().warehouse_address.startswith("redshift://") else "duckdb"
+        if name in _CREATES:
+            return create_sql(_CREATES[name], dialect)
+        return [create_sql(table, dialect) for table in CREATION_ORDER]
+    if name in _COPIES:
+        return copy_sql(load_config(), _COPIES[name])
     if name == "copy_table_queries":
-        return [copy_sql(config, "events"), copy_sql(config, "songs")]
-    return copy_sql(config, "events" if name == "staging_events_copy" else "songs")
+        return [copy_sql(load_config(), dataset) for dataset in _COPIES.values()]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,6 +17,7 @@ from sparkify import model
 from sparkify.checks import list_checks
 from sparkify.cli import cli
 from sparkify.questions import list_questions
+from sparkify.sql import read_sql
 
 FOLDER = Path(__file__).parent
 # The validator's rules, in the order in which they are tried.
@@ -60,7 +61,7 @@ class Table:
 
 def read_table(name: str) -> Table:
     """The table as `sql/NAME/create.sql` describes it."""
-    return parse_table(name, model.read_sql(f"{name}/create"))
+    return parse_table(name, read_sql(f"{name}/create"))
 
 
 def parse_table(name: str, text: str) -> Table:

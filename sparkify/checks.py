@@ -7,12 +7,12 @@ matters, one SELECT, a semicolon. Text outside a block is an error, so that an u
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Literal
 
 from sparkify import model
 from sparkify.engines import Engine
 from sparkify.errors import SparkifyError
+from sparkify.sql import has_sql, read_sql, rebuild_sql
 
 Severity = Literal["fail", "warn"]
 
@@ -49,8 +49,8 @@ def list_checks() -> list[Check]:
     """Every check, in the order of the tables."""
     checks: list[Check] = []
     for table in model.TABLES:
-        if (files("sparkify") / "sql" / table / "checks.sql").is_file():
-            checks += parse_checks(table, model.read_sql(f"{table}/checks"))
+        if has_sql(f"{table}/checks"):
+            checks += parse_checks(table, read_sql(f"{table}/checks"))
     return checks
 
 
@@ -75,7 +75,7 @@ def run_checks(engine: Engine, checks: Iterable[Check], *, touched: bool = False
 
 
 def _run(engine: Engine, check: Check, touched: bool) -> CheckResult:
-    sql = check.sql if touched else model.rebuild_sql(check.sql)
+    sql = check.sql if touched else rebuild_sql(check.sql)
     rows = engine.fetch(f"SELECT count(*) FROM ({sql}) AS broken")[0][0]
     if not rows:
         return CheckResult(check, 0, [], [])

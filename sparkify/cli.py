@@ -42,7 +42,7 @@ _EXIT_CODES: tuple[tuple[type[SparkifyError], int], ...] = (
     (TooManyRejectsError, 5),
     (SparkifyError, 1),
 )
-_SETTINGS = ("warehouse", "log_data", "song_data", "anonymous", "concurrency", "memory_limit", "threads")
+_SETTINGS = ("warehouse", "log_data", "song_data", "anonymous", "concurrency", "stage", "memory_limit", "threads")
 
 _EPILOG = """\b
 Settings come from the option, else SPARKIFY_<NAME> in the environment, else dwh.cfg, else the default.
@@ -103,11 +103,12 @@ def cli() -> None:
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every command has; the command gets the resolved Config and the two switches."""
 
-    @click.option("--warehouse", metavar="ADDRESS", help="File path or duckdb:PATH.  [default: sparkify.duckdb]")
+    @click.option("--warehouse", metavar="ADDRESS", help="File path or redshift://user@host:5439/db.")
     @click.option("--log-data", metavar="ROOT", help="Folder or file of the log data, or s3://bucket/folder.")
     @click.option("--song-data", metavar="ROOT", help="Folder or file of the song data, or s3://bucket/folder.")
     @click.option("--anonymous", is_flag=True, default=None, help="Read S3 without credentials: public buckets.")
     @click.option("--concurrency", type=int, help="Requests to S3 under way at a time.  [default: 64]")
+    @click.option("--stage", metavar="FOLDER", help="Folder in S3 through which a load reaches Redshift: s3://…")
     @click.option("--config", "config_file", metavar="FILE", help="Settings file.  [default: dwh.cfg if present]")
     @click.option("--memory-limit", metavar="SIZE", help="Memory of the embedded engine, such as 2GB.")
     @click.option("--threads", type=int, help="Threads of the embedded engine.  [default: all cores]")
@@ -194,12 +195,13 @@ def plan(config: "Config", as_json: bool, quiet: bool) -> None:
 
 @cli.command()
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
+@click.option("--direct", is_flag=True, help="Redshift only: let its COPY read the objects in S3 by itself.")
 @_common
-def load(config: "Config", max_rejects: str | None, as_json: bool, quiet: bool) -> None:
+def load(config: "Config", max_rejects: str | None, direct: bool, as_json: bool, quiet: bool) -> None:
     """Load what is new or changed at the sources, exactly once."""
     from sparkify import console
 
-    result = _load(config, max_rejects, as_json or quiet)
+    result = _load(config, as_json or quiet, max_rejects=max_rejects, direct=direct)
     if as_json:
         _echo_json(asdict(result))
     elif not quiet:
@@ -212,11 +214,11 @@ def load(config: "Config", max_rejects: str | None, as_json: bool, quiet: bool) 
         raise SourceError("; ".join(shown) + ": nothing of it was loaded, it stays pending; mend it and load again")
 
 
-def _load(config: "Config", max_rejects: str | None, silent: bool) -> "LoadResult":
+def _load(config: "Config", silent: bool, **options: Any) -> "LoadResult":
     from sparkify import console, pipeline
 
     with console.progress(silent) as on_progress:
-        return pipeline.load(config, on_progress=on_progress, max_rejects=max_rejects)
+        return pipeline.load(config, on_progress=on_progress, **options)
 
 
 @cli.command()
@@ -266,6 +268,43 @@ def check(config: "Config", as_json: bool, quiet: bool) -> None:
     if failed:
         names = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
         raise CheckError(f"{len(failed)} checks failed: {names}")
+
+
+@cli.command()
+@_common
+def doctor(config: "Config", as_json: bool, quiet: bool) -> None:
+    """Examine settings, sources, stage and warehouse; exit 5 if something is not in order."""
+    from sparkify import console
+    from sparkify.doctor import list_findings
+
+    findings = []
+    for finding in list_findings(config):
+        findings.append(finding)
+        if not (as_json or quiet):
+            console.print_finding(finding)
+    failed = [finding.name for finding in findings if not finding.passed]
+    if as_json:
+        _echo_json({"status": "failed" if failed else "passed", "findings": [asdict(found) for found in findings]})
+    if failed:
+        raise CheckError(f"{len(failed)} of {len(findings)} are not in order: {', '.join(failed)}")
+
+
+@cli.command()
+@click.argument("first", metavar="WAREHOUSE")
+@click.argument("second", metavar="WAREHOUSE")
+@_common
+def compare(config: "Config", first: str, second: str, as_json: bool, quiet: bool) -> None:
+    """Compare the stars of two warehouses, whatever their engines; exit 5 if they differ."""
+    from sparkify import console, pipeline
+
+    compared = pipeline.compare(config.at(first), config.at(second))
+    differing = [table.table for table in compared if not table.equal]
+    if as_json:
+        _echo_json({"status": "different" if differing else "equal", "tables": [asdict(table) for table in compared]})
+    elif not quiet:
+        console.print_comparison(compared)
+    if differing:
+        raise CheckError(f"the two stars differ in {', '.join(differing)}")
 
 
 @cli.command()
@@ -343,7 +382,7 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     # A dwh.cfg or variable of the user's leaves the demo alone.
     warehouse = folder / "sparkify.duckdb"
     config = Config(warehouse=str(warehouse), log_data=str(data.log_data), song_data=str(data.song_data))
-    result = _load(config, None, as_json or quiet)
+    result = _load(config, as_json or quiet)
     checked = pipeline.check(config)
     columns, rows = pipeline.query(config, "top_artists")
     if as_json:

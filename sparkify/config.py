@@ -15,20 +15,25 @@ The first of these that names a setting decides:
     song_data     [S3] SONG_DATA           root of the song data
     anonymous     [S3] ANONYMOUS           whether S3 is read without credentials
     concurrency   [S3] CONCURRENCY         requests to S3 under way at a time
-    log_jsonpath  [S3] LOG_JSONPATH        JSONPaths file of a direct COPY
-    host          [CLUSTER] HOST           naming it chooses Redshift, which this version has no engine for
-    db_name       [CLUSTER] DB_NAME        and likewise db_user, db_password and db_port
-    arn           [IAM_ROLE] ARN           role that COPY reads S3 with
+    log_jsonpath  [S3] LOG_JSONPATH        JSONPaths file of a direct COPY of log data
+    stage         [S3] STAGE               folder in S3 through which a load reaches Redshift
+    host          [CLUSTER] HOST           Redshift's endpoint; naming it chooses Redshift
+    db_name       [CLUSTER] DB_NAME        and likewise db_user, db_password, db_port and db_secret_arn
+    iam           [CLUSTER] IAM            whether to log in with AWS credentials in place of a password
+    cluster       [CLUSTER] CLUSTER        identifier of a provisioned cluster, for the login with IAM
+    sslmode       [CLUSTER] SSLMODE        verify-full, or verify-ca where a tunnel hides the cluster's name
+    arn           [IAM_ROLE] ARN           role that COPY reads S3 with; without one, the cluster's default role
 
-An empty value counts as absent. Passwords never need to be in the file: SPARKIFY_DB_PASSWORD does.
+An empty value counts as absent. Passwords never need to be in the file: SPARKIFY_DB_PASSWORD, DB_SECRET_ARN or IAM do.
 """
 
 import configparser
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
@@ -44,6 +49,10 @@ _FILE_KEYS = {
         "DB_USER": "db_user",
         "DB_PASSWORD": "db_password",
         "DB_PORT": "db_port",
+        "DB_SECRET_ARN": "db_secret_arn",
+        "IAM": "iam",
+        "CLUSTER": "cluster",
+        "SSLMODE": "sslmode",
     },
     "IAM_ROLE": {"ARN": "arn"},
     "S3": {
@@ -52,6 +61,7 @@ _FILE_KEYS = {
         "SONG_DATA": "song_data",
         "ANONYMOUS": "anonymous",
         "CONCURRENCY": "concurrency",
+        "STAGE": "stage",
     },
     "SPARKIFY": {"WAREHOUSE": "warehouse", "MEMORY_LIMIT": "memory_limit", "THREADS": "threads"},
 }
@@ -70,11 +80,16 @@ class Config(BaseModel):
     anonymous: bool = False
     concurrency: int = 64
     log_jsonpath: str | None = None
+    stage: str | None = None
     host: str | None = None
     db_name: str | None = None
     db_user: str | None = None
     db_password: SecretStr | None = None
     db_port: int = 5439
+    db_secret_arn: SecretStr | None = None
+    iam: bool = False
+    cluster: str | None = None
+    sslmode: Literal["verify-full", "verify-ca"] = "verify-full"
     arn: str | None = None
 
     @field_validator("threads")
@@ -91,6 +106,25 @@ class Config(BaseModel):
         if not 1 <= concurrency <= 512:
             raise ValueError("it must be from 1 to 512")
         return concurrency
+
+    @field_validator("stage")
+    @classmethod
+    def _in_s3(cls, stage: str | None) -> str | None:
+        if stage is not None and not re.fullmatch(r"s3://[^/]+(/.*)?", stage):
+            raise ValueError("it must be a folder in S3, such as s3://bucket/stage")
+        return stage
+
+    @field_validator("warehouse")
+    @classmethod
+    def _without_password(cls, warehouse: str | None) -> str | None:
+        # An address is seen in lists of processes and in the shell's history.
+        if warehouse is not None and re.match(r"redshift://[^/@]*:[^/]*@", warehouse):
+            raise ValueError("it must not hold a password; set SPARKIFY_DB_PASSWORD in its place")
+        return warehouse
+
+    def at(self, warehouse: str) -> "Config":
+        """The same settings for another warehouse."""
+        return Config.model_validate(self.model_dump() | {"warehouse": warehouse})
 
     @property
     def warehouse_address(self) -> str:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from sparkify.checks import CheckResult
+from sparkify.comparison import TableComparison
+from sparkify.engines import Finding
 from sparkify.pipeline import LoadResult, Progress, Status
 
 # Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
@@ -189,3 +191,20 @@ def print_checks(results: Sequence[CheckResult]) -> None:
     broken = [result for result in results if not result.passed]
     failed = sum(result.check.severity == "fail" for result in broken)
     print(f"{len(results)} checks: {len(results) - len(broken)} ok, {failed} failed, {len(broken) - failed} warnings")
+
+
+def print_comparison(compared: Sequence[TableComparison]) -> None:
+    """Print how two stars compare, with the first differences of each table."""
+    for table in compared:
+        rows = f"{table.rows[0]:,} rows" if table.equal else f"{table.rows[0]:,} and {table.rows[1]:,} rows"
+        print(f"{'equal' if table.equal else 'DIFFERS'}  {table.table}, {rows}")
+        for difference in table.differences:
+            values = ", ".join(
+                f"{name} {_cell(one)!r} and {_cell(other)!r}" for name, (one, other) in difference.columns.items()
+            )
+            print(f"    {_cell(difference.key)}: {values}")
+
+
+def print_finding(finding: Finding) -> None:
+    """Print what became of examining one thing, at once: the next may take a while."""
+    print(f"{'ok  ' if finding.passed else 'FAIL'}  {finding.name}: {printable(finding.detail)}", flush=True)

@@ -6,7 +6,8 @@
     │   └── NoWarehouseError  there is nothing yet to read from
     ├── SourceError           a file or folder of the source cannot be read
     ├── EngineError           the warehouse refused or failed
-    │   └── LockedError       another process holds the warehouse
+    │   ├── LockedError       another process holds the warehouse
+    │   └── ConflictError     another session changed what this one works on; trying again may help
     ├── CheckError            a data-quality check of severity "fail" found rows
     └── TooManyRejectsError   a load exceeded its limit of rejected records
 
@@ -41,6 +42,10 @@ class EngineError(SparkifyError):
 
 class LockedError(EngineError):
     """Another process holds the warehouse."""
+
+
+class ConflictError(EngineError):
+    """Another session changed what this transaction has read. Nothing was committed; trying again may help."""
 
 
 class CheckError(SparkifyError):

@@ -8,11 +8,10 @@ without those lines, so that there is one text for both.
 """
 
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 
 from sparkify.engines import Engine
 from sparkify.records import Dataset
+from sparkify.sql import create_sql, read_sql, rebuild_sql
 
 STAGING = ("staging_events", "staging_songs")
 # In the order in which they are computed: time reads songplays.
@@ -22,32 +21,23 @@ TABLES = (*STAGING, *STAR, *LEDGER)
 
 # In the order in which they are collected: touched_plays reads touched_tracks.
 _TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs", "touched_artists")
-_MARK = "-- touched"
-
-
-@cache
-def read_sql(name: str) -> str:
-    """The text of `sql/NAME.sql`, such as `songplays/load`."""
-    return (files("sparkify") / "sql" / f"{name}.sql").read_text(encoding="utf-8").strip()
-
-
-def rebuild_sql(sql: str) -> str:
-    """A statement for every key: the text without its `-- touched` lines."""
-    return "\n".join(line for line in sql.splitlines() if not line.endswith(_MARK))
+# In the order in which they are created: a foreign key names a table that exists.
+CREATION_ORDER = (*STAGING, *reversed(STAR), *LEDGER)
 
 
 def create(engine: Engine) -> list[str]:
     """Create the tables that are missing; returns their names."""
     existing = engine.list_tables()
-    missing = [table for table in TABLES if table not in existing]
+    missing = [table for table in CREATION_ORDER if table not in existing]
     for table in missing:
-        engine.execute(read_sql(f"{table}/create"))
-    return missing
+        engine.execute(create_sql(table, engine.dialect))
+    return [table for table in TABLES if table in missing]
 
 
 def drop(engine: Engine) -> list[str]:
     """Drop every table of the warehouse with all that it holds; returns their names."""
-    present = [table for table in reversed(TABLES) if table in engine.list_tables()]
+    existing = engine.list_tables()
+    present = [table for table in reversed(CREATION_ORDER) if table in existing]
     for table in present:
         engine.execute(f"DROP TABLE {table}")
     return present

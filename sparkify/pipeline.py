@@ -8,6 +8,7 @@ Whatever kills a load leaves the state before it: all that it writes is in that 
 
 import datetime as dt
 import itertools
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,9 +18,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sparkify import __version__, checks, ledger, model, questions, sources
+from sparkify.comparison import TableComparison, compare_stars
 from sparkify.config import Config
 from sparkify.engines import Engine, Staged, open_engine
-from sparkify.errors import CheckError, NoWarehouseError, TooManyRejectsError, UsageError
+from sparkify.errors import CheckError, ConflictError, NoWarehouseError, TooManyRejectsError, UsageError
 from sparkify.files import SourceFile
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
 from sparkify.records import Dataset
@@ -28,6 +30,8 @@ from sparkify.sources import Bundle
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.
 _BUNDLE_BYTES = 8 << 20
+# How often a load is tried that other sessions interfere with.
+_ATTEMPTS = 4
 _DATASETS: tuple[Dataset, ...] = ("events", "songs")
 
 
@@ -98,10 +102,16 @@ def plan(config: Config) -> list[PlannedFile]:
 
 
 def load(
-    config: Config, *, on_progress: OnProgress = lambda progress: None, max_rejects: str | None = None
+    config: Config,
+    *,
+    on_progress: OnProgress = lambda progress: None,
+    max_rejects: str | None = None,
+    direct: bool = False,
 ) -> LoadResult:
     """Load what is new or changed at the sources, exactly once.
 
+    With `direct`, Redshift reads by itself the objects in S3 whose records are all surely good; only the others pass
+    through this machine.
     `max_rejects` is a number of records (`"100"`) or a share of those read (`"1%"`); more make the load fail. Raises
     SourceError, EngineError, CheckError or TooManyRejectsError; then nothing of the load is in the warehouse. A file
     that cannot be read does not raise: the others load, the status is `partial` and `errors` names it.
@@ -109,12 +119,12 @@ def load(
     limit = _RejectLimit.parse(max_rejects)
     found = _list_sources(config)
     with open_engine(config) as engine:
-        return _load_found(engine, config, found, on_progress, limit)
+        return _load_found(engine, config, found, on_progress, limit, direct)
 
 
 def load_into(engine: Engine, config: Config) -> LoadResult:
     """As `load`, into a warehouse that is open already."""
-    return _load_found(engine, config, _list_sources(config), lambda progress: None, None)
+    return _load_found(engine, config, _list_sources(config), lambda progress: None, None, False)
 
 
 def _load_found(
@@ -123,12 +133,33 @@ def _load_found(
     found: dict[Dataset, list[SourceFile]],
     on_progress: OnProgress,
     limit: "_RejectLimit | None",
+    direct: bool,
+) -> LoadResult:
+    """Load what is pending; once more from the start where another session got ahead."""
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return _load_once(engine, config, found, on_progress, limit, direct)
+        except ConflictError:
+            # Two that met once should not meet again.
+            time.sleep(random.uniform(0, attempt))
+    return _load_once(engine, config, found, on_progress, limit, direct)
+
+
+def _load_once(
+    engine: Engine,
+    config: Config,
+    found: dict[Dataset, list[SourceFile]],
+    on_progress: OnProgress,
+    limit: "_RejectLimit | None",
+    direct: bool,
 ) -> LoadResult:
     started = time.monotonic()
+    # Apart from the load: a load locks the ledger before it reads anything, so it has to be there.
     with engine.transaction():
         model.create(engine)
+    with engine.load_transaction():
         loaded = ledger.list_loaded(engine)
-        load = _Load(engine, loaded, _plan(config, found, loaded), _access(config), on_progress)
+        load = _Load(engine, loaded, _plan(config, found, loaded), _access(config), on_progress, direct)
         if load.pending:
             load.run(limit)
     return load.result(started, _empty_roots(config, found))
@@ -171,7 +202,7 @@ def list_rejects(config: Config, *, reason: str | None = None, load_id: int | No
         _require_tables(engine)
         return _fetch_dicts(
             engine,
-            "SELECT source_id, load_id, dataset, url, line, reason, raw FROM rejected_records "
+            'SELECT source_id, load_id, dataset, url, line, reason, "raw" FROM rejected_records '
             "WHERE (cast($1 AS VARCHAR) IS NULL OR reason = $1 OR split_part(reason, ':', 1) = $1) "
             "AND (cast($2 AS INTEGER) IS NULL OR load_id = $2) ORDER BY url, line, source_id",
             [reason, load_id],
@@ -183,6 +214,14 @@ def check(config: Config) -> list[checks.CheckResult]:
     with open_engine(config, read_only=True) as engine:
         _require_tables(engine)
         return checks.run_checks(engine, checks.list_checks())
+
+
+def compare(first: Config, second: Config) -> list[TableComparison]:
+    """Compare the stars of two warehouses, table by table. Read-only."""
+    with open_engine(first, read_only=True) as one, open_engine(second, read_only=True) as other:
+        for engine in (one, other):
+            _require_tables(engine)
+        return compare_stars(one, other)
 
 
 def query(config: Config, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -239,7 +278,9 @@ class _Load:
         planned: Sequence[PlannedFile],
         access: S3Access,
         on_progress: OnProgress,
+        direct: bool,
     ) -> None:
+        self._direct = direct
         self.engine = engine
         self._access = access
         self._loaded_before = loaded
@@ -278,6 +319,10 @@ class _Load:
             dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
             for dataset in _DATASETS
         }
+        if self._direct:
+            for dataset, planned in of_dataset.items():
+                if planned:
+                    self._stage_directly(dataset, planned)
         # One reader for all, so that it is at the second dataset while the first is being staged.
         bundles = sources.read_bundles(
             *map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES, access=self._access
@@ -285,6 +330,22 @@ class _Load:
         with closing(bundles):
             for dataset, chosen in itertools.groupby(bundles, lambda bundle: files[bundle.any_source_id].dataset):
                 self._stage_dataset(dataset, of_dataset[dataset], chosen)
+
+    def _stage_directly(self, dataset: Dataset, chosen: dict[int, PlannedFile]) -> None:
+        """Let the engine take in what it can by itself; the files left in `chosen` are read here."""
+        self._tell(f"staging {dataset}")
+        staged = self.engine.stage_directly(dataset, _files_to_read(chosen))
+        taken = {source_id: chosen.pop(source_id) for source_id in staged.files}
+        self._files += len(taken)
+        self._records += sum(staged.read.values())
+        self._enter(dataset, taken, staged)
+
+    def _enter(self, dataset: Dataset, chosen: dict[int, PlannedFile], staged: Staged) -> None:
+        """Note what became of some files, with their records counted where they stand."""
+        if not chosen:
+            return
+        counts = model.count_records(self.engine, dataset, min(chosen))
+        self.entries += [_entry(dataset, source_id, file, staged, counts) for source_id, file in _files_to_read(chosen)]
 
     def _stage_dataset(self, dataset: Dataset, chosen: dict[int, PlannedFile], bundles: Iterable[Bundle]) -> None:
         assert self.load_id is not None
@@ -300,8 +361,7 @@ class _Load:
         failed = [source_id for source_id, end in staged.files.items() if end.error is not None]
         self.errors += [staged.files[source_id].error or "" for source_id in failed]
         model.delete_files(self.engine, failed)
-        counts = model.count_records(self.engine, dataset, min(chosen))
-        self.entries += [_entry(dataset, source_id, file, staged, counts) for source_id, file in _files_to_read(chosen)]
+        self._enter(dataset, chosen, staged)
 
     def _superseded(self) -> list[LoadedFile]:
         """The contents that this load's files replace. One whose new content cannot be read stays."""

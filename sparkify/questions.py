@@ -7,8 +7,8 @@ after it the definition of every number in the answer, and what the answer does 
 import difflib
 from dataclasses import dataclass
 
-from sparkify import model
 from sparkify.errors import SparkifyError, UsageError
+from sparkify.sql import read_sql
 
 # In the order in which a report reads.
 _NAMES = (
@@ -42,7 +42,7 @@ class Question:
 
 def list_questions() -> list[Question]:
     """Every question, in reading order."""
-    return [parse_question(name, model.read_sql(f"questions/{name}")) for name in _NAMES]
+    return [parse_question(name, read_sql(f"questions/{name}")) for name in _NAMES]
 
 
 def get_question(name: str) -> Question:
@@ -51,7 +51,7 @@ def get_question(name: str) -> Question:
         close = difflib.get_close_matches(name.lower(), _NAMES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"the questions are {', '.join(_NAMES)}"
         raise UsageError(f"there is no question {name!r}; {hint}")
-    return parse_question(name, model.read_sql(f"questions/{name}"))
+    return parse_question(name, read_sql(f"questions/{name}"))
 
 
 def parse_question(name: str, text: str) -> Question:

@@ -97,6 +97,13 @@ _REQUIRED: dict[Dataset, tuple[str, ...]] = {
     "songs": ("artist_id", "artist_name", "song_id", "title"),
 }
 _REQUIRED_OF_PLAYS = ("artist", "song", "userId")
+
+
+def required_fields(dataset: Dataset, *, of_plays: bool = False) -> tuple[str, ...]:
+    """The fields that every record of a dataset needs, or those that plays need besides."""
+    return _REQUIRED_OF_PLAYS if of_plays else _REQUIRED[dataset]
+
+
 # The app writes these numbers as strings.
 _QUOTED_NUMBERS = {"userId"}
 

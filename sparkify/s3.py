@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkify.errors import SourceError
@@ -213,6 +214,47 @@ class S3Reader:
         if part.item.etag is not None and not part.item.etag.startswith("W/"):
             options["if_match"] = f'"{part.item.etag}"'
         return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())
+
+
+def put_object(url: str, content: bytes | Path, access: S3Access) -> None:
+    """Write an object, in parts where it is large. Raises SourceError where it cannot be written."""
+    import obstore
+    from obstore.exceptions import BaseError
+
+    bucket, key = _split(url)
+    try:
+        obstore.put(_open_store(bucket, access), key, content)
+    except (BaseError, OSError) as error:
+        raise SourceError(f"cannot write {url}: {_reason(error, access, 's3:PutObject')}") from None
+
+
+def has_changed(file: SourceFile, access: S3Access) -> bool:
+    """Whether an object is no longer what was listed. Raises SourceError where that cannot be found out."""
+    from obstore.exceptions import BaseError
+
+    bucket, key = _split(file.url)
+    try:
+        found = _find_object(_open_store(bucket, access), key)
+    except (BaseError, OSError) as error:
+        raise SourceError(f"cannot read {file.url}: {_reason(error, access, 's3:GetObject')}") from None
+    return not found or (found[0]["e_tag"] or "").strip('"') != (file.etag or "")
+
+
+def delete_below(root: str, access: S3Access) -> None:
+    """Delete every object below a root. Raises SourceError where one cannot be deleted."""
+    import obstore
+    from obstore.exceptions import BaseError
+
+    bucket, key = _split(root)
+    try:
+        store = _open_store(bucket, access)
+        for page in obstore.list(store, prefix=key, chunk_size=1000):
+            obstore.delete(store, [meta["path"] for meta in page])
+    except FileNotFoundError:
+        # Somebody else deleted it.
+        return
+    except (BaseError, OSError) as error:
+        raise SourceError(f"cannot delete below {root}: {_reason(error, access, 's3:DeleteObject')}") from None
 
 
 def _split(url: str) -> tuple[str, str]:

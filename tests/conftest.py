@@ -9,6 +9,7 @@ import pytest
 
 from sparkify import pipeline
 from sparkify.config import Config
+from tests.s3_server import S3Server, run_s3_server
 from tests.support import new_warehouse, write_ballast
 
 
@@ -32,6 +33,13 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def warehouse(tmp_path: Path) -> Config:
     """A warehouse that does not exist yet, over empty roots `log_data` and `song_data` beside it."""
     return new_warehouse(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server, started when the first test asks for it."""
+    with run_s3_server() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

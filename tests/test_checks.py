@@ -8,6 +8,7 @@ import pytest
 from sparkify import checks, model, pipeline
 from sparkify.config import Config
 from sparkify.errors import CheckError, SparkifyError
+from sparkify.sql import rebuild_sql
 from tests.support import (
     TS,
     event,
@@ -278,6 +279,6 @@ def test_every_checks_file_belongs_to_a_table() -> None:
 def test_checks_are_single_selects() -> None:
     with duckdb.connect() as connection:
         for check in checks.list_checks():
-            for sql in (check.sql, model.rebuild_sql(check.sql)):
+            for sql in (check.sql, rebuild_sql(check.sql)):
                 statements = connection.extract_statements(sql)
                 assert [statement.type for statement in statements] == [duckdb.StatementType.SELECT], check.name

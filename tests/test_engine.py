@@ -17,7 +17,7 @@ import pytest
 
 from sparkify.config import load_config
 from sparkify.engines import Engine, open_engine, wrap_cursor
-from sparkify.engines.redshift import copy_sql, quote_literal
+from sparkify.engines.copy import copy_sql, quote_literal
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, SparkifyError, UsageError
 
 WAREHOUSE = "warehouse.duckdb"
@@ -71,7 +71,8 @@ def test_open_engine_leaves_nothing_open() -> None:
 @pytest.mark.parametrize(
     ("address", "kind", "words"),
     [
-        ("redshift://awsuser@cluster.example:5439/dev", UsageError, "no Redshift engine"),
+        ("redshift://awsuser@127.0.0.1:1", UsageError, "names no database"),
+        ("redshift://awsuser@127.0.0.1:1/dev", EngineError, "cannot reach 127.0.0.1:1: Connection refused"),
         ("postgres://example/dev", UsageError, "postgres:// is no warehouse"),
         ("folder", UsageError, "is a folder; name a file"),
         ("missing/w.duckdb", UsageError, "there is no folder missing"),

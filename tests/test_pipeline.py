@@ -410,11 +410,11 @@ def test_as_many_rejects_as_allowed(warehouse: Config, limit: str) -> None:
     assert (result.status, result.records["rejected"]) == ("loaded", 2)
 
 
-def test_too_many_rejects_in_the_first_load_leave_no_tables(warehouse: Config) -> None:
+def test_too_many_rejects_in_the_first_load_leave_no_row(warehouse: Config) -> None:
     with_two_of_four_rejected(warehouse)
     with pytest.raises(TooManyRejectsError):
         pipeline.load(warehouse, max_rejects="0")
-    assert snapshot(warehouse) == {}
+    assert not any(snapshot(warehouse).values())
 
 
 def test_rejects_of_earlier_loads_do_not_count(warehouse: Config) -> None:

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkify import model
 from sparkify.records import FIELDS, Dataset, append_rows, unknown_keys
 from sparkify.sources import Bundle
+from sparkify.sql import read_sql
 from tests import reference
 from tests.bad_records import BAD_RECORDS, BadRecord, event, song
 
@@ -76,7 +76,7 @@ def land(
 ) -> dict[int, int]:
     """Put bundles through the validator, into a staging table of their own; returns the records read of each file."""
     connection.execute("DROP TABLE IF EXISTS staging")
-    create = model.read_sql(f"staging_{dataset}/create")
+    create = read_sql(f"staging_{dataset}/create")
     connection.execute(create.replace(f"CREATE TABLE IF NOT EXISTS staging_{dataset}", "CREATE TEMP TABLE staging"))
     return append_rows(connection, dataset, iter(bundles), "staging", trusting=trusting)
 

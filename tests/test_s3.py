@@ -20,22 +20,16 @@ from sparkify.files import SourceFile
 from sparkify.s3 import S3Access
 from sparkify.sources import list_files, read_bundles
 from tests.s3_proxy import Fault, S3Proxy, run_s3_proxy
-from tests.s3_server import BUCKET, READ_KEY, SECRET, S3Server, run_s3_server
+from tests.s3_server import BUCKET, READ_KEY, SECRET, S3Server
 from tests.support import event, fetch, play, read_star, snapshot, song, to_lines, truncated_gzip
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with run_s3_server() as running:
-        yield running
-
-
 @pytest.fixture
-def s3(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     """The server, as AWS tools find it in the environment."""
-    for name, value in server.environment().items():
+    for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
-    return server
+    return s3_server
 
 
 @pytest.fixture

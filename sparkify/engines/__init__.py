@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sparkify.config import Config
-from sparkify.errors import UsageError
+from sparkify.errors import SparkifyError, UsageError
+from sparkify.files import SourceFile
 from sparkify.records import Dataset
 from sparkify.sources import Bundle, FileRead
 
@@ -35,13 +36,32 @@ class Staged:
         self.read.update(read)
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What became of examining one thing: in order or not, and a sentence that says what was seen or what to do."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def examine(name: str, look: Callable[[], str]) -> Finding:
+    """Examine one thing: `look` returns what it saw, or raises a SparkifyError that says what is wrong."""
+    try:
+        return Finding(name, True, look())
+    except SparkifyError as error:
+        return Finding(name, False, str(error))
+
+
 class Engine(Protocol):
     """A warehouse that is open. SQL is one statement, in the dialect that all engines share, with $1, $2 … bound.
 
     Every method raises EngineError (or a kind of it) in the engine's own words, never a driver's exception.
+    `dialect` names the text that makes its tables: `duckdb` or `redshift`.
     """
 
     address: str
+    dialect: str
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
@@ -64,6 +84,12 @@ class Engine(Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """Commit at the end of the block; roll back if it raises."""
 
+    def load_transaction(self) -> AbstractContextManager[None]:
+        """A transaction in which no other load runs, or none commits: what the ledger says stays true until its end.
+
+        The tables have to exist. Raises ConflictError where another session got ahead.
+        """
+
     def stage(
         self,
         dataset: Dataset,
@@ -78,6 +104,16 @@ class Engine(Protocol):
         thread. What was read of a file before its reading failed is appended too: the caller takes it out again.
         """
 
+    def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
+        """Append to staging, in the open transaction, what the engine can take in by itself of some source files.
+
+        A file that it leaves out, for it holds a record that is not surely good, is not among the result's. Raises
+        UsageError where the engine cannot do it at all.
+        """
+
+    def examine(self) -> Iterator[Finding]:
+        """Look at each thing that a load will need of this engine. Changes nothing."""
+
     def close(self) -> None:
         """Let go of the warehouse; what is not committed is lost."""
 
@@ -86,30 +122,44 @@ class Engine(Protocol):
 def open_engine(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
     """Open the configured warehouse. Opening for writing makes an embedded one that does not exist yet.
 
-    Raises UsageError for an address that names no engine or no folder, LockedError while another process writes, and
-    EngineError where the warehouse cannot be opened.
+    Raises UsageError for an address that names no engine or no folder, ConfigError without what a login needs,
+    LockedError while another process writes an embedded one, and EngineError where the warehouse cannot be opened.
     """
-    address = config.warehouse_address
-    if address.startswith("redshift://"):
-        raise UsageError("this version has no Redshift engine; name a file as the warehouse, such as sparkify.duckdb")
-    if "://" in address:
-        raise UsageError(f"{address.split('://')[0]}:// is no warehouse; name a file or duckdb:PATH")
-    from sparkify.engines.duckdb import DuckDBEngine
-
-    engine = DuckDBEngine.open(address, config, read_only=read_only)
+    engine = _open(config, read_only)
     try:
         yield engine
     finally:
         engine.close()
 
 
-def wrap_cursor(cursor: Any) -> Engine:
+def _open(config: Config, read_only: bool) -> Engine:
+    address = config.warehouse_address
+    if address.startswith("redshift://"):
+        from sparkify.engines.redshift import RedshiftEngine
+
+        return RedshiftEngine.open(address, config)
+    if "://" in address:
+        raise UsageError(
+            f"{address.split('://')[0]}:// is no warehouse; name a file, duckdb:PATH or redshift://user@host:5439/db"
+        )
+    from sparkify.engines.duckdb import DuckDBEngine
+
+    return DuckDBEngine.open(address, config, read_only=read_only)
+
+
+def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = None) -> Engine:
     """An engine over a DB-API cursor that is open already, and stays its owner's to close.
 
-    Raises UsageError for a cursor of a driver that no engine is made for.
+    A cursor of redshift_connector's needs its connection too, and the configuration for a load. Raises UsageError for a
+    cursor of a driver that no engine is made for.
     """
-    if type(cursor).__module__.split(".")[0] in ("duckdb", "_duckdb"):
+    driver = type(cursor).__module__.split(".")[0]
+    if driver in ("duckdb", "_duckdb"):
         from sparkify.engines.duckdb import DuckDBEngine
 
         return DuckDBEngine.wrap(cursor)
-    raise UsageError(f"no engine is made for a cursor of {type(cursor).__module__}; give one of duckdb's")
+    if driver == "redshift_connector":
+        from sparkify.engines.redshift import RedshiftEngine
+
+        return RedshiftEngine.wrap(connection, config or Config())
+    raise UsageError(f"no engine is made for a cursor of {driver}; give one of duckdb's or redshift_connector's")

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,8 +15,9 @@ import duckdb
 
 from sparkify import records
 from sparkify.config import Config
-from sparkify.engines import Row, Staged
+from sparkify.engines import Finding, Row, Staged, examine
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
+from sparkify.files import SourceFile
 from sparkify.records import Dataset
 from sparkify.sources import Bundle
 
@@ -40,6 +42,8 @@ _NEW_PROCESS_SETTINGS = {
 
 class DuckDBEngine:
     """Engine over one DuckDB file; see `sparkify.engines.Engine`."""
+
+    dialect = "duckdb"
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, address: str) -> None:
         self._connection = connection
@@ -131,6 +135,9 @@ class DuckDBEngine:
                 self.execute("ROLLBACK")
             raise
 
+    # Whoever writes the file has it alone.
+    load_transaction = transaction
+
     def stage(
         self,
         dataset: Dataset,
@@ -169,6 +176,15 @@ class DuckDBEngine:
             WHERE landed.reason IS NOT NULL""",
             [load_id, dataset, found, [urls[source_id] for source_id in found]],
         )
+
+    def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
+        raise UsageError("--direct lets Redshift read S3 by itself; leave it out for an embedded warehouse")
+
+    def examine(self) -> Iterator[Finding]:
+        yield examine("tables", lambda: f"{len(self.list_tables())} tables")
+        folder = Path(self.address).absolute().parent
+        free = shutil.disk_usage(folder).free
+        yield Finding("disk", os.access(folder, os.W_OK), f"{free >> 30:,} GiB free in {folder}")
 
     def close(self) -> None:
         with suppress(duckdb.Error):

@@ -1,34 +1,363 @@
-"""Amazon Redshift's COPY. The engine itself is not part of this version.
+"""Amazon Redshift, reached by AWS's own driver: one statement per execute, explicit transactions, TLS verified.
 
-COPY binds no parameters, so its literals are quoted here, by one function. No secret belongs in a statement: S3 is read
-with a role.
+Records are judged by the embedded engine's validator, in a scratch file on this machine, so that both warehouses agree
+about what a record is. Its rows travel as Parquet parts through a staging folder in S3, and COPY takes them in.
+
+`docs/redshift.md` names the source of every fact that this module obeys.
 """
 
+import datetime as dt
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
 from sparkify.config import Config
+from sparkify.engines import Finding, Row, Staged, examine
+from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
+from sparkify.engines.direct import copy_object_sql, doubtful_sql, jsonpaths, landing_sql, stage_landed_sql
+from sparkify.engines.login import Address, login
+from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts, write_trial
+from sparkify.errors import ConfigError, ConflictError, EngineError, UsageError
+from sparkify.files import SourceFile
 from sparkify.records import Dataset
+from sparkify.s3 import SCHEME, S3Access, has_changed
+from sparkify.sources import Bundle, FileRead
 
-# The public bucket of the original project; its region is not that of most warehouses, so COPY has to name it.
-_PUBLIC = {"events": "s3://udacity-dend/log_data", "songs": "s3://udacity-dend/song_data"}
-_PUBLIC_JSONPATHS = "s3://udacity-dend/log_json_path.json"
+# The driver binds no more parameters in a statement, and Redshift takes no longer statement than 16 MB.
+_MOST_PARAMETERS = 32_767
+_LONGEST_STATEMENT = 8 << 20
+# Where the cluster does not tell its slices: Redshift Serverless.
+_USUAL_SLICES = 8
+_MOST_CLOCK_SECONDS = 300
+_SENTENCES = {
+    "28000": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
+    "28P01": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
+    "3D000": "there is no such database; check DB_NAME",
+    "42501": "the database user lacks a right; docs/redshift.md lists those that a loader needs",
+    "53300": "it has no free connection; try later",
+    "57014": "the statement was cancelled, by a timeout or an administrator",
+    "57P01": "an administrator ended the session; try again",
+    "57P03": "it is starting or stopping; try later",
+}
+# Redshift reports these under the general SQLSTATE XX000, with the number as the message.
+_CONFLICTS = ("1018", "1023")
+_SELECT = re.compile(r"(?is)\A(\s|--[^\n]*\n|/\*.*?\*/)*(select|with)\b")
 
 
-def quote_literal(text: str) -> str:
-    """A text as an SQL literal. Redshift reads a backslash in a literal as an escape, so it is doubled as well."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+class RedshiftEngine:
+    """Engine over one session; see `sparkify.engines.Engine`."""
+
+    dialect = "redshift"
+
+    def __init__(self, connection: Any, config: Config, address: str, *, is_own: bool) -> None:
+        self.address = address
+        self._connection = connection
+        self._cursor = connection.cursor()
+        # $1 is then left as it is, and one parameter can stand in several places.
+        self._cursor.paramstyle = "numeric"
+        self._config = config
+        self._is_own = is_own
+        self._slices = _USUAL_SLICES
+        self._errors = ""
+        self._stage: Stage | None = None
+        self._is_dead = False
+
+    @classmethod
+    def open(cls, address: str, config: Config) -> "RedshiftEngine":
+        """Open a session. Raises UsageError for an address that is not whole, ConfigError without credentials."""
+        parsed = Address.parse(address, config)
+        with _mapped_errors():
+            return cls(login(parsed, config), config, str(parsed), is_own=True)
+
+    @classmethod
+    def wrap(cls, connection: Any, config: Config) -> "RedshiftEngine":
+        """An engine over the caller's connection. What the caller left open is committed with the first transaction."""
+        return cls(connection, config, "the caller's connection", is_own=False)
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        # Left to itself the driver opens a transaction before the first statement.
+        before, self._connection.autocommit = self._connection.autocommit, True
+        try:
+            with _mapped_errors():
+                self._cursor.execute(sql, tuple(parameters))
+        except EngineError:
+            self._is_dead = True
+            raise
+        finally:
+            self._connection.autocommit = before
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self.fetch_table(sql, parameters)[1]
+
+    def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+        self.execute(sql, parameters)
+        with _mapped_errors():
+            names = [column[0] for column in self._cursor.description or []]
+            rows = [tuple(row) for row in self._cursor.fetchall()]
+        return [name.decode() if isinstance(name, bytes) else name for name in names], rows
+
+    def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
+        if not _SELECT.match(sql):
+            raise UsageError("the SQL is no SELECT; only one SELECT is run, for it changes nothing")
+        self.execute("BEGIN READ ONLY")
+        try:
+            return self.fetch_table(sql.rstrip().rstrip(";"))
+        except EngineError as error:
+            raise UsageError(f"the SQL cannot be run: {error}") from error
+        finally:
+            self._roll_back()
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        most = _MOST_PARAMETERS // len(columns)
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
+            numbers = iter(range(1, len(some) * len(columns) + 1))
+            values = ", ".join("(" + ", ".join(f"${next(numbers)}" for _ in columns) + ")" for _ in some)
+            self.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values}", [value for row in some for value in row]
+            )
+
+    def list_tables(self) -> set[str]:
+        rows = self.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        return {name for (name,) in rows}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if not self._is_own and self._connection.in_transaction:
+            self.execute("COMMIT")
+        self._is_dead = False
+        self.execute("BEGIN")
+        try:
+            yield
+            # The server answers the COMMIT of a dead transaction with ROLLBACK, and the driver passes over it.
+            if self._is_dead:
+                raise EngineError("a statement of the transaction failed: nothing of it was committed")
+            self._commit()
+        except Exception:
+            self._roll_back()
+            raise
+        except BaseException:
+            # The answer of the statement under way is still to come: only the end of the session ends it now.
+            self.close()
+            raise
+
+    @contextmanager
+    def load_transaction(self) -> Iterator[None]:
+        self._slices = self._count_slices()
+        self._errors = self._find_errors()
+        try:
+            with self.transaction():
+                # The snapshot is taken by the first statement that reads: a lock after it would protect a stale plan.
+                self.execute("LOCK load_history")
+                if self._config.stage is not None:
+                    self._open_stage().clear_leftovers()
+                yield
+        finally:
+            if self._stage is not None:
+                stage, self._stage = self._stage, None
+                # What is committed is committed, and the next load clears what cannot be deleted now.
+                with suppress(Exception):
+                    stage.clear()
+
+    def stage(
+        self,
+        dataset: Dataset,
+        load_id: int,
+        urls: dict[int, str],
+        bundles: Iterable[Bundle],
+        on_bundle: Callable[[Bundle], None],
+    ) -> Staged:
+        self._open_stage()
+        with open_scratch(self._config, dataset) as scratch:
+            with scratch.transaction():
+                staged = scratch.stage(dataset, load_id, urls, bundles, on_bundle)
+                for source_id, line, size in find_oversized(scratch):
+                    words = f"line {line:,} is rejected, and with {size:,} bytes longer than the {MOST_BYTES:,}"
+                    reason = f"{words} that Redshift keeps of a record; mend or remove the line"
+                    staged.files[source_id] = FileRead(source_id, error=f"cannot keep {urls[source_id]}: {reason}")
+                    drop_file(scratch, dataset, source_id)
+            for table in (f"staging_{dataset}", "rejected_records"):
+                with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
+                    self._copy_parts(table, *write_parts(scratch, table, Path(folder), self._slices))
+        return staged
+
+    def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
+        staged = Staged()
+        objects = [(source_id, file) for source_id, file in files if file.url.startswith(SCHEME)]
+        if not objects:
+            return staged
+        self.execute(landing_sql(dataset))
+        paths = self._config.log_jsonpath if dataset == "events" else None
+        paths = paths or self._open_stage().put(f"{dataset}.jsonpaths", jsonpaths(dataset))
+        for source_id, file in objects:
+            # An empty object makes COPY fail, as one that is not there does.
+            if file.size and (records := self._copy_object(dataset, source_id, file, paths)) is not None:
+                staged.files[source_id] = FileRead(source_id, file.size, file.etag or "")
+                staged.read[source_id] = records
+            self.execute(f"DELETE FROM landing_{dataset}")
+        self.execute(f"DROP TABLE landing_{dataset}")
+        return staged
+
+    def _copy_object(self, dataset: Dataset, source_id: int, file: SourceFile, paths: str) -> int | None:
+        """The records of an object, which are then in staging, or None where one of them is not surely good."""
+        manifest = self._open_stage().put(f"{source_id}.manifest", manifest_of([(file.url, file.size)]))
+        self.execute(copy_object_sql(self._config, dataset, file.url, manifest, paths))
+        ((refused,),) = self.fetch(f"SELECT count(*) FROM {self._errors} = pg_last_copy_id()")
+        ((landed, doubtful),) = self.fetch(doubtful_sql(dataset))
+        # COPY takes what is there when it looks.
+        if refused or doubtful or has_changed(file, S3Access(self._config.anonymous, self._config.concurrency)):
+            return None
+        self.execute(stage_landed_sql(dataset), [source_id])
+        return int(landed)
+
+    def _copy_parts(self, table: str, rows: int, parts: Sequence[Path]) -> None:
+        if not rows:
+            return
+        manifest = self._open_stage().put_parts(table, parts)
+        self.execute(copy_parts_sql(self._config, table, manifest))
+        ((copied,),) = self.fetch("SELECT pg_last_copy_count()")
+        if copied != rows:
+            raise EngineError(f"COPY took {copied:,} of {rows:,} rows into {table}: nothing was loaded; load again")
+
+    def _open_stage(self) -> Stage:
+        if self._config.stage is None:
+            raise ConfigError(
+                "a load into Redshift goes through a folder in S3, and none is named; give --stage s3://bucket/folder"
+            )
+        if self._stage is None:
+            warehouse = re.sub(r"[^\w.-]+", "-", self.address.partition("@")[2] or self.address)
+            self._stage = Stage(self._config.stage, warehouse, S3Access(concurrency=self._config.concurrency))
+        return self._stage
+
+    def _count_slices(self) -> int:
+        try:
+            return int(self.fetch("SELECT count(*) FROM stv_slices")[0][0]) or _USUAL_SLICES
+        except EngineError:
+            return _USUAL_SLICES
+
+    def _find_errors(self) -> str:
+        """Where COPY's errors are told: a cluster of old has no view for all kinds, Serverless none of old."""
+        try:
+            self.fetch("SELECT query_id FROM sys_load_error_detail WHERE query_id = 0")
+            return "sys_load_error_detail WHERE query_id"
+        except EngineError:
+            return "stl_load_errors WHERE query"
+
+    def _commit(self) -> None:
+        try:
+            self.execute("COMMIT")
+        except ConflictError:
+            raise
+        except EngineError as error:
+            raise EngineError(
+                f"{error}; whether the transaction was committed is not known. Run the command again: a load takes "
+                "nothing twice"
+            ) from error
+
+    def _roll_back(self) -> None:
+        with suppress(EngineError):
+            self.execute("ROLLBACK")
+
+    def examine(self) -> Iterator[Finding]:
+        yield examine("version", lambda: str(self.fetch("SELECT version()")[0][0]))
+        yield examine("clock", self._examine_clock)
+        yield examine("isolation", self._examine_isolation)
+        yield examine("rights", self._examine_rights)
+        yield examine("tables", lambda: f"{len(self.list_tables())} tables in {self._schema()}")
+        yield examine("stage and role", self._examine_stage)
+
+    def _examine_clock(self) -> str:
+        there = self.fetch("SELECT getdate()")[0][0]
+        seconds = abs((there - dt.datetime.now(dt.UTC).replace(tzinfo=None)).total_seconds())
+        if seconds > _MOST_CLOCK_SECONDS:
+            raise EngineError(f"this machine's clock and the cluster's differ by {seconds:,.0f} s; set this machine's")
+        return f"{seconds:.0f} s apart"
+
+    def _examine_isolation(self) -> str:
+        sql = "SELECT isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()"
+        try:
+            ((level,),) = self.fetch(sql)
+        except EngineError:
+            return "not told (Serverless: SNAPSHOT); a load locks the ledger, whichever it is"
+        return f"{str(level).strip()}; a load locks the ledger, whichever it is"
+
+    def _database(self) -> str:
+        return str(self.fetch("SELECT current_database()")[0][0])
+
+    def _schema(self) -> str:
+        return str(self.fetch("SELECT current_schema()")[0][0])
+
+    def _examine_rights(self) -> str:
+        user, schema = self.fetch("SELECT current_user, current_schema()")[0]
+        rights = {
+            f"CREATE in schema {schema}": "has_schema_privilege(current_schema(), 'create')",
+            f"TEMP in the database {self._database()}": "has_database_privilege(current_database(), 'temp')",
+        }
+        ((creates, makes_temporary),) = self.fetch(f"SELECT {', '.join(rights.values())}")
+        lacking = [right for right, has in zip(rights, (creates, makes_temporary), strict=True) if not has]
+        if lacking:
+            raise EngineError(f"{user} lacks {' and '.join(lacking)}; let an administrator grant it")
+        return f"{user} may create tables and temporary tables"
+
+    def _examine_stage(self) -> str:
+        """Send one row the way that a load's rows take, and roll it back."""
+        if self._config.stage is None:
+            raise ConfigError("no folder in S3 is named through which a load reaches Redshift; give --stage s3://…")
+        stage = self._open_stage()
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                manifest = stage.put_parts("doctor", [write_trial(Path(folder))])
+            self.execute("BEGIN")
+            try:
+                self.execute("CREATE TEMP TABLE doctor (answer INTEGER)")
+                self.execute(copy_parts_sql(self._config, "doctor", manifest))
+            finally:
+                self._roll_back()
+        finally:
+            self._stage = None
+            with suppress(Exception):
+                stage.clear()
+        return f"{self._config.stage} can be written, and {self._config.arn or 'the default role'} can read it"
+
+    def close(self) -> None:
+        if self._is_own:
+            with suppress(Exception):
+                self._connection.close()
 
 
-def copy_sql(config: Config, dataset: Dataset) -> str:
-    """The COPY of one dataset's raw objects into its staging table, from the configured S3 roots or the public bucket.
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    """The driver's errors as ours. Nearly all are of one class: the SQLSTATE in the dictionary they carry tells."""
+    from redshift_connector.error import Error
 
-    A root is a folder: without its slash COPY would take every key that begins like it. Log data needs JSONPaths:
-    'auto' matches no camelCase key and loads NULLs without a word.
-    """
-    configured = (config.log_data if dataset == "events" else config.song_data) or ""
-    root = configured if configured.startswith("s3://") else _PUBLIC[dataset]
-    region = "REGION 'us-west-2' " if root.startswith("s3://udacity-dend/") else ""
-    role = quote_literal(config.arn) if config.arn else "default"
-    paths = quote_literal(config.log_jsonpath or _PUBLIC_JSONPATHS) if dataset == "events" else "'auto'"
-    return (
-        f"COPY staging_{dataset} FROM {quote_literal(root.rstrip('/') + '/')} IAM_ROLE {role} "
-        f"{region}FORMAT AS JSON {paths} COMPUPDATE OFF STATUPDATE OFF"
-    )
+    try:
+        yield
+    except Error as error:
+        raise _engine_error(error) from error
+    except OSError as error:
+        raise EngineError(f"the connection to Redshift broke: {_os_words(error)}; try again") from error
+
+
+def _os_words(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _engine_error(error: Exception) -> EngineError:
+    details = next((argument for argument in error.args if isinstance(argument, dict)), None)
+    if details is None:
+        words = str(error.args[0]) if error.args else type(error).__name__
+        if isinstance(cause := next((a for a in error.args if isinstance(a, OSError)), None), OSError):
+            words = f"{words}: {_os_words(cause)}"
+        return EngineError(f"the connection to Redshift broke: {words.split('. ')[0]}; try again")
+    code, message = str(details.get("C", "")), str(details.get("M", ""))
+    detail = re.sub(r"\s+", " ", str(details.get("D", ""))).strip()
+    words = f"{message}: {detail}" if detail else message
+    is_conflict = code == "40001" or "conflict with concurrent transaction" in message
+    if is_conflict or (code == "XX000" and message.strip() in _CONFLICTS):
+        return ConflictError(f"Redshift refused the transaction for the sake of another one ({words}); try again")
+    if code in _SENTENCES:
+        return EngineError(f"Redshift says {words!r} ({code}): {_SENTENCES[code]}")
+    return EngineError(f"Redshift refused a statement: {words} ({code})")

@@ -1,0 +1,119 @@
+"""Whether two warehouses hold the same star: counts and checksums that no order of rows can change.
+
+Each row becomes a text, in SQL that every engine runs, and its MD5 a number; a table's checksum is the sum of them. A
+difference is looked for in one of many buckets of keys, so that few rows travel. Numbers with a fraction are compared
+to six decimals, for engines write out doubles in ways of their own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from sparkify.engines import Engine
+from sparkify.model import STAR
+from sparkify.sql import list_columns
+
+_KEYS = {
+    "songplays": "songplay_id",
+    "users": "user_id",
+    "songs": "song_id",
+    "artists": "artist_id",
+    "time": "start_time",
+}
+# Sixty bits of the digest: their sum over any table fits an exact number of every engine.
+_DIGITS = 15
+_BUCKET_DIGITS = 3
+_MOST_DIFFERENCES = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key whose rows differ: the columns that do, each with its value in both; None where the row is missing."""
+
+    key: str
+    columns: dict[str, tuple[str | None, str | None]]
+
+
+@dataclass(frozen=True)
+class TableComparison:
+    """How one table compares: the rows on both sides, and the first differences where they are not equal."""
+
+    table: str
+    rows: tuple[int, int]
+    equal: bool
+    differences: list[Difference] = field(default_factory=list)
+
+
+def compare_stars(first: Engine, second: Engine) -> list[TableComparison]:
+    """Compare every table of the star of two warehouses that hold one."""
+    return [_compare(table, first, second) for table in STAR]
+
+
+def _compare(table: str, first: Engine, second: Engine) -> TableComparison:
+    sums = [_fetch_sums(engine, table) for engine in (first, second)]
+    rows = (_count(sums[0]), _count(sums[1]))
+    differing = sorted(bucket for bucket in {*sums[0], *sums[1]} if sums[0].get(bucket) != sums[1].get(bucket))
+    found = (difference for bucket in differing for difference in _differences(table, bucket, first, second))
+    return TableComparison(table, rows, not differing, list(islice(found, _MOST_DIFFERENCES)))
+
+
+def _count(sums: dict[str, tuple[int, int]]) -> int:
+    return sum(count for count, _ in sums.values())
+
+
+def _fetch_sums(engine: Engine, table: str) -> dict[str, tuple[int, int]]:
+    """By bucket of keys: the rows and their checksum."""
+    sql = f"""SELECT bucket, count(*), sum({_number("digest")})
+    FROM (SELECT {_bucket(table)} AS bucket, md5({_row_text(table)}) AS digest FROM {table}) AS digests
+    GROUP BY bucket"""
+    return {bucket: (int(count), int(checksum)) for bucket, count, checksum in engine.fetch(sql)}
+
+
+def _differences(table: str, bucket: str, first: Engine, second: Engine) -> Iterator[Difference]:
+    columns = list(list_columns(table))
+    place = columns.index(_KEYS[table])
+    sides = []
+    for engine in (first, second):
+        fields = ", ".join(_text(name, kind) for name, kind in list_columns(table).items())
+        rows = engine.fetch(f"SELECT {fields} FROM {table} WHERE {_bucket(table)} = $1", [bucket])
+        sides.append({row[place]: row for row in rows})
+    for key in sorted({*sides[0], *sides[1]}):
+        values = [side.get(key, (None,) * len(columns)) for side in sides]
+        if values[0] != values[1]:
+            pairs = zip(columns, zip(*values, strict=True), strict=True)
+            yield Difference(key, {name: pair for name, pair in pairs if pair[0] != pair[1]})
+
+
+def _bucket(table: str) -> str:
+    key = _KEYS[table]
+    return f"substring(md5({_text(key, list_columns(table)[key])}), 1, {_BUCKET_DIGITS})"
+
+
+def _row_text(table: str) -> str:
+    # The length before each value keeps ('a', 'bc') apart from ('ab', 'c').
+    texts = [_text(name, kind) for name, kind in list_columns(table).items()]
+    return "\n    || ".join(f"coalesce(cast(length({text}) AS VARCHAR) || ':' || {text}, '-')" for text in texts)
+
+
+def _text(name: str, kind: str) -> str:
+    """SQL: a column's value as a text that is the same on every engine."""
+    if kind in ("VARCHAR", "CHAR"):
+        return name
+    if kind == "TIMESTAMP":
+        # Some engines leave out zeros at the end of the fraction, and a fraction of zeros.
+        text = f"cast({name} AS VARCHAR)"
+        return f"rpad(CASE WHEN strpos({text}, '.') > 0 THEN {text} ELSE {text} || '.' END, 26, '0')"
+    if kind == "DOUBLE PRECISION":
+        return (
+            f"CASE WHEN abs({name}) < 100000000000 THEN cast(cast({name} AS DECIMAL(18, 6)) AS VARCHAR) "
+            f"WHEN {name} IS NOT NULL THEN CASE WHEN {name} > 0 THEN 'large' ELSE '-large' END END"
+        )
+    return f"cast({name} AS VARCHAR)"
+
+
+def _number(digest: str) -> str:
+    """SQL: the first digits of a hexadecimal text as a number. No function for it is common to all engines."""
+    return " + ".join(
+        f"cast(strpos('0123456789abcdef', substring({digest}, {place}, 1)) - 1 AS BIGINT) * {16 ** (_DIGITS - place)}"
+        for place in range(1, _DIGITS + 1)
+    )

@@ -1,0 +1,60 @@
+"""Whether everything that a load needs is in order: one finding for each thing, with what to do where it is not.
+
+Each is looked at by itself, so that one fault does not hide the next. Nothing of the warehouse is changed.
+"""
+
+import platform
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from importlib import metadata
+
+from sparkify import __version__, sources
+from sparkify.config import Config
+from sparkify.engines import Finding, examine, open_engine
+from sparkify.errors import NoWarehouseError, SourceError, SparkifyError
+from sparkify.s3 import S3Access
+
+_DRIVERS = ("duckdb", "obstore", "redshift-connector", "boto3")
+
+
+def list_findings(config: Config) -> Iterator[Finding]:
+    """Examine versions, sources and the warehouse, one after the other."""
+    yield Finding("versions", True, _versions())
+    access = S3Access(config.anonymous, config.concurrency)
+    roots = {"log data": config.log_data, "song data": config.song_data}
+    for name, root in roots.items():
+        yield examine(name, partial(_look_at, root, access))
+    try:
+        with open_engine(config, read_only=True) as engine:
+            yield Finding("warehouse", True, engine.address)
+            yield from engine.examine()
+    except NoWarehouseError:
+        yield Finding("warehouse", True, f"{config.warehouse_address} is not there yet; a load makes it")
+    except SparkifyError as error:
+        yield Finding("warehouse", False, str(error))
+
+
+def _versions() -> str:
+    found = []
+    for name in _DRIVERS:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            found.append(f"no {name}")
+    return f"sparkify {__version__} on Python {platform.python_version()}; {', '.join(found)}"
+
+
+def _look_at(root: str | None, access: S3Access) -> str:
+    if root is None:
+        return "no root is named: this dataset is not loaded"
+    files = sources.list_files(root, access)
+    if not files:
+        return f"there is no data file below {root}"
+    # The permission to list is not that to read.
+    smallest = min(files, key=lambda file: file.size)
+    with closing(sources.read_bundles([(1, smallest)], bundle_bytes=1 << 20, access=access)) as bundles:
+        errors = [end.error for bundle in bundles for end in bundle.finished if end.error is not None]
+    if errors:
+        raise SourceError(errors[0])
+    return f"{len(files):,} files below {root}, and they can be read"

@@ -1,0 +1,94 @@
+"""Redshift's COPY: its text, and the staging folder in S3 through which rows reach it.
+
+COPY binds no parameters, so its literals are quoted here, by one function. No secret belongs in a statement: S3 is read
+with a role, and only the loader's own uploads use the credentials of its environment.
+"""
+
+import json
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from sparkify import s3
+from sparkify.config import Config
+from sparkify.records import Dataset
+from sparkify.s3 import S3Access
+
+# The public bucket of the original project; its region is not that of most warehouses, so COPY has to name it.
+_PUBLIC = {"events": "s3://udacity-dend/log_data", "songs": "s3://udacity-dend/song_data"}
+_PUBLIC_JSONPATHS = "s3://udacity-dend/log_json_path.json"
+
+
+def quote_literal(text: str) -> str:
+    """A text as an SQL literal. Redshift reads a backslash in a literal as an escape, so it is doubled as well."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def copy_sql(config: Config, dataset: Dataset) -> str:
+    """The COPY of one dataset's raw objects into its staging table, from the configured S3 roots or the public bucket.
+
+    A root is a folder: without its slash COPY would take every key that begins like it. Log data needs JSONPaths:
+    'auto' matches no camelCase key and loads NULLs without a word.
+    """
+    configured = (config.log_data if dataset == "events" else config.song_data) or ""
+    root = configured if configured.startswith("s3://") else _PUBLIC[dataset]
+    region = "REGION 'us-west-2' " if root.startswith("s3://udacity-dend/") else ""
+    paths = quote_literal(config.log_jsonpath or _PUBLIC_JSONPATHS) if dataset == "events" else "'auto'"
+    return (
+        f"COPY staging_{dataset} FROM {quote_literal(root.rstrip('/') + '/')} IAM_ROLE {role_sql(config)} "
+        f"{region}FORMAT AS JSON {paths} COMPUPDATE OFF STATUPDATE OFF"
+    )
+
+
+def copy_parts_sql(config: Config, table: str, manifest: str) -> str:
+    """The COPY of a manifest's Parquet parts, whose columns are the table's in its order."""
+    return (
+        f"COPY {table} FROM {quote_literal(manifest)} IAM_ROLE {role_sql(config)} FORMAT AS PARQUET MANIFEST "
+        "STATUPDATE OFF"
+    )
+
+
+def manifest_of(objects: Sequence[tuple[str, int]]) -> bytes:
+    """A manifest of these URLs and sizes in bytes. Each is mandatory: COPY would skip a missing one without a word."""
+    entries = [{"url": url, "mandatory": True, "meta": {"content_length": size}} for url, size in objects]
+    return json.dumps({"entries": entries}, indent=1).encode()
+
+
+def role_sql(config: Config) -> str:
+    """The role that COPY takes on: the configured one, else the cluster's default."""
+    return quote_literal(config.arn) if config.arn else "default"
+
+
+class Stage:
+    """The staging folder of one load: below the configured one, apart from every other warehouse's and load's.
+
+    Its name begins with a dot, so that no source root ever takes what lies there for data.
+    """
+
+    def __init__(self, root: str, warehouse: str, access: S3Access) -> None:
+        self._access = access
+        self._of_warehouse = f"{root.rstrip('/')}/.sparkify/{warehouse}"
+        self._of_load = f"{self._of_warehouse}/{uuid.uuid4().hex}"
+
+    def put_parts(self, table: str, parts: Sequence[Path]) -> str:
+        """Upload the parts of a table and their manifest; returns the manifest's URL."""
+        objects = []
+        for part in parts:
+            url = f"{self._of_load}/{table}/{part.name}"
+            s3.put_object(url, part, self._access)
+            objects.append((url, part.stat().st_size))
+        return self.put(f"{table}.manifest", manifest_of(objects))
+
+    def put(self, name: str, content: bytes) -> str:
+        """Upload a small object; returns its URL."""
+        url = f"{self._of_load}/{name}"
+        s3.put_object(url, content, self._access)
+        return url
+
+    def clear(self) -> None:
+        """Delete what this load uploaded."""
+        s3.delete_below(self._of_load, self._access)
+
+    def clear_leftovers(self) -> None:
+        """Delete what killed loads of this warehouse left. No other load of it may be under way."""
+        s3.delete_below(self._of_warehouse, self._access)

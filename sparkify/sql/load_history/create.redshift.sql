@@ -1,0 +1,16 @@
+-- The table that a load locks before it reads anything.
+CREATE TABLE IF NOT EXISTS load_history (
+    load_id INTEGER NOT NULL ENCODE RAW,
+    started_at TIMESTAMP NOT NULL ENCODE AZ64,
+    finished_at TIMESTAMP NOT NULL ENCODE AZ64,
+    status VARCHAR(32) NOT NULL ENCODE ZSTD,
+    mode VARCHAR(32) NOT NULL ENCODE ZSTD,
+    files INTEGER NOT NULL ENCODE AZ64,
+    read BIGINT NOT NULL ENCODE AZ64,
+    loaded BIGINT NOT NULL ENCODE AZ64,
+    rejected BIGINT NOT NULL ENCODE AZ64,
+    version VARCHAR(32) NOT NULL ENCODE ZSTD,
+    PRIMARY KEY (load_id)
+)
+DISTSTYLE AUTO
+SORTKEY (load_id)

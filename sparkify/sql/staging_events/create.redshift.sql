@@ -1,0 +1,25 @@
+-- Rows come and go by file, so they are sorted by it; no column is worth distributing by.
+CREATE TABLE IF NOT EXISTS staging_events (
+    artist VARCHAR(1024) ENCODE ZSTD,
+    auth VARCHAR(1024) ENCODE ZSTD,
+    firstName VARCHAR(1024) ENCODE ZSTD,
+    gender VARCHAR(1024) ENCODE ZSTD,
+    itemInSession INTEGER NOT NULL ENCODE AZ64,
+    lastName VARCHAR(1024) ENCODE ZSTD,
+    length DOUBLE PRECISION ENCODE ZSTD,
+    level VARCHAR(1024) ENCODE ZSTD,
+    location VARCHAR(1024) ENCODE ZSTD,
+    method VARCHAR(1024) ENCODE ZSTD,
+    page VARCHAR(1024) NOT NULL ENCODE ZSTD,
+    registration BIGINT ENCODE AZ64,
+    sessionId INTEGER NOT NULL ENCODE AZ64,
+    song VARCHAR(1024) ENCODE ZSTD,
+    status INTEGER ENCODE AZ64,
+    ts BIGINT NOT NULL ENCODE AZ64,
+    userAgent VARCHAR(1024) ENCODE ZSTD,
+    userId INTEGER ENCODE AZ64,
+    source_id INTEGER NOT NULL ENCODE RAW,
+    line INTEGER NOT NULL ENCODE AZ64
+)
+DISTSTYLE EVEN
+SORTKEY (source_id)

@@ -44,6 +44,8 @@ _SENTENCES = {
 }
 # Redshift reports these under the general SQLSTATE XX000, with the number as the message.
 _CONFLICTS = ("1018", "1023")
+# And these elsewhere: two sessions that make the same table at the same time meet in the catalogue.
+_CONFLICT = re.compile(r"\A40001|conflict with concurrent transaction|\A23505.*pg_type_typname_nsp_index")
 _SELECT = re.compile(r"(?is)\A(\s|--[^\n]*\n|/\*.*?\*/)*(select|with)\b")
 
 
@@ -355,8 +357,7 @@ def _engine_error(error: Exception) -> EngineError:
     code, message = str(details.get("C", "")), str(details.get("M", ""))
     detail = re.sub(r"\s+", " ", str(details.get("D", ""))).strip()
     words = f"{message}: {detail}" if detail else message
-    is_conflict = code == "40001" or "conflict with concurrent transaction" in message
-    if is_conflict or (code == "XX000" and message.strip() in _CONFLICTS):
+    if (code == "XX000" and message.strip() in _CONFLICTS) or _CONFLICT.search(f"{code} {message}"):
         return ConflictError(f"Redshift refused the transaction for the sake of another one ({words}); try again")
     if code in _SENTENCES:
         return EngineError(f"Redshift says {words!r} ({code}): {_SENTENCES[code]}")

@@ -1,0 +1,286 @@
+"""Loads into Redshift that are cut, refused, raced or killed: the state is the one before or the one after."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+from sparkify import model, pipeline
+from sparkify.config import Config
+from sparkify.engines import open_engine
+from sparkify.errors import ConfigError, ConflictError, EngineError, SparkifyError
+from tests.engines.conftest import redshift_config
+from tests.redshift.server import Fault, Redshift
+from tests.s3_server import BUCKET, SECRET, WRITE_KEY, S3Server
+from tests.support import (
+    event,
+    expected_star,
+    failing_checks,
+    log_file,
+    play,
+    read_star,
+    song,
+    song_file,
+    sort_rows,
+    write_file,
+)
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def config(redshift: Redshift, tmp_path: Path) -> Config:
+    return redshift_config(redshift, tmp_path)
+
+
+def database_of(config: Config) -> str:
+    return config.warehouse_address.rpartition("/")[2]
+
+
+def read_tables(redshift: Redshift, config: Config) -> Rows:
+    """Every row of every table but load_history, whose times no two loads share, past the stand-in."""
+    with redshift.connect_postgres(database_of(config)) as connection:
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        return {
+            str(table): sort_rows(connection.execute(f"SELECT * FROM {table}").fetchall())
+            for (table,) in found
+            if table != "load_history"
+        }
+
+
+def write_first(config: Config) -> None:
+    write_file(log_file(config, "a.json"), [play(), play(userId=2, song="Starlight"), "no JSON"])
+    write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(30)])
+    write_file(song_file(config), [song()])
+
+
+def write_second(config: Config) -> None:
+    """One file replaced and one new, with rejects."""
+    write_file(log_file(config, "a.json"), [play(), play(userId=3, level="paid"), "[]"])
+    write_file(log_file(config, "c.json"), [play(itemInSession=5, userId=4)])
+
+
+def nth(number: int, fault: Fault) -> Any:
+    return lambda statement, place: fault if place == number else "none"
+
+
+def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, tmp_path: Path, config: Config) -> None:
+    write_first(config)
+    pipeline.load(config)
+    control = redshift_config(redshift, tmp_path / "control").model_copy(
+        update={"log_data": config.log_data, "song_data": config.song_data}
+    )
+    pipeline.load(control)
+    before = read_tables(redshift, config)
+    write_second(config)
+    redshift.statements.clear()
+    assert pipeline.load(control).mode == "refresh"
+    statements = list(redshift.statements)
+    after = read_tables(redshift, control)
+    last = len(statements) - statements[::-1].index("COMMIT")
+    assert last > 80
+    for number in range(1, last):
+        redshift.fault = nth(number, "cut")
+        with pytest.raises(EngineError, match="connection"):
+            pipeline.load(config)
+        assert read_tables(redshift, config) == before, statements[number - 1]
+    redshift.fault = nth(last, "cut_after")
+    with pytest.raises(EngineError, match="whether the transaction was committed is not known"):
+        pipeline.load(config)
+    assert read_tables(redshift, config) == after
+    redshift.fault = nth(0, "none")
+    assert pipeline.load(config).status == "nothing_to_do"
+    assert read_star(config) == expected_star(config)
+    assert failing_checks(config) == []
+
+
+@pytest.mark.parametrize("fault", ["error_1023", "error_1018"])
+def test_load_is_tried_again_where_another_session_interferes(redshift: Redshift, config: Config, fault: Fault) -> None:
+    write_first(config)
+    faults = iter([fault, fault])
+    redshift.fault = lambda statement, place: (
+        next(faults, "none") if statement.startswith("COPY staging_events") else "none"
+    )
+    assert pipeline.load(config).status == "loaded"
+    assert read_star(config) == expected_star(config)
+    assert sum(sql.startswith("COPY staging_events") for sql in redshift.statements) == 3
+
+
+def test_conflict_that_stays_is_told(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    redshift.fault = lambda statement, place: "error_1023" if statement.startswith("COPY") else "none"
+    with pytest.raises(ConflictError, match=r"1023: Serializable isolation violation.*; try again"):
+        pipeline.load(config)
+    assert sum(sql.startswith("COPY") for sql in redshift.statements) == 4
+    assert not any(read_tables(redshift, config).values())
+
+
+def test_ledger_is_locked_before_it_is_read(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    pipeline.load(config)
+    sent = redshift.statements
+    lock = sent.index("LOCK load_history")
+    assert sent[lock - 1] == "BEGIN"
+    assert not any("FROM load_files" in sql for sql in sent[:lock])
+    assert not any("TRUNCATE" in sql.upper() for sql in sent)
+
+
+def test_two_loads_at_once_load_everything_once(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    write_second(config)
+    results: list[Any] = []
+
+    def load() -> None:
+        try:
+            results.append(pipeline.load(config).status)
+        except SparkifyError as error:
+            results.append(error)
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, results)) == ["loaded", "nothing_to_do", "nothing_to_do"]
+    assert read_star(config) == expected_star(config)
+    assert failing_checks(config) == []
+
+
+def test_killed_process_leaves_nothing_half_done(redshift: Redshift, config: Config, tmp_path: Path) -> None:
+    write_first(config)
+    pipeline.create(config)
+    reached = threading.Event()
+
+    def stop_there(statement: str, place: int) -> Fault:
+        if statement.startswith("-- One row per play"):
+            reached.set()
+            time.sleep(1)
+        return "none"
+
+    redshift.fault = stop_there
+    assert config.db_password is not None
+    environment = os.environ | {
+        "SPARKIFY_WAREHOUSE": config.warehouse_address,
+        "SPARKIFY_DB_PASSWORD": config.db_password.get_secret_value(),
+        "SPARKIFY_LOG_DATA": str(config.log_data),
+        "SPARKIFY_SONG_DATA": str(config.song_data),
+        "SPARKIFY_STAGE": str(config.stage),
+        "SPARKIFY_ARN": str(config.arn),
+        "TMPDIR": str(tmp_path),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "sparkify", "load", "-q"], env=environment)
+    assert reached.wait(60)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    redshift.fault = nth(0, "none")
+    # The lock goes with the session, and the next load waits for that.
+    assert pipeline.load(config).status == "loaded"
+    assert read_star(config) == expected_star(config)
+
+
+# ---- the staging folder ----
+
+
+def staged_keys(s3_server: S3Server, folder: str = "stage") -> list[str]:
+    store = S3Store(
+        BUCKET,
+        config={
+            "endpoint": s3_server.endpoint, "access_key_id": WRITE_KEY, "secret_access_key": SECRET,
+            "region": "us-east-1",
+        },
+        client_options={"allow_http": True},
+    )  # fmt: skip
+    return [meta["path"] for page in obstore.list(store, prefix=folder) for meta in page]
+
+
+def test_stage_is_empty_after_a_load_and_after_a_failed_one(
+    redshift: Redshift, config: Config, s3_server: S3Server
+) -> None:
+    write_first(config)
+    redshift.fault = lambda statement, place: "cut" if statement.startswith("-- One row per user") else "none"
+    with pytest.raises(EngineError):
+        pipeline.load(config)
+    assert staged_keys(s3_server) == []
+    redshift.fault = nth(0, "none")
+    pipeline.load(config)
+    assert staged_keys(s3_server) == []
+
+
+def test_leftovers_of_killed_loads_are_cleared(
+    redshift: Redshift, config: Config, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    place = f"stage/.sparkify/localhost-{redshift.port}-{database_of(config)}"
+    store = S3Store(
+        BUCKET,
+        config={
+            "endpoint": s3_server.endpoint, "access_key_id": WRITE_KEY, "secret_access_key": SECRET,
+            "region": "us-east-1",
+        },
+        client_options={"allow_http": True},
+    )  # fmt: skip
+    obstore.put(store, f"{place}/dead/part.parquet", b"x")
+    obstore.put(store, f"{place}0/alive/part.parquet", b"x")
+    (tmp_path / "sparkify-scratch-dead").mkdir()
+    write_first(config)
+    pipeline.load(config)
+    assert staged_keys(s3_server) == [f"{place}0/alive/part.parquet"]
+    assert list(tmp_path.glob("sparkify-scratch-*")) == []
+    obstore.delete(store, f"{place}0/alive/part.parquet")
+
+
+@pytest.mark.parametrize(("rows", "slices", "parts"), [(100, 4, 1), (8_000, 4, 4), (8_001, 2, 2)])
+def test_parts_are_of_equal_size_and_a_multiple_of_the_slices(
+    redshift: Redshift, config: Config, rows: int, slices: int, parts: int
+) -> None:
+    redshift.slices = slices
+    write_file(log_file(config), [event(itemInSession=item) for item in range(rows)])
+    pipeline.load(config)
+    with open_engine(config) as engine:
+        files = engine.fetch(
+            "SELECT source_file_count FROM sys_load_history WHERE table_name = 'staging_events' "
+            "ORDER BY query_id DESC LIMIT 1"
+        )
+    assert files == [(parts,)]
+
+
+def test_reject_that_redshift_cannot_keep_fails_its_file(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    write_file(log_file(config, "long.json"), [play(userId=77), "x" * 70_000])
+    result = pipeline.load(config)
+    assert (result.status, result.files["failed"]) == ("partial", 1)
+    assert result.errors == [
+        f"cannot keep {log_file(config, 'long.json')}: line 2 is rejected, and with 70,000 bytes longer than the "
+        "65,535 that Redshift keeps of a record; mend or remove the line"
+    ]
+    assert read_star(config)["users"] == [(1, None, None, None, "free"), (2, None, None, None, "free")]
+    log_file(config, "long.json").unlink()
+    assert read_star(config) == expected_star(config)
+
+
+def test_load_without_a_stage_is_refused(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    with pytest.raises(ConfigError, match="give --stage s3://bucket/folder"):
+        pipeline.load(config.model_copy(update={"stage": None}))
+    assert not any(read_tables(redshift, config).values())
+
+
+def test_transaction_with_a_failed_statement_is_not_taken_for_committed(config: Config) -> None:
+    with open_engine(config) as engine:
+        model.create(engine)
+        with pytest.raises(EngineError, match="nothing of it was committed"), engine.transaction():  # noqa: PT012
+            engine.execute("INSERT INTO users (user_id) VALUES (1)")
+            with pytest.raises(EngineError, match="does not exist"):
+                engine.execute("INSERT INTO nowhere (user_id) VALUES (1)")
+        assert engine.fetch("SELECT count(*) FROM users") == [(0,)]

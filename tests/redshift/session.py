@@ -1,0 +1,369 @@
+"""One client's session: its messages in, PostgreSQL's answers out, with what Redshift does otherwise in between."""
+
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import cast
+
+from psycopg import pq
+from psycopg.pq.abc import PGconn, PGresult
+
+from tests.redshift import copy, dialect, wire
+from tests.redshift.dialect import Plan
+from tests.redshift.startup import Server, open_session
+from tests.redshift.wire import Bind, Channel, Column, Gone, WireError
+
+_MOST_PARAMETERS = 32767
+# The driver's 705 means text of a type to be found; PostgreSQL's word for that is 0.
+_UNKNOWN = 705
+# PostgreSQL's arrays: Redshift has none. DG c_unsupported-postgresql-datatypes.
+_ARRAYS = {1000, 1005, 1007, 1009, 1014, 1015, 1016, 1021, 1022, 1231}
+_FIELDS = {
+    "S": pq.DiagnosticField.SEVERITY, "C": pq.DiagnosticField.SQLSTATE, "M": pq.DiagnosticField.MESSAGE_PRIMARY,
+    "D": pq.DiagnosticField.MESSAGE_DETAIL, "H": pq.DiagnosticField.MESSAGE_HINT,
+    "P": pq.DiagnosticField.STATEMENT_POSITION,
+}  # fmt: skip
+_STATUS = {pq.TransactionStatus.IDLE: "I", pq.TransactionStatus.INTRANS: "T", pq.TransactionStatus.INERROR: "E"}
+# github.com/aws/aws-sdk-pandas issue 665 shows the driver's view of it.
+_CONFLICT = WireError(
+    "XX000", "1023",
+    detail="Serializable isolation violation on table - 100123, transactions forming the cycle are: 1, 2 (pid:3)",
+)  # fmt: skip
+_FAULTS = {"error_1023": _CONFLICT, "error_1018": WireError("XX000", "1018", detail="Relation does not exist.")}
+
+
+@dataclass
+class Prepared:
+    """A statement of Parse, with the types that PostgreSQL found for its parameters and results."""
+
+    text: str
+    plan: Plan
+    parameters: list[int]
+    columns: list[Column]
+
+
+class Closed(Exception):
+    """The session ends without another word."""
+
+
+class Session:
+    """Runs until the client or the server hangs up."""
+
+    def __init__(self, server: Server, client: socket.socket) -> None:
+        self._server = server
+        self._channel = Channel(client)
+        self._backend: PGconn | None = None
+        self._statements: dict[bytes, Prepared] = {}
+        self._portals: dict[bytes, Bind] = {}
+        # After an error everything up to Sync is skipped.
+        self._skipping = False
+        self._notices: list[dict[str, str]] = []
+        self._copy_state: copy.SessionState | None = None
+
+    def run(self) -> None:
+        try:
+            self._start()
+            while True:
+                self._handle(*self._channel.read())
+        except (Closed, Gone):
+            pass
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Whatever was under way is rolled back when the client sees the end of its connection."""
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            with suppress(Exception):
+                if backend.transaction_status != pq.TransactionStatus.IDLE:
+                    backend.exec_(b"ROLLBACK")
+            backend.finish()
+        with suppress(OSError):
+            self._channel.client.shutdown(socket.SHUT_RDWR)
+        self._channel.client.close()
+
+    @property
+    def backend(self) -> PGconn:
+        if self._backend is None:
+            raise Closed
+        return self._backend
+
+    def _start(self) -> None:
+        opened = open_session(self._server, self._channel)
+        self._backend = opened.backend
+        self._backend.notice_handler = self._keep_notice
+        self._copy_state = copy.SessionState(opened.backend, opened.user, opened.database)
+        self._ready()
+
+    # Messages
+
+    def _handle(self, kind: bytes, body: bytes) -> None:
+        if kind == b"X":
+            raise Closed
+        if kind == b"H":
+            self._channel.flush()
+        elif kind == b"S":
+            self._skipping = False
+            self._ready()
+        elif kind == b"Q":
+            self._query(body)
+        elif not self._skipping:
+            handler = {b"P": self._parse, b"D": self._describe, b"B": self._bind, b"E": self._execute,
+                       b"C": self._close_statement}.get(kind)  # fmt: skip
+            if handler is None:
+                raise Closed
+            try:
+                handler(body)
+            except WireError as error:
+                self._fail(error)
+            except (Closed, Gone):
+                raise
+            except Exception as error:
+                # A mistake of the stand-in is to be seen in the test, not in a log of its threads.
+                self._fail(WireError("XX000", f"the stand-in failed: {error!r}"))
+
+    def _query(self, body: bytes) -> None:
+        """The simple protocol, by way of the extended one."""
+        try:
+            self._parse_text("", body.rstrip(b"\0").decode(), [])
+            self._bind_statement(Bind(b"", b"", [], [], []))
+            if self._statements[b""].columns:
+                self._describe(b"P\0")
+            self._execute(b"\0" * 5)
+        except WireError as error:
+            self._fail(error)
+        self._skipping = False
+        self._ready()
+
+    def _ready(self) -> None:
+        self._send_notices()
+        self._channel.write(wire.ready(_STATUS.get(pq.TransactionStatus(self.backend.transaction_status), "I")))
+        self._channel.flush()
+
+    def _fail(self, error: WireError) -> None:
+        """An error makes the transaction dead, whoever of the two found it."""
+        if self.backend.transaction_status == pq.TransactionStatus.INTRANS:
+            self.backend.exec_(b"this is no statement")
+        self._send_notices()
+        self._channel.write(wire.report(b"E", error.fields))
+        self._skipping = True
+
+    def _parse(self, body: bytes) -> None:
+        name, query, types = wire.parse_parse(body)
+        self._parse_text(name.decode(), query.decode(), types)
+        self._channel.write(wire.PARSE_COMPLETE)
+
+    def _parse_text(self, name: str, text: str, types: list[int]) -> None:
+        try:
+            self._statements[name.encode()] = self._prepare(name, text, types)
+        except WireError:
+            self._server.note(text)
+            raise
+
+    def _prepare(self, name: str, text: str, types: list[int]) -> Prepared:
+        if len(types) > _MOST_PARAMETERS:
+            raise WireError("54000", f"Prepared statement exceeds bind parameter limit {_MOST_PARAMETERS}")
+        if _ARRAYS & set(types):
+            raise WireError("0A000", "arrays are not supported")
+        plan = self._plan(text)
+        if plan.kind in ("copy", "empty"):
+            return Prepared(text, plan, [], [])
+        for table in plan.references:
+            self._check_exists(table)
+        for table in plan.drops:
+            self._check_free(table, plan)
+        oids = [0 if one == _UNKNOWN else one for one in types]
+        self._check(self.backend.prepare(name.encode(), plan.sql.encode(), oids), plan)
+        described = self.backend.describe_prepared(name.encode())
+        self._check(described, plan)
+        parameters = [described.param_type(place) for place in range(described.nparams)]
+        return Prepared(text, plan, parameters, _columns(described))
+
+    def _check_exists(self, table: str) -> None:
+        """DG r_CREATE_TABLE_NEW: a foreign key refers to a table that exists, though nothing is enforced."""
+        found = self.backend.exec_params(b"SELECT to_regclass($1)", [table.encode()])
+        if found.get_value(0, 0) is None:
+            raise WireError("42P01", f"relation {table} does not exist")
+
+    def _check_free(self, table: str, plan: Plan) -> None:
+        """DG r_DROP_TABLE: without CASCADE a table on which others depend stays."""
+        names = [table.encode(), ",".join(plan.drops).encode()]
+        found = self.backend.exec_params(b"SELECT redshift_dependent($1, $2)", names)
+        if found.get_value(0, 0) is not None:
+            raise WireError("2BP01", f"cannot drop table {table} because other objects depend on it")
+
+    def _plan(self, text: str) -> Plan:
+        dead = self.backend.transaction_status == pq.TransactionStatus.INERROR
+        try:
+            plan = dialect.plan(text, serverless=self._server.serverless)
+        except WireError:
+            if dead:
+                raise _dead_transaction() from None
+            raise
+        if dead and plan.kind != "end":
+            raise _dead_transaction()
+        if "stv_slices" in plan.sql:
+            self._server.records.write_slices(self._server.slices)
+        return plan
+
+    def _describe(self, body: bytes) -> None:
+        name = body[1:-1]
+        statement = self._statement(self._portal(name).statement if body[:1] == b"P" else name)
+        formats = [wire.TEXT_FORMAT] * len(statement.columns)
+        if body[:1] == b"P":
+            formats = wire.spread(self._portal(name).result_formats, len(statement.columns))
+        else:
+            self._channel.write(wire.parameter_description(statement.parameters))
+        is_result = bool(statement.columns)
+        self._channel.write(wire.row_description(statement.columns, formats) if is_result else wire.NO_DATA)
+
+    def _bind(self, body: bytes) -> None:
+        self._bind_statement(wire.parse_bind(body))
+        self._channel.write(wire.BIND_COMPLETE)
+
+    def _bind_statement(self, bind: Bind) -> None:
+        statement = self._statement(bind.statement)
+        formats = wire.spread(bind.result_formats, len(statement.columns))
+        self._portals[bind.portal] = replace(bind, result_formats=formats)
+
+    def _close_statement(self, body: bytes) -> None:
+        name = body[1:-1]
+        if body[:1] == b"P":
+            self._portals.pop(name, None)
+        elif (statement := self._statements.pop(name, None)) and statement.plan.sql and name:
+            self.backend.close_prepared(name)
+        self._channel.write(wire.CLOSE_COMPLETE)
+
+    def _statement(self, name: bytes) -> Prepared:
+        if (statement := self._statements.get(name)) is None:
+            raise WireError("26000", f'prepared statement "{name.decode()}" does not exist')
+        return statement
+
+    def _portal(self, name: bytes) -> Bind:
+        if (portal := self._portals.get(name)) is None:
+            raise WireError("34000", f'portal "{name.decode()}" does not exist')
+        return portal
+
+    # Running
+
+    def _execute(self, body: bytes) -> None:
+        bind = self._portal(body.split(b"\0", 1)[0])
+        statement = self._statement(bind.statement)
+        fault = self._server.note(statement.text)
+        if fault == "cut":
+            self.close()
+            raise Closed
+        if fault == "hang_up_session":
+            self._hang_up()
+        if (error := _FAULTS.get(fault)) is not None:
+            raise error
+        tag = self._run(statement, bind)
+        if fault == "cut_after":
+            self.close()
+            raise Closed
+        self._send_notices()
+        self._channel.write(wire.command_complete(tag) if tag else wire.EMPTY_QUERY)
+
+    def _hang_up(self) -> None:
+        """As an administrator's PG_TERMINATE_BACKEND."""
+        error = WireError("57P01", "terminating connection due to administrator command", severity="FATAL")
+        self._channel.write(wire.report(b"E", error.fields))
+        self._channel.flush()
+        self.close()
+        raise Closed
+
+    def _run(self, statement: Prepared, bind: Bind) -> str:
+        """Runs the statement, sends its rows and returns its tag; no tag for an empty statement."""
+        plan = statement.plan
+        dead = self.backend.transaction_status == pq.TransactionStatus.INERROR
+        if dead and plan.kind != "end":
+            raise _dead_transaction()
+        if plan.kind == "empty":
+            return ""
+        if plan.kind == "copy":
+            return self._run_copy(statement)
+        # The library's declaration knows no NULL, the library does.
+        values = cast("list[bytes]", bind.values)
+        result = self.backend.exec_prepared(bind.statement, values, bind.formats or None)
+        self._check(result, plan)
+        if result.status == pq.ExecStatus.TUPLES_OK:
+            self._send_rows(result, bind)
+        tag = (result.command_status or b"").decode()
+        self._follow(plan, tag)
+        # Redshift tells no count of a query.
+        return "SELECT" if tag.startswith("SELECT ") else tag
+
+    def _follow(self, plan: Plan, tag: str) -> None:
+        if plan.kind == "truncate" and self.backend.transaction_status == pq.TransactionStatus.INTRANS:
+            # DG r_TRUNCATE: it commits the transaction it runs in.
+            self._check(self.backend.exec_(b"COMMIT"), plan)
+        # 42P07 is the notice that the table was there already.
+        if plan.after and not any(notice["C"] == "42P07" for notice in self._notices):
+            self._check(self.backend.exec_(plan.after.encode()), plan)
+        if plan.kind == "end" and self._copy_state is not None:
+            self._copy_state.end_transaction(self._server.records, committed=tag == "COMMIT")
+
+    def _run_copy(self, statement: Prepared) -> str:
+        if statement.plan.copy is None or self._copy_state is None:
+            raise Closed
+        state, roles, records = self._copy_state, self._server.roles, self._server.records
+        self._notices += copy.run(statement.plan.copy, state, roles, records)
+        return "COPY"
+
+    def _send_rows(self, result: PGresult, bind: Bind) -> None:
+        count = result.nfields
+        types = [result.ftype(place) for place in range(count)]
+        formats = wire.spread(bind.result_formats, count)
+        for row in range(result.ntuples):
+            values = [result.get_value(row, place) for place in range(count)]
+            self._channel.write(wire.data_row(values, types, formats))
+
+    def _check(self, result: PGresult, plan: Plan) -> None:
+        if result.status not in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
+            return
+        if self.backend.status == pq.ConnStatus.BAD:
+            self._hang_up()
+        raise _translate(_report(result), plan, result.error_field(pq.DiagnosticField.CONSTRAINT_NAME))
+
+    def _keep_notice(self, result: PGresult) -> None:
+        self._notices.append(_report(result))
+
+    def _send_notices(self) -> None:
+        for notice in self._notices:
+            self._channel.write(wire.report(b"N", notice))
+        self._notices.clear()
+
+
+def _columns(result: PGresult) -> list[Column]:
+    return [
+        Column(result.fname(place) or b"", result.ftable(place), result.ftablecol(place), result.ftype(place),
+               result.fsize(place), result.fmod(place))
+        for place in range(result.nfields)
+    ]  # fmt: skip
+
+
+def _report(result: PGresult) -> dict[str, str]:
+    fields = {key: (result.error_field(field) or b"").decode(errors="replace") for key, field in _FIELDS.items()}
+    # libpq itself reports a lost connection without any field.
+    fields["C"] = fields["C"] or "08006"
+    fields["M"] = fields["M"] or (result.error_message or b"").decode(errors="replace").strip()
+    return {key: value for key, value in fields.items() if value}
+
+
+def _translate(fields: dict[str, str], plan: Plan, constraint: bytes | None) -> WireError:
+    """PostgreSQL's error in Redshift's words, where those differ."""
+    if fields["C"] == "40001":
+        return _CONFLICT
+    if fields["C"] == "23514" and constraint is not None and constraint.startswith(b"bytes_"):
+        longest = constraint.decode().split("_")[1]
+        return WireError("22001", f"value too long for type character varying({longest})")
+    if fields["C"] == "21000" and plan.is_merge:
+        # DG r_MERGE.
+        return WireError("XX000", "Found multiple matches to update the same tuple.")
+    error = WireError(fields["C"], fields["M"])
+    error.fields |= fields
+    return error
+
+
+def _dead_transaction() -> WireError:
+    return WireError("25P02", "current transaction is aborted, commands ignored until end of transaction block")

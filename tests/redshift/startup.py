@@ -1,0 +1,99 @@
+"""How a session begins: TLS, who the client is, and what Redshift tells about itself."""
+
+import hashlib
+import os
+import secrets
+import ssl
+from dataclasses import dataclass
+from typing import Protocol
+
+from psycopg.pq.abc import PGconn
+
+from tests.redshift import wire
+from tests.redshift.records import LoadRecords
+from tests.redshift.roles import Fault, Role
+from tests.redshift.wire import Channel, Gone, WireError
+
+
+class Server(Protocol):
+    """What a session needs of the server it belongs to."""
+
+    serverless: bool
+    slices: int
+    roles: dict[str, Role]
+
+    @property
+    def tls(self) -> ssl.SSLContext: ...
+    @property
+    def records(self) -> LoadRecords: ...
+    def password_of(self, user: str) -> str | None: ...
+    def connect_backend(self, user: str, database: str) -> PGconn: ...
+    def note(self, statement: str) -> Fault: ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session that may send statements."""
+
+    backend: PGconn
+    user: str
+    database: str
+
+
+def open_session(server: Server, channel: Channel) -> Opened:
+    """Raises Gone when the client is refused or hangs up."""
+    code, body = channel.read_startup()
+    if code == wire.SSL_REQUEST:
+        _encrypt(server, channel)
+        code, body = channel.read_startup()
+    if code != wire.PROTOCOL_3:
+        raise Gone
+    parameters = wire.parse_startup(body)
+    user = parameters.get("user", "")
+    database = parameters.get("database", user)
+    try:
+        _authenticate(server, channel, user)
+        backend = server.connect_backend(user, database)
+    except WireError as error:
+        channel.write(wire.report(b"E", error.fields | {"S": "FATAL"}))
+        channel.flush()
+        raise Gone from error
+    _introduce(channel, user, backend.backend_pid)
+    return Opened(backend, user, database)
+
+
+def _encrypt(server: Server, channel: Channel) -> None:
+    channel.send(b"S")
+    try:
+        channel.client = server.tls.wrap_socket(channel.client, server_side=True)
+    except OSError as error:
+        # The client does not trust the certificate.
+        raise Gone from error
+
+
+def _authenticate(server: Server, channel: Channel, user: str) -> None:
+    """By MD5, which the driver answers; it fails with SCRAM."""
+    salt = os.urandom(4)
+    channel.write(wire.message(b"R", b"\0\0\0\5" + salt))
+    channel.flush()
+    kind, body = channel.read()
+    if kind != b"p":
+        raise Gone
+    password = server.password_of(user)
+    inner = hashlib.md5(f"{password}{user}".encode(), usedforsecurity=False).hexdigest().encode()
+    expected = b"md5" + hashlib.md5(inner + salt, usedforsecurity=False).hexdigest().encode()
+    if password is None or not secrets.compare_digest(body.rstrip(b"\0"), expected):
+        raise WireError("28000", f'password authentication failed for user "{user}"')
+    channel.write(wire.AUTHENTICATION_OK)
+
+
+def _introduce(channel: Channel, user: str, process: int) -> None:
+    # Redshift speaks of version 8.0.2; without server_protocol_version the driver asks for text where it can.
+    facts = {
+        "server_version": "8.0.2", "client_encoding": "UNICODE", "server_encoding": "UNICODE",
+        "DateStyle": "ISO, MDY", "TimeZone": "UTC", "integer_datetimes": "on", "is_superuser": "off",
+        "session_authorization": user,
+    }  # fmt: skip
+    for name, value in facts.items():
+        channel.write(wire.parameter_status(name, value))
+    channel.write(wire.backend_key(process, secrets.randbits(32)))

@@ -1,0 +1,259 @@
+-- What Redshift has and PostgreSQL has not, in the template of every database. Where both have a function of one name
+-- and it answers otherwise on Redshift, it is named redshift_... here and statements are rewritten.
+SET allow_system_table_mods = on;
+SET check_function_bodies = off;
+GRANT ALL ON SCHEMA public TO PUBLIC;
+
+-- DG VERSION: the text of every cluster begins so.
+CREATE FUNCTION pg_catalog.redshift_version() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017, Redshift 1.0.117891'
+$$;
+CREATE FUNCTION pg_catalog.len(text) RETURNS integer LANGUAGE sql IMMUTABLE STRICT RETURN length($1);
+-- DG r_CONCAT: two arguments, NULL if either is.
+CREATE FUNCTION pg_catalog.redshift_concat(text, text) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN $1 || $2;
+CREATE FUNCTION pg_catalog.sha2(text, integer) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN encode(
+    CASE $2 WHEN 224 THEN sha224(convert_to($1, 'UTF8')) WHEN 384 THEN sha384(convert_to($1, 'UTF8'))
+        WHEN 512 THEN sha512(convert_to($1, 'UTF8')) ELSE sha256(convert_to($1, 'UTF8')) END, 'hex');
+CREATE FUNCTION pg_catalog.round(double precision, integer) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT
+RETURN round($1::numeric, $2)::double precision;
+CREATE FUNCTION pg_catalog.trunc(double precision, integer) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT
+RETURN trunc($1::numeric, $2)::double precision;
+
+-- DG REGEXP_SUBSTR: no match is an empty text; DG REGEXP_REPLACE: every match is replaced.
+CREATE FUNCTION pg_catalog.redshift_regexp_substr(text, text, integer DEFAULT 1, integer DEFAULT 1) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT RETURN coalesce(regexp_substr($1, $2, $3, $4), '');
+CREATE FUNCTION pg_catalog.redshift_regexp_replace(text, text, text DEFAULT '', integer DEFAULT 1) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT RETURN regexp_replace($1, $2, $3, $4, 0);
+CREATE FUNCTION pg_catalog.redshift_regexp_count(text, text, integer DEFAULT 1) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT RETURN regexp_count($1, $2, $3);
+CREATE FUNCTION pg_catalog.redshift_regexp_instr(text, text, integer DEFAULT 1, integer DEFAULT 1) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT RETURN regexp_instr($1, $2, $3, $4);
+
+-- DG IS_VALID_JSON, DG JSON_EXTRACT_PATH_TEXT: invalid JSON is an error.
+CREATE FUNCTION pg_catalog.is_valid_json(text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
+RETURN $1 IS JSON OBJECT;
+CREATE FUNCTION pg_catalog.is_valid_json_array(text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
+RETURN $1 IS JSON ARRAY;
+CREATE FUNCTION pg_catalog.json_extract_path_text(text, VARIADIC text[]) RETURNS text LANGUAGE sql IMMUTABLE STRICT
+RETURN json_extract_path_text($1::json, VARIADIC $2);
+CREATE FUNCTION pg_catalog.strtol(text, integer) RETURNS bigint LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+DECLARE
+    total numeric := 0;
+    digit integer;
+BEGIN
+    FOR place IN 1 .. length($1) LOOP
+        digit := strpos('0123456789abcdefghijklmnopqrstuvwxyz', lower(substr($1, place, 1))) - 1;
+        IF digit < 0 OR digit >= $2 THEN
+            RAISE EXCEPTION 'The input % is not valid to be converted to base %', $1, $2 USING ERRCODE = '22023';
+        END IF;
+        total := total * $2 + digit;
+    END LOOP;
+    RETURN total;
+END
+$$;
+
+-- DG r_GETDATE, DG r_SYSDATE: UTC, without a time zone.
+CREATE FUNCTION pg_catalog.getdate() RETURNS timestamp LANGUAGE sql STABLE
+RETURN date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC');
+CREATE FUNCTION pg_catalog.redshift_sysdate() RETURNS timestamp LANGUAGE sql STABLE
+RETURN transaction_timestamp() AT TIME ZONE 'UTC';
+CREATE FUNCTION pg_catalog.last_day(timestamp) RETURNS date LANGUAGE sql IMMUTABLE STRICT
+RETURN (date_trunc('month', $1) + INTERVAL '1 month' - INTERVAL '1 day')::date;
+CREATE FUNCTION pg_catalog.trunc(timestamp) RETURNS date LANGUAGE sql IMMUTABLE STRICT RETURN $1::date;
+CREATE FUNCTION pg_catalog.date_trunc(text, date) RETURNS timestamp LANGUAGE sql IMMUTABLE STRICT
+RETURN date_trunc($1, $2::timestamp);
+
+-- DG r_DATE_PART_function, DG r_Dateparts_for_datetime_functions: a double, with the whole seconds in it also where
+-- the part is milliseconds.
+CREATE FUNCTION pg_catalog.redshift_date_part(text, timestamp) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT
+RETURN date_part($1, $2);
+CREATE FUNCTION pg_catalog.redshift_date_part(text, date) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT
+RETURN date_part($1, $2::timestamp);
+CREATE FUNCTION pg_catalog.redshift_date_part(text, timestamptz) RETURNS double precision LANGUAGE sql STABLE STRICT
+RETURN date_part($1, $2 AT TIME ZONE 'UTC');
+-- DG r_EXTRACT_function: an INTEGER of a TIMESTAMP, a double of a TIMESTAMPTZ. Of seconds, milliseconds and
+-- microseconds each leaves the others out.
+CREATE FUNCTION pg_catalog.redshift_extract(text, timestamp) RETURNS integer LANGUAGE sql IMMUTABLE STRICT
+RETURN floor(CASE WHEN $1 IN ('millisecond', 'microsecond') THEN extract(microsecond FROM $2)::bigint
+    / CASE $1 WHEN 'millisecond' THEN 1000 ELSE 1 END % 1000 ELSE date_part($1, $2) END)::integer;
+CREATE FUNCTION pg_catalog.redshift_extract(text, date) RETURNS integer LANGUAGE sql IMMUTABLE STRICT
+RETURN redshift_extract($1, $2::timestamp);
+CREATE FUNCTION pg_catalog.redshift_extract(text, timestamptz) RETURNS double precision LANGUAGE sql STABLE STRICT
+RETURN redshift_extract($1, $2 AT TIME ZONE 'UTC');
+
+-- DG r_DATEADD_function: the amount is an INTEGER.
+CREATE FUNCTION pg_catalog.redshift_dateadd(text, integer, timestamp) RETURNS timestamp
+LANGUAGE sql IMMUTABLE STRICT RETURN $3 + $2 * CASE $1
+    WHEN 'quarter' THEN INTERVAL '3 months' ELSE ('1 ' || $1)::interval END;
+CREATE FUNCTION pg_catalog.redshift_dateadd(text, integer, date) RETURNS timestamp
+LANGUAGE sql IMMUTABLE STRICT RETURN redshift_dateadd($1, $2, $3::timestamp);
+-- DG r_DATEDIFF_function: the boundaries of the part that lie between. A week's lies before Sunday there.
+CREATE FUNCTION pg_catalog.redshift_datediff(text, timestamp, timestamp) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT
+RETURN CASE $1
+    WHEN 'year' THEN date_part('year', $3) - date_part('year', $2)
+    WHEN 'quarter' THEN 4 * (date_part('year', $3) - date_part('year', $2))
+        + date_part('quarter', $3) - date_part('quarter', $2)
+    WHEN 'month' THEN 12 * (date_part('year', $3) - date_part('year', $2)) + date_part('month', $3)
+        - date_part('month', $2)
+    WHEN 'day' THEN $3::date - $2::date
+    WHEN 'week' THEN floor(($3::date - DATE '2000-01-02') / 7.0) - floor(($2::date - DATE '2000-01-02') / 7.0)
+    WHEN 'microsecond' THEN extract(epoch FROM $3) * 1000000 - extract(epoch FROM $2) * 1000000
+    WHEN 'hour' THEN floor(extract(epoch FROM $3) / 3600) - floor(extract(epoch FROM $2) / 3600)
+    WHEN 'minute' THEN floor(extract(epoch FROM $3) / 60) - floor(extract(epoch FROM $2) / 60)
+    WHEN 'second' THEN floor(extract(epoch FROM $3)) - floor(extract(epoch FROM $2))
+    WHEN 'millisecond' THEN floor(extract(epoch FROM $3) * 1000) - floor(extract(epoch FROM $2) * 1000)
+END::bigint;
+CREATE FUNCTION pg_catalog.redshift_datediff(text, date, date) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT
+RETURN redshift_datediff($1, $2::timestamp, $3::timestamp);
+
+-- DG r_AVG: of integers it is a BIGINT, without a fraction.
+CREATE FUNCTION pg_catalog.redshift_avg_end(numeric[]) RETURNS bigint LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN $1[2] > 0 THEN trunc($1[1] / $1[2])::bigint END;
+CREATE FUNCTION pg_catalog.redshift_avg_step(numeric[], smallint) RETURNS numeric[] LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN $2 IS NULL THEN $1 ELSE ARRAY[$1[1] + $2, $1[2] + 1] END;
+CREATE AGGREGATE pg_catalog.redshift_avg(smallint) (
+    SFUNC = redshift_avg_step, STYPE = numeric[], FINALFUNC = redshift_avg_end, INITCOND = '{0,0}'
+);
+CREATE FUNCTION pg_catalog.redshift_avg_step(numeric[], integer) RETURNS numeric[] LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN $2 IS NULL THEN $1 ELSE ARRAY[$1[1] + $2, $1[2] + 1] END;
+CREATE AGGREGATE pg_catalog.redshift_avg(integer) (
+    SFUNC = redshift_avg_step, STYPE = numeric[], FINALFUNC = redshift_avg_end, INITCOND = '{0,0}'
+);
+CREATE FUNCTION pg_catalog.redshift_avg_step(numeric[], bigint) RETURNS numeric[] LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN $2 IS NULL THEN $1 ELSE ARRAY[$1[1] + $2, $1[2] + 1] END;
+CREATE AGGREGATE pg_catalog.redshift_avg(bigint) (
+    SFUNC = redshift_avg_step, STYPE = numeric[], FINALFUNC = redshift_avg_end, INITCOND = '{0,0}'
+);
+CREATE AGGREGATE pg_catalog.redshift_avg(double precision) (
+    SFUNC = float8_accum, STYPE = double precision[], FINALFUNC = float8_avg, INITCOND = '{0,0,0}'
+);
+CREATE AGGREGATE pg_catalog.redshift_avg(numeric) (
+    SFUNC = numeric_avg_accum, STYPE = internal, FINALFUNC = numeric_avg
+);
+
+-- What COPY left behind. It is kept in files that the stand-in writes, so that it outlives the rollback of a failed
+-- load and every session sees it at once, whatever its snapshot.
+CREATE FUNCTION pg_catalog.redshift_records(kind text) RETURNS SETOF json
+LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
+    SELECT line::json
+    FROM string_to_table(pg_read_file(:shared || current_database() || '.' || kind, true), E'\n') AS line
+    WHERE line <> ''
+$$;
+-- Whole and new at every call: a value of the session, not of a transaction.
+CREATE FUNCTION pg_catalog.redshift_last_copy(kind text) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
+    SELECT (pg_read_file(:shared || pg_backend_pid() || '.copy', true)::json ->> kind)::bigint
+$$;
+CREATE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint LANGUAGE sql VOLATILE
+RETURN coalesce(redshift_last_copy('count'), 0);
+CREATE FUNCTION pg_catalog.pg_last_copy_id() RETURNS bigint LANGUAGE sql VOLATILE
+RETURN coalesce(redshift_last_copy('id'), -1);
+CREATE FUNCTION pg_catalog.redshift_user_id() RETURNS integer LANGUAGE sql STABLE
+RETURN (SELECT oid::integer FROM pg_roles WHERE rolname = current_user);
+
+CREATE VIEW pg_catalog.sys_load_error_detail AS
+SELECT detail.*
+FROM redshift_records('errors') AS line, json_to_record(line) AS detail (
+    user_id integer, query_id bigint, transaction_id bigint, session_id integer, database_name character(64),
+    table_id integer, start_time timestamp, file_name character(256), line_number bigint, column_name character(127),
+    column_type character(10), column_length character(10), "position" integer, error_code integer,
+    error_message character(512)
+)
+WHERE detail.user_id = redshift_user_id();
+CREATE VIEW pg_catalog.stl_load_errors AS
+SELECT detail.*
+FROM redshift_records('errors') AS line, json_to_record(line) AS detail (
+    userid integer, slice integer, tbl integer, starttime timestamp, session integer, query bigint,
+    filename character(256), line_number bigint, colname character(127), type character(10), col_length character(10),
+    "position" integer, raw_line character(1024), raw_field_value character(1024), err_code integer,
+    err_reason character(100)
+)
+WHERE detail.userid = redshift_user_id();
+CREATE VIEW pg_catalog.sys_load_history AS
+SELECT detail.*
+FROM redshift_records('loads') AS line, json_to_record(line) AS detail (
+    user_id integer, query_id bigint, transaction_id bigint, session_id integer, database_name text, status text,
+    table_name text, start_time timestamp, end_time timestamp, duration bigint, data_source text, file_format text,
+    loaded_rows bigint, loaded_bytes bigint, source_file_count integer, source_file_bytes bigint,
+    file_count_scanned integer, file_bytes_scanned bigint, error_count bigint, copy_job_id bigint
+)
+WHERE detail.user_id = redshift_user_id();
+CREATE VIEW pg_catalog.sys_load_detail AS
+SELECT detail.*
+FROM redshift_records('files') AS line, json_to_record(line) AS detail (
+    user_id integer, query_id bigint, file_name character(256), record_time timestamp
+)
+WHERE detail.user_id = redshift_user_id();
+CREATE VIEW pg_catalog.stl_load_commits AS
+SELECT user_id AS userid, query_id AS query, file_name AS filename, record_time AS curtime
+FROM pg_catalog.sys_load_detail;
+
+CREATE FUNCTION pg_catalog.redshift_slices() RETURNS integer LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
+    SELECT pg_read_file(:shared || 'slices')::integer
+$$;
+CREATE VIEW pg_catalog.stv_slices AS
+SELECT number / 2 AS node, number AS slice, number % 2 AS localslice, 'D'::character(1) AS type
+FROM generate_series(0, redshift_slices() - 1) AS number;
+-- DG c_serial_isolation: SNAPSHOT is the default.
+CREATE VIEW pg_catalog.stv_db_isolation_level AS
+SELECT oid::integer AS db_id, 'Snapshot'::text AS isolation_level FROM pg_database;
+CREATE VIEW pg_catalog.svv_tables AS
+SELECT table_catalog::text, table_schema::text, table_name::text, table_type::text, NULL::text AS remarks
+FROM information_schema.tables;
+CREATE VIEW pg_catalog.svv_all_tables AS
+SELECT table_catalog AS database_name, table_schema AS schema_name, table_name,
+    CASE table_type WHEN 'VIEW' THEN 'VIEW' ELSE 'TABLE' END AS table_type
+FROM pg_catalog.svv_tables;
+CREATE VIEW pg_catalog.svv_columns AS SELECT * FROM information_schema.columns;
+
+CREATE FUNCTION pg_catalog.redshift_declared(oid) RETURNS json LANGUAGE sql STABLE
+RETURN CASE WHEN obj_description($1, 'pg_class') LIKE '{%' THEN obj_description($1, 'pg_class')::json END;
+-- A table outside `dropped` whose foreign key names this one. The names are quoted for SQL, and parted by commas.
+CREATE FUNCTION pg_catalog.redshift_dependent(referenced text, dropped text) RETURNS name LANGUAGE sql STABLE AS $$
+    SELECT classes.relname
+    FROM pg_class AS classes
+    CROSS JOIN json_array_elements_text(redshift_declared(classes.oid) -> 'references') AS reference (name)
+    WHERE classes.relkind = 'r'
+        AND to_regclass(reference.name) = to_regclass(referenced)
+        AND classes.oid NOT IN (SELECT to_regclass(name) FROM string_to_table(dropped, ',') AS name
+            WHERE to_regclass(name) IS NOT NULL)
+    LIMIT 1
+$$;
+CREATE VIEW pg_catalog.svv_table_info AS
+SELECT
+    current_database()::text AS database, spaces.nspname::text AS schema, classes.oid::integer AS table_id,
+    classes.relname::text AS "table",
+    CASE WHEN (declared.encodings)::text = '{}' THEN 'Y, AUTO(ENCODE)' ELSE 'Y' END AS encoded,
+    CASE
+        WHEN declared.distkey IS NOT NULL THEN 'KEY(' || declared.distkey || ')'
+        WHEN declared.diststyle = 'auto' THEN 'AUTO(ALL)' ELSE upper(declared.diststyle)
+    END AS diststyle,
+    CASE WHEN declared.sortstyle = 'auto' THEN 'AUTO(SORTKEY)' ELSE declared.sortkey ->> 0 END AS sortkey1,
+    json_array_length(declared.sortkey) AS sortkey_num
+FROM pg_class AS classes
+INNER JOIN pg_namespace AS spaces ON classes.relnamespace = spaces.oid
+CROSS JOIN json_to_record(redshift_declared(classes.oid)) AS declared (
+    diststyle text, distkey text, sortkey json, sortstyle text, encodings json
+)
+WHERE classes.relkind = 'r';
+CREATE VIEW pg_catalog.pg_table_def AS
+SELECT
+    spaces.nspname AS schemaname, classes.relname AS tablename, columns.attname AS column,
+    format_type(columns.atttypid, columns.atttypmod) AS type,
+    coalesce(redshift_declared(classes.oid) -> 'encodings' ->> columns.attname, 'none')::text AS encoding,
+    coalesce(redshift_declared(classes.oid) ->> 'distkey' = columns.attname, false) AS distkey,
+    coalesce((
+        SELECT sorted.place FROM json_array_elements_text(redshift_declared(classes.oid) -> 'sortkey')
+        WITH ORDINALITY AS sorted (name, place) WHERE sorted.name = columns.attname
+    ), 0)::integer AS sortkey,
+    columns.attnotnull AS notnull
+FROM pg_class AS classes
+INNER JOIN pg_namespace AS spaces ON classes.relnamespace = spaces.oid
+INNER JOIN pg_attribute AS columns ON classes.oid = columns.attrelid AND columns.attnum > 0 AND NOT columns.attisdropped
+WHERE classes.relkind = 'r'
+    -- DG r_PG_TABLE_DEF: tables of the schemas on the search path.
+    AND spaces.nspname = ANY (current_schemas(false));
+GRANT SELECT ON pg_catalog.sys_load_error_detail, pg_catalog.stl_load_errors, pg_catalog.sys_load_history,
+pg_catalog.sys_load_detail, pg_catalog.stl_load_commits, pg_catalog.stv_slices, pg_catalog.stv_db_isolation_level,
+pg_catalog.svv_tables, pg_catalog.svv_all_tables, pg_catalog.svv_columns, pg_catalog.svv_table_info,
+pg_catalog.pg_table_def TO PUBLIC;

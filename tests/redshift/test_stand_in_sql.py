@@ -1,0 +1,300 @@
+"""The dialect of the stand-in through the real driver: what of Redshift's SQL it takes, and what it refuses."""
+
+import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from redshift_connector.cursor import Cursor
+
+import sparkify
+from sparkify.model import CREATION_ORDER
+from tests.redshift.answers import fetch, refusal
+from tests.redshift.conftest import Connect
+from tests.redshift.server import Redshift
+
+SQL = Path(sparkify.__file__).parent / "sql"
+
+
+# Tables
+
+
+def test_keys_are_declared_and_not_enforced(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE parents (a INT PRIMARY KEY, b INT UNIQUE)")
+    cursor.execute("CREATE TABLE t (a INT REFERENCES parents (a), b INT, PRIMARY KEY (b), UNIQUE (a), "
+                   "FOREIGN KEY (a) REFERENCES parents)")  # fmt: skip
+    cursor.execute("INSERT INTO t VALUES (7, 1), (7, 1)")
+    assert fetch(cursor, "SELECT count(*) FROM t") == [[2]]
+    assert refusal(cursor, "INSERT INTO t (a) VALUES (1)").startswith("23502")
+
+
+def test_foreign_keys_need_their_tables(cursor: Cursor) -> None:
+    assert refusal(cursor, "CREATE TABLE t (a INT REFERENCES parents (a))").startswith("42P01")
+    cursor.execute("CREATE TABLE parents (a INT PRIMARY KEY)")
+    cursor.execute("CREATE TABLE t (a INT REFERENCES parents (a), b INT REFERENCES t (a))")
+    assert refusal(cursor, "DROP TABLE parents").startswith("2BP01")
+    cursor.execute("DROP TABLE parents, t")
+    cursor.execute("DROP TABLE IF EXISTS parents")
+
+
+def test_not_null_is_enforced(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a INT NOT NULL)")
+    assert refusal(cursor, "INSERT INTO t VALUES (NULL)").startswith("23502")
+
+
+def test_what_a_table_declares_can_be_read(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a INT ENCODE az64 NOT NULL, b VARCHAR(9) ENCODE zstd DISTKEY, c DATE) BACKUP NO "
+                   "DISTSTYLE KEY COMPOUND SORTKEY (c, a)")  # fmt: skip
+    assert fetch(cursor, 'SELECT "column", type, encoding, distkey, sortkey, "notnull" FROM pg_table_def '
+                         "WHERE tablename = 't' ORDER BY 1") == [
+        ["a", "integer", "az64", False, 2, True], ["b", "character varying(9)", "zstd", True, 0, False],
+        ["c", "date", "none", False, 1, False],
+    ]  # fmt: skip
+    cursor.execute("CREATE TABLE IF NOT EXISTS t (z INT) DISTSTYLE ALL")
+    assert fetch(cursor, "SELECT diststyle, sortkey1, sortkey_num FROM svv_table_info WHERE \"table\" = 't'") == [
+        ["KEY(b)", "c", 2]
+    ]
+    assert fetch(cursor, "SELECT table_schema, table_type FROM svv_tables WHERE table_name = 't'") == [
+        ["public", "BASE TABLE"]
+    ]
+
+
+@pytest.mark.parametrize(("columns", "attributes", "words"), [
+    ("a INT, a INT", "", "42701"),
+    ("a INT ENCODE lz4", "", "42601 unknown encoding"),
+    ("a VARCHAR(9) ENCODE az64", "", "42601 encoding az64 is not supported"),
+    ("a FLOAT ENCODE az64", "", "42601 encoding az64 is not supported"),
+    ("a INT", "DISTKEY (b)", "42703"),
+    ("a INT", "SORTKEY (b)", "42703"),
+    ("a INT", "DISTSTYLE ALL DISTKEY (a)", "42601"),
+    ("a INT", "DISTSTYLE KEY", "42601"),
+    ("a INT", "DISTSTYLE SOMEHOW", "42601"),
+    ("a INT DISTKEY, b INT DISTKEY", "", "42601 cannot specify more than one DISTKEY"),
+    ("a INT SORTKEY", "SORTKEY (a)", "42601"),
+    ("a INT", "PARTITION BY LIST (a)", "42601"),
+    ("a VARCHAR(65536)", "", "22023"),
+    ("a CHAR(4097)", "", "22023"),
+    ("a DECIMAL(39, 1)", "", "22023"),
+    ("a INT CHECK (a > 1)", "", "42601"),
+    ("a INT, CHECK (a > 1)", "", "0A000"),
+    ("a SERIAL", "", "0A000"),
+    ("a UUID", "", "0A000"),
+    ("a JSONB", "", "0A000"),
+    ("a BYTEA", "", "0A000"),
+    ("a INT[]", "", "0A000"),
+    ("a SUPER", "", "0A000 the stand-in does not know"),
+    ("tag INT", "", "42601"),
+    ("user INT", "", "42601"),
+])  # fmt: skip
+def test_a_table_that_redshift_refuses(dialect: Cursor, columns: str, attributes: str, words: str) -> None:
+    assert refusal(dialect, f"CREATE TABLE x ({columns}) {attributes}").startswith(words)
+
+
+def test_lengths_count_bytes(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a VARCHAR(4), b CHAR(2), c VARCHAR, d TEXT, e VARCHAR(MAX))")
+    cursor.execute("INSERT INTO t (a, b) VALUES ('éé', 'ab')")
+    assert refusal(cursor, "INSERT INTO t (a) VALUES ('ééé')") == "22001 value too long for type character varying(4)"
+    assert refusal(cursor, "INSERT INTO t (a) VALUES ('abcde')").startswith("22001")
+    assert refusal(cursor, "INSERT INTO t (b) VALUES ('é')").startswith("22001")
+    for column, longest in (("c", 256), ("d", 256), ("e", 65535)):
+        cursor.execute(f"INSERT INTO t ({column}) VALUES (%s)", ["x" * longest])
+        assert refusal(cursor, f"INSERT INTO t ({column}) VALUES (%s)", ["x" * (longest + 1)]).startswith("22001")
+
+
+def test_a_decimal_without_a_scale_drops_fractions(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a DECIMAL)")
+    cursor.execute("INSERT INTO t VALUES (217.3)")
+    assert fetch(cursor, "SELECT a, CAST(1.4 AS NUMERIC) FROM t") == [[Decimal(217), Decimal(1)]]
+
+
+def test_temporary_tables_copies_and_identities(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a INT IDENTITY(5, 2), b VARCHAR(2) NOT NULL DEFAULT 'x')")
+    cursor.execute("INSERT INTO t (b) VALUES ('y'), (DEFAULT)")
+    assert fetch(cursor, "SELECT a, b FROM t ORDER BY a") == [[5, "y"], [7, "x"]]
+    cursor.execute("CREATE TEMP TABLE stage (LIKE t)")
+    assert refusal(cursor, "INSERT INTO stage VALUES (1, 'ééé')").startswith("22001")
+    assert refusal(cursor, "INSERT INTO stage VALUES (1)").startswith("23502")
+    cursor.execute("ALTER TABLE stage ADD COLUMN c VARCHAR(3) ENCODE zstd")
+    cursor.execute("ALTER TABLE stage RENAME COLUMN c TO d")
+    cursor.execute("DROP TABLE IF EXISTS stage, t")
+
+
+def test_names_fold_to_lower_case_even_in_quotes(cursor: Cursor) -> None:
+    cursor.execute('CREATE TABLE "Staging" ("userId" INT, "TAG" INT)')
+    cursor.execute('INSERT INTO staging (userid, "tag") VALUES (1, 2)')
+    cursor.execute('SELECT "USERID", s."tag" AS "Tag" FROM "STAGING" AS s')
+    assert [column[0] for column in cursor.description] == ["userid", "tag"]
+
+
+# Queries
+
+
+def test_the_projects_own_statements_run(cursor: Cursor) -> None:
+    touched = sorted(path.parent.name for path in SQL.glob("*/create.sql") if path.parent.name not in CREATION_ORDER)
+    for table in (*CREATION_ORDER, *touched):
+        path = SQL / table / "create.redshift.sql"
+        cursor.execute((path if path.exists() else path.with_name("create.sql")).read_text())
+    for path in sorted(SQL.glob("*/*.sql")):
+        if path.name in ("load.sql", "delete.sql", "collect.sql") or path.parent.name == "questions":
+            cursor.execute(path.read_text())
+        elif path.name == "checks.sql":
+            for check in path.read_text().split(";\n"):
+                assert not check.strip() or fetch(cursor, check) is not None
+
+
+@pytest.mark.parametrize(("expression", "expected"), [
+    ("7 / 2", 3),
+    ("md5('a|b')", "d0726241020676b14aa6298ce6a18b21"),
+    ("extract(DOW FROM TIMESTAMP '2018-11-25 01:02:03.456')", 0),
+    ("extract(weekday FROM DATE '2018-11-26')", 1),
+    ("extract(week FROM TIMESTAMP '2018-12-31 00:00:00')", 1),
+    ("date_part(dayofweek, TIMESTAMP '2018-11-25 01:02:03')", 0.0),
+    ("extract(sec FROM TIMESTAMP '2018-11-25 01:02:03.456')", 3),
+    ("extract(ms FROM TIMESTAMP '2018-11-25 01:02:03.456')", 456),
+    ("extract(us FROM TIMESTAMP '2018-11-25 01:02:03.456789')", 789),
+    ("date_part(sec, TIMESTAMP '2018-11-25 01:02:03.5')", 3.5),
+    ("dateadd(ms, 796, TIMESTAMP '2018-11-25 01:02:03')", datetime.datetime(2018, 11, 25, 1, 2, 3, 796000)),
+    ("datediff(day, DATE '2018-11-01', DATE '2018-12-01')", 30),
+    ("datediff(hour, TIMESTAMP '2018-11-01 00:59:00', TIMESTAMP '2018-11-01 01:01:00')", 1),
+    ("date_trunc('week', DATE '2018-11-25')", datetime.datetime(2018, 11, 19)),
+    ("TIMESTAMP 'epoch' + 90 * INTERVAL '1 second'", datetime.datetime(1970, 1, 1, 0, 1, 30)),
+    ("DATE '1970-01-01' + 3", datetime.date(1970, 1, 4)),
+    ("len('abc')", 3),
+    ("nvl(NULL, 'x')", "x"),
+    ("round(1.23456::float, 2)", 1.23),
+    ("avg(a)", 1),
+    ("strtol('ff', 16)", 255),
+    ("regexp_substr('user15@x', '[0-9]+')", "15"),
+    ("regexp_substr('x', '[0-9]+')", ""),
+    ("regexp_replace('a1b2', '[0-9]', '#')", "a#b#"),
+    ("regexp_count('a1b2', '\\\\d')", 2),
+    ("regexp_instr('ab1', '[0-9]')", 3),
+    ("is_valid_json('{\"a\": 1}')", True),
+    ("is_valid_json('{a: 1}')", False),
+    ("json_extract_path_text('{\"a\": {\"b\": \"c\"}}', 'a', 'b')", "c"),
+    ("listagg(a, ',') WITHIN GROUP (ORDER BY a DESC)", "2,1"),
+    ("split_part(reverse('a, b'), ' ,', 1)", "b"),
+    ("concat('a', NULL)", None),
+    ("CAST(repeat('x', 300) AS VARCHAR)", "x" * 256),
+    ("'a\\\\b'", "a\\b"),
+    ("octet_length('é') + length('é')", 3),
+    ("has_table_privilege('t', 'insert')", True),
+    ("percentile_cont(0.5) WITHIN GROUP (ORDER BY a)", 1.5),
+])  # fmt: skip
+def test_expressions(dialect: Cursor, expression: str, expected: object) -> None:
+    dialect.execute("INSERT INTO t VALUES (1), (2)")
+    source = "t" if any(word in expression for word in ("avg(a)", "listagg", "percentile")) else "(SELECT 1) AS one"
+    cast = expression.replace("listagg(a", "listagg(a::varchar")
+    assert fetch(dialect, f"SELECT {cast} FROM {source}") == [[expected]]
+
+
+@pytest.mark.parametrize("query", [
+    "SELECT row_number() OVER (PARTITION BY a ORDER BY b DESC) FROM t",
+    "SELECT sum(a) OVER (PARTITION BY a) FROM t",
+    "SELECT sum(a) OVER (ORDER BY b ROWS UNBOUNDED PRECEDING) FROM t",
+    "SELECT last_value(a) OVER (ORDER BY b ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM t",
+    "SELECT lag(a) OVER (ORDER BY b) FROM t",
+    "SELECT a FROM t ORDER BY a DESC NULLS LAST",
+    "SELECT a FROM t MINUS SELECT b FROM t",
+    "SELECT a AS level, b AS status FROM t AS time",
+    'SELECT a AS "user", b "tag" FROM t',
+    "SELECT count(*) FROM t WHERE a IS NOT NULL AND (a, b) IN (SELECT a, b FROM t)",
+    "WITH x (c) AS (SELECT a FROM t) SELECT c FROM x",
+    "SELECT a INTO copied FROM t",
+    "UPDATE t SET a = s.a FROM t AS s WHERE t.a = s.b",
+    "DELETE FROM t USING u WHERE t.a = u.a",
+    "INSERT INTO t (a) WITH x AS (SELECT 1 AS a) SELECT a FROM x",
+    "INSERT INTO t SELECT a, b FROM t",
+    "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET b = u.b WHEN NOT MATCHED THEN INSERT (a, b) "
+    "VALUES (u.a, u.b)",
+    "CREATE OR REPLACE VIEW v AS SELECT a FROM t",
+])  # fmt: skip
+def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
+    dialect.execute(query)
+
+
+@pytest.mark.parametrize(("query", "words"), [
+    ("SELECT sum(a) OVER (ORDER BY b) FROM t", "42601 Aggregate window functions"),
+    ("SELECT last_value(a) OVER (PARTITION BY a ORDER BY b) FROM t", "42601 Aggregate window functions"),
+    ("SELECT sum(a) OVER (ORDER BY b RANGE UNBOUNDED PRECEDING) FROM t", "0A000"),
+    ("SELECT rank() OVER (ORDER BY b NULLS LAST) FROM t", "0A000"),
+    ("SELECT rank() OVER w FROM t WINDOW w AS (ORDER BY b)", "0A000"),
+    ("INSERT INTO t VALUES (1, 2) ON CONFLICT DO NOTHING", "42601"),
+    ("INSERT INTO t SELECT 1, 2 ON CONFLICT DO NOTHING", "42601"),
+    ("INSERT INTO t VALUES (1, 2) RETURNING a", "42601"),
+    ("INSERT INTO t SELECT 1, 2 RETURNING a", "0A000"),
+    ("DELETE FROM t RETURNING a", "42601"),
+    ("SELECT * FROM (VALUES (1)) AS v (a)", "0A000 VALUES as a table"),
+    ("SELECT generate_series(1, 3)", "0A000 the stand-in does not know the function generate_series"),
+    ("SELECT string_agg(a::varchar, ',') FROM t", "0A000"),
+    ("SELECT array_agg(a) FROM t", "0A000"),
+    ("SELECT ARRAY[1]", "42601"),
+    ("SELECT a FROM t WHERE a = ANY ('{1}')", "0A000"),
+    ("SELECT a IS DISTINCT FROM b FROM t", "0A000"),
+    ("SELECT count(*) FILTER (WHERE a > 1) FROM t", "0A000"),
+    ("SELECT 1 FROM t, LATERAL (SELECT t.a) AS x", "0A000"),
+    ("SELECT DISTINCT ON (a) a FROM t", "0A000"),
+    ("SELECT a FROM t FOR UPDATE", "0A000"),
+    ("SELECT a FROM t FETCH FIRST 1 ROW ONLY", "0A000"),
+    ("SELECT a FROM t TABLESAMPLE SYSTEM (1)", "0A000"),
+    ("SELECT a COLLATE \"C\" FROM t", "42601"),
+    ("SELECT '{}'::json", "0A000"),
+    ("SELECT json '{}'", "0A000 the stand-in does not know a literal of the type json"),
+    ("SELECT E'a'", "0A000"),
+    ("SELECT a -> 'x' FROM t", "42601"),
+    ("SELECT a FROM t EXCEPT ALL SELECT a FROM t", "0A000"),
+    ("WITH x AS MATERIALIZED (SELECT 1 AS a) SELECT a FROM x", "0A000"),
+    ("WITH x AS (SELECT 1 AS a) DELETE FROM t", "0A000"),
+    ("SELECT a AS user FROM t", "42601"),
+    ("SELECT a AS tag FROM t", "42601"),
+    ("SELECT t.open FROM t", "42601"),
+    ("SELECT a FROM t AS new", "42601"),
+    ("SELECT TOP 1 a FROM t", "42601"),
+    ("SELECT xmin FROM t WHERE a ? 1", "0A000"),
+    ("SELECT pg_sleep(1)", "0A000"),
+    ("SELECT now()", "0A000"),
+    ("SELECT * FROM pg_stat_activity", "0A000 the stand-in does not know the relation"),
+    ("TABLE t", "0A000"),
+    ("EXPLAIN SELECT 1", "0A000 the stand-in does not know the statement EXPLAIN"),
+    ("CREATE INDEX i ON t (a)", "0A000"),
+    ("CREATE SEQUENCE s", "0A000"),
+    ("CREATE TYPE e AS ENUM ('a')", "0A000"),
+    ("GRANT SELECT ON t TO PUBLIC", "0A000"),
+    ("DO $$ BEGIN END $$", "0A000"),
+    ("UPDATE t SET a = 1 FROM t AS x LEFT JOIN t AS y ON x.a = y.a", "0A000 Target table"),
+    ("MERGE INTO t USING (SELECT 1 AS a) AS u ON t.a = u.a WHEN MATCHED THEN DELETE", "0A000"),
+    ("MERGE INTO t USING t ON t.a = t.a WHEN MATCHED THEN DELETE", "0A000"),
+    ("MERGE INTO t USING u ON t.a = u.a WHEN NOT MATCHED THEN INSERT VALUES (u.a, u.b)", "0A000"),
+])  # fmt: skip
+def test_what_redshift_refuses(dialect: Cursor, query: str, words: str) -> None:
+    assert refusal(dialect, query).startswith(words)
+
+
+def test_merge_refuses_two_rows_for_one(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t AS SELECT 1 AS a, 1 AS b")
+    cursor.execute("CREATE TABLE u (a INT, b INT)")
+    cursor.execute("INSERT INTO u VALUES (1, 2), (1, 3)")
+    merge = ("MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET b = u.b "
+             "WHEN NOT MATCHED THEN INSERT VALUES (u.a, u.b)")  # fmt: skip
+    assert "Found multiple matches to update the same tuple." in refusal(cursor, merge)
+
+
+def test_serverless_has_no_stl_and_stv(stand_in: Redshift, cursor: Cursor) -> None:
+    stand_in.slices = 4
+    assert fetch(cursor, "SELECT count(*) FROM stv_slices") == [[4]]
+    assert fetch(cursor, "SELECT count(*) FROM stl_load_errors") == [[0]]
+    stand_in.serverless = True
+    for relation in ("stl_load_errors", "stv_slices", "stv_db_isolation_level", "stl_query"):
+        assert refusal(cursor, f"SELECT * FROM {relation}") == f"42501 permission denied for relation {relation}"
+    assert fetch(cursor, "SELECT count(*) FROM sys_load_error_detail") == [[0]]
+
+
+def test_another_user_sees_what_is_granted(stand_in: Redshift, database: str, connect: Connect, cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a INT)")
+    stand_in.passwords["analyst"] = "other"
+    with stand_in.connect_postgres(database) as eye:
+        eye.execute("DROP ROLE IF EXISTS analyst")
+        eye.execute("CREATE ROLE analyst LOGIN")
+    analyst = connect(user="analyst", password="other").cursor()
+    assert fetch(analyst, "SELECT has_table_privilege('t', 'select')") == [[False]]
+    assert refusal(analyst, "SELECT a FROM t").startswith("42501")

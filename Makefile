@@ -18,6 +18,9 @@ SQL := $(wildcard sparkify/sql/*.sql sparkify/sql/*/*.sql sparkify/sql/*/*/*.sql
 REDSHIFT_SQL := $(filter %.redshift.sql,$(SQL))
 SHARED_SQL := $(filter-out %.redshift.sql,$(SQL))
 
+# What Redshift gets is parsed in its own dialect; how the text is laid out is a matter of the files it is made of.
+STATEMENTS := tests/engines/statements/*.sql
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test test-main test-newest lint format docs bench bench-s3 lock clean
@@ -66,6 +69,7 @@ lint: setup ## check style, types, layers and SQL
 	$(BIN)/lint-imports --no-logo
 	$(if $(SHARED_SQL),$(BIN)/sqlfluff lint $(SHARED_SQL))
 	$(if $(REDSHIFT_SQL),$(BIN)/sqlfluff lint --dialect redshift $(REDSHIFT_SQL))
+	$(BIN)/sqlfluff lint --processes 0 --dialect redshift --rules capitalisation,references.consistent $(STATEMENTS)
 
 format: setup ## put right what lint can put right by itself
 	$(BIN)/ruff check --fix-only .
@@ -73,8 +77,9 @@ format: setup ## put right what lint can put right by itself
 	$(if $(SHARED_SQL),$(BIN)/sqlfluff fix $(SHARED_SQL))
 	$(if $(REDSHIFT_SQL),$(BIN)/sqlfluff fix --dialect redshift $(REDSHIFT_SQL))
 
-docs: setup ## regenerate the generated parts of docs/
+docs: setup ## regenerate the generated parts of docs/, and the statements on file
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m tests.engines.statements
 
 bench: setup ## measure the loader against a script written by hand
 	$(BIN)/python bench/load.py

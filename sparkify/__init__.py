@@ -1,7 +1,7 @@
-"""Sparkify's data warehouse: JSON logs and songs into a star schema, on DuckDB.
+"""Sparkify's data warehouse: JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
 
-The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, query,
-query_sql and simulate. Each takes the Config that `load_config` makes and raises a SparkifyError, a sentence for a
+The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, compare, query,
+query_sql, list_findings (doctor) and simulate. Each takes the Config that `load_config` makes and raises a SparkifyError, a sentence for a
 user. Importing the package loads no driver; the first use of a verb does.
 """
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sparkify.config import Config, load_config
+    from sparkify.doctor import list_findings
     from sparkify.errors import SparkifyError
-    from sparkify.pipeline import check, create, list_rejects, load, plan, query, query_sql, status
+    from sparkify.pipeline import check, compare, create, list_rejects, load, plan, query, query_sql, status
     from sparkify.simulator import SimulateOptions, simulate
 
 __version__ = "0.1.0"
@@ -22,7 +23,9 @@ __all__ = [
     "SparkifyError",
     "__version__",
     "check",
+    "compare",
     "create",
+    "list_findings",
     "list_rejects",
     "load",
     "load_config",
@@ -37,6 +40,7 @@ _HOMES = {
     "Config": "config",
     "load_config": "config",
     "SparkifyError": "errors",
+    "list_findings": "doctor",
     "SimulateOptions": "simulator",
     "simulate": "simulator",
 }

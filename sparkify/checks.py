@@ -74,10 +74,15 @@ def run_checks(engine: Engine, checks: Iterable[Check], *, touched: bool = False
     return [_run(engine, check, touched) for check in checks]
 
 
+def count_sql(check: Check, *, touched: bool) -> str:
+    """The query that counts the rows that break a rule, of all or of the touched keys."""
+    return f"SELECT count(*)\nFROM (\n{check.sql if touched else rebuild_sql(check.sql)}\n) AS broken"
+
+
 def _run(engine: Engine, check: Check, touched: bool) -> CheckResult:
-    sql = check.sql if touched else rebuild_sql(check.sql)
-    rows = engine.fetch(f"SELECT count(*) FROM ({sql}) AS broken")[0][0]
+    rows = engine.fetch(count_sql(check, touched=touched))[0][0]
     if not rows:
         return CheckResult(check, 0, [], [])
+    sql = check.sql if touched else rebuild_sql(check.sql)
     columns, examples = engine.fetch_table(f"SELECT * FROM ({sql}) AS broken LIMIT {_EXAMPLES}")
     return CheckResult(check, rows, columns, examples)

@@ -12,7 +12,7 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from sparkify.errors import (
 
 if TYPE_CHECKING:
     from sparkify.config import Config
+    from sparkify.ledger import PlannedFile
     from sparkify.pipeline import LoadResult
 
 # The first class that fits decides.
@@ -141,6 +142,20 @@ def _jsonable(value: object) -> object:
     return value.isoformat() if isinstance(value, dt.datetime | dt.date) else str(value)
 
 
+def _dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that show what a command would do in place of doing it."""
+
+    @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+    @click.option("--show-sql", is_flag=True, help="With --dry-run: print the statements sent to Redshift.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, dry_run: bool, show_sql: bool, **options: Any) -> Any:
+        if show_sql and not dry_run:
+            raise UsageError("--show-sql prints statements and runs none; say --dry-run with it")
+        return command(*args, dry_run=dry_run, show_sql=show_sql, **options)
+
+    return wrapped
+
+
 def _confirm(question: str, yes: bool) -> None:
     if yes:
         return
@@ -152,11 +167,16 @@ def _confirm(question: str, yes: bool) -> None:
 @cli.command()
 @click.option("--drop", is_flag=True, help="Drop every table first, with all that it holds.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@_dry_run
 @_common
-def create(config: "Config", drop: bool, yes: bool, as_json: bool, quiet: bool) -> None:
+def create(config: "Config", drop: bool, yes: bool, dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
     """Create the tables that are missing."""
-    from sparkify import pipeline
+    from sparkify import pipeline, script
 
+    if dry_run:
+        if show_sql:
+            click.echo(script.render(script.create_statements(drop=drop)), nl=False)
+        return
     if drop:
         _confirm(f"Drop every table of {config.warehouse_address} with all that it holds?", yes)
     created = pipeline.create(config, drop=drop)
@@ -170,9 +190,14 @@ def create(config: "Config", drop: bool, yes: bool, as_json: bool, quiet: bool) 
 @_common
 def plan(config: "Config", as_json: bool, quiet: bool) -> None:
     """Show what a load would do, file by file. Writes nothing."""
-    from sparkify import console, pipeline
+    from sparkify import pipeline
 
-    planned = pipeline.plan(config)
+    _show_plan(pipeline.plan(config), as_json, quiet)
+
+
+def _show_plan(planned: "Sequence[PlannedFile]", as_json: bool, quiet: bool) -> None:
+    from sparkify import console
+
     counts = {state: sum(f.state == state for f in planned) for state in ("new", "changed", "unchanged", "vanished")}
     if as_json:
         files = [
@@ -196,11 +221,17 @@ def plan(config: "Config", as_json: bool, quiet: bool) -> None:
 @cli.command()
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
 @click.option("--direct", is_flag=True, help="Redshift only: let its COPY read the objects in S3 by itself.")
+@_dry_run
 @_common
-def load(config: "Config", max_rejects: str | None, direct: bool, as_json: bool, quiet: bool) -> None:
+def load(
+    config: "Config", max_rejects: str | None, direct: bool, dry_run: bool, show_sql: bool, as_json: bool, quiet: bool
+) -> None:
     """Load what is new or changed at the sources, exactly once."""
     from sparkify import console
 
+    if dry_run:
+        _show_load(config, direct, show_sql, as_json, quiet)
+        return
     result = _load(config, as_json or quiet, max_rejects=max_rejects, direct=direct)
     if as_json:
         _echo_json(asdict(result))
@@ -212,6 +243,20 @@ def load(config: "Config", max_rejects: str | None, direct: bool, as_json: bool,
     if result.errors:
         shown = result.errors[:5] + ([f"and {len(result.errors) - 5:,} more"] if len(result.errors) > 5 else [])
         raise SourceError("; ".join(shown) + ": nothing of it was loaded, it stays pending; mend it and load again")
+
+
+def _show_load(config: "Config", direct: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
+    """Print the plan, or the statements that a load would send: where nothing is loaded yet, those of a rebuild."""
+    from sparkify import pipeline, script
+
+    planned = pipeline.plan(config)
+    if not show_sql:
+        _show_plan(planned, as_json, quiet)
+        return
+    loads_first = not any(file.loaded for file in planned)
+    replaces = any(file.state == "changed" for file in planned)
+    statements = script.load_statements(config, rebuild=loads_first, replaces=replaces, direct=direct)
+    click.echo(script.render(statements), nl=False)
 
 
 def _load(config: "Config", silent: bool, **options: Any) -> "LoadResult":
@@ -254,11 +299,16 @@ def rejects(config: "Config", reason: str | None, load_id: int | None, as_json: 
 
 
 @cli.command()
+@_dry_run
 @_common
-def check(config: "Config", as_json: bool, quiet: bool) -> None:
+def check(config: "Config", dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
     """Run the data-quality checks; exit 5 if one of severity fail finds rows."""
-    from sparkify import console, pipeline
+    from sparkify import console, pipeline, script
 
+    if dry_run:
+        if show_sql:
+            click.echo(script.render(script.check_statements()), nl=False)
+        return
     results = pipeline.check(config)
     failed = [result for result in results if not result.passed and result.check.severity == "fail"]
     if as_json:

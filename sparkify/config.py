@@ -118,13 +118,13 @@ class Config(BaseModel):
     @classmethod
     def _without_password(cls, warehouse: str | None) -> str | None:
         # An address is seen in lists of processes and in the shell's history.
-        if warehouse is not None and re.match(r"redshift://[^/@]*:[^/]*@", warehouse):
+        if warehouse is not None and re.match(r"redshift://[^/@]*:.*@", warehouse):
             raise ValueError("it must not hold a password; set SPARKIFY_DB_PASSWORD in its place")
         return warehouse
 
     def at(self, warehouse: str) -> "Config":
-        """The same settings for another warehouse."""
-        return Config.model_validate(self.model_dump() | {"warehouse": warehouse})
+        """The same settings for another warehouse. Raises ConfigError for an address that holds a password."""
+        return _validate(self.model_dump() | {"warehouse": warehouse})
 
     @property
     def warehouse_address(self) -> str:
@@ -148,8 +148,12 @@ def load_config(config_file: str | os.PathLike[str] | None = None, **settings: A
     file_values = _read_file(path) if path.is_file() else {}
     environment = {name: os.environ.get(f"SPARKIFY_{name.upper()}") for name in Config.model_fields}
     given = {name: value for name, value in settings.items() if value is not None}
+    return _validate(file_values | {name: value for name, value in environment.items() if value} | given)
+
+
+def _validate(settings: dict[str, Any]) -> Config:
     try:
-        return Config(**(file_values | {name: value for name, value in environment.items() if value} | given))
+        return Config(**settings)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))

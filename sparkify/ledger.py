@@ -13,6 +13,21 @@ from sparkify.engines import Engine
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
 
+FILE_COLUMNS = (
+    "source_id", "load_id", "dataset", "url", "etag", "size", "modified", "read", "loaded", "rejected", "status",
+)  # fmt: skip
+LOAD_COLUMNS = (
+    "load_id", "started_at", "finished_at", "status", "mode", "files", "read", "loaded", "rejected", "version",
+)  # fmt: skip
+LIST_LOADED = (
+    "SELECT source_id, dataset, url, etag, size, loaded FROM load_files WHERE status = 'loaded' ORDER BY source_id"
+)
+NEXT_IDS = (
+    "SELECT coalesce(max(load_id), 0) + 1 FROM load_history",
+    "SELECT coalesce(max(source_id), 0) + 1 FROM load_files",
+)
+MARK_SUPERSEDED = "UPDATE load_files SET status = 'superseded' WHERE source_id IN (SELECT source_id FROM changed_files)"
+
 State = Literal["new", "changed", "unchanged", "vanished"]
 
 
@@ -77,10 +92,7 @@ class LoadEntry:
 
 def list_loaded(engine: Engine) -> list[LoadedFile]:
     """The files whose rows stand in staging."""
-    sql = (
-        "SELECT source_id, dataset, url, etag, size, loaded FROM load_files WHERE status = 'loaded' ORDER BY source_id"
-    )
-    return [LoadedFile(*row) for row in engine.fetch(sql)]
+    return [LoadedFile(*row) for row in engine.fetch(LIST_LOADED)]
 
 
 def plan_files(
@@ -125,26 +137,20 @@ def _compare(
 
 def next_ids(engine: Engine) -> tuple[int, int]:
     """The load id and the first source id that are free."""
-    load_id = engine.fetch("SELECT coalesce(max(load_id), 0) + 1 FROM load_history")[0][0]
-    source_id = engine.fetch("SELECT coalesce(max(source_id), 0) + 1 FROM load_files")[0][0]
+    load_id, source_id = (engine.fetch(sql)[0][0] for sql in NEXT_IDS)
     return load_id, source_id
 
 
 def mark_superseded(engine: Engine) -> None:
     """End the contents in changed_files, whose rows have just left staging: other content took their place."""
-    engine.execute(
-        "UPDATE load_files SET status = 'superseded' WHERE source_id IN (SELECT source_id FROM changed_files)"
-    )
+    engine.execute(MARK_SUPERSEDED)
 
 
 def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -> None:
     """Write what a load did: a row for it and one for each file it met."""
-    columns = [
-        "source_id", "load_id", "dataset", "url", "etag", "size", "modified", "read", "loaded", "rejected", "status",
-    ]  # fmt: skip
     engine.insert_rows(
         "load_files",
-        columns,
+        FILE_COLUMNS,
         [
             (
                 entry.source_id, load.load_id, entry.dataset, entry.file.url, entry.etag, entry.size,
@@ -156,9 +162,7 @@ def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -
     done = [entry.records for entry in entries if entry.status == "loaded"]
     engine.insert_rows(
         "load_history",
-        [
-            "load_id", "started_at", "finished_at", "status", "mode", "files", "read", "loaded", "rejected", "version",
-        ],
+        LOAD_COLUMNS,
         [
             (
                 load.load_id, load.started_at, load.finished_at, load.status, load.mode, len(done),

@@ -21,6 +21,14 @@ TABLES = (*STAGING, *STAR, *LEDGER)
 
 # In the order in which they are collected: touched_plays reads touched_tracks.
 _TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs", "touched_artists")
+COLLECT_TOUCHED = tuple(read_sql(f"{table}/collect") for table in _TOUCHED)
+# The files that the next statements are about stand in changed_files.
+FORGET_FILES = "DELETE FROM changed_files"
+DELETE_FILES = tuple(
+    f"DELETE FROM {table} WHERE source_id IN (SELECT source_id FROM changed_files)"
+    for table in (*STAGING, "rejected_records")
+)
+MATCHES = "SELECT count(*), count(song_id) FROM songplays"
 # In the order in which they are created: a foreign key names a table that exists.
 CREATION_ORDER = (*STAGING, *reversed(STAR), *LEDGER)
 
@@ -39,63 +47,91 @@ def drop(engine: Engine) -> list[str]:
     existing = engine.list_tables()
     present = [table for table in reversed(CREATION_ORDER) if table in existing]
     for table in present:
-        engine.execute(f"DROP TABLE {table}")
+        engine.execute(drop_sql(table))
     return present
+
+
+def drop_sql(table: str) -> str:
+    """The statement that drops a table which is there."""
+    return f"DROP TABLE {table}"
 
 
 def begin_changes(engine: Engine) -> None:
     """Make ready to collect the keys that a load touches. Temporary tables hold them until the engine is closed."""
-    for table in ("changed_files", *_TOUCHED):
-        engine.execute(f"DROP TABLE IF EXISTS {table}")
-        engine.execute(read_sql(f"{table}/create"))
+    for sql in begin_changes_sql():
+        engine.execute(sql)
+
+
+def begin_changes_sql() -> list[str]:
+    """The statements of `begin_changes`."""
+    tables = ("changed_files", *_TOUCHED)
+    return [sql for table in tables for sql in (f"DROP TABLE IF EXISTS {table}", read_sql(f"{table}/create"))]
 
 
 def collect_touched(engine: Engine, source_ids: Iterable[int]) -> None:
     """Add the keys that staging holds of these files: before their rows leave, or after they entered."""
-    engine.execute("DELETE FROM changed_files")
-    engine.insert_rows("changed_files", ["source_id"], [(source_id,) for source_id in source_ids])
-    for table in _TOUCHED:
-        engine.execute(read_sql(f"{table}/collect"))
+    _name_files(engine, source_ids)
+    for sql in COLLECT_TOUCHED:
+        engine.execute(sql)
 
 
 def delete_files(engine: Engine, source_ids: Iterable[int]) -> None:
     """Take the rows and rejects of these files out of staging; the star follows with `refresh`."""
-    leaving = [(source_id,) for source_id in source_ids]
+    leaving = list(source_ids)
     if not leaving:
         return
-    engine.execute("DELETE FROM changed_files")
-    engine.insert_rows("changed_files", ["source_id"], leaving)
-    for table in (*STAGING, "rejected_records"):
-        engine.execute(f"DELETE FROM {table} WHERE source_id IN (SELECT source_id FROM changed_files)")
+    _name_files(engine, leaving)
+    for sql in DELETE_FILES:
+        engine.execute(sql)
+
+
+def _name_files(engine: Engine, source_ids: Iterable[int]) -> None:
+    engine.execute(FORGET_FILES)
+    engine.insert_rows("changed_files", ["source_id"], [(source_id,) for source_id in source_ids])
 
 
 def refresh(engine: Engine, *, rebuild: bool) -> None:
     """Compute the touched keys of the star anew from staging, or every key."""
-    for table in STAR:
-        for step in ("delete", "load"):
-            sql = read_sql(f"{table}/{step}")
-            engine.execute(rebuild_sql(sql) if rebuild else sql)
+    for sql in refresh_sql(rebuild=rebuild):
+        engine.execute(sql)
+
+
+def refresh_sql(*, rebuild: bool) -> list[str]:
+    """The statements of `refresh`, in their order."""
+    statements = [read_sql(f"{table}/{step}") for table in STAR for step in ("delete", "load")]
+    return [rebuild_sql(sql) for sql in statements] if rebuild else statements
 
 
 def count_rows(engine: Engine, tables: Iterable[str] = TABLES) -> dict[str, int]:
     """Rows of each table, in the order given."""
-    return {table: engine.fetch(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+    return {table: engine.fetch(count_sql(table))[0][0] for table in tables}
+
+
+def count_sql(table: str) -> str:
+    """The query that counts a table's rows."""
+    return f"SELECT count(*) FROM {table}"
 
 
 def count_records(engine: Engine, dataset: Dataset, first_source_id: int) -> dict[int, tuple[int, int]]:
     """Records loaded and rejected of each file of a dataset from one source id on, counted where they stand."""
-    sql = f"""SELECT source_id, sum(loaded), sum(rejected) FROM (
-        SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_{dataset}
-        WHERE source_id >= $1 GROUP BY source_id
-        UNION ALL
-        SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
-        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
-    ) AS counts GROUP BY source_id"""
-    rows = engine.fetch(sql, [first_source_id, dataset])
+    rows = engine.fetch(count_records_sql(dataset), [first_source_id, dataset])
     return {source_id: (int(loaded), int(rejected)) for source_id, loaded, rejected in rows}
+
+
+def count_records_sql(dataset: Dataset) -> str:
+    """The query of `count_records`, from source id $1 on, for dataset $2."""
+    return f"""SELECT source_id, sum(loaded), sum(rejected)
+FROM (
+    SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_{dataset}
+    WHERE source_id >= $1 GROUP BY source_id
+    UNION ALL
+    SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
+    WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
+) AS counts
+GROUP BY source_id"""
 
 
 def match_rate(engine: Engine) -> float | None:
     """Share of plays, 0 to 1, whose song the catalogue knows; None without plays."""
-    plays, matched = engine.fetch("SELECT count(*), count(song_id) FROM songplays")[0]
+    plays, matched = engine.fetch(MATCHES)[0]
     return matched / plays if plays else None

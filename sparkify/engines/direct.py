@@ -31,6 +31,11 @@ def jsonpaths(dataset: Dataset) -> bytes:
     return json.dumps({"jsonpaths": [f"$['{field.name}']" for field in FIELDS[dataset]]}, indent=1).encode()
 
 
+def jsonpaths_url(config: Config, dataset: Dataset) -> str | None:
+    """Where the user's own JSONPaths lie; those of log data alone can be configured, as in the original project."""
+    return config.log_jsonpath if dataset == "events" else None
+
+
 def copy_object_sql(config: Config, dataset: Dataset, url: str, manifest: str, paths: str) -> str:
     """The COPY of one raw object, through a manifest: a bare key would take every other key that begins like it."""
     compression = next((word for suffix, word in _COMPRESSIONS.items() if url.endswith(suffix)), "")

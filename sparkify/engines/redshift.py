@@ -17,8 +17,15 @@ from typing import Any
 from sparkify.config import Config
 from sparkify.engines import Finding, Row, Staged, examine
 from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
-from sparkify.engines.direct import copy_object_sql, doubtful_sql, jsonpaths, landing_sql, stage_landed_sql
-from sparkify.engines.login import Address, login
+from sparkify.engines.direct import (
+    copy_object_sql,
+    doubtful_sql,
+    jsonpaths,
+    jsonpaths_url,
+    landing_sql,
+    stage_landed_sql,
+)
+from sparkify.engines.login import Address, check_driver, login
 from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts, write_trial
 from sparkify.errors import ConfigError, ConflictError, EngineError, UsageError
 from sparkify.files import SourceFile
@@ -26,12 +33,17 @@ from sparkify.records import Dataset
 from sparkify.s3 import SCHEME, S3Access, has_changed
 from sparkify.sources import Bundle, FileRead
 
-# The driver binds no more parameters in a statement, and Redshift takes no longer statement than 16 MB.
+# The driver binds no more parameters in a statement.
 _MOST_PARAMETERS = 32_767
-_LONGEST_STATEMENT = 8 << 20
 # Where the cluster does not tell its slices: Redshift Serverless.
 _USUAL_SLICES = 8
 _MOST_CLOCK_SECONDS = 300
+LIST_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+COUNT_SLICES = "SELECT count(*) FROM stv_slices"
+LOCK = "LOCK load_history"
+# COPY's errors: a cluster of old has no view for all kinds of warehouse, and Serverless none of the old ones.
+COUNT_ERRORS = "SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id()"
+_COUNT_ERRORS_OF_OLD = "SELECT count(*) FROM stl_load_errors WHERE query = pg_last_copy_id()"
 _SENTENCES = {
     "28000": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
     "28P01": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
@@ -46,6 +58,32 @@ _SENTENCES = {
 _CONFLICTS = ("1018", "1023")
 # And these elsewhere: two sessions that make the same table at the same time meet in the catalogue.
 _CONFLICT = re.compile(r"\A40001|conflict with concurrent transaction|\A23505.*pg_type_typname_nsp_index")
+# Words of COPY's that do not tell what is lacking.
+_OF_COPY = (
+    (
+        # Redshift says so of a manifest that it may not read.
+        re.compile(r"COPY with MANIFEST parameter requires full path"),
+        "it cannot read the manifest in the stage; the role of COPY needs s3:GetObject on the stage's bucket",
+    ),
+    (
+        re.compile(r"S3ServiceException:\s*Access ?Denied"),
+        "the role of COPY lacks s3:GetObject or s3:ListBucket on that bucket",
+    ),
+    (
+        re.compile(r"not authorized to assume IAM Role"),
+        "the role is not attached to the cluster, or does not trust redshift.amazonaws.com; attach it, or set another "
+        "as ARN",
+    ),
+    (
+        re.compile(r"(?i)default IAM role"),
+        "no role is named, and the cluster has none of its own; set ARN in [IAM_ROLE], or give the cluster a default",
+    ),
+    (
+        re.compile(r"S3ServiceException:.*Status 301"),
+        "the bucket is in another region than the cluster; name one in the cluster's own",
+    ),
+)
+_CONTEXT = re.compile(r"S3 key being read : (\S+)")
 _SELECT = re.compile(r"(?is)\A(\s|--[^\n]*\n|/\*.*?\*/)*(select|with)\b")
 
 
@@ -63,7 +101,7 @@ class RedshiftEngine:
         self._config = config
         self._is_own = is_own
         self._slices = _USUAL_SLICES
-        self._errors = ""
+        self._count_errors = ""
         self._stage: Stage | None = None
         self._is_dead = False
 
@@ -71,6 +109,7 @@ class RedshiftEngine:
     def open(cls, address: str, config: Config) -> "RedshiftEngine":
         """Open a session. Raises UsageError for an address that is not whole, ConfigError without credentials."""
         parsed = Address.parse(address, config)
+        check_driver()
         with _mapped_errors():
             return cls(login(parsed, config), config, str(parsed), is_own=True)
 
@@ -116,14 +155,10 @@ class RedshiftEngine:
         most = _MOST_PARAMETERS // len(columns)
         for start in range(0, len(rows), most):
             some = rows[start : start + most]
-            numbers = iter(range(1, len(some) * len(columns) + 1))
-            values = ", ".join("(" + ", ".join(f"${next(numbers)}" for _ in columns) + ")" for _ in some)
-            self.execute(
-                f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values}", [value for row in some for value in row]
-            )
+            self.execute(insert_sql(table, columns, len(some)), [value for row in some for value in row])
 
     def list_tables(self) -> set[str]:
-        rows = self.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        rows = self.fetch(LIST_TABLES)
         return {name for (name,) in rows}
 
     @contextmanager
@@ -149,11 +184,11 @@ class RedshiftEngine:
     @contextmanager
     def load_transaction(self) -> Iterator[None]:
         self._slices = self._count_slices()
-        self._errors = self._find_errors()
+        self._count_errors = self._find_errors()
         try:
             with self.transaction():
                 # The snapshot is taken by the first statement that reads: a lock after it would protect a stale plan.
-                self.execute("LOCK load_history")
+                self.execute(LOCK)
                 if self._config.stage is not None:
                     self._open_stage().clear_leftovers()
                 yield
@@ -192,8 +227,9 @@ class RedshiftEngine:
         if not objects:
             return staged
         self.execute(landing_sql(dataset))
-        paths = self._config.log_jsonpath if dataset == "events" else None
-        paths = paths or self._open_stage().put(f"{dataset}.jsonpaths", jsonpaths(dataset))
+        paths = jsonpaths_url(self._config, dataset) or self._open_stage().put(
+            f"{dataset}.jsonpaths", jsonpaths(dataset)
+        )
         for source_id, file in objects:
             # An empty object makes COPY fail, as one that is not there does.
             if file.size and (records := self._copy_object(dataset, source_id, file, paths)) is not None:
@@ -207,7 +243,7 @@ class RedshiftEngine:
         """The records of an object, which are then in staging, or None where one of them is not surely good."""
         manifest = self._open_stage().put(f"{source_id}.manifest", manifest_of([(file.url, file.size)]))
         self.execute(copy_object_sql(self._config, dataset, file.url, manifest, paths))
-        ((refused,),) = self.fetch(f"SELECT count(*) FROM {self._errors} = pg_last_copy_id()")
+        ((refused,),) = self.fetch(self._count_errors)
         ((landed, doubtful),) = self.fetch(doubtful_sql(dataset))
         # COPY takes what is there when it looks.
         if refused or doubtful or has_changed(file, S3Access(self._config.anonymous, self._config.concurrency)):
@@ -236,17 +272,17 @@ class RedshiftEngine:
 
     def _count_slices(self) -> int:
         try:
-            return int(self.fetch("SELECT count(*) FROM stv_slices")[0][0]) or _USUAL_SLICES
+            return int(self.fetch(COUNT_SLICES)[0][0]) or _USUAL_SLICES
         except EngineError:
             return _USUAL_SLICES
 
     def _find_errors(self) -> str:
-        """Where COPY's errors are told: a cluster of old has no view for all kinds, Serverless none of old."""
+        """The query that counts the last COPY's errors. To ask inside a transaction could end it."""
         try:
-            self.fetch("SELECT query_id FROM sys_load_error_detail WHERE query_id = 0")
-            return "sys_load_error_detail WHERE query_id"
+            self.fetch(COUNT_ERRORS)
+            return COUNT_ERRORS
         except EngineError:
-            return "stl_load_errors WHERE query"
+            return _COUNT_ERRORS_OF_OLD
 
     def _commit(self) -> None:
         try:
@@ -279,12 +315,13 @@ class RedshiftEngine:
         return f"{seconds:.0f} s apart"
 
     def _examine_isolation(self) -> str:
-        sql = "SELECT isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()"
         try:
-            ((level,),) = self.fetch(sql)
+            # Padded with blanks, and without a row for who may not see it.
+            rows = self.fetch("SELECT isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()")
         except EngineError:
-            return "not told (Serverless: SNAPSHOT); a load locks the ledger, whichever it is"
-        return f"{str(level).strip()}; a load locks the ledger, whichever it is"
+            rows = []
+        level = str(rows[0][0]).strip() if rows else "not told (Serverless: SNAPSHOT)"
+        return f"{level}; a load locks the ledger, whichever it is"
 
     def _database(self) -> str:
         return str(self.fetch("SELECT current_database()")[0][0])
@@ -294,6 +331,8 @@ class RedshiftEngine:
 
     def _examine_rights(self) -> str:
         user, schema = self.fetch("SELECT current_user, current_schema()")[0]
+        if schema is None:
+            raise EngineError(f"{user} may use no schema of its search_path; let an administrator grant USAGE on one")
         rights = {
             f"CREATE in schema {schema}": "has_schema_privilege(current_schema(), 'create')",
             f"TEMP in the database {self._database()}": "has_database_privilege(current_database(), 'temp')",
@@ -330,6 +369,15 @@ class RedshiftEngine:
                 self._connection.close()
 
 
+def insert_sql(table: str, columns: Sequence[str], rows: int) -> str:
+    """The statement that inserts so many rows, whose values are bound one after the other."""
+    width = len(columns)
+    values = ", ".join(
+        "(" + ", ".join(f"${row * width + place}" for place in range(1, width + 1)) + ")" for row in range(rows)
+    )
+    return f"INSERT INTO {table} ({', '.join(columns)})\nVALUES {values}"
+
+
 @contextmanager
 def _mapped_errors() -> Iterator[None]:
     """The driver's errors as ours. Nearly all are of one class: the SQLSTATE in the dictionary they carry tells."""
@@ -359,6 +407,10 @@ def _engine_error(error: Exception) -> EngineError:
     words = f"{message}: {detail}" if detail else message
     if (code == "XX000" and message.strip() in _CONFLICTS) or _CONFLICT.search(f"{code} {message}"):
         return ConflictError(f"Redshift refused the transaction for the sake of another one ({words}); try again")
+    for pattern, sentence in _OF_COPY:
+        if pattern.search(message):
+            where = f" of {found[1]}" if (found := _CONTEXT.search(detail)) else ""
+            return EngineError(f"Redshift says {message.strip()!r}{where}: {sentence}")
     if code in _SENTENCES:
         return EngineError(f"Redshift says {words!r} ({code}): {_SENTENCES[code]}")
     return EngineError(f"Redshift refused a statement: {words} ({code})")

@@ -1,0 +1,98 @@
+"""What a create, a load and a check send to Redshift, statement by statement, without a warehouse to send it to.
+
+It is made of the very texts that the verbs send; a test holds it against what a server receives. What only a run knows
+stands in angle brackets, and values are bound: $1, $2 …
+"""
+
+from collections.abc import Iterable
+
+from sparkify import checks, ledger, model
+from sparkify.config import Config
+from sparkify.engines.copy import copy_parts_sql
+from sparkify.engines.direct import copy_object_sql, doubtful_sql, jsonpaths_url, landing_sql, stage_landed_sql
+from sparkify.engines.redshift import COUNT_ERRORS, COUNT_SLICES, LIST_TABLES, LOCK, insert_sql
+from sparkify.records import Dataset
+from sparkify.sql import create_sql
+
+_OF_LOAD = "<stage>/.sparkify/<warehouse>/<load>"
+_DATASETS: tuple[Dataset, ...] = ("events", "songs")
+
+
+def create_statements(*, drop: bool = False) -> list[str]:
+    """What creating all tables sends; with `drop`, into a warehouse that has them all."""
+    tables = model.CREATION_ORDER
+    dropped = [LIST_TABLES, *(model.drop_sql(table) for table in reversed(tables))] if drop else []
+    return ["BEGIN", *dropped, LIST_TABLES, *(create_sql(table, "redshift") for table in tables), "COMMIT"]
+
+
+def load_statements(config: Config, *, rebuild: bool, replaces: bool = False, direct: bool = False) -> list[str]:
+    """What a load sends into tables that exist.
+
+    With `rebuild` the whole star is computed, else what changed; `replaces` where a file's older content leaves.
+    """
+    return [
+        "BEGIN",
+        LIST_TABLES,
+        "COMMIT",
+        COUNT_SLICES,
+        COUNT_ERRORS,
+        "BEGIN",
+        LOCK,
+        ledger.LIST_LOADED,
+        *ledger.NEXT_IDS,
+        *model.begin_changes_sql(),
+        *(sql for dataset in _DATASETS for sql in _staging(config, dataset, direct)),
+        *_replacement(rebuild, replaces),
+        *model.refresh_sql(rebuild=rebuild),
+        insert_sql("load_files", ledger.FILE_COLUMNS, 1),
+        insert_sql("load_history", ledger.LOAD_COLUMNS, 1),
+        *_checks("fail", touched=not rebuild),
+        "COMMIT",
+        *_checks("warn", touched=not rebuild),
+    ]
+
+
+def check_statements() -> list[str]:
+    """What checking the whole warehouse sends."""
+    return [LIST_TABLES, *(checks.count_sql(check, touched=False) for check in checks.list_checks())]
+
+
+def render(statements: Iterable[str]) -> str:
+    """Statements as a script. One that ends in a comment ends on a line of its own."""
+    ended = (sql + ("\n;" if "--" in sql.splitlines()[-1] else ";") for sql in statements)
+    return "\n\n".join(ended) + "\n"
+
+
+def _staging(config: Config, dataset: Dataset, direct: bool) -> list[str]:
+    table = f"staging_{dataset}"
+    counted = model.count_records_sql(dataset)
+    if not direct:
+        copies = [copy_parts_sql(config, name, f"{_OF_LOAD}/{name}.manifest") for name in (table, "rejected_records")]
+        return [*(sql for copy in copies for sql in (copy, "SELECT pg_last_copy_count()")), counted]
+    paths = jsonpaths_url(config, dataset) or f"{_OF_LOAD}/{dataset}.jsonpaths"
+    return [
+        landing_sql(dataset),
+        copy_object_sql(config, dataset, "", f"{_OF_LOAD}/<source_id>.manifest", paths),
+        COUNT_ERRORS,
+        doubtful_sql(dataset),
+        stage_landed_sql(dataset),
+        f"DELETE FROM landing_{dataset}",
+        f"DROP TABLE landing_{dataset}",
+        counted,
+    ]
+
+
+def _replacement(rebuild: bool, replaces: bool) -> list[str]:
+    entering = [model.FORGET_FILES, insert_sql("changed_files", ["source_id"], 1)]
+    leaving = entering if replaces else [model.FORGET_FILES]
+    collected = [] if rebuild else list(model.COLLECT_TOUCHED)
+    return [
+        *(leaving + collected if collected else []),
+        *([*entering, *model.DELETE_FILES, ledger.MARK_SUPERSEDED] if replaces else []),
+        *(entering + collected if collected else []),
+    ]
+
+
+def _checks(severity: checks.Severity, *, touched: bool) -> list[str]:
+    chosen = [check for check in checks.list_checks() if check.severity == severity]
+    return [checks.count_sql(check, touched=touched) for check in chosen]

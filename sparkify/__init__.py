@@ -1,8 +1,8 @@
 """Sparkify's data warehouse: JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
 
 The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, compare, query,
-query_sql, list_findings (doctor) and simulate. Each takes the Config that `load_config` makes and raises a SparkifyError, a sentence for a
-user. Importing the package loads no driver; the first use of a verb does.
+query_sql, list_findings (doctor) and simulate. Each takes the Config that `load_config` makes and raises a
+SparkifyError, a sentence for a user. Importing the package loads no driver; the first use of a verb does.
 """
 
 from importlib import import_module

@@ -216,16 +216,42 @@ class S3Reader:
         return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())
 
 
-def put_object(url: str, content: bytes | Path, access: S3Access) -> None:
-    """Write an object, in parts where it is large. Raises SourceError where it cannot be written."""
-    import obstore
-    from obstore.exceptions import BaseError
+class S3Folder:
+    """A folder in S3 to write to. Its methods raise SourceError where the store refuses."""
 
-    bucket, key = _split(url)
-    try:
-        obstore.put(_open_store(bucket, access), key, content)
-    except (BaseError, OSError) as error:
-        raise SourceError(f"cannot write {url}: {_reason(error, access, 's3:PutObject')}") from None
+    def __init__(self, root: str, access: S3Access) -> None:
+        self.root = root.rstrip("/")
+        self._access = access
+        bucket, self._prefix = _split(root)
+        self._store = _open_store(bucket, access)
+
+    def put(self, name: str, content: bytes | Path) -> str:
+        """Write an object, in parts where it is large; returns its URL."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        url = f"{self.root}/{name}"
+        try:
+            obstore.put(self._store, f"{self._prefix}/{name}", content)
+        except (BaseError, OSError) as error:
+            raise SourceError(f"cannot write {url}: {_reason(error, self._access, 's3:PutObject')}") from None
+        return url
+
+    def clear(self, folder: str = "") -> None:
+        """Delete every object below this folder, or below one in it."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        prefix = f"{self._prefix}/{folder}".rstrip("/")
+        try:
+            for page in obstore.list(self._store, prefix=prefix, chunk_size=1000):
+                obstore.delete(self._store, [meta["path"] for meta in page])
+        except FileNotFoundError:
+            # Somebody else deleted it.
+            return
+        except (BaseError, OSError) as error:
+            reason = _reason(error, self._access, "s3:DeleteObject")
+            raise SourceError(f"cannot delete below {self.root}/{folder}: {reason}") from None
 
 
 def has_changed(file: SourceFile, access: S3Access) -> bool:
@@ -238,23 +264,6 @@ def has_changed(file: SourceFile, access: S3Access) -> bool:
     except (BaseError, OSError) as error:
         raise SourceError(f"cannot read {file.url}: {_reason(error, access, 's3:GetObject')}") from None
     return not found or (found[0]["e_tag"] or "").strip('"') != (file.etag or "")
-
-
-def delete_below(root: str, access: S3Access) -> None:
-    """Delete every object below a root. Raises SourceError where one cannot be deleted."""
-    import obstore
-    from obstore.exceptions import BaseError
-
-    bucket, key = _split(root)
-    try:
-        store = _open_store(bucket, access)
-        for page in obstore.list(store, prefix=key, chunk_size=1000):
-            obstore.delete(store, [meta["path"] for meta in page])
-    except FileNotFoundError:
-        # Somebody else deleted it.
-        return
-    except (BaseError, OSError) as error:
-        raise SourceError(f"cannot delete below {root}: {_reason(error, access, 's3:DeleteObject')}") from None
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from sparkify import checks, ledger, model
 from sparkify.config import Config
 from sparkify.engines.copy import copy_parts_sql
 from sparkify.engines.direct import copy_object_sql, doubtful_sql, jsonpaths_url, landing_sql, stage_landed_sql
-from sparkify.engines.redshift import COUNT_ERRORS, COUNT_SLICES, LIST_TABLES, LOCK, insert_sql
+from sparkify.engines.redshift import COUNT_ERRORS, COUNT_SLICES, CREATE_LOCK, LIST_TABLES, LOCK, insert_sql
 from sparkify.records import Dataset
 from sparkify.sql import create_sql
 
@@ -26,7 +26,7 @@ def create_statements(*, drop: bool = False) -> list[str]:
 
 
 def load_statements(config: Config, *, rebuild: bool, replaces: bool = False, direct: bool = False) -> list[str]:
-    """What a load sends into tables that exist.
+    """What the first load sends into tables that exist; a later one finds the table that it locks.
 
     With `rebuild` the whole star is computed, else what changed; `replaces` where a file's older content leaves.
     """
@@ -34,6 +34,8 @@ def load_statements(config: Config, *, rebuild: bool, replaces: bool = False, di
         "BEGIN",
         LIST_TABLES,
         "COMMIT",
+        LIST_TABLES,
+        CREATE_LOCK,
         COUNT_SLICES,
         COUNT_ERRORS,
         "BEGIN",

@@ -85,7 +85,7 @@ class Engine(Protocol):
         """Commit at the end of the block; roll back if it raises."""
 
     def load_transaction(self) -> AbstractContextManager[None]:
-        """A transaction in which no other load runs, or none commits: what the ledger says stays true until its end.
+        """A transaction in which no other load runs: what the ledger says stays true until its end. Readers may read.
 
         The tables have to exist. Raises ConflictError where another session got ahead.
         """

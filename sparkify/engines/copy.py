@@ -7,15 +7,17 @@ with a role, and only the loader's own uploads use the credentials of its enviro
 import json
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sparkify import s3
 from sparkify.config import Config
 from sparkify.records import Dataset
-from sparkify.s3 import S3Access
+from sparkify.s3 import S3Access, S3Folder
 
 # The public bucket of the original project; its region is not that of most warehouses, so COPY has to name it.
 _PUBLIC = {"events": "s3://udacity-dend/log_data", "songs": "s3://udacity-dend/song_data"}
+# Parts under way at a time; each goes in pieces of its own where it is large.
+_UPLOADS = 4
 _PUBLIC_JSONPATHS = "s3://udacity-dend/log_json_path.json"
 
 
@@ -66,29 +68,27 @@ class Stage:
     """
 
     def __init__(self, root: str, warehouse: str, access: S3Access) -> None:
-        self._access = access
-        self._of_warehouse = f"{root.rstrip('/')}/.sparkify/{warehouse}"
-        self._of_load = f"{self._of_warehouse}/{uuid.uuid4().hex}"
+        self._folder = S3Folder(f"{root.rstrip('/')}/.sparkify/{warehouse}", access)
+        self._load = uuid.uuid4().hex
 
     def put_parts(self, table: str, parts: Sequence[Path]) -> str:
         """Upload the parts of a table and their manifest; returns the manifest's URL."""
-        objects = []
-        for part in parts:
-            url = f"{self._of_load}/{table}/{part.name}"
-            s3.put_object(url, part, self._access)
-            objects.append((url, part.stat().st_size))
+
+        def put(part: Path) -> tuple[str, int]:
+            return self._folder.put(f"{self._load}/{table}/{part.name}", part), part.stat().st_size
+
+        with ThreadPoolExecutor(_UPLOADS) as executor:
+            objects = list(executor.map(put, parts))
         return self.put(f"{table}.manifest", manifest_of(objects))
 
     def put(self, name: str, content: bytes) -> str:
         """Upload a small object; returns its URL."""
-        url = f"{self._of_load}/{name}"
-        s3.put_object(url, content, self._access)
-        return url
+        return self._folder.put(f"{self._load}/{name}", content)
 
     def clear(self) -> None:
         """Delete what this load uploaded."""
-        s3.delete_below(self._of_load, self._access)
+        self._folder.clear(self._load)
 
     def clear_leftovers(self) -> None:
         """Delete what killed loads of this warehouse left. No other load of it may be under way."""
-        s3.delete_below(self._of_warehouse, self._access)
+        self._folder.clear()

@@ -40,7 +40,10 @@ _USUAL_SLICES = 8
 _MOST_CLOCK_SECONDS = 300
 LIST_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 COUNT_SLICES = "SELECT count(*) FROM stv_slices"
-LOCK = "LOCK load_history"
+# Nobody reads the table that loads lock, so that readers of the ledger and the star never wait for a load.
+LOCK_TABLE = "load_lock"
+CREATE_LOCK = f"CREATE TABLE IF NOT EXISTS {LOCK_TABLE} (holder INTEGER ENCODE AZ64) DISTSTYLE AUTO"
+LOCK = f"LOCK {LOCK_TABLE}"
 # COPY's errors: a cluster of old has no view for all kinds of warehouse, and Serverless none of the old ones.
 COUNT_ERRORS = "SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id()"
 _COUNT_ERRORS_OF_OLD = "SELECT count(*) FROM stl_load_errors WHERE query = pg_last_copy_id()"
@@ -183,6 +186,8 @@ class RedshiftEngine:
 
     @contextmanager
     def load_transaction(self) -> Iterator[None]:
+        if LOCK_TABLE not in self.list_tables():
+            self.execute(CREATE_LOCK)
         self._slices = self._count_slices()
         self._count_errors = self._find_errors()
         try:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def read_tables(redshift: Redshift, config: Config) -> Rows:
         return {
             str(table): sort_rows(connection.execute(f"SELECT * FROM {table}").fetchall())
             for (table,) in found
-            if table != "load_history"
+            if table not in ("load_history", "load_lock")
         }
 
 
@@ -130,7 +129,7 @@ def test_ledger_is_locked_before_it_is_read(redshift: Redshift, config: Config) 
     write_first(config)
     pipeline.load(config)
     sent = redshift.statements
-    lock = sent.index("LOCK load_history")
+    lock = sent.index("LOCK load_lock")
     assert sent[lock - 1] == "BEGIN"
     assert not any("FROM load_files" in sql for sql in sent[:lock])
     assert not any("TRUNCATE" in sql.upper() for sql in sent)
@@ -157,15 +156,20 @@ def test_two_loads_at_once_load_everything_once(redshift: Redshift, config: Conf
     assert failing_checks(config) == []
 
 
-def test_killed_process_leaves_nothing_half_done(redshift: Redshift, config: Config, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)], ids=["killed", "interrupted"]
+)
+def test_process_that_ends_leaves_nothing_half_done(
+    redshift: Redshift, config: Config, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
     write_first(config)
     pipeline.create(config)
-    reached = threading.Event()
+    reached, ended = threading.Event(), threading.Event()
 
     def stop_there(statement: str, place: int) -> Fault:
         if statement.startswith("-- One row per play"):
             reached.set()
-            time.sleep(1)
+            ended.wait(60)
         return "none"
 
     redshift.fault = stop_there
@@ -181,8 +185,10 @@ def test_killed_process_leaves_nothing_half_done(redshift: Redshift, config: Con
     }
     process = subprocess.Popen([sys.executable, "-m", "sparkify", "load", "-q"], env=environment)
     assert reached.wait(60)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(sent)
+    # It does not wait for the statement under way.
+    assert process.wait(30) == code
+    ended.set()
     redshift.fault = nth(0, "none")
     # The lock goes with the session, and the next load waits for that.
     assert pipeline.load(config).status == "loaded"
@@ -284,3 +290,25 @@ def test_transaction_with_a_failed_statement_is_not_taken_for_committed(config: 
             with pytest.raises(EngineError, match="does not exist"):
                 engine.execute("INSERT INTO nowhere (user_id) VALUES (1)")
         assert engine.fetch("SELECT count(*) FROM users") == [(0,)]
+
+
+def test_readers_do_not_wait_for_a_load(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    pipeline.load(config)
+    write_second(config)
+    seen: list[Any] = []
+
+    def read_meanwhile(statement: str, place: int) -> Fault:
+        if statement.startswith("-- One row per user") and not seen:
+            seen.append(None)
+            reader = threading.Thread(target=lambda: seen.extend([pipeline.status(config), pipeline.check(config)]))
+            reader.start()
+            reader.join(30)
+        return "none"
+
+    redshift.fault = read_meanwhile
+    pipeline.load(config)
+    _, status, checked = seen
+    # What was committed before the load.
+    assert (len(status.loads), status.records["loaded"]) == (1, 33)
+    assert all(result.passed for result in checked if result.check.severity == "fail")

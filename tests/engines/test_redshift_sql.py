@@ -70,7 +70,8 @@ def test_loads_send_what_is_printed(redshift: Redshift, config: Config) -> None:
     write_file(log_file(config, "a.json"), [play(userId=2), "nor this"])
     write_file(song_file(config), [song(year=2010), song(title=None)])
     pipeline.load(config)
-    assert after_load(redshift) == script.load_statements(config, rebuild=False, replaces=True)
+    later = script.load_statements(config, rebuild=False, replaces=True)
+    assert after_load(redshift) == [sql for sql in later if not sql.startswith("CREATE TABLE IF NOT EXISTS load_lock")]
 
 
 def after_load(redshift: Redshift) -> list[str]:

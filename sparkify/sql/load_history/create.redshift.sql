@@ -1,4 +1,4 @@
--- The table that a load locks before it reads anything.
+-- One row a load: small, and read whole.
 CREATE TABLE IF NOT EXISTS load_history (
     load_id INTEGER NOT NULL ENCODE RAW,
     started_at TIMESTAMP NOT NULL ENCODE AZ64,

@@ -4,13 +4,17 @@ SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
 COMMIT;
 
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+
+CREATE TABLE IF NOT EXISTS load_lock (holder INTEGER ENCODE AZ64) DISTSTYLE AUTO;
+
 SELECT count(*) FROM stv_slices;
 
 SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id();
 
 BEGIN;
 
-LOCK load_history;
+LOCK load_lock;
 
 SELECT source_id, dataset, url, etag, size, loaded FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 

@@ -143,7 +143,7 @@ CREATE TABLE IF NOT EXISTS songplays (
 DISTSTYLE EVEN
 SORTKEY (start_time);
 
--- The table that a load locks before it reads anything.
+-- One row a load: small, and read whole.
 CREATE TABLE IF NOT EXISTS load_history (
     load_id INTEGER NOT NULL ENCODE RAW,
     started_at TIMESTAMP NOT NULL ENCODE AZ64,

@@ -379,11 +379,11 @@ def _is_passing(error: Exception) -> bool:
 
 def _reason(error: Exception, access: S3Access, permission: str) -> str:
     """What an error of the store's client means, without the client's words."""
-    if isinstance(error, FileNotFoundError):
-        return _SENTENCES["NoSuchKey"]
     text = str(error)
     found, status = _CODE.search(text), _STATUS.search(text)
     code = found[1] if found else ""
+    if isinstance(error, FileNotFoundError):
+        return _SENTENCES[code if code == "NoSuchBucket" else "NoSuchKey"]
     if code in _OTHER_REGION or "without LOCATION" in text:
         region = _REGION.search(text)
         return f"the bucket is in {f'the region {region[1]}' if region else 'another region'}; set AWS_REGION to it"

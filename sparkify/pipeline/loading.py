@@ -1,29 +1,22 @@
-"""The verbs of the warehouse: the only place that orders steps and opens transactions.
-
-    list -> plan -> ONE transaction: [old rows leave, new rows and rejects enter staging -> star -> ledger ->
-    fail checks] -> commit -> LoadResult
-
-Whatever kills a load leaves the state before it: all that it writes is in that one transaction.
-"""
+"""The load: the one place that orders its steps and opens its transactions."""
 
 import datetime as dt
 import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from sparkify import __version__, checks, ledger, model, questions, sources
-from sparkify.comparison import TableComparison, compare_stars
+from sparkify import __version__, checks, ledger, model, sources
 from sparkify.config import Config
 from sparkify.engines import Engine, Staged, open_engine
-from sparkify.errors import CheckError, ConflictError, NoWarehouseError, TooManyRejectsError, UsageError
+from sparkify.errors import CheckError, ConflictError, TooManyRejectsError, UsageError
 from sparkify.files import SourceFile
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
+from sparkify.pipeline.listing import access_of, list_empty_roots, list_sources, plan_found
 from sparkify.records import Dataset
 from sparkify.s3 import S3Access
 from sparkify.sources import Bundle
@@ -72,33 +65,12 @@ class LoadResult:
     broken_checks: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Status:
-    """What the warehouse holds. `pending` counts the files that a load would take, None where no root is set."""
-
-    warehouse: str
-    tables: dict[str, int]
-    loads: list[dict[str, Any]]
-    files: dict[str, int]
-    records: dict[str, int]
-    match_rate: float | None
-    newest_play: dt.datetime | None
-    pending: dict[str, int] | None
-
-
 def create(config: Config, *, drop: bool = False) -> list[str]:
     """Create the tables that are missing; with `drop`, drop everything first. Returns the tables created."""
     with open_engine(config) as engine, engine.transaction():
         if drop:
             model.drop(engine)
         return model.create(engine)
-
-
-def plan(config: Config) -> list[PlannedFile]:
-    """What `load` would do, file by file. Writes nothing, and makes no warehouse."""
-    found = _list_sources(config)
-    with _open_existing(config) as engine:
-        return _plan(config, found, ledger.list_loaded(engine) if engine else [])
 
 
 def load(
@@ -117,14 +89,14 @@ def load(
     that cannot be read does not raise: the others load, the status is `partial` and `errors` names it.
     """
     limit = _RejectLimit.parse(max_rejects)
-    found = _list_sources(config)
+    found = list_sources(config)
     with open_engine(config) as engine:
         return _load_found(engine, config, found, on_progress, limit, direct)
 
 
 def load_into(engine: Engine, config: Config) -> LoadResult:
     """As `load`, into a warehouse that is open already."""
-    return _load_found(engine, config, _list_sources(config), lambda progress: None, None, False)
+    return _load_found(engine, config, list_sources(config), lambda progress: None, None, False)
 
 
 def _load_found(
@@ -159,83 +131,10 @@ def _load_once(
         model.create(engine)
     with engine.load_transaction():
         loaded = ledger.list_loaded(engine)
-        load = _Load(engine, loaded, _plan(config, found, loaded), _access(config), on_progress, direct)
+        load = _Load(engine, loaded, plan_found(config, found, loaded), access_of(config), on_progress, direct)
         if load.pending:
             load.run(limit)
-    return load.result(started, _empty_roots(config, found))
-
-
-def status(config: Config) -> Status:
-    """What the warehouse holds and what waits at the sources. Read-only."""
-    found = _list_sources(config) if config.log_data or config.song_data else None
-    with _open_existing(config) as engine:
-        if engine is None:
-            raise NoWarehouseError(f"there is no warehouse {config.warehouse_address} yet; run sparkify load first")
-        loads = _fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id")
-        files: dict[str, int] = dict(
-            engine.fetch("SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status")
-        )
-        records = _fetch_dicts(
-            engine,
-            "SELECT coalesce(sum(read), 0) AS read, coalesce(sum(loaded), 0) AS loaded, "
-            "coalesce(sum(rejected), 0) AS rejected FROM load_files WHERE status = 'loaded'",
-        )[0]
-        pending = None
-        if found is not None:
-            states = Counter(file.state for file in _plan(config, found, ledger.list_loaded(engine)))
-            pending = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
-        return Status(
-            warehouse=engine.address,
-            tables=model.count_rows(engine),
-            loads=loads,
-            files=files,
-            records={name: int(count) for name, count in records.items()},
-            match_rate=model.match_rate(engine),
-            newest_play=engine.fetch("SELECT max(start_time) FROM songplays")[0][0],
-            pending=pending,
-        )
-
-
-def list_rejects(config: Config, *, reason: str | None = None, load_id: int | None = None) -> list[dict[str, Any]]:
-    """The rejected records, by file and line. `reason` is a code, or the part of one before its colon."""
-    with open_engine(config, read_only=True) as engine:
-        _require_tables(engine)
-        return _fetch_dicts(
-            engine,
-            'SELECT source_id, load_id, dataset, url, line, reason, "raw" FROM rejected_records '
-            "WHERE (cast($1 AS VARCHAR) IS NULL OR reason = $1 OR split_part(reason, ':', 1) = $1) "
-            "AND (cast($2 AS INTEGER) IS NULL OR load_id = $2) ORDER BY url, line, source_id",
-            [reason, load_id],
-        )
-
-
-def check(config: Config) -> list[checks.CheckResult]:
-    """Run every data-quality check over the whole warehouse. Read-only."""
-    with open_engine(config, read_only=True) as engine:
-        _require_tables(engine)
-        return checks.run_checks(engine, checks.list_checks())
-
-
-def compare(first: Config, second: Config) -> list[TableComparison]:
-    """Compare the stars of two warehouses, table by table. Read-only."""
-    with open_engine(first, read_only=True) as one, open_engine(second, read_only=True) as other:
-        for engine in (one, other):
-            _require_tables(engine)
-        return compare_stars(one, other)
-
-
-def query(config: Config, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Answer a prepared question; returns column names and rows. Raises UsageError for an unknown name."""
-    question = questions.get_question(name)
-    with open_engine(config, read_only=True) as engine:
-        _require_tables(engine)
-        return engine.fetch_table(question.sql)
-
-
-def query_sql(config: Config, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Run one SELECT, read-only; returns column names and rows. Raises UsageError for anything else."""
-    with open_engine(config, read_only=True) as engine:
-        return engine.fetch_user_query(sql)
+    return load.result(started, list_empty_roots(config, found))
 
 
 @dataclass(frozen=True)
@@ -286,7 +185,7 @@ class _Load:
         self._loaded_before = loaded
         self.planned = planned
         self.pending = [file for file in planned if file.is_pending]
-        self.started_at = _utc_now()
+        self.started_at = utc_now()
         self.entries: list[FileEntry] = []
         self.unknown_keys: dict[str, list[str]] = {}
         self.errors: list[str] = []
@@ -308,7 +207,7 @@ class _Load:
         self._tell("computing the star")
         self._replace_rows(leaving, entering)
         model.refresh(engine, rebuild=self.mode == "rebuild")
-        entry = LoadEntry(self.load_id, self.started_at, _utc_now(), self._status(), self.mode, __version__)
+        entry = LoadEntry(self.load_id, self.started_at, utc_now(), self._status(), self.mode, __version__)
         ledger.record_load(engine, entry, self.entries)
         self._check()
         self._tell("committing")
@@ -472,62 +371,5 @@ def _entry(
     return FileEntry(source_id, dataset, file, file.etag or end.etag, end.size, count, "loaded")
 
 
-def _roots(config: Config) -> dict[Dataset, str]:
-    roots: dict[Dataset, str | None] = {"events": config.log_data, "songs": config.song_data}
-    return {dataset: root for dataset, root in roots.items() if root}
-
-
-def _list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
-    roots = _roots(config)
-    if not roots:
-        raise UsageError("no source is named; give --log-data, --song-data or both, or set them in dwh.cfg")
-    # A store answers both in the time of one.
-    with ThreadPoolExecutor(len(roots)) as executor:
-        found = executor.map(lambda root: sources.list_files(root, _access(config)), roots.values())
-        return dict(zip(roots, found, strict=True))
-
-
-def _access(config: Config) -> S3Access:
-    return S3Access(config.anonymous, config.concurrency)
-
-
-def _empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> list[str]:
-    roots = _roots(config)
-    return [f"there is no data file below {roots[dataset]}" for dataset, files in found.items() if not files]
-
-
-def _plan(config: Config, found: dict[Dataset, list[SourceFile]], loaded: list[LoadedFile]) -> list[PlannedFile]:
-    roots = _roots(config)
-    planned: list[PlannedFile] = []
-    for dataset, files in found.items():
-        root = sources.resolve_root(roots[dataset])
-        planned += ledger.plan_files(dataset, root, files, loaded, sources.hash_content)
-    return planned
-
-
-@contextmanager
-def _open_existing(config: Config) -> Iterator[Engine | None]:
-    """The warehouse read-only, or None where there is none with tables yet."""
-    with ExitStack() as stack:
-        try:
-            engine = stack.enter_context(open_engine(config, read_only=True))
-        except NoWarehouseError:
-            yield None
-        else:
-            yield engine if "load_files" in engine.list_tables() else None
-
-
-def _require_tables(engine: Engine) -> None:
-    if "load_files" not in engine.list_tables():
-        raise NoWarehouseError(
-            f"the warehouse {engine.address} holds no tables yet; run sparkify load or sparkify create"
-        )
-
-
-def _fetch_dicts(engine: Engine, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    columns, rows = engine.fetch_table(sql, parameters)
-    return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _utc_now() -> dt.datetime:
+def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)

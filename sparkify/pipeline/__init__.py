@@ -1,0 +1,27 @@
+"""The verbs of the warehouse: the only place that orders steps and opens transactions.
+
+    list -> plan -> ONE transaction: [old rows leave, new rows and rejects enter staging -> star -> ledger ->
+    fail checks] -> commit -> LoadResult
+
+Whatever kills a load leaves the state before it: all that it writes is in that one transaction.
+"""
+
+from sparkify.pipeline.loading import LoadResult, OnProgress, Progress, create, load, load_into
+from sparkify.pipeline.reading import Status, check, compare, list_rejects, plan, query, query_sql, status
+
+__all__ = [
+    "LoadResult",
+    "OnProgress",
+    "Progress",
+    "Status",
+    "check",
+    "compare",
+    "create",
+    "list_rejects",
+    "load",
+    "load_into",
+    "plan",
+    "query",
+    "query_sql",
+    "status",
+]

@@ -1,0 +1,134 @@
+"""The verbs that read a warehouse and change nothing."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sparkify import checks, ledger, model, questions
+from sparkify.comparison import TableComparison, compare_stars
+from sparkify.config import Config
+from sparkify.engines import Engine, open_engine
+from sparkify.errors import NoWarehouseError
+from sparkify.ledger import PlannedFile
+from sparkify.pipeline.listing import list_sources, plan_found
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the warehouse holds. `pending` counts the files that a load would take, None where no root is set."""
+
+    warehouse: str
+    tables: dict[str, int]
+    loads: list[dict[str, Any]]
+    files: dict[str, int]
+    records: dict[str, int]
+    match_rate: float | None
+    newest_play: dt.datetime | None
+    pending: dict[str, int] | None
+
+
+def plan(config: Config) -> list[PlannedFile]:
+    """What `load` would do, file by file. Writes nothing, and makes no warehouse."""
+    found = list_sources(config)
+    with open_existing(config) as engine:
+        return plan_found(config, found, ledger.list_loaded(engine) if engine else [])
+
+
+def status(config: Config) -> Status:
+    """What the warehouse holds and what waits at the sources. Read-only."""
+    found = list_sources(config) if config.log_data or config.song_data else None
+    with open_existing(config) as engine:
+        if engine is None:
+            raise NoWarehouseError(f"there is no warehouse {config.warehouse_address} yet; run sparkify load first")
+        loads = fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id")
+        files: dict[str, int] = dict(
+            engine.fetch("SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status")
+        )
+        records = fetch_dicts(
+            engine,
+            "SELECT coalesce(sum(read), 0) AS read, coalesce(sum(loaded), 0) AS loaded, "
+            "coalesce(sum(rejected), 0) AS rejected FROM load_files WHERE status = 'loaded'",
+        )[0]
+        pending = None
+        if found is not None:
+            states = Counter(file.state for file in plan_found(config, found, ledger.list_loaded(engine)))
+            pending = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
+        return Status(
+            warehouse=engine.address,
+            tables=model.count_rows(engine),
+            loads=loads,
+            files=files,
+            records={name: int(count) for name, count in records.items()},
+            match_rate=model.match_rate(engine),
+            newest_play=engine.fetch("SELECT max(start_time) FROM songplays")[0][0],
+            pending=pending,
+        )
+
+
+def list_rejects(config: Config, *, reason: str | None = None, load_id: int | None = None) -> list[dict[str, Any]]:
+    """The rejected records, by file and line. `reason` is a code, or the part of one before its colon."""
+    with open_engine(config, read_only=True) as engine:
+        require_tables(engine)
+        return fetch_dicts(
+            engine,
+            'SELECT source_id, load_id, dataset, url, line, reason, "raw" FROM rejected_records '
+            "WHERE (cast($1 AS VARCHAR) IS NULL OR reason = $1 OR split_part(reason, ':', 1) = $1) "
+            "AND (cast($2 AS INTEGER) IS NULL OR load_id = $2) ORDER BY url, line, source_id",
+            [reason, load_id],
+        )
+
+
+def check(config: Config) -> list[checks.CheckResult]:
+    """Run every data-quality check over the whole warehouse. Read-only."""
+    with open_engine(config, read_only=True) as engine:
+        require_tables(engine)
+        return checks.run_checks(engine, checks.list_checks())
+
+
+def compare(first: Config, second: Config) -> list[TableComparison]:
+    """Compare the stars of two warehouses, table by table. Read-only."""
+    with open_engine(first, read_only=True) as one, open_engine(second, read_only=True) as other:
+        for engine in (one, other):
+            require_tables(engine)
+        return compare_stars(one, other)
+
+
+def query(config: Config, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Answer a prepared question; returns column names and rows. Raises UsageError for an unknown name."""
+    question = questions.get_question(name)
+    with open_engine(config, read_only=True) as engine:
+        require_tables(engine)
+        return engine.fetch_table(question.sql)
+
+
+def query_sql(config: Config, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Run one SELECT, read-only; returns column names and rows. Raises UsageError for anything else."""
+    with open_engine(config, read_only=True) as engine:
+        return engine.fetch_user_query(sql)
+
+
+@contextmanager
+def open_existing(config: Config) -> Iterator[Engine | None]:
+    """The warehouse read-only, or None where there is none with tables yet."""
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(open_engine(config, read_only=True))
+        except NoWarehouseError:
+            yield None
+        else:
+            yield engine if "load_files" in engine.list_tables() else None
+
+
+def require_tables(engine: Engine) -> None:
+    if "load_files" not in engine.list_tables():
+        raise NoWarehouseError(
+            f"the warehouse {engine.address} holds no tables yet; run sparkify load or sparkify create"
+        )
+
+
+def fetch_dicts(engine: Engine, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    columns, rows = engine.fetch_table(sql, parameters)
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -1,8 +1,8 @@
 """Sparkify's data warehouse: JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
 
 The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, compare, query,
-query_sql, list_findings (doctor) and simulate. Each takes the Config that `load_config` makes and raises a
-SparkifyError, a sentence for a user. Importing the package loads no driver; the first use of a verb does.
+query_sql, undo, replay, list_findings (doctor) and simulate. Each takes the Config that `load_config` makes and raises
+a SparkifyError, a sentence for a user. Importing the package loads no driver; the first use of a verb does.
 """
 
 from importlib import import_module
@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from sparkify.config import Config, load_config
     from sparkify.doctor import list_findings
     from sparkify.errors import SparkifyError
-    from sparkify.pipeline import check, compare, create, list_rejects, load, plan, query, query_sql, status
+    from sparkify.pipeline import (
+        check,
+        compare,
+        create,
+        list_rejects,
+        load,
+        plan,
+        query,
+        query_sql,
+        replay,
+        status,
+        undo,
+    )
     from sparkify.simulator import SimulateOptions, simulate
 
 __version__ = "0.1.0"
@@ -32,8 +44,10 @@ __all__ = [
     "plan",
     "query",
     "query_sql",
+    "replay",
     "simulate",
     "status",
+    "undo",
 ]
 
 _HOMES = {

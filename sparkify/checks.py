@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sparkify import model
 from sparkify.engines import Engine
-from sparkify.errors import SparkifyError
+from sparkify.errors import CheckError, SparkifyError
 from sparkify.sql import has_sql, read_sql, rebuild_sql
 
 Severity = Literal["fail", "warn"]
@@ -72,6 +72,22 @@ def parse_checks(table: str, text: str) -> list[Check]:
 def run_checks(engine: Engine, checks: Iterable[Check], *, touched: bool = False) -> list[CheckResult]:
     """Run checks over all rows, or over the keys that the open load has touched."""
     return [_run(engine, check, touched) for check in checks]
+
+
+def list_broken(engine: Engine, severity: Severity, *, touched: bool) -> list[CheckResult]:
+    """Run the checks of one severity over all rows, or over the touched keys; returns those that found rows."""
+    chosen = [check for check in list_checks() if check.severity == severity]
+    return [result for result in run_checks(engine, chosen, touched=touched) if not result.passed]
+
+
+def require(engine: Engine, *, touched: bool) -> None:
+    """Raise CheckError where a check of severity fail finds rows: the open transaction must not be committed."""
+    for broken in list_broken(engine, "fail", touched=touched):
+        raise CheckError(
+            f"check {broken.check.table}.{broken.check.name} found rows that break it ({broken.rows:,}), such as "
+            f"{dict(zip(broken.columns, broken.examples[0], strict=True))}: {broken.check.why} Nothing was changed; "
+            "please report this as a fault of sparkify"
+        )
 
 
 def count_sql(check: Check, *, touched: bool) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sparkify.config import Config
     from sparkify.ledger import PlannedFile
     from sparkify.pipeline import LoadResult
+    from sparkify.records import Dataset
 
 # The first class that fits decides.
 _EXIT_CODES: tuple[tuple[type[SparkifyError], int], ...] = (
@@ -282,20 +283,79 @@ def status(config: "Config", as_json: bool, quiet: bool) -> None:
 @cli.command()
 @click.option("--reason", metavar="CODE", help="Only this reason, with or without its field: missing or missing:ts.")
 @click.option("--load", "load_id", type=int, help="Only this load.")
+@click.option("--file", "url", metavar="URL", help="Only this file.")
+@click.option("--dataset", type=click.Choice(["events", "songs"]), help="Only this dataset.")
+@click.option("--export", metavar="FILE", help="Write the raw text to a file, one record a line, to mend and load.")
 @_common
-def rejects(config: "Config", reason: str | None, load_id: int | None, as_json: bool, quiet: bool) -> None:
+def rejects(
+    config: "Config",
+    reason: str | None,
+    load_id: int | None,
+    url: str | None,
+    dataset: "Dataset | None",
+    export: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """List rejected records with their raw text."""
     from sparkify import console, pipeline
 
-    found = pipeline.list_rejects(config, reason=reason, load_id=load_id)
+    found = pipeline.list_rejects(config, reason=reason, load_id=load_id, url=url, dataset=dataset)
+    if export is not None:
+        _export(found, export)
     if as_json:
         _echo_json({"rejects": found})
         return
     columns = ["load_id", "url", "line", "reason", "raw"]
-    if found:
+    if found and export is None:
         console.print_table(columns, [[reject[name] for name in columns] for reject in found])
     if not quiet:
-        console.say(f"{len(found):,} rejected records")
+        console.say(f"{len(found):,} rejected records{f' in {export}' if export else ''}")
+
+
+def _export(rejects: list[dict[str, Any]], file: str) -> None:
+    if len({reject["dataset"] for reject in rejects}) > 1:
+        raise UsageError("there are rejects of both datasets, and a file is of one; add --dataset events or songs")
+    try:
+        with Path(file).open("x", encoding="utf-8", newline="") as stream:
+            stream.writelines(f"{reject['raw']}\n" for reject in rejects)
+    except FileExistsError:
+        raise UsageError(f"{file} is there already; name another file to export to") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from None
+
+
+@cli.command()
+@click.argument("load_id", type=int)
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_common
+def undo(config: "Config", load_id: int, dry_run: bool, yes: bool, as_json: bool, quiet: bool) -> None:
+    """Take one load's rows and rejects out, as if it had never been; its files are pending again."""
+    from sparkify import console, pipeline
+
+    if not (dry_run or yes):
+        planned = pipeline.undo(config, load_id, dry_run=True)
+        console.print_undo(planned, to_stderr=True)
+        _confirm(f"Undo load {load_id}?", yes)
+    result = pipeline.undo(config, load_id, dry_run=dry_run)
+    if as_json:
+        _echo_json(asdict(result))
+    elif not quiet:
+        console.print_undo(result)
+
+
+@cli.command()
+@_common
+def replay(config: "Config", as_json: bool, quiet: bool) -> None:
+    """Put rejected records through the current rules again; those that pass enter the star."""
+    from sparkify import console, pipeline
+
+    result = pipeline.replay(config)
+    if as_json:
+        _echo_json(asdict(result))
+    elif not quiet:
+        console.print_replay(result)
 
 
 @cli.command()

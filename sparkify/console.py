@@ -12,7 +12,7 @@ from typing import Any
 from sparkify.checks import CheckResult
 from sparkify.comparison import TableComparison
 from sparkify.engines import Finding
-from sparkify.pipeline import LoadResult, Progress, Status
+from sparkify.pipeline import LoadResult, Progress, ReplayResult, Status, UndoResult
 
 # Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
 _DRAW_AFTER_SECONDS = 1.0
@@ -208,3 +208,22 @@ def print_comparison(compared: Sequence[TableComparison]) -> None:
 def print_finding(finding: Finding) -> None:
     """Print what became of examining one thing, at once: the next may take a while."""
     print(f"{'ok  ' if finding.passed else 'FAIL'}  {finding.name}: {printable(finding.detail)}", flush=True)
+
+
+def print_undo(result: UndoResult, *, to_stderr: bool = False) -> None:
+    """Print what undoing a load did, or would do."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    done = "is undone" if result.status == "undone" else "would be undone"
+    counts = result.records
+    print(f"load {result.load_id} {done}: {counts['loaded']:,} records and {counts['rejected']:,} rejects", file=stream)
+    print(f"{len(result.pending):,} files are pending then; the next load takes them as they are", file=stream)
+    for url in result.replaced:
+        print(f"  an older content of {printable(url)} was replaced, and its rows are gone for good", file=stream)
+
+
+def print_replay(result: ReplayResult) -> None:
+    """Print what a replay did."""
+    counts = result.records
+    print(f"{counts['replayed']:,} rejects judged anew: {counts['loaded']:,} loaded, {counts['rejected']:,} stay")
+    for reason, count in list(result.reasons.items())[:_REASONS]:
+        print(f"  rejected {count:,} {reason}")

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from sparkify.engines import Engine
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
+from sparkify.sql import read_sql
 
 FILE_COLUMNS = (
     "source_id", "load_id", "dataset", "url", "etag", "size", "modified", "read", "loaded", "rejected", "status",
@@ -20,13 +21,19 @@ LOAD_COLUMNS = (
     "load_id", "started_at", "finished_at", "status", "mode", "files", "read", "loaded", "rejected", "version",
 )  # fmt: skip
 LIST_LOADED = (
-    "SELECT source_id, dataset, url, etag, size, loaded FROM load_files WHERE status = 'loaded' ORDER BY source_id"
+    "SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' "
+    "ORDER BY source_id"
 )
 NEXT_IDS = (
     "SELECT coalesce(max(load_id), 0) + 1 FROM load_history",
     "SELECT coalesce(max(source_id), 0) + 1 FROM load_files",
 )
-MARK_SUPERSEDED = "UPDATE load_files SET status = 'superseded' WHERE source_id IN (SELECT source_id FROM changed_files)"
+MARK_SUPERSEDED = (
+    "UPDATE load_files SET status = 'superseded', superseded_by = $1 "
+    "WHERE source_id IN (SELECT source_id FROM changed_files)"
+)
+# The bytes of a record that is not UTF-8 are gone: it is kept escaped.
+_IS_REPLAYABLE = "reason <> 'bad_encoding'"
 
 State = Literal["new", "changed", "unchanged", "vanished"]
 
@@ -35,11 +42,24 @@ class LoadedFile(NamedTuple):
     """One file as the ledger holds it."""
 
     source_id: int
+    load_id: int
     dataset: Dataset
     url: str
     etag: str
     size: int
     loaded: int
+    rejected: int
+
+
+class Reject(NamedTuple):
+    """One rejected record, with what it takes to judge it again."""
+
+    source_id: int
+    load_id: int
+    dataset: Dataset
+    url: str
+    line: int
+    raw: str
 
 
 class PlannedFile(NamedTuple):
@@ -141,9 +161,53 @@ def next_ids(engine: Engine) -> tuple[int, int]:
     return load_id, source_id
 
 
-def mark_superseded(engine: Engine) -> None:
-    """End the contents in changed_files, whose rows have just left staging: other content took their place."""
-    engine.execute(MARK_SUPERSEDED)
+def mark_superseded(engine: Engine, load_id: int) -> None:
+    """End the contents in changed_files, whose rows have just left staging: this load's took their place."""
+    engine.execute(MARK_SUPERSEDED, [load_id])
+
+
+def mark_undone(engine: Engine, load_id: int) -> None:
+    """End the contents in changed_files, whose rows have just left staging, and the load that brought them."""
+    engine.execute("UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files)")
+    engine.execute("UPDATE load_history SET status = 'undone' WHERE load_id = $1", [load_id])
+
+
+def load_status(engine: Engine, load_id: int) -> str | None:
+    """How a load stands in the history, or None where there is none."""
+    rows = engine.fetch("SELECT status FROM load_history WHERE load_id = $1", [load_id])
+    return rows[0][0] if rows else None
+
+
+def list_superseding(engine: Engine, load_id: int) -> list[int]:
+    """The loads that replaced files of a load."""
+    sql = "SELECT DISTINCT superseded_by FROM load_files WHERE load_id = $1 AND superseded_by IS NOT NULL ORDER BY 1"
+    return [later for (later,) in engine.fetch(sql, [load_id])]
+
+
+def list_replaced(engine: Engine, load_id: int) -> list[str]:
+    """The URLs of which a load replaced an older content."""
+    return [url for (url,) in engine.fetch("SELECT url FROM load_files WHERE superseded_by = $1", [load_id])]
+
+
+def list_replayable(engine: Engine) -> list[Reject]:
+    """The rejects of files whose rows stand in staging, but for those whose bytes are not kept."""
+    sql = f"""SELECT source_id, load_id, dataset, url, line, "raw" FROM rejected_records
+    WHERE {_IS_REPLAYABLE} AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
+    ORDER BY source_id, line"""
+    return [Reject(*row) for row in engine.fetch(sql)]
+
+
+def delete_replayable(engine: Engine) -> None:
+    """Take out the rejects that `list_replayable` lists, of the files in changed_files."""
+    engine.execute(
+        f"DELETE FROM rejected_records WHERE {_IS_REPLAYABLE} AND source_id IN (SELECT source_id FROM changed_files)"
+    )
+
+
+def recount(engine: Engine) -> None:
+    """Count the records of the files in changed_files anew, and sum up the loads'."""
+    engine.execute(read_sql("load_files/recount"))
+    engine.execute(read_sql("load_history/recount"))
 
 
 def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -> None:

@@ -70,7 +70,7 @@ def begin_changes_sql() -> list[str]:
 
 def collect_touched(engine: Engine, source_ids: Iterable[int]) -> None:
     """Add the keys that staging holds of these files: before their rows leave, or after they entered."""
-    _name_files(engine, source_ids)
+    name_files(engine, source_ids)
     for sql in COLLECT_TOUCHED:
         engine.execute(sql)
 
@@ -80,12 +80,13 @@ def delete_files(engine: Engine, source_ids: Iterable[int]) -> None:
     leaving = list(source_ids)
     if not leaving:
         return
-    _name_files(engine, leaving)
+    name_files(engine, leaving)
     for sql in DELETE_FILES:
         engine.execute(sql)
 
 
-def _name_files(engine: Engine, source_ids: Iterable[int]) -> None:
+def name_files(engine: Engine, source_ids: Iterable[int]) -> None:
+    """Say which files the next statements are about: they stand in changed_files."""
     engine.execute(FORGET_FILES)
     engine.insert_rows("changed_files", ["source_id"], [(source_id,) for source_id in source_ids])
 

@@ -10,7 +10,15 @@ from sparkify import checks, ledger, model
 from sparkify.config import Config
 from sparkify.engines.copy import copy_parts_sql
 from sparkify.engines.direct import copy_object_sql, doubtful_sql, jsonpaths_url, landing_sql, stage_landed_sql
-from sparkify.engines.redshift import COUNT_ERRORS, COUNT_SLICES, CREATE_LOCK, LIST_TABLES, LOCK, insert_sql
+from sparkify.engines.redshift import (
+    COUNT_ERRORS,
+    COUNT_SLICES,
+    CREATE_LOCK,
+    CURRENT_SCHEMA,
+    LIST_TABLES,
+    LOCK,
+    insert_sql,
+)
 from sparkify.records import Dataset
 from sparkify.sql import create_sql
 
@@ -40,6 +48,7 @@ def load_statements(config: Config, *, rebuild: bool, replaces: bool = False, di
         COUNT_ERRORS,
         "BEGIN",
         LOCK,
+        CURRENT_SCHEMA,
         ledger.LIST_LOADED,
         *ledger.NEXT_IDS,
         *model.begin_changes_sql(),

@@ -66,6 +66,7 @@ VIOLATIONS: dict[str, list[str]] = {
     "time.moments_are_those_of_plays": ["DELETE FROM time"],
     "load_history.load_is_unique": ["INSERT INTO load_history SELECT * FROM load_history"],
     "load_history.counts_are_those_of_the_files": ["UPDATE load_history SET loaded = loaded + 5"],
+    "load_files.source_is_unique": ["UPDATE load_files SET source_id = 1"],
     "load_files.load_is_found": ["UPDATE load_files SET load_id = 77"],
     "load_files.read_is_loaded_and_rejected": ["UPDATE load_files SET read = read + 1 WHERE source_id = 1"],
     "load_files.one_content_of_a_file": [
@@ -198,7 +199,7 @@ def test_load_that_would_break_a_check_is_rolled_back(loaded: Config, name: str,
     # A better match for the play of user 1: the play is computed anew, the user is not.
     path = write_file(song_file(loaded, "late.json"), [song(song_id="SO0"), "no JSON"])
     with pytest.raises(
-        CheckError, match=rf"^check {name} found rows that break it \(1\), such as \{{.*Nothing was loaded"
+        CheckError, match=rf"^check {name} found rows that break it \(1\), such as \{{.*Nothing was changed"
     ):
         pipeline.load(loaded)
     assert snapshot(loaded) == before

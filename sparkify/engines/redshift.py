@@ -7,6 +7,7 @@ about what a record is. Its rows travel as Parquet parts through a staging folde
 """
 
 import datetime as dt
+import logging
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,12 +34,15 @@ from sparkify.records import Dataset
 from sparkify.s3 import SCHEME, S3Access, has_changed
 from sparkify.sources import Bundle, FileRead
 
+_logger = logging.getLogger("sparkify")
+
 # The driver binds no more parameters in a statement.
 _MOST_PARAMETERS = 32_767
 # Where the cluster does not tell its slices: Redshift Serverless.
 _USUAL_SLICES = 8
 _MOST_CLOCK_SECONDS = 300
 LIST_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+CURRENT_SCHEMA = "SELECT current_schema()"
 COUNT_SLICES = "SELECT count(*) FROM stv_slices"
 # Nobody reads the table that loads lock, so that readers of the ledger and the star never wait for a load.
 LOCK_TABLE = "load_lock"
@@ -105,6 +109,7 @@ class RedshiftEngine:
         self._is_own = is_own
         self._slices = _USUAL_SLICES
         self._count_errors = ""
+        self._copies_directly = True
         self._stage: Stage | None = None
         self._is_dead = False
 
@@ -229,7 +234,7 @@ class RedshiftEngine:
     def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
         staged = Staged()
         objects = [(source_id, file) for source_id, file in files if file.url.startswith(SCHEME)]
-        if not objects:
+        if not objects or not self._copies_directly:
             return staged
         self.execute(landing_sql(dataset))
         paths = jsonpaths_url(self._config, dataset) or self._open_stage().put(
@@ -247,8 +252,17 @@ class RedshiftEngine:
     def _copy_object(self, dataset: Dataset, source_id: int, file: SourceFile, paths: str) -> int | None:
         """The records of an object, which are then in staging, or None where one of them is not surely good."""
         manifest = self._open_stage().put(f"{source_id}.manifest", manifest_of([(file.url, file.size)]))
-        self.execute(copy_object_sql(self._config, dataset, file.url, manifest, paths))
-        ((refused,),) = self.fetch(self._count_errors)
+        self._connection.notices.clear()
+        try:
+            self.execute(copy_object_sql(self._config, dataset, file.url, manifest, paths))
+        except EngineError as error:
+            # The transaction is dead, and the object may still be readable, or fail alone, the other way.
+            self._copies_directly = False
+            _logger.warning("Redshift's own COPY of %s failed, so all files are read here: %s", file.url, error)
+            raise ConflictError(f"Redshift's own COPY of {file.url} failed: {error}") from error
+        # Two witnesses: the view of errors might be late.
+        refused = any(b"could not be loaded" in notice.get(b"M", b"") for notice in self._connection.notices)
+        refused = refused or bool(self.fetch(self._count_errors)[0][0])
         ((landed, doubtful),) = self.fetch(doubtful_sql(dataset))
         # COPY takes what is there when it looks.
         if refused or doubtful or has_changed(file, S3Access(self._config.anonymous, self._config.concurrency)):
@@ -271,7 +285,8 @@ class RedshiftEngine:
                 "a load into Redshift goes through a folder in S3, and none is named; give --stage s3://bucket/folder"
             )
         if self._stage is None:
-            warehouse = re.sub(r"[^\w.-]+", "-", self.address.partition("@")[2] or self.address)
+            place = f"{self.address.partition('@')[2] or self.address}-{self._schema()}"
+            warehouse = re.sub(r"[^\w.-]+", "-", place)
             self._stage = Stage(self._config.stage, warehouse, S3Access(concurrency=self._config.concurrency))
         return self._stage
 
@@ -332,7 +347,7 @@ class RedshiftEngine:
         return str(self.fetch("SELECT current_database()")[0][0])
 
     def _schema(self) -> str:
-        return str(self.fetch("SELECT current_schema()")[0][0])
+        return str(self.fetch(CURRENT_SCHEMA)[0][0])
 
     def _examine_rights(self) -> str:
         user, schema = self.fetch("SELECT current_user, current_schema()")[0]
@@ -343,7 +358,9 @@ class RedshiftEngine:
             f"TEMP in the database {self._database()}": "has_database_privilege(current_database(), 'temp')",
         }
         ((creates, makes_temporary),) = self.fetch(f"SELECT {', '.join(rights.values())}")
-        lacking = [right for right, has in zip(rights, (creates, makes_temporary), strict=True) if not has]
+        # Redshift may answer with a text.
+        has = [str(answer).lower() in ("true", "t", "1") for answer in (creates, makes_temporary)]
+        lacking = [right for right, given in zip(rights, has, strict=True) if not given]
         if lacking:
             raise EngineError(f"{user} lacks {' and '.join(lacking)}; let an administrator grant it")
         return f"{user} may create tables and temporary tables"

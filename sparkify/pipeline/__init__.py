@@ -6,6 +6,7 @@
 Whatever kills a load leaves the state before it: all that it writes is in that one transaction.
 """
 
+from sparkify.pipeline.correcting import ReplayResult, UndoResult, replay, undo
 from sparkify.pipeline.loading import LoadResult, OnProgress, Progress, create, load, load_into
 from sparkify.pipeline.reading import Status, check, compare, list_rejects, plan, query, query_sql, status
 
@@ -13,7 +14,9 @@ __all__ = [
     "LoadResult",
     "OnProgress",
     "Progress",
+    "ReplayResult",
     "Status",
+    "UndoResult",
     "check",
     "compare",
     "create",
@@ -23,5 +26,7 @@ __all__ = [
     "plan",
     "query",
     "query_sql",
+    "replay",
     "status",
+    "undo",
 ]

@@ -13,7 +13,7 @@ from typing import Literal
 from sparkify import __version__, checks, ledger, model, sources
 from sparkify.config import Config
 from sparkify.engines import Engine, Staged, open_engine
-from sparkify.errors import CheckError, ConflictError, TooManyRejectsError, UsageError
+from sparkify.errors import ConflictError, TooManyRejectsError, UsageError
 from sparkify.files import SourceFile
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
 from sparkify.pipeline.listing import access_of, list_empty_roots, list_sources, plan_found
@@ -279,26 +279,15 @@ class _Load:
             model.collect_touched(self.engine, leaving)
         if leaving:
             model.delete_files(self.engine, leaving)
-            ledger.mark_superseded(self.engine)
+            assert self.load_id is not None
+            ledger.mark_superseded(self.engine, self.load_id)
         if self.mode == "refresh":
             model.collect_touched(self.engine, entering)
 
     def _check(self) -> None:
         """Roll the load back, by raising, if a fail check finds rows."""
         self._tell("checking")
-        broken = [result for result in self.run_checks("fail") if not result.passed]
-        if broken:
-            first = broken[0]
-            raise CheckError(
-                f"check {first.check.table}.{first.check.name} found rows that break it ({first.rows:,}), such as "
-                f"{dict(zip(first.columns, first.examples[0], strict=True))}: {first.check.why} Nothing was loaded; "
-                "please report this as a fault of sparkify"
-            )
-
-    def run_checks(self, severity: checks.Severity) -> list[checks.CheckResult]:
-        """Run the checks of one severity over what changed; a rebuild changed everything."""
-        chosen = [check for check in checks.list_checks() if check.severity == severity]
-        return checks.run_checks(self.engine, chosen, touched=self.mode == "refresh")
+        checks.require(self.engine, touched=self.mode == "refresh")
 
     def _tell(self, step: str) -> None:
         self._on_progress(
@@ -336,7 +325,7 @@ class _Load:
         return "partial" if any(entry.status == "loaded" for entry in self.entries) else "failed"
 
     def result(self, started: float, warnings: list[str]) -> LoadResult:
-        broken = [result.check for result in self.run_checks("warn") if not result.passed] if self.pending else []
+        broken = checks.list_broken(self.engine, "warn", touched=self.mode == "refresh") if self.pending else []
         states = Counter(file.state for file in self.planned)
         files: dict[str, int] = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
         files["failed"] = sum(entry.status == "failed" for entry in self.entries)
@@ -353,7 +342,7 @@ class _Load:
             unknown_keys=self.unknown_keys,
             errors=self.errors,
             warnings=warnings,
-            broken_checks=[f"{check.table}.{check.name}: {check.why}" for check in broken],
+            broken_checks=[f"{found.check.table}.{found.check.name}: {found.check.why}" for found in broken],
         )
 
 

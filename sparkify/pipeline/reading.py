@@ -14,6 +14,7 @@ from sparkify.engines import Engine, open_engine
 from sparkify.errors import NoWarehouseError
 from sparkify.ledger import PlannedFile
 from sparkify.pipeline.listing import list_sources, plan_found
+from sparkify.records import Dataset
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,14 @@ def status(config: Config) -> Status:
         )
 
 
-def list_rejects(config: Config, *, reason: str | None = None, load_id: int | None = None) -> list[dict[str, Any]]:
+def list_rejects(
+    config: Config,
+    *,
+    reason: str | None = None,
+    load_id: int | None = None,
+    url: str | None = None,
+    dataset: Dataset | None = None,
+) -> list[dict[str, Any]]:
     """The rejected records, by file and line. `reason` is a code, or the part of one before its colon."""
     with open_engine(config, read_only=True) as engine:
         require_tables(engine)
@@ -76,8 +84,10 @@ def list_rejects(config: Config, *, reason: str | None = None, load_id: int | No
             engine,
             'SELECT source_id, load_id, dataset, url, line, reason, "raw" FROM rejected_records '
             "WHERE (cast($1 AS VARCHAR) IS NULL OR reason = $1 OR split_part(reason, ':', 1) = $1) "
-            "AND (cast($2 AS INTEGER) IS NULL OR load_id = $2) ORDER BY url, line, source_id",
-            [reason, load_id],
+            "AND (cast($2 AS INTEGER) IS NULL OR load_id = $2) "
+            "AND (cast($3 AS VARCHAR) IS NULL OR url = $3) "
+            "AND (cast($4 AS VARCHAR) IS NULL OR dataset = $4) ORDER BY url, line, source_id",
+            [reason, load_id, url, dataset],
         )
 
 

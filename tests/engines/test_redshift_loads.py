@@ -227,7 +227,7 @@ def test_leftovers_of_killed_loads_are_cleared(
     redshift: Redshift, config: Config, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    place = f"stage/.sparkify/localhost-{redshift.port}-{database_of(config)}"
+    place = f"stage/.sparkify/localhost-{redshift.port}-{database_of(config)}-public"
     store = S3Store(
         BUCKET,
         config={

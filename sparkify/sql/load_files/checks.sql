@@ -4,6 +4,13 @@ SELECT source_id, url, read, loaded, rejected
 FROM load_files
 WHERE read <> loaded + rejected;
 
+-- fail: source_is_unique
+-- Every staged row and reject names its file by this number.
+SELECT source_id, count(*) AS copies
+FROM load_files
+GROUP BY source_id
+HAVING count(*) > 1;
+
 -- fail: one_content_of_a_file
 -- A file is loaded once: two contents of one URL side by side would count its records twice.
 SELECT dataset, url, count(*) AS contents

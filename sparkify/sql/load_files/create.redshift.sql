@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS load_files (
     loaded BIGINT NOT NULL ENCODE AZ64,
     rejected BIGINT NOT NULL ENCODE AZ64,
     status VARCHAR(32) NOT NULL ENCODE ZSTD,
+    superseded_by INTEGER ENCODE AZ64,
     PRIMARY KEY (source_id),
     FOREIGN KEY (load_id) REFERENCES load_history (load_id)
 )

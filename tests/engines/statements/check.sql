@@ -263,6 +263,14 @@ WHERE read <> loaded + rejected
 
 SELECT count(*)
 FROM (
+SELECT source_id, count(*) AS copies
+FROM load_files
+GROUP BY source_id
+HAVING count(*) > 1
+) AS broken;
+
+SELECT count(*)
+FROM (
 SELECT dataset, url, count(*) AS contents
 FROM load_files
 WHERE status = 'loaded'

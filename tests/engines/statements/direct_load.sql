@@ -16,7 +16,9 @@ BEGIN;
 
 LOCK load_lock;
 
-SELECT source_id, dataset, url, etag, size, loaded FROM load_files WHERE status = 'loaded' ORDER BY source_id;
+SELECT current_schema();
+
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 SELECT coalesce(max(load_id), 0) + 1 FROM load_history;
 
@@ -96,13 +98,13 @@ SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id();
 
 WITH landed_records AS (
     SELECT *,
-        CASE WHEN itemInSession ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(itemInSession) <= 40 THEN cast(itemInSession AS DOUBLE PRECISION) END AS number_itemInSession,
-        CASE WHEN length ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(length) <= 40 THEN cast(length AS DOUBLE PRECISION) END AS number_length,
-        CASE WHEN registration ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(registration) <= 40 THEN cast(registration AS DOUBLE PRECISION) END AS number_registration,
-        CASE WHEN sessionId ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(sessionId) <= 40 THEN cast(sessionId AS DOUBLE PRECISION) END AS number_sessionId,
-        CASE WHEN status ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(status) <= 40 THEN cast(status AS DOUBLE PRECISION) END AS number_status,
-        CASE WHEN ts ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(ts) <= 40 THEN cast(ts AS DOUBLE PRECISION) END AS number_ts,
-        CASE WHEN userId ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(userId) <= 40 THEN cast(userId AS DOUBLE PRECISION) END AS number_userId
+        CASE WHEN itemInSession ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(itemInSession) <= 40 THEN cast(itemInSession AS DOUBLE PRECISION) END AS number_itemInSession,
+        CASE WHEN length ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(length) <= 40 THEN cast(length AS DOUBLE PRECISION) END AS number_length,
+        CASE WHEN registration ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(registration) <= 40 THEN cast(registration AS DOUBLE PRECISION) END AS number_registration,
+        CASE WHEN sessionId ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(sessionId) <= 40 THEN cast(sessionId AS DOUBLE PRECISION) END AS number_sessionId,
+        CASE WHEN status ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(status) <= 40 THEN cast(status AS DOUBLE PRECISION) END AS number_status,
+        CASE WHEN ts ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(ts) <= 40 THEN cast(ts AS DOUBLE PRECISION) END AS number_ts,
+        CASE WHEN userId ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(userId) <= 40 THEN cast(userId AS DOUBLE PRECISION) END AS number_userId
     FROM landing_events
 )
 
@@ -137,13 +139,13 @@ FROM landed_records;
 INSERT INTO staging_events (artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration, sessionId, song, status, ts, userAgent, userId, source_id, line)
 WITH landed_records AS (
     SELECT *,
-        CASE WHEN itemInSession ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(itemInSession) <= 40 THEN cast(itemInSession AS DOUBLE PRECISION) END AS number_itemInSession,
-        CASE WHEN length ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(length) <= 40 THEN cast(length AS DOUBLE PRECISION) END AS number_length,
-        CASE WHEN registration ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(registration) <= 40 THEN cast(registration AS DOUBLE PRECISION) END AS number_registration,
-        CASE WHEN sessionId ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(sessionId) <= 40 THEN cast(sessionId AS DOUBLE PRECISION) END AS number_sessionId,
-        CASE WHEN status ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(status) <= 40 THEN cast(status AS DOUBLE PRECISION) END AS number_status,
-        CASE WHEN ts ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(ts) <= 40 THEN cast(ts AS DOUBLE PRECISION) END AS number_ts,
-        CASE WHEN userId ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(userId) <= 40 THEN cast(userId AS DOUBLE PRECISION) END AS number_userId
+        CASE WHEN itemInSession ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(itemInSession) <= 40 THEN cast(itemInSession AS DOUBLE PRECISION) END AS number_itemInSession,
+        CASE WHEN length ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(length) <= 40 THEN cast(length AS DOUBLE PRECISION) END AS number_length,
+        CASE WHEN registration ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(registration) <= 40 THEN cast(registration AS DOUBLE PRECISION) END AS number_registration,
+        CASE WHEN sessionId ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(sessionId) <= 40 THEN cast(sessionId AS DOUBLE PRECISION) END AS number_sessionId,
+        CASE WHEN status ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(status) <= 40 THEN cast(status AS DOUBLE PRECISION) END AS number_status,
+        CASE WHEN ts ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(ts) <= 40 THEN cast(ts AS DOUBLE PRECISION) END AS number_ts,
+        CASE WHEN userId ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(userId) <= 40 THEN cast(userId AS DOUBLE PRECISION) END AS number_userId
     FROM landing_events
 )
 
@@ -203,11 +205,11 @@ SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id();
 
 WITH landed_records AS (
     SELECT *,
-        CASE WHEN num_songs ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(num_songs) <= 40 THEN cast(num_songs AS DOUBLE PRECISION) END AS number_num_songs,
-        CASE WHEN artist_latitude ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(artist_latitude) <= 40 THEN cast(artist_latitude AS DOUBLE PRECISION) END AS number_artist_latitude,
-        CASE WHEN artist_longitude ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(artist_longitude) <= 40 THEN cast(artist_longitude AS DOUBLE PRECISION) END AS number_artist_longitude,
-        CASE WHEN duration ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(duration) <= 40 THEN cast(duration AS DOUBLE PRECISION) END AS number_duration,
-        CASE WHEN year ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(year) <= 40 THEN cast(year AS DOUBLE PRECISION) END AS number_year
+        CASE WHEN num_songs ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(num_songs) <= 40 THEN cast(num_songs AS DOUBLE PRECISION) END AS number_num_songs,
+        CASE WHEN artist_latitude ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(artist_latitude) <= 40 THEN cast(artist_latitude AS DOUBLE PRECISION) END AS number_artist_latitude,
+        CASE WHEN artist_longitude ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(artist_longitude) <= 40 THEN cast(artist_longitude AS DOUBLE PRECISION) END AS number_artist_longitude,
+        CASE WHEN duration ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(duration) <= 40 THEN cast(duration AS DOUBLE PRECISION) END AS number_duration,
+        CASE WHEN year ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(year) <= 40 THEN cast(year AS DOUBLE PRECISION) END AS number_year
     FROM landing_songs
 )
 
@@ -231,11 +233,11 @@ FROM landed_records;
 INSERT INTO staging_songs (num_songs, artist_id, artist_latitude, artist_longitude, artist_location, artist_name, song_id, title, duration, year, source_id, line)
 WITH landed_records AS (
     SELECT *,
-        CASE WHEN num_songs ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(num_songs) <= 40 THEN cast(num_songs AS DOUBLE PRECISION) END AS number_num_songs,
-        CASE WHEN artist_latitude ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(artist_latitude) <= 40 THEN cast(artist_latitude AS DOUBLE PRECISION) END AS number_artist_latitude,
-        CASE WHEN artist_longitude ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(artist_longitude) <= 40 THEN cast(artist_longitude AS DOUBLE PRECISION) END AS number_artist_longitude,
-        CASE WHEN duration ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(duration) <= 40 THEN cast(duration AS DOUBLE PRECISION) END AS number_duration,
-        CASE WHEN year ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9][0-9]?)?$' AND length(year) <= 40 THEN cast(year AS DOUBLE PRECISION) END AS number_year
+        CASE WHEN num_songs ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(num_songs) <= 40 THEN cast(num_songs AS DOUBLE PRECISION) END AS number_num_songs,
+        CASE WHEN artist_latitude ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(artist_latitude) <= 40 THEN cast(artist_latitude AS DOUBLE PRECISION) END AS number_artist_latitude,
+        CASE WHEN artist_longitude ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(artist_longitude) <= 40 THEN cast(artist_longitude AS DOUBLE PRECISION) END AS number_artist_longitude,
+        CASE WHEN duration ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(duration) <= 40 THEN cast(duration AS DOUBLE PRECISION) END AS number_duration,
+        CASE WHEN year ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND length(year) <= 40 THEN cast(year AS DOUBLE PRECISION) END AS number_year
     FROM landing_songs
 )
 
@@ -708,6 +710,14 @@ FROM (
 SELECT source_id, url, read, loaded, rejected
 FROM load_files
 WHERE read <> loaded + rejected
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT source_id, count(*) AS copies
+FROM load_files
+GROUP BY source_id
+HAVING count(*) > 1
 ) AS broken;
 
 SELECT count(*)

@@ -16,7 +16,9 @@ BEGIN;
 
 LOCK load_lock;
 
-SELECT source_id, dataset, url, etag, size, loaded FROM load_files WHERE status = 'loaded' ORDER BY source_id;
+SELECT current_schema();
+
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 SELECT coalesce(max(load_id), 0) + 1 FROM load_history;
 
@@ -171,7 +173,7 @@ DELETE FROM staging_songs WHERE source_id IN (SELECT source_id FROM changed_file
 
 DELETE FROM rejected_records WHERE source_id IN (SELECT source_id FROM changed_files);
 
-UPDATE load_files SET status = 'superseded' WHERE source_id IN (SELECT source_id FROM changed_files);
+UPDATE load_files SET status = 'superseded', superseded_by = $1 WHERE source_id IN (SELECT source_id FROM changed_files);
 
 DELETE FROM changed_files;
 
@@ -726,6 +728,14 @@ FROM (
 SELECT source_id, url, read, loaded, rejected
 FROM load_files
 WHERE read <> loaded + rejected
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT source_id, count(*) AS copies
+FROM load_files
+GROUP BY source_id
+HAVING count(*) > 1
 ) AS broken;
 
 SELECT count(*)

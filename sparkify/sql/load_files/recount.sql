@@ -1,0 +1,19 @@
+-- The records of the changed files, counted where they stand now.
+UPDATE load_files
+SET loaded = counts.loaded, rejected = counts.rejected
+FROM (
+    SELECT
+        records.source_id,
+        cast(sum(records.loaded) AS BIGINT) AS loaded,
+        cast(sum(records.rejected) AS BIGINT) AS rejected
+    FROM (
+        SELECT source_id, 1 AS loaded, 0 AS rejected FROM staging_events
+        UNION ALL
+        SELECT source_id, 1 AS loaded, 0 AS rejected FROM staging_songs
+        UNION ALL
+        SELECT source_id, 0 AS loaded, 1 AS rejected FROM rejected_records
+    ) AS records
+    WHERE records.source_id IN (SELECT source_id FROM changed_files)
+    GROUP BY records.source_id
+) AS counts
+WHERE load_files.source_id = counts.source_id

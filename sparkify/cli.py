@@ -12,7 +12,8 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ from sparkify.errors import (
 if TYPE_CHECKING:
     from sparkify.config import Config
     from sparkify.ledger import PlannedFile
-    from sparkify.pipeline import LoadResult
+    from sparkify.pipeline import LoadResult, OnEvent
     from sparkify.records import Dataset
 
 # The first class that fits decides.
@@ -44,7 +45,17 @@ _EXIT_CODES: tuple[tuple[type[SparkifyError], int], ...] = (
     (TooManyRejectsError, 5),
     (SparkifyError, 1),
 )
-_SETTINGS = ("warehouse", "log_data", "song_data", "anonymous", "concurrency", "stage", "memory_limit", "threads")
+_SETTINGS = (
+    "warehouse",
+    "log_data",
+    "song_data",
+    "anonymous",
+    "concurrency",
+    "stage",
+    "wait",
+    "memory_limit",
+    "threads",
+)
 
 _EPILOG = """\b
 Settings come from the option, else SPARKIFY_<NAME> in the environment, else dwh.cfg, else the default.
@@ -111,6 +122,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--anonymous", is_flag=True, default=None, help="Read S3 without credentials: public buckets.")
     @click.option("--concurrency", type=int, help="Requests to S3 under way at a time.  [default: 64]")
     @click.option("--stage", metavar="FOLDER", help="Folder in S3 through which a load reaches Redshift: s3://…")
+    @click.option("--wait", type=float, help="Seconds to wait for another load that holds the warehouse.  [default: 0]")
     @click.option("--config", "config_file", metavar="FILE", help="Settings file.  [default: dwh.cfg if present]")
     @click.option("--memory-limit", metavar="SIZE", help="Memory of the embedded engine, such as 2GB.")
     @click.option("--threads", type=int, help="Threads of the embedded engine.  [default: all cores]")
@@ -221,11 +233,19 @@ def _show_plan(planned: "Sequence[PlannedFile]", as_json: bool, quiet: bool) -> 
 
 @cli.command()
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
+@click.option("--log-json", metavar="FILE", help="Append an event a line to a file: each step with its load.")
 @click.option("--direct", is_flag=True, help="Redshift only: let its COPY read the objects in S3 by itself.")
 @_dry_run
 @_common
 def load(
-    config: "Config", max_rejects: str | None, direct: bool, dry_run: bool, show_sql: bool, as_json: bool, quiet: bool
+    config: "Config",
+    max_rejects: str | None,
+    log_json: str | None,
+    direct: bool,
+    dry_run: bool,
+    show_sql: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Load what is new or changed at the sources, exactly once."""
     from sparkify import console
@@ -233,7 +253,8 @@ def load(
     if dry_run:
         _show_load(config, direct, show_sql, as_json, quiet)
         return
-    result = _load(config, as_json or quiet, max_rejects=max_rejects, direct=direct)
+    with _event_log(log_json) as on_event:
+        result = _load(config, as_json or quiet, max_rejects=max_rejects, direct=direct, on_event=on_event)
     if as_json:
         _echo_json(asdict(result))
     elif not quiet:
@@ -244,6 +265,25 @@ def load(
     if result.errors:
         shown = result.errors[:5] + ([f"and {len(result.errors) - 5:,} more"] if len(result.errors) > 5 else [])
         raise SourceError("; ".join(shown) + ": nothing of it was loaded, it stays pending; mend it and load again")
+
+
+@contextmanager
+def _event_log(file: str | None) -> "Iterator[OnEvent | None]":
+    """A receiver of events that appends each to a file as a line of JSON, at once."""
+    if file is None:
+        yield None
+        return
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(Path(file).open("a", encoding="utf-8", newline=""))
+        except OSError as error:
+            raise UsageError(f"cannot write the log {file}: {error.strerror}; name another file") from None
+
+        def write(event: dict[str, Any]) -> None:
+            stream.write(json.dumps(_jsonable(event), ensure_ascii=False, allow_nan=False) + "\n")
+            stream.flush()
+
+        yield write
 
 
 def _show_load(config: "Config", direct: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:

@@ -21,6 +21,7 @@ The first of these that names a setting decides:
     db_name       [CLUSTER] DB_NAME        and likewise db_user, db_password, db_port and db_secret_arn
     iam           [CLUSTER] IAM            whether to log in with AWS credentials in place of a password
     cluster       [CLUSTER] CLUSTER        identifier of a provisioned cluster, for the login with IAM
+    wait          [SPARKIFY] WAIT          seconds to wait for another load, 0 by default
     sslmode       [CLUSTER] SSLMODE        verify-full, or verify-ca where a tunnel hides the cluster's name
     arn           [IAM_ROLE] ARN           role that COPY reads S3 with; without one, the cluster's default role
 
@@ -63,7 +64,7 @@ _FILE_KEYS = {
         "CONCURRENCY": "concurrency",
         "STAGE": "stage",
     },
-    "SPARKIFY": {"WAREHOUSE": "warehouse", "MEMORY_LIMIT": "memory_limit", "THREADS": "threads"},
+    "SPARKIFY": {"WAREHOUSE": "warehouse", "MEMORY_LIMIT": "memory_limit", "THREADS": "threads", "WAIT": "wait"},
 }
 
 
@@ -75,6 +76,7 @@ class Config(BaseModel):
     warehouse: str | None = None
     memory_limit: str | None = None
     threads: int | None = None
+    wait: float = 0
     log_data: str | None = None
     song_data: str | None = None
     anonymous: bool = False
@@ -106,6 +108,13 @@ class Config(BaseModel):
         if not 1 <= concurrency <= 512:
             raise ValueError("it must be from 1 to 512")
         return concurrency
+
+    @field_validator("wait")
+    @classmethod
+    def _within_a_day(cls, wait: float) -> float:
+        if not 0 <= wait <= 86_400:
+            raise ValueError("it must be from 0 to 86400 seconds")
+        return wait
 
     @field_validator("stage")
     @classmethod

@@ -19,15 +19,17 @@ FILE_COLUMNS = (
 )  # fmt: skip
 LOAD_COLUMNS = (
     "load_id", "started_at", "finished_at", "status", "mode", "files", "read", "loaded", "rejected", "version",
+    "detail",
 )  # fmt: skip
 LIST_LOADED = (
     "SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' "
     "ORDER BY source_id"
 )
-NEXT_IDS = (
-    "SELECT coalesce(max(load_id), 0) + 1 FROM load_history",
-    "SELECT coalesce(max(source_id), 0) + 1 FROM load_files",
-)
+NEXT_LOAD_ID = "SELECT coalesce(max(load_id), 0) + 1 FROM load_history"
+NEXT_SOURCE_ID = "SELECT coalesce(max(source_id), 0) + 1 FROM load_files"
+MARK_INTERRUPTED = "UPDATE load_history SET status = 'interrupted' WHERE status = 'running'"
+FORGET_LOAD = "DELETE FROM load_history WHERE load_id = $1 AND status = 'running'"
+NOTE_DETAIL = "UPDATE load_history SET detail = $1 WHERE load_id = $2"
 MARK_SUPERSEDED = (
     "UPDATE load_files SET status = 'superseded', superseded_by = $1 "
     "WHERE source_id IN (SELECT source_id FROM changed_files)"
@@ -104,10 +106,11 @@ class LoadEntry:
 
     load_id: int
     started_at: dt.datetime
-    finished_at: dt.datetime
+    finished_at: dt.datetime | None
     status: str
-    mode: str
+    mode: str | None
     version: str
+    detail: str = "{}"
 
 
 def list_loaded(engine: Engine) -> list[LoadedFile]:
@@ -155,10 +158,39 @@ def _compare(
     return "unchanged", "loaded already"
 
 
-def next_ids(engine: Engine) -> tuple[int, int]:
-    """The load id and the first source id that are free."""
-    load_id, source_id = (engine.fetch(sql)[0][0] for sql in NEXT_IDS)
-    return load_id, source_id
+def begin_load(engine: Engine, started_at: dt.datetime, version: str) -> int:
+    """Note that a load runs, and that whatever is noted as running no longer does; returns the load's id.
+
+    To be committed before the load's own transaction, so that one which is killed can be seen.
+    """
+    engine.execute(MARK_INTERRUPTED)
+    load_id: int = engine.fetch(NEXT_LOAD_ID)[0][0]
+    record_load(engine, LoadEntry(load_id, started_at, None, "running", None, version), [])
+    return load_id
+
+
+def forget_load(engine: Engine, load_id: int) -> None:
+    """Take back that a load runs: it is tried again from the start."""
+    engine.execute(FORGET_LOAD, [load_id])
+
+
+def next_source_id(engine: Engine) -> int:
+    """The first source id that is free."""
+    source_id: int = engine.fetch(NEXT_SOURCE_ID)[0][0]
+    return source_id
+
+
+def list_unfinished(engine: Engine) -> dict[tuple[str, str], str]:
+    """Why files that a load took, or tried, are pending again: a sentence by dataset and URL."""
+    sql = """SELECT ended.dataset, ended.url, ended.status, ended.load_id
+    FROM load_files AS ended
+    WHERE ended.status IN ('failed', 'undone')
+        AND NOT EXISTS (
+            SELECT 1 FROM load_files AS later
+            WHERE later.dataset = ended.dataset AND later.url = ended.url AND later.source_id > ended.source_id
+        )"""
+    words = {"failed": "load {} failed on it", "undone": "load {} was undone"}
+    return {(dataset, url): words[status].format(load_id) for dataset, url, status, load_id in engine.fetch(sql)}
 
 
 def mark_superseded(engine: Engine, load_id: int) -> None:
@@ -211,7 +243,8 @@ def recount(engine: Engine) -> None:
 
 
 def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -> None:
-    """Write what a load did: a row for it and one for each file it met."""
+    """Write what a load did: a row for it, in place of that of the running load, and one for each file it met."""
+    engine.execute(FORGET_LOAD, [load.load_id])
     engine.insert_rows(
         "load_files",
         FILE_COLUMNS,
@@ -223,15 +256,16 @@ def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -
             for entry in entries
         ],
     )  # fmt: skip
-    done = [entry.records for entry in entries if entry.status == "loaded"]
+    done = sum(entry.status == "loaded" for entry in entries)
+    counts = [entry.records for entry in entries]
     engine.insert_rows(
         "load_history",
         LOAD_COLUMNS,
         [
             (
-                load.load_id, load.started_at, load.finished_at, load.status, load.mode, len(done),
-                sum(count.read for count in done), sum(count.loaded for count in done),
-                sum(count.rejected for count in done), load.version,
+                load.load_id, load.started_at, load.finished_at, load.status, load.mode, done,
+                sum(count.read for count in counts), sum(count.loaded for count in counts),
+                sum(count.rejected for count in counts), load.version, load.detail,
             )
         ],
     )  # fmt: skip

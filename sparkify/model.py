@@ -7,7 +7,8 @@ A line of SQL that ends in `-- touched` narrows a statement to the touched keys.
 without those lines, so that there is one text for both.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from sparkify.engines import Engine
 from sparkify.records import Dataset
@@ -24,9 +25,12 @@ _TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs",
 COLLECT_TOUCHED = tuple(read_sql(f"{table}/collect") for table in _TOUCHED)
 # The files that the next statements are about stand in changed_files.
 FORGET_FILES = "DELETE FROM changed_files"
-DELETE_FILES = tuple(
-    f"DELETE FROM {table} WHERE source_id IN (SELECT source_id FROM changed_files)"
-    for table in (*STAGING, "rejected_records")
+DELETE_STAGED = tuple(
+    f"DELETE FROM {table} WHERE source_id IN (SELECT source_id FROM changed_files)" for table in STAGING
+)
+DELETE_FILES = (
+    *DELETE_STAGED,
+    "DELETE FROM rejected_records WHERE source_id IN (SELECT source_id FROM changed_files)",
 )
 MATCHES = "SELECT count(*), count(song_id) FROM songplays"
 # In the order in which they are created: a foreign key names a table that exists.
@@ -91,15 +95,19 @@ def name_files(engine: Engine, source_ids: Iterable[int]) -> None:
     engine.insert_rows("changed_files", ["source_id"], [(source_id,) for source_id in source_ids])
 
 
-def refresh(engine: Engine, *, rebuild: bool) -> None:
-    """Compute the touched keys of the star anew from staging, or every key."""
-    for sql in refresh_sql(rebuild=rebuild):
-        engine.execute(sql)
+def refresh(
+    engine: Engine, *, rebuild: bool, around: Callable[[str], AbstractContextManager[object]] = nullcontext
+) -> None:
+    """Compute the touched keys of the star anew from staging, or every key; `around` is entered for each table."""
+    for table in STAR:
+        with around(table):
+            for sql in refresh_sql(table, rebuild=rebuild):
+                engine.execute(sql)
 
 
-def refresh_sql(*, rebuild: bool) -> list[str]:
-    """The statements of `refresh`, in their order."""
-    statements = [read_sql(f"{table}/{step}") for table in STAR for step in ("delete", "load")]
+def refresh_sql(table: str, *, rebuild: bool) -> list[str]:
+    """The statements that bring a table of the star up to date."""
+    statements = [read_sql(f"{table}/{step}") for step in ("delete", "load")]
     return [rebuild_sql(sql) for sql in statements] if rebuild else statements
 
 

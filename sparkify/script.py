@@ -17,13 +17,18 @@ from sparkify.engines.redshift import (
     CURRENT_SCHEMA,
     LIST_TABLES,
     LOCK,
+    NO_TIMEOUT,
     insert_sql,
+    timeout_sql,
 )
 from sparkify.records import Dataset
 from sparkify.sql import create_sql
 
 _OF_LOAD = "<stage>/.sparkify/<warehouse>/<load>"
 _DATASETS: tuple[Dataset, ...] = ("events", "songs")
+
+
+_RECORD_LOAD = (ledger.FORGET_LOAD, insert_sql("load_history", ledger.LOAD_COLUMNS, 1))
 
 
 def create_statements(*, drop: bool = False) -> list[str]:
@@ -46,18 +51,25 @@ def load_statements(config: Config, *, rebuild: bool, replaces: bool = False, di
         CREATE_LOCK,
         COUNT_SLICES,
         COUNT_ERRORS,
-        "BEGIN",
-        LOCK,
-        CURRENT_SCHEMA,
+        *_locked(config),
         ledger.LIST_LOADED,
-        *ledger.NEXT_IDS,
+        ledger.MARK_INTERRUPTED,
+        ledger.NEXT_LOAD_ID,
+        *_RECORD_LOAD,
+        "COMMIT",
+        *_locked(config),
+        ledger.LIST_LOADED,
         *model.begin_changes_sql(),
+        ledger.NEXT_SOURCE_ID,
+        CURRENT_SCHEMA,
         *(sql for dataset in _DATASETS for sql in _staging(config, dataset, direct)),
         *_replacement(rebuild, replaces),
-        *model.refresh_sql(rebuild=rebuild),
+        *(sql for table in model.STAR for sql in model.refresh_sql(table, rebuild=rebuild)),
+        _RECORD_LOAD[0],
         insert_sql("load_files", ledger.FILE_COLUMNS, 1),
-        insert_sql("load_history", ledger.LOAD_COLUMNS, 1),
+        _RECORD_LOAD[1],
         *_checks("fail", touched=not rebuild),
+        ledger.NOTE_DETAIL,
         "COMMIT",
         *_checks("warn", touched=not rebuild),
     ]
@@ -72,6 +84,10 @@ def render(statements: Iterable[str]) -> str:
     """Statements as a script. One that ends in a comment ends on a line of its own."""
     ended = (sql + ("\n;" if "--" in sql.splitlines()[-1] else ";") for sql in statements)
     return "\n\n".join(ended) + "\n"
+
+
+def _locked(config: Config) -> list[str]:
+    return ["BEGIN", timeout_sql(config.wait), LOCK, NO_TIMEOUT]
 
 
 def _staging(config: Config, dataset: Dataset, direct: bool) -> list[str]:

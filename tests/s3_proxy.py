@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-Fault = Literal["none", "busy", "cut", "hung_up", "expired", "other_region", "moved", "folder_mark", "odd_key"]
+Fault = Literal[
+    "none", "busy", "cut", "hung_up", "expired", "other_region", "moved", "no_bucket", "folder_mark", "odd_key"
+]
 
 
 def _listing(*keys: str) -> bytes:
@@ -30,6 +32,7 @@ _ANSWERS: dict[Fault, tuple[int, bytes]] = {
         b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>",
     ),
     "moved": (301, b"<Error><Code>PermanentRedirect</Code></Error>"),
+    "no_bucket": (404, b"<Error><Code>NoSuchBucket</Code></Error>"),
     "folder_mark": (200, _listing("log_data/", "log_data/a.json")),
     "odd_key": (200, _listing("log_data//a.json", "log_data/b.json")),
 }
@@ -73,16 +76,19 @@ def run_s3_proxy(server_port: int) -> Iterator[S3Proxy]:
                 with lock:
                     at_once -= 1
 
-        do_HEAD = do_GET
+        do_HEAD = do_PUT = do_GET
 
         def _answer(self, fault: Fault) -> None:
             time.sleep(proxy.latency)
             if fault == "hung_up":
                 self.close_connection = True
                 return
-            status, headers, body = self._forward()
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers: dict[str, str] = {}
             if fault in _ANSWERS:
-                (status, body), headers = _ANSWERS[fault], {}
+                status, body = _ANSWERS[fault]
+            else:
+                status, headers, body = self._forward(sent)
             self.send_response(status)
             for name, value in headers.items():
                 if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
@@ -95,14 +101,14 @@ def run_s3_proxy(server_port: int) -> Iterator[S3Proxy]:
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        def _forward(self) -> tuple[int, dict[str, str], bytes]:
+        def _forward(self, sent: bytes) -> tuple[int, dict[str, str], bytes]:
             connection = http.client.HTTPConnection("127.0.0.1", server_port, timeout=30)
             try:
                 # The signature covers the host that the client knows.
                 connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in self.headers.items():
                     connection.putheader(name, value)
-                connection.endheaders()
+                connection.endheaders(sent)
                 response = connection.getresponse()
                 return response.status, dict(response.getheaders()), response.read()
             finally:

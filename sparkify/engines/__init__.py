@@ -3,6 +3,7 @@
 `open_engine` chooses by address and imports a driver only then. Each engine's oddities live in its own module.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -10,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sparkify.config import Config
-from sparkify.errors import SparkifyError, UsageError
+from sparkify.errors import LockedError, SparkifyError, UsageError
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
 from sparkify.sources import Bundle, FileRead
+
+_ASK_AGAIN_SECONDS = 0.2
 
 Row = tuple[Any, ...]
 
@@ -125,11 +128,23 @@ def open_engine(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
     Raises UsageError for an address that names no engine or no folder, ConfigError without what a login needs,
     LockedError while another process writes an embedded one, and EngineError where the warehouse cannot be opened.
     """
-    engine = _open(config, read_only)
+    engine = _open_waiting(config, read_only)
     try:
         yield engine
     finally:
         engine.close()
+
+
+def _open_waiting(config: Config, read_only: bool) -> Engine:
+    """Open the warehouse; where another process holds it, try again for as long as is configured."""
+    end = time.monotonic() + config.wait
+    while True:
+        try:
+            return _open(config, read_only)
+        except LockedError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(min(_ASK_AGAIN_SECONDS, max(0.0, end - time.monotonic())))
 
 
 def _open(config: Config, read_only: bool) -> Engine:

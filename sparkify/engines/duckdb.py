@@ -275,7 +275,7 @@ def _opening_error(path: Path, error: duckdb.Error, config: Config) -> EngineErr
     if "lock" in words.lower() and isinstance(error, duckdb.IOException):
         holder = re.search(r"PID (\d+)", words)
         who = f"process {holder[1]}" if holder else "another process"
-        return LockedError(f"the warehouse {path} is in use by {who}; wait until it ends, then try again")
+        return LockedError(f"the warehouse {path} is in use by {who}; wait until it ends, or give --wait SECONDS")
     if "not a valid DuckDB database" in words or "magic bytes" in words:
         return EngineError(f"{path} is no DuckDB database; name another --warehouse, or remove the file")
     if config.memory_limit and "memory" in words.lower():

@@ -9,6 +9,7 @@ about what a record is. Its rows travel as Parquet parts through a staging folde
 import datetime as dt
 import logging
 import re
+import struct
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,7 +29,7 @@ from sparkify.engines.direct import (
 )
 from sparkify.engines.login import Address, check_driver, login
 from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts, write_trial
-from sparkify.errors import ConfigError, ConflictError, EngineError, UsageError
+from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, UsageError
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
 from sparkify.s3 import SCHEME, S3Access, has_changed
@@ -48,6 +49,8 @@ COUNT_SLICES = "SELECT count(*) FROM stv_slices"
 LOCK_TABLE = "load_lock"
 CREATE_LOCK = f"CREATE TABLE IF NOT EXISTS {LOCK_TABLE} (holder INTEGER ENCODE AZ64) DISTSTYLE AUTO"
 LOCK = f"LOCK {LOCK_TABLE}"
+NO_TIMEOUT = "RESET statement_timeout"
+_HOLDER = "SELECT load_id, started_at FROM load_history WHERE status = 'running' ORDER BY load_id DESC LIMIT 1"
 # COPY's errors: a cluster of old has no view for all kinds of warehouse, and Serverless none of the old ones.
 COUNT_ERRORS = "SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id()"
 _COUNT_ERRORS_OF_OLD = "SELECT count(*) FROM stl_load_errors WHERE query = pg_last_copy_id()"
@@ -92,6 +95,10 @@ _OF_COPY = (
 )
 _CONTEXT = re.compile(r"S3 key being read : (\S+)")
 _SELECT = re.compile(r"(?is)\A(\s|--[^\n]*\n|/\*.*?\*/)*(select|with)\b")
+
+
+class _CancelledError(EngineError):
+    """A statement ran into its timeout, or was cancelled."""
 
 
 class RedshiftEngine:
@@ -191,23 +198,46 @@ class RedshiftEngine:
 
     @contextmanager
     def load_transaction(self) -> Iterator[None]:
-        if LOCK_TABLE not in self.list_tables():
-            self.execute(CREATE_LOCK)
-        self._slices = self._count_slices()
-        self._count_errors = self._find_errors()
+        self._prepare()
         try:
             with self.transaction():
                 # The snapshot is taken by the first statement that reads: a lock after it would protect a stale plan.
-                self.execute(LOCK)
-                if self._config.stage is not None:
-                    self._open_stage().clear_leftovers()
+                self._lock()
                 yield
+        except LockedError:
+            with suppress(EngineError):
+                self.execute(NO_TIMEOUT)
+            holder = self._holder()
+            raise LockedError(f"{holder} holds the warehouse; wait until it ends, or give --wait SECONDS") from None
         finally:
             if self._stage is not None:
                 stage, self._stage = self._stage, None
                 # What is committed is committed, and the next load clears what cannot be deleted now.
                 with suppress(Exception):
                     stage.clear()
+
+    def _prepare(self) -> None:
+        """Find out, outside of any transaction, what could end one."""
+        if self._count_errors:
+            return
+        if LOCK_TABLE not in self.list_tables():
+            self.execute(CREATE_LOCK)
+        self._slices = self._count_slices()
+        self._count_errors = self._find_errors()
+
+    def _lock(self) -> None:
+        self.execute(timeout_sql(self._config.wait))
+        try:
+            self.execute(LOCK)
+        except _CancelledError as error:
+            raise LockedError("another load holds the warehouse") from error
+        self.execute(NO_TIMEOUT)
+
+    def _holder(self) -> str:
+        with suppress(EngineError):
+            for load_id, started_at in self.fetch(_HOLDER):
+                return f"load {load_id}, running since {started_at:%Y-%m-%d %H:%M:%S} UTC,"
+        return "another load"
 
     def stage(
         self,
@@ -236,6 +266,7 @@ class RedshiftEngine:
         objects = [(source_id, file) for source_id, file in files if file.url.startswith(SCHEME)]
         if not objects or not self._copies_directly:
             return staged
+        self._open_stage()
         self.execute(landing_sql(dataset))
         paths = jsonpaths_url(self._config, dataset) or self._open_stage().put(
             f"{dataset}.jsonpaths", jsonpaths(dataset)
@@ -285,10 +316,15 @@ class RedshiftEngine:
                 "a load into Redshift goes through a folder in S3, and none is named; give --stage s3://bucket/folder"
             )
         if self._stage is None:
-            place = f"{self.address.partition('@')[2] or self.address}-{self._schema()}"
-            warehouse = re.sub(r"[^\w.-]+", "-", place)
-            self._stage = Stage(self._config.stage, warehouse, S3Access(concurrency=self._config.concurrency))
+            self._stage = self._new_stage(self._config.stage)
+            # Whoever has the lock is alone: what lies there is of loads that were killed.
+            self._stage.clear_leftovers()
         return self._stage
+
+    def _new_stage(self, root: str) -> Stage:
+        place = f"{self.address.partition('@')[2] or self.address}-{self._schema()}"
+        warehouse = re.sub(r"[^\w.-]+", "-", place)
+        return Stage(root, warehouse, S3Access(concurrency=self._config.concurrency))
 
     def _count_slices(self) -> int:
         try:
@@ -369,7 +405,7 @@ class RedshiftEngine:
         """Send one row the way that a load's rows take, and roll it back."""
         if self._config.stage is None:
             raise ConfigError("no folder in S3 is named through which a load reaches Redshift; give --stage s3://…")
-        stage = self._open_stage()
+        stage = self._new_stage(self._config.stage)
         try:
             with tempfile.TemporaryDirectory() as folder:
                 manifest = stage.put_parts("doctor", [write_trial(Path(folder))])
@@ -380,7 +416,6 @@ class RedshiftEngine:
             finally:
                 self._roll_back()
         finally:
-            self._stage = None
             with suppress(Exception):
                 stage.clear()
         return f"{self._config.stage} can be written, and {self._config.arn or 'the default role'} can read it"
@@ -389,6 +424,11 @@ class RedshiftEngine:
         if self._is_own:
             with suppress(Exception):
                 self._connection.close()
+
+
+def timeout_sql(seconds: float) -> str:
+    """The statement that bounds those after it; 0 would mean no bound."""
+    return f"SET statement_timeout TO {max(1_000, round(seconds * 1_000))}"
 
 
 def insert_sql(table: str, columns: Sequence[str], rows: int) -> str:
@@ -411,6 +451,9 @@ def _mapped_errors() -> Iterator[None]:
         raise _engine_error(error) from error
     except OSError as error:
         raise EngineError(f"the connection to Redshift broke: {_os_words(error)}; try again") from error
+    except (struct.error, LookupError, ValueError) as error:
+        # What the driver makes of an answer that breaks off in the middle.
+        raise EngineError("the connection to Redshift broke: an answer was cut off; try again") from error
 
 
 def _os_words(error: OSError) -> str:
@@ -434,5 +477,6 @@ def _engine_error(error: Exception) -> EngineError:
             where = f" of {found[1]}" if (found := _CONTEXT.search(detail)) else ""
             return EngineError(f"Redshift says {message.strip()!r}{where}: {sentence}")
     if code in _SENTENCES:
-        return EngineError(f"Redshift says {words!r} ({code}): {_SENTENCES[code]}")
+        kind = _CancelledError if code == "57014" else EngineError
+        return kind(f"Redshift says {words!r} ({code}): {_SENTENCES[code]}")
     return EngineError(f"Redshift refused a statement: {words} ({code})")

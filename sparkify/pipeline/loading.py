@@ -2,18 +2,19 @@
 
 import datetime as dt
 import itertools
+import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from sparkify import __version__, checks, ledger, model, sources
 from sparkify.config import Config
 from sparkify.engines import Engine, Staged, open_engine
-from sparkify.errors import ConflictError, TooManyRejectsError, UsageError
+from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError, UsageError
 from sparkify.files import SourceFile
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
 from sparkify.pipeline.listing import access_of, list_empty_roots, list_sources, plan_found
@@ -41,6 +42,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -77,53 +79,53 @@ def load(
     config: Config,
     *,
     on_progress: OnProgress = lambda progress: None,
+    on_event: OnEvent | None = None,
     max_rejects: str | None = None,
     direct: bool = False,
 ) -> LoadResult:
     """Load what is new or changed at the sources, exactly once.
 
-    With `direct`, Redshift reads by itself the objects in S3 whose records are all surely good; only the others pass
-    through this machine.
-    `max_rejects` is a number of records (`"100"`) or a share of those read (`"1%"`); more make the load fail. Raises
-    SourceError, EngineError, CheckError or TooManyRejectsError; then nothing of the load is in the warehouse. A file
-    that cannot be read does not raise: the others load, the status is `partial` and `errors` names it.
+    `on_event` is told of each step with a dictionary: `event` is started, file, refreshed, committed or failed, and
+    `load_id` names the load. `max_rejects` is a number of records (`"100"`) or a share of those read (`"1%"`); more
+    make the load fail. With `direct`, Redshift reads by itself the objects in S3 whose records are all surely good;
+    only the others pass through this machine.
+
+    Raises SourceError, EngineError, CheckError or TooManyRejectsError; then nothing of the load is in the warehouse but
+    its row in load_history and, of too many rejects, the rejects. A file that cannot be read does not raise: the others
+    load, the status is `partial` and `errors` names it.
     """
-    limit = _RejectLimit.parse(max_rejects)
+    options = _Options(on_progress, on_event, _RejectLimit.parse(max_rejects), direct)
     found = list_sources(config)
     with open_engine(config) as engine:
-        return _load_found(engine, config, found, on_progress, limit, direct)
+        return _load_found(engine, config, found, options)
 
 
 def load_into(engine: Engine, config: Config) -> LoadResult:
     """As `load`, into a warehouse that is open already."""
-    return _load_found(engine, config, list_sources(config), lambda progress: None, None, False)
+    return _load_found(engine, config, list_sources(config), _Options())
 
 
 def _load_found(
     engine: Engine,
     config: Config,
     found: dict[Dataset, list[SourceFile]],
-    on_progress: OnProgress,
-    limit: "_RejectLimit | None",
-    direct: bool,
+    options: "_Options",
 ) -> LoadResult:
     """Load what is pending; once more from the start where another session got ahead."""
     for attempt in range(1, _ATTEMPTS):
         try:
-            return _load_once(engine, config, found, on_progress, limit, direct)
+            return _load_once(engine, config, found, options)
         except ConflictError:
             # Two that met once should not meet again.
             time.sleep(random.uniform(0, attempt))
-    return _load_once(engine, config, found, on_progress, limit, direct)
+    return _load_once(engine, config, found, options)
 
 
 def _load_once(
     engine: Engine,
     config: Config,
     found: dict[Dataset, list[SourceFile]],
-    on_progress: OnProgress,
-    limit: "_RejectLimit | None",
-    direct: bool,
+    options: "_Options",
 ) -> LoadResult:
     started = time.monotonic()
     # Apart from the load: a load locks the ledger before it reads anything, so it has to be there.
@@ -131,9 +133,21 @@ def _load_once(
         model.create(engine)
     with engine.load_transaction():
         loaded = ledger.list_loaded(engine)
-        load = _Load(engine, loaded, plan_found(config, found, loaded), access_of(config), on_progress, direct)
+        load = _Load(engine, loaded, plan_found(config, found, loaded), access_of(config), options)
         if load.pending:
-            load.run(limit)
+            load.begin()
+    if load.pending:
+        try:
+            with engine.load_transaction():
+                if ledger.list_loaded(engine) != loaded:
+                    raise ConflictError("another load was faster; try again")
+                refusal = load.run()
+        except BaseException as error:
+            load.fail(error)
+            raise
+        load.tell_end(started, refusal)
+        if refusal is not None:
+            raise refusal
     return load.result(started, list_empty_roots(config, found))
 
 
@@ -156,15 +170,21 @@ class _RejectLimit:
             raise UsageError(f"{text!r} is no limit of rejects; give a number of records or a percentage, such as 1%")
         return cls(number, text.endswith("%"))
 
-    def check(self, read: int, reasons: dict[str, int]) -> None:
-        rejected = sum(reasons.values())
-        if rejected > (self.number * read / 100 if self.is_percentage else self.number):
-            named = ", ".join(f"{reason} {count:,}" for reason, count in list(reasons.items())[:5])
-            limit = f"{self.number:g}{'%' if self.is_percentage else ''}"
-            raise TooManyRejectsError(
-                f"{rejected:,} of {read:,} records were rejected ({named}), the limit is {limit}: nothing was loaded; "
-                "mend the files, or raise --max-rejects"
-            )
+    def is_exceeded(self, read: int, rejected: int) -> bool:
+        return rejected > (self.number * read / 100 if self.is_percentage else self.number)
+
+    def __str__(self) -> str:
+        return f"{self.number:g}{'%' if self.is_percentage else ''}"
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How a load is done, and who is told of it."""
+
+    on_progress: OnProgress = lambda progress: None
+    on_event: OnEvent | None = None
+    limit: _RejectLimit | None = None
+    direct: bool = False
 
 
 class _Load:
@@ -176,10 +196,9 @@ class _Load:
         loaded: list[LoadedFile],
         planned: Sequence[PlannedFile],
         access: S3Access,
-        on_progress: OnProgress,
-        direct: bool,
+        options: _Options,
     ) -> None:
-        self._direct = direct
+        self._options = options
         self.engine = engine
         self._access = access
         self._loaded_before = loaded
@@ -191,26 +210,108 @@ class _Load:
         self.errors: list[str] = []
         self.load_id: int | None = None
         self.mode: Literal["rebuild", "refresh"] | None = None
-        self._on_progress = on_progress
+        self._seconds: dict[str, float] = {}
         self._files = self._bytes = self._records = 0
 
-    def run(self, limit: _RejectLimit | None) -> None:
+    def begin(self) -> None:
+        """Note that the load runs, in the transaction that planned it."""
+        self.load_id = ledger.begin_load(self.engine, self.started_at, __version__)
+        self._emit("started", files=len(self.pending), bytes=sum(file.size for file in self.pending))
+
+    def run(self) -> TooManyRejectsError | None:
+        """Do the load, in the caller's transaction. With too many rejects nothing but those is left to commit."""
         engine = self.engine
-        self.load_id, first_source_id = ledger.next_ids(engine)
         model.begin_changes(engine)
-        self._stage(first_source_id)
-        if limit is not None:
-            limit.check(self.records()["read"], self.reasons())
+        self._stage(ledger.next_source_id(engine))
+        if (refusal := self._refusal()) is not None:
+            self._keep_rejects_alone()
+            return refusal
         leaving = [file.source_id for file in self._superseded()]
         entering = [entry.source_id for entry in self.entries if entry.status == "loaded"]
         self.mode = "rebuild" if self._changes_most() else "refresh"
         self._tell("computing the star")
         self._replace_rows(leaving, entering)
-        model.refresh(engine, rebuild=self.mode == "rebuild")
-        entry = LoadEntry(self.load_id, self.started_at, utc_now(), self._status(), self.mode, __version__)
-        ledger.record_load(engine, entry, self.entries)
-        self._check()
+        model.refresh(engine, rebuild=self.mode == "rebuild", around=self._refreshing)
+        ledger.record_load(engine, self._ledger_entry(self._status()), self.entries)
+        with self._timed("checks"):
+            self._check()
+        engine.execute(ledger.NOTE_DETAIL, [self._detail(), self.load_id])
         self._tell("committing")
+        return None
+
+    def fail(self, error: BaseException) -> None:
+        """Note how a load ended that was rolled back, as far as the warehouse still takes it."""
+        self._emit("failed", error=str(error) or type(error).__name__)
+        assert self.load_id is not None
+        with suppress(SparkifyError), self.engine.transaction():
+            if isinstance(error, ConflictError):
+                ledger.forget_load(self.engine, self.load_id)
+            else:
+                status = "failed" if isinstance(error, Exception) else "interrupted"
+                ledger.record_load(self.engine, self._ledger_entry(status, error=str(error)), [])
+
+    def tell_end(self, started: float, refusal: Exception | None) -> None:
+        """Tell whoever listens that the load is committed, or refused."""
+        if refusal is not None:
+            self._emit("failed", error=str(refusal))
+        else:
+            self._emit("committed", records=self.records(), seconds=round(time.monotonic() - started, 3))
+
+    def _refusal(self) -> TooManyRejectsError | None:
+        limit, counts = self._options.limit, self.records()
+        if limit is None or not limit.is_exceeded(counts["read"], counts["rejected"]):
+            return None
+        named = ", ".join(f"{reason} {count:,}" for reason, count in list(self.reasons().items())[:5])
+        sql = 'SELECT url, line, reason, "raw" FROM rejected_records WHERE load_id = $1 ORDER BY url, line LIMIT 3'
+        examples = "; ".join(
+            f"{url}, line {line:,}, {reason}: {raw[:80]}"
+            for url, line, reason, raw in self.engine.fetch(sql, [self.load_id])
+        )
+        return TooManyRejectsError(
+            f"{counts['rejected']:,} of {counts['read']:,} records were rejected ({named}), the limit is {limit}: "
+            f"nothing was loaded. Such as {examples}. sparkify rejects --load {self.load_id} shows them all; mend the "
+            "files, or raise --max-rejects"
+        )
+
+    def _keep_rejects_alone(self) -> None:
+        """Leave nothing of the load but its rejects, and its files as failed."""
+        model.name_files(self.engine, [entry.source_id for entry in self.entries])
+        for sql in model.DELETE_STAGED:
+            self.engine.execute(sql)
+        self.entries = [
+            entry._replace(status="failed", records=entry.records._replace(loaded=0)) for entry in self.entries
+        ]
+        ledger.record_load(self.engine, self._ledger_entry("failed", error="too many rejects"), self.entries)
+
+    def _ledger_entry(self, status: str, *, error: str | None = None) -> LoadEntry:
+        assert self.load_id is not None
+        detail = self._detail(error)
+        return LoadEntry(self.load_id, self.started_at, utc_now(), status, self.mode, __version__, detail)
+
+    def _detail(self, error: str | None = None) -> str:
+        detail: dict[str, Any] = {"seconds": self._seconds}
+        return json.dumps(detail | ({"error": error[:10_000]} if error else {}))
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._seconds[step] = round(time.monotonic() - started, 3)
+
+    @contextmanager
+    def _refreshing(self, table: str) -> Iterator[None]:
+        with self._timed(table):
+            yield
+        if self._options.on_event is not None:
+            rows = model.count_rows(self.engine, [table])[table]
+            self._emit("refreshed", table=table, rows=rows, seconds=self._seconds[table])
+
+    def _emit(self, event: str, **values: Any) -> None:
+        """Tell whoever listens of an event."""
+        if self._options.on_event is not None:
+            self._options.on_event(
+                {"event": event, "at": f"{utc_now().isoformat()}Z", "load_id": self.load_id} | values
+            )
 
     def _stage(self, first_source_id: int) -> None:
         files = dict(enumerate(self.pending, first_source_id))
@@ -218,7 +319,7 @@ class _Load:
             dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
             for dataset in _DATASETS
         }
-        if self._direct:
+        if self._options.direct:
             for dataset, planned in of_dataset.items():
                 if planned:
                     self._stage_directly(dataset, planned)
@@ -244,18 +345,22 @@ class _Load:
         if not chosen:
             return
         counts = model.count_records(self.engine, dataset, min(chosen))
-        self.entries += [_entry(dataset, source_id, file, staged, counts) for source_id, file in _files_to_read(chosen)]
+        entered = [_entry(dataset, source_id, file, staged, counts) for source_id, file in _files_to_read(chosen)]
+        self.entries += entered
+        for entry in entered:
+            self._emit("file", url=entry.file.url, status=entry.status, **entry.records._asdict())
 
     def _stage_dataset(self, dataset: Dataset, chosen: dict[int, PlannedFile], bundles: Iterable[Bundle]) -> None:
         assert self.load_id is not None
         self._tell(f"staging {dataset}")
-        staged = self.engine.stage(
-            dataset,
-            self.load_id,
-            {source_id: file.url for source_id, file in chosen.items()},
-            bundles,
-            lambda bundle: self._tell_bundle(dataset, bundle),
-        )
+        with self._timed(f"staging_{dataset}"):
+            staged = self.engine.stage(
+                dataset,
+                self.load_id,
+                {source_id: file.url for source_id, file in chosen.items()},
+                bundles,
+                lambda bundle: self._tell_bundle(dataset, bundle),
+            )
         self.unknown_keys[dataset] = sorted(staged.unknown_keys)
         failed = [source_id for source_id, end in staged.files.items() if end.error is not None]
         self.errors += [staged.files[source_id].error or "" for source_id in failed]
@@ -290,7 +395,7 @@ class _Load:
         checks.require(self.engine, touched=self.mode == "refresh")
 
     def _tell(self, step: str) -> None:
-        self._on_progress(
+        self._options.on_progress(
             Progress(
                 step,
                 files=self._files,

@@ -35,7 +35,15 @@ def plan(config: Config) -> list[PlannedFile]:
     """What `load` would do, file by file. Writes nothing, and makes no warehouse."""
     found = list_sources(config)
     with open_existing(config) as engine:
-        return plan_found(config, found, ledger.list_loaded(engine) if engine else [])
+        if engine is None:
+            return plan_found(config, found, [])
+        reasons = ledger.list_unfinished(engine)
+        return [
+            file._replace(reason=f"{file.reason}; {reason}" if file.state == "changed" else reason)
+            if file.is_pending and (reason := reasons.get((file.dataset, file.url)))
+            else file
+            for file in plan_found(config, found, ledger.list_loaded(engine))
+        ]
 
 
 def status(config: Config) -> Status:

@@ -127,10 +127,20 @@ def test_file_that_cannot_be_read_fails_alone(config: Config) -> None:
 
 def test_too_many_rejects_load_nothing(config: Config) -> None:
     write_all(config)
-    with pytest.raises(TooManyRejectsError, match="3 of 26 records were rejected"):
+    with pytest.raises(
+        TooManyRejectsError,
+        match=r"3 of 26 records were rejected .*, line 10, not_json: no JSON; .*rejects --load 1 shows",
+    ):
         pipeline.load(config, max_rejects="2")
-    assert not any(snapshot(config).values())
+    assert {table for table, rows in snapshot(config).items() if rows} == {"load_files", "rejected_records"}
+    assert fetch(config, "SELECT load_id, status, files, read, loaded, rejected FROM load_history") == [
+        (1, "failed", 0, 26, 0, 3)
+    ]
+    assert len(pipeline.list_rejects(config, load_id=1)) == 3
+    assert {file.reason for file in pipeline.plan(config)} == {"load 1 failed on it"}
+    assert failing_checks(config) == []
     assert pipeline.load(config, max_rejects="3").status == "loaded"
+    assert holds_what_the_sources_say(config)
 
 
 def test_create_drops_and_makes_again(config: Config) -> None:

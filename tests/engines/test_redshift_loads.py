@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from obstore.store import S3Store
 from sparkify import model, pipeline
 from sparkify.config import Config
 from sparkify.engines import open_engine
-from sparkify.errors import ConfigError, ConflictError, EngineError, SparkifyError
+from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, SparkifyError
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Fault, Redshift
 from tests.s3_server import BUCKET, SECRET, WRITE_KEY, S3Server
@@ -43,16 +45,22 @@ def config(redshift: Redshift, tmp_path: Path) -> Config:
     return redshift_config(redshift, tmp_path)
 
 
+_COLUMNS = {
+    "load_files": "source_id, dataset, url, etag, size, modified, read, loaded, rejected, status",
+    "rejected_records": "source_id, dataset, url, line, reason, raw",
+}
+
+
 def database_of(config: Config) -> str:
     return config.warehouse_address.rpartition("/")[2]
 
 
 def read_tables(redshift: Redshift, config: Config) -> Rows:
-    """Every row of every table but load_history, whose times no two loads share, past the stand-in."""
+    """Every row of every table, past the stand-in, but for the ids of loads: those that failed have some too."""
     with redshift.connect_postgres(database_of(config)) as connection:
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         return {
-            str(table): sort_rows(connection.execute(f"SELECT * FROM {table}").fetchall())
+            str(table): sort_rows(connection.execute(f"SELECT {_COLUMNS.get(str(table), '*')} FROM {table}").fetchall())
             for (table,) in found
             if table not in ("load_history", "load_lock")
         }
@@ -104,6 +112,31 @@ def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, tmp_p
     assert failing_checks(config) == []
 
 
+@pytest.mark.parametrize("statement", ["LOCK", "COPY staging_events", "SELECT pg_last_copy_count()"])
+def test_answer_that_breaks_off_is_a_broken_connection(redshift: Redshift, config: Config, statement: str) -> None:
+    write_first(config)
+    redshift.fault = lambda sent, place: "cut_answer" if sent.startswith(statement) else "none"
+    with pytest.raises(EngineError, match="the connection to Redshift broke"):
+        pipeline.load(config)
+    assert not any(read_tables(redshift, config).values())
+
+
+def test_commit_whose_answer_breaks_off_is_told(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    pipeline.create(config)
+
+    def cut_the_load(statement: str, place: int) -> Fault:
+        has_copied = any(sql.startswith("COPY") for sql in redshift.statements)
+        return "cut_answer" if statement == "COMMIT" and has_copied else "none"
+
+    redshift.fault = cut_the_load
+    with pytest.raises(EngineError, match="whether the transaction was committed is not known"):
+        pipeline.load(config)
+    redshift.fault = nth(0, "none")
+    assert pipeline.load(config).status == "nothing_to_do"
+    assert read_star(config) == expected_star(config)
+
+
 @pytest.mark.parametrize("fault", ["error_1023", "error_1018"])
 def test_load_is_tried_again_where_another_session_interferes(redshift: Redshift, config: Config, fault: Fault) -> None:
     write_first(config)
@@ -130,7 +163,7 @@ def test_ledger_is_locked_before_it_is_read(redshift: Redshift, config: Config) 
     pipeline.load(config)
     sent = redshift.statements
     lock = sent.index("LOCK load_lock")
-    assert sent[lock - 1] == "BEGIN"
+    assert sent[lock - 2 : lock] == ["BEGIN", "SET statement_timeout TO 1000"]
     assert not any("FROM load_files" in sql for sql in sent[:lock])
     assert not any("TRUNCATE" in sql.upper() for sql in sent)
 
@@ -142,7 +175,7 @@ def test_two_loads_at_once_load_everything_once(redshift: Redshift, config: Conf
 
     def load() -> None:
         try:
-            results.append(pipeline.load(config).status)
+            results.append(pipeline.load(config.model_copy(update={"wait": 60})).status)
         except SparkifyError as error:
             results.append(error)
 
@@ -309,6 +342,41 @@ def test_readers_do_not_wait_for_a_load(redshift: Redshift, config: Config) -> N
     redshift.fault = read_meanwhile
     pipeline.load(config)
     _, status, checked = seen
-    # What was committed before the load.
-    assert (len(status.loads), status.records["loaded"]) == (1, 33)
+    # What was committed before the load, and that it runs.
+    assert ([load["status"] for load in status.loads], status.records["loaded"]) == (["loaded", "running"], 33)
     assert all(result.passed for result in checked if result.check.severity == "fail")
+
+
+def test_second_load_fails_and_names_the_first(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    pipeline.create(config)
+    caught: list[BaseException] = []
+
+    def load_meanwhile(statement: str, place: int) -> Fault:
+        if statement.startswith("-- One row per user") and not caught:
+            with pytest.raises(LockedError) as found:
+                pipeline.load(config)
+            caught.append(found.value)
+        return "none"
+
+    redshift.fault = load_meanwhile
+    pipeline.load(config)
+    assert re.fullmatch(
+        r"load 1, running since [-0-9]+ [:0-9]+ UTC, holds the warehouse; wait until it ends, or give --wait SECONDS",
+        str(caught[0]),
+    )
+
+
+def test_history_tells_what_became_of_each_load(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    redshift.fault = lambda statement, place: "cut" if statement.startswith("-- One row per user") else "none"
+    with pytest.raises(EngineError):
+        pipeline.load(config)
+    redshift.fault = nth(0, "none")
+    pipeline.load(config)
+    with open_engine(config) as engine:
+        rows = engine.fetch("SELECT load_id, status, finished_at IS NULL, detail FROM load_history ORDER BY load_id")
+    assert [row[:3] for row in rows] == [(1, "interrupted", True), (2, "loaded", False)]
+    assert set(json.loads(rows[1][3])["seconds"]) == {
+        "staging_events", "staging_songs", "songplays", "users", "songs", "artists", "time", "checks",
+    }  # fmt: skip

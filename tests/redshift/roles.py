@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Fault = Literal["none", "error_1023", "error_1018", "cut", "cut_after", "hang_up_session"]
+Fault = Literal["none", "error_1023", "error_1018", "cut", "cut_after", "cut_answer", "hang_up_session"]
 
 
 @dataclass(frozen=True)

@@ -261,8 +261,14 @@ class Session:
         if fault == "cut_after":
             self.close()
             raise Closed
+        answer = wire.command_complete(tag) if tag else wire.EMPTY_QUERY
+        if fault == "cut_answer":
+            self._channel.write(answer[:3])
+            self._channel.flush()
+            self.close()
+            raise Closed
         self._send_notices()
-        self._channel.write(wire.command_complete(tag) if tag else wire.EMPTY_QUERY)
+        self._channel.write(answer)
 
     def _hang_up(self) -> None:
         """As an administrator's PG_TERMINATE_BACKEND."""

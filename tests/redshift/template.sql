@@ -194,9 +194,9 @@ $$;
 CREATE VIEW pg_catalog.stv_slices AS
 SELECT number / 2 AS node, number AS slice, number % 2 AS localslice, 'D'::character(1) AS type
 FROM generate_series(0, redshift_slices() - 1) AS number;
--- DG c_serial_isolation: SNAPSHOT is the default.
+-- DG c_serial_isolation: SNAPSHOT is the default. DG r_STV_DB_ISOLATION_LEVEL: both columns are padded.
 CREATE VIEW pg_catalog.stv_db_isolation_level AS
-SELECT oid::integer AS db_id, 'Snapshot'::text AS isolation_level FROM pg_database;
+SELECT datname::character(128) AS db_name, 'Snapshot Isolation'::character(20) AS isolation_level FROM pg_database;
 CREATE VIEW pg_catalog.svv_tables AS
 SELECT table_catalog::text, table_schema::text, table_name::text, table_type::text, NULL::text AS remarks
 FROM information_schema.tables;

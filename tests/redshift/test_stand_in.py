@@ -255,8 +255,9 @@ def test_snapshot_is_the_isolation_whatever_begin_says(connect: Connect) -> None
     second.cursor().execute("INSERT INTO t VALUES (2)")
     assert fetch(first, "SELECT count(*) FROM t") == [[1]]
     first.execute("COMMIT")
-    assert fetch(first, "SELECT isolation_level FROM stv_db_isolation_level WHERE db_id = (SELECT oid FROM pg_database "
-                        "WHERE datname = current_database())") == [["Snapshot"]]  # fmt: skip
+    assert fetch(first, "SELECT isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()") == [
+        ["Snapshot Isolation".ljust(20)]
+    ]
 
 
 def test_two_writers_of_one_row_conflict(connect: Connect) -> None:

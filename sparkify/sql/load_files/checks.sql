@@ -2,7 +2,7 @@
 -- The promise of the loader: every record read is loaded or rejected.
 SELECT source_id, url, read, loaded, rejected
 FROM load_files
-WHERE read <> loaded + rejected;
+WHERE status <> 'failed' AND read <> loaded + rejected;
 
 -- fail: source_is_unique
 -- Every staged row and reject names its file by this number.
@@ -52,7 +52,7 @@ SELECT files.source_id, files.url, files.rejected, coalesce(kept.records, 0) AS 
 FROM (
     SELECT source_id, url, rejected
     FROM load_files
-    WHERE status = 'loaded'
+    WHERE status IN ('loaded', 'failed')
 ) AS files
 FULL OUTER JOIN (
     SELECT source_id, count(*) AS records
@@ -66,6 +66,7 @@ WHERE coalesce(files.rejected, 0) <> coalesce(kept.records, 0);
 SELECT load_files.source_id, load_files.url
 FROM load_files
 WHERE load_files.status = 'failed'
+    AND load_files.read = 0
     AND NOT EXISTS (
         SELECT 1 FROM load_files AS later
         WHERE later.dataset = load_files.dataset AND later.url = load_files.url

@@ -11,6 +11,6 @@ CREATE TABLE IF NOT EXISTS load_files (
     read BIGINT NOT NULL, -- records read
     loaded BIGINT NOT NULL, -- records loaded into staging
     rejected BIGINT NOT NULL, -- records rejected
-    status VARCHAR(32) NOT NULL, -- loaded, failed (could not be read), or superseded (by other content of the same URL), or undone
+    status VARCHAR(32) NOT NULL, -- loaded, failed (could not be read, or too many were rejected), or superseded (by other content of the same URL), or undone
     superseded_by INTEGER -- load that put other content in its place: load_history.load_id
 )

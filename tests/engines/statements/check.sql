@@ -258,7 +258,7 @@ SELECT count(*)
 FROM (
 SELECT source_id, url, read, loaded, rejected
 FROM load_files
-WHERE read <> loaded + rejected
+WHERE status <> 'failed' AND read <> loaded + rejected
 ) AS broken;
 
 SELECT count(*)
@@ -311,7 +311,7 @@ SELECT files.source_id, files.url, files.rejected, coalesce(kept.records, 0) AS 
 FROM (
     SELECT source_id, url, rejected
     FROM load_files
-    WHERE status = 'loaded'
+    WHERE status IN ('loaded', 'failed')
 ) AS files
 FULL OUTER JOIN (
     SELECT source_id, count(*) AS records
@@ -326,6 +326,7 @@ FROM (
 SELECT load_files.source_id, load_files.url
 FROM load_files
 WHERE load_files.status = 'failed'
+    AND load_files.read = 0
     AND NOT EXISTS (
         SELECT 1 FROM load_files AS later
         WHERE later.dataset = load_files.dataset AND later.url = load_files.url

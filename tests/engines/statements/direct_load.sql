@@ -14,15 +14,34 @@ SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id();
 
 BEGIN;
 
+SET statement_timeout TO 1000;
+
 LOCK load_lock;
 
-SELECT current_schema();
+RESET statement_timeout;
 
 SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
+UPDATE load_history SET status = 'interrupted' WHERE status = 'running';
+
 SELECT coalesce(max(load_id), 0) + 1 FROM load_history;
 
-SELECT coalesce(max(source_id), 0) + 1 FROM load_files;
+DELETE FROM load_history WHERE load_id = $1 AND status = 'running';
+
+INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+
+COMMIT;
+
+BEGIN;
+
+SET statement_timeout TO 1000;
+
+LOCK load_lock;
+
+RESET statement_timeout;
+
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 DROP TABLE IF EXISTS changed_files;
 
@@ -70,6 +89,10 @@ DROP TABLE IF EXISTS touched_artists;
 CREATE TEMP TABLE touched_artists (
     artist_id VARCHAR(1024) NOT NULL -- artist
 );
+
+SELECT coalesce(max(source_id), 0) + 1 FROM load_files;
+
+SELECT current_schema();
 
 CREATE TEMP TABLE landing_events (
     artist VARCHAR(65535),
@@ -473,11 +496,13 @@ SELECT
     cast(extract(DOW FROM start_time) AS INTEGER) AS weekday
 FROM moments;
 
+DELETE FROM load_history WHERE load_id = $1 AND status = 'running';
+
 INSERT INTO load_files (source_id, load_id, dataset, url, etag, size, modified, read, loaded, rejected, status)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
-INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 SELECT count(*)
 FROM (
@@ -709,7 +734,7 @@ SELECT count(*)
 FROM (
 SELECT source_id, url, read, loaded, rejected
 FROM load_files
-WHERE read <> loaded + rejected
+WHERE status <> 'failed' AND read <> loaded + rejected
 ) AS broken;
 
 SELECT count(*)
@@ -762,7 +787,7 @@ SELECT files.source_id, files.url, files.rejected, coalesce(kept.records, 0) AS 
 FROM (
     SELECT source_id, url, rejected
     FROM load_files
-    WHERE status = 'loaded'
+    WHERE status IN ('loaded', 'failed')
 ) AS files
 FULL OUTER JOIN (
     SELECT source_id, count(*) AS records
@@ -771,6 +796,8 @@ FULL OUTER JOIN (
 ) AS kept ON files.source_id = kept.source_id
 WHERE coalesce(files.rejected, 0) <> coalesce(kept.records, 0)
 ) AS broken;
+
+UPDATE load_history SET detail = $1 WHERE load_id = $2;
 
 COMMIT;
 
@@ -807,6 +834,7 @@ FROM (
 SELECT load_files.source_id, load_files.url
 FROM load_files
 WHERE load_files.status = 'failed'
+    AND load_files.read = 0
     AND NOT EXISTS (
         SELECT 1 FROM load_files AS later
         WHERE later.dataset = load_files.dataset AND later.url = load_files.url

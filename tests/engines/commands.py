@@ -1,0 +1,113 @@
+"""The command as users run it, in this process or in one of its own, and a Secrets Manager for it to ask."""
+
+import contextlib
+import http.server
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkify.cli import main
+from sparkify.config import Config
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def run_here(*arguments: str | Path) -> Ran:
+    """In this process: quick, and an exception that the command lets through fails the test."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    code = ended.value.code
+    assert code is None or isinstance(code, int)
+    return Ran(code or 0, out.getvalue(), err.getvalue())
+
+
+def run_python(*arguments: str | Path, **variables: str) -> Ran:
+    """A Python of its own, in the working folder and with this process's environment."""
+    left_out = ("PYTHONDEVMODE", "PYTHONUNBUFFERED", "PYTHONWARNINGS")
+    inherited = {name: value for name, value in os.environ.items() if name not in left_out}
+    ended = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        env=inherited | {"PYTHONPATH": str(ROOT)} | variables,
+        stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=120,
+    )  # fmt: skip
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return Ran(ended.returncode, ended.stdout, ended.stderr)
+
+
+def run_command(*arguments: str | Path, **variables: str) -> Ran:
+    """The command as a process of its own."""
+    return run_python("-m", "sparkify", *arguments, **variables)
+
+
+def variables_of(config: Config) -> dict[str, str]:
+    """The environment that says what a configuration does."""
+    settings = {name: value for name, value in config.model_dump().items() if value is not None}
+    if config.db_password is not None:
+        settings["db_password"] = config.db_password.get_secret_value()
+    if config.db_secret_arn is not None:
+        settings["db_secret_arn"] = config.db_secret_arn.get_secret_value()
+    return {f"SPARKIFY_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+@dataclass
+class SecretsManager:
+    """It has one secret. `signatures` are the Authorization headers that came."""
+
+    port: int
+    arn: str
+    content: str
+    signatures: list[str] = field(default_factory=list)
+
+    def environment(self) -> dict[str, str]:
+        return {"AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{self.port}"}
+
+
+@contextlib.contextmanager
+def run_secrets_manager(arn: str, content: str) -> Iterator[SecretsManager]:
+    """A server of its own, for processes that moto does not reach."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            manager.signatures.append(self.headers["Authorization"])
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["SecretId"]
+            known = asked == manager.arn
+            answer = {"SecretString": manager.content} if known else {"__type": "ResourceNotFoundException"}
+            body = json.dumps(answer).encode()
+            self.send_response(200 if known else 400)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        manager = SecretsManager(server.server_address[1], arn, content)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield manager
+        server.shutdown()
+        thread.join()

@@ -131,12 +131,12 @@ def repeats_a_key(line: bytes) -> bool:
 def test_every_bad_record_has_its_reason(config: Config, store: S3Store, tmp_path: Path) -> None:
     """Each in an object of its own, so that none is judged for the sake of another."""
     # What COPY does with a key that stands twice is not documented, and the stand-in does not guess. What stands under
-    # a key that it is not asked for, it does not look at.
+    # a key that it is not asked for, it does not look at; and two objects on a line are two records to it.
     chosen = [
         bad
         for bad in BAD_RECORDS
         if bad.dataset == "events" and len(bad.line) < 60_000 and bad.line.strip()
-        and not repeats_a_key(bad.line) and b'"extra"' not in bad.line
+        and not repeats_a_key(bad.line) and b'"extra"' not in bad.line and b"}{" not in bad.line
     ][::6]  # fmt: skip
     put(store, config.log_data, {f"{place:03}.json": bad.line for place, bad in enumerate(chosen)})
     put(store, config.song_data, {"s.json": to_lines([song()])})

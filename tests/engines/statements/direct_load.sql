@@ -135,20 +135,20 @@ SELECT count(*) AS landed, count(CASE WHEN octet_length(artist) > 1024
     OR octet_length(auth) > 1024
     OR octet_length(firstName) > 1024
     OR octet_length(gender) > 1024
-    OR (itemInSession <> '' AND (number_itemInSession IS NULL OR number_itemInSession <> trunc(number_itemInSession) OR number_itemInSession NOT BETWEEN -2147483648 AND 2147483647))
+    OR (itemInSession <> '' AND (number_itemInSession IS NULL OR number_itemInSession <> trunc(number_itemInSession) OR NOT (number_itemInSession > -2147483648 AND number_itemInSession < 2147483647)))
     OR octet_length(lastName) > 1024
     OR (length <> '' AND (number_length IS NULL))
     OR octet_length(level) > 1024
     OR octet_length(location) > 1024
     OR octet_length(method) > 1024
     OR octet_length(page) > 1024
-    OR (registration <> '' AND (number_registration IS NULL OR number_registration <> trunc(number_registration) OR number_registration NOT BETWEEN -9007199254740992 AND 9007199254740992))
-    OR (sessionId <> '' AND (number_sessionId IS NULL OR number_sessionId <> trunc(number_sessionId) OR number_sessionId NOT BETWEEN -2147483648 AND 2147483647))
+    OR (registration <> '' AND (number_registration IS NULL OR number_registration <> trunc(number_registration) OR NOT (number_registration > -9007199254740992 AND number_registration < 9007199254740992)))
+    OR (sessionId <> '' AND (number_sessionId IS NULL OR number_sessionId <> trunc(number_sessionId) OR NOT (number_sessionId > -2147483648 AND number_sessionId < 2147483647)))
     OR octet_length(song) > 1024
-    OR (status <> '' AND (number_status IS NULL OR number_status <> trunc(number_status) OR number_status NOT BETWEEN -2147483648 AND 2147483647))
-    OR (ts <> '' AND (number_ts IS NULL OR number_ts <> trunc(number_ts) OR number_ts NOT BETWEEN 946684800000 AND 4102444800000))
+    OR (status <> '' AND (number_status IS NULL OR number_status <> trunc(number_status) OR NOT (number_status > -2147483648 AND number_status < 2147483647)))
+    OR (ts <> '' AND (number_ts IS NULL OR number_ts <> trunc(number_ts) OR NOT (number_ts > 946684800000 AND number_ts < 4102444800000)))
     OR octet_length(userAgent) > 1024
-    OR (userId <> '' AND (number_userId IS NULL OR number_userId <> trunc(number_userId) OR number_userId NOT BETWEEN -2147483648 AND 2147483647))
+    OR (userId <> '' AND (number_userId IS NULL OR number_userId <> trunc(number_userId) OR NOT (number_userId > -2147483648 AND number_userId < 2147483647)))
     OR coalesce(itemInSession, '') = ''
     OR coalesce(page, '') = ''
     OR coalesce(sessionId, '') = ''
@@ -236,7 +236,7 @@ WITH landed_records AS (
     FROM landing_songs
 )
 
-SELECT count(*) AS landed, count(CASE WHEN (num_songs <> '' AND (number_num_songs IS NULL OR number_num_songs <> trunc(number_num_songs) OR number_num_songs NOT BETWEEN -2147483648 AND 2147483647))
+SELECT count(*) AS landed, count(CASE WHEN (num_songs <> '' AND (number_num_songs IS NULL OR number_num_songs <> trunc(number_num_songs) OR NOT (number_num_songs > -2147483648 AND number_num_songs < 2147483647)))
     OR octet_length(artist_id) > 1024
     OR (artist_latitude <> '' AND (number_artist_latitude IS NULL))
     OR (artist_longitude <> '' AND (number_artist_longitude IS NULL))
@@ -245,7 +245,7 @@ SELECT count(*) AS landed, count(CASE WHEN (num_songs <> '' AND (number_num_song
     OR octet_length(song_id) > 1024
     OR octet_length(title) > 1024
     OR (duration <> '' AND (number_duration IS NULL))
-    OR (year <> '' AND (number_year IS NULL OR number_year <> trunc(number_year) OR number_year NOT BETWEEN -2147483648 AND 2147483647))
+    OR (year <> '' AND (number_year IS NULL OR number_year <> trunc(number_year) OR NOT (number_year > -2147483648 AND number_year < 2147483647)))
     OR coalesce(artist_id, '') = ''
     OR coalesce(artist_name, '') = ''
     OR coalesce(song_id, '') = ''

@@ -6,7 +6,6 @@ about what a record is. Its rows travel as Parquet parts through a staging folde
 `docs/redshift.md` names the source of every fact that this module obeys.
 """
 
-import datetime as dt
 import logging
 import re
 import struct
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkify.config import Config
-from sparkify.engines import Finding, Row, Staged, examine
+from sparkify.engines import Finding, Row, Staged
 from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
 from sparkify.engines.direct import (
     copy_object_sql,
@@ -28,7 +27,7 @@ from sparkify.engines.direct import (
     stage_landed_sql,
 )
 from sparkify.engines.login import Address, check_driver, login
-from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts, write_trial
+from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, UsageError
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
@@ -41,7 +40,6 @@ _logger = logging.getLogger("sparkify")
 _MOST_PARAMETERS = 32_767
 # Where the cluster does not tell its slices: Redshift Serverless.
 _USUAL_SLICES = 8
-_MOST_CLOCK_SECONDS = 300
 LIST_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 CURRENT_SCHEMA = "SELECT current_schema()"
 COUNT_SLICES = "SELECT count(*) FROM stv_slices"
@@ -164,7 +162,7 @@ class RedshiftEngine:
         except EngineError as error:
             raise UsageError(f"the SQL cannot be run: {error}") from error
         finally:
-            self._roll_back()
+            self.roll_back()
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         most = _MOST_PARAMETERS // len(columns)
@@ -189,7 +187,7 @@ class RedshiftEngine:
                 raise EngineError("a statement of the transaction failed: nothing of it was committed")
             self._commit()
         except Exception:
-            self._roll_back()
+            self.roll_back()
             raise
         except BaseException:
             # The answer of the statement under way is still to come: only the end of the session ends it now.
@@ -316,13 +314,14 @@ class RedshiftEngine:
                 "a load into Redshift goes through a folder in S3, and none is named; give --stage s3://bucket/folder"
             )
         if self._stage is None:
-            self._stage = self._new_stage(self._config.stage)
+            self._stage = self.new_stage(self._config.stage)
             # Whoever has the lock is alone: what lies there is of loads that were killed.
             self._stage.clear_leftovers()
         return self._stage
 
-    def _new_stage(self, root: str) -> Stage:
-        place = f"{self.address.partition('@')[2] or self.address}-{self._schema()}"
+    def new_stage(self, root: str) -> Stage:
+        """A staging folder of this warehouse's, below a folder in S3."""
+        place = f"{self.address.partition('@')[2] or self.address}-{self.fetch(CURRENT_SCHEMA)[0][0]}"
         warehouse = re.sub(r"[^\w.-]+", "-", place)
         return Stage(root, warehouse, S3Access(concurrency=self._config.concurrency))
 
@@ -351,74 +350,16 @@ class RedshiftEngine:
                 "nothing twice"
             ) from error
 
-    def _roll_back(self) -> None:
+    def roll_back(self) -> None:
+        """End the transaction that may be open."""
         with suppress(EngineError):
             self.execute("ROLLBACK")
 
     def examine(self) -> Iterator[Finding]:
-        yield examine("version", lambda: str(self.fetch("SELECT version()")[0][0]))
-        yield examine("clock", self._examine_clock)
-        yield examine("isolation", self._examine_isolation)
-        yield examine("rights", self._examine_rights)
-        yield examine("tables", lambda: f"{len(self.list_tables())} tables in {self._schema()}")
-        yield examine("stage and role", self._examine_stage)
+        # Only the doctor needs it.
+        from sparkify.engines.examination import Examination
 
-    def _examine_clock(self) -> str:
-        there = self.fetch("SELECT getdate()")[0][0]
-        seconds = abs((there - dt.datetime.now(dt.UTC).replace(tzinfo=None)).total_seconds())
-        if seconds > _MOST_CLOCK_SECONDS:
-            raise EngineError(f"this machine's clock and the cluster's differ by {seconds:,.0f} s; set this machine's")
-        return f"{seconds:.0f} s apart"
-
-    def _examine_isolation(self) -> str:
-        try:
-            # Padded with blanks, and without a row for who may not see it.
-            rows = self.fetch("SELECT isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()")
-        except EngineError:
-            rows = []
-        level = str(rows[0][0]).strip() if rows else "not told (Serverless: SNAPSHOT)"
-        return f"{level}; a load locks the ledger, whichever it is"
-
-    def _database(self) -> str:
-        return str(self.fetch("SELECT current_database()")[0][0])
-
-    def _schema(self) -> str:
-        return str(self.fetch(CURRENT_SCHEMA)[0][0])
-
-    def _examine_rights(self) -> str:
-        user, schema = self.fetch("SELECT current_user, current_schema()")[0]
-        if schema is None:
-            raise EngineError(f"{user} may use no schema of its search_path; let an administrator grant USAGE on one")
-        rights = {
-            f"CREATE in schema {schema}": "has_schema_privilege(current_schema(), 'create')",
-            f"TEMP in the database {self._database()}": "has_database_privilege(current_database(), 'temp')",
-        }
-        ((creates, makes_temporary),) = self.fetch(f"SELECT {', '.join(rights.values())}")
-        # Redshift may answer with a text.
-        has = [str(answer).lower() in ("true", "t", "1") for answer in (creates, makes_temporary)]
-        lacking = [right for right, given in zip(rights, has, strict=True) if not given]
-        if lacking:
-            raise EngineError(f"{user} lacks {' and '.join(lacking)}; let an administrator grant it")
-        return f"{user} may create tables and temporary tables"
-
-    def _examine_stage(self) -> str:
-        """Send one row the way that a load's rows take, and roll it back."""
-        if self._config.stage is None:
-            raise ConfigError("no folder in S3 is named through which a load reaches Redshift; give --stage s3://…")
-        stage = self._new_stage(self._config.stage)
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                manifest = stage.put_parts("doctor", [write_trial(Path(folder))])
-            self.execute("BEGIN")
-            try:
-                self.execute("CREATE TEMP TABLE doctor (answer INTEGER)")
-                self.execute(copy_parts_sql(self._config, "doctor", manifest))
-            finally:
-                self._roll_back()
-        finally:
-            with suppress(Exception):
-                stage.clear()
-        return f"{self._config.stage} can be written, and {self._config.arn or 'the default role'} can read it"
+        return Examination(self, self._config).list_findings()
 
     def close(self) -> None:
         if self._is_own:

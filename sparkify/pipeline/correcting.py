@@ -11,6 +11,7 @@ from sparkify.config import Config
 from sparkify.engines import Engine, open_engine
 from sparkify.errors import UsageError
 from sparkify.pipeline.reading import require_tables
+from sparkify.pipeline.retrying import retry_conflicts
 from sparkify.records import Dataset
 from sparkify.sources import make_bundle
 
@@ -53,19 +54,24 @@ def undo(config: Config, load_id: int, *, dry_run: bool = False) -> UndoResult:
         require_tables(engine)
         if dry_run:
             return _undo_result(engine, _files_to_undo(engine, load_id), load_id, "would_undo")
-        with engine.load_transaction():
-            leaving = _files_to_undo(engine, load_id)
-            result = _undo_result(engine, leaving, load_id, "undone")
-            rebuild = _are_most(engine, leaving)
-            source_ids = [file.source_id for file in leaving]
-            model.begin_changes(engine)
-            if not rebuild:
-                model.collect_touched(engine, source_ids)
-            model.delete_files(engine, source_ids)
-            ledger.mark_undone(engine, load_id)
-            _follow(engine, rebuild=rebuild)
+        result = retry_conflicts(lambda: _undo(engine, load_id))
         tables = model.count_rows(engine)
     return UndoResult(load_id, "undone", result.records, result.pending, result.replaced, tables, _since(started))
+
+
+def _undo(engine: Engine, load_id: int) -> UndoResult:
+    with engine.load_transaction():
+        leaving = _files_to_undo(engine, load_id)
+        result = _undo_result(engine, leaving, load_id, "undone")
+        rebuild = _are_most(engine, leaving)
+        source_ids = [file.source_id for file in leaving]
+        model.begin_changes(engine)
+        if not rebuild:
+            model.collect_touched(engine, source_ids)
+        model.delete_files(engine, source_ids)
+        ledger.mark_undone(engine, load_id)
+        _follow(engine, rebuild=rebuild)
+    return result
 
 
 def _files_to_undo(engine: Engine, load_id: int) -> list[ledger.LoadedFile]:
@@ -102,17 +108,22 @@ def replay(config: Config) -> ReplayResult:
     started = time.monotonic()
     with open_engine(config) as engine:
         require_tables(engine)
-        with engine.load_transaction():
-            rejects = ledger.list_replayable(engine)
-            before = _count_rejects(engine)
-            if rejects:
-                _judge_again(engine, rejects)
-            loaded = before - _count_rejects(engine)
+        replayed, loaded = retry_conflicts(lambda: _replay(engine))
         sql = "SELECT reason, count(*) FROM rejected_records GROUP BY reason ORDER BY 2 DESC, 1"
         reasons: dict[str, int] = dict(engine.fetch(sql))
-        counts = {"replayed": len(rejects), "loaded": loaded, "rejected": len(rejects) - loaded}
+        counts = {"replayed": replayed, "loaded": loaded, "rejected": replayed - loaded}
         tables = model.count_rows(engine)
-    return ReplayResult("replayed" if rejects else "nothing_to_do", counts, reasons, tables, _since(started))
+    return ReplayResult("replayed" if replayed else "nothing_to_do", counts, reasons, tables, _since(started))
+
+
+def _replay(engine: Engine) -> tuple[int, int]:
+    """The rejects judged again, and those of them that are loaded now."""
+    with engine.load_transaction():
+        rejects = ledger.list_replayable(engine)
+        before = _count_rejects(engine)
+        if rejects:
+            _judge_again(engine, rejects)
+        return len(rejects), before - _count_rejects(engine)
 
 
 def _judge_again(engine: Engine, rejects: list[ledger.Reject]) -> None:

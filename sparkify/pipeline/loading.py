@@ -3,7 +3,6 @@
 import datetime as dt
 import itertools
 import json
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,14 +17,13 @@ from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError, U
 from sparkify.files import SourceFile
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
 from sparkify.pipeline.listing import access_of, list_empty_roots, list_sources, plan_found
+from sparkify.pipeline.retrying import retry_conflicts
 from sparkify.records import Dataset
 from sparkify.s3 import S3Access
 from sparkify.sources import Bundle
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.
 _BUNDLE_BYTES = 8 << 20
-# How often a load is tried that other sessions interfere with.
-_ATTEMPTS = 4
 _DATASETS: tuple[Dataset, ...] = ("events", "songs")
 
 
@@ -111,14 +109,7 @@ def _load_found(
     found: dict[Dataset, list[SourceFile]],
     options: "_Options",
 ) -> LoadResult:
-    """Load what is pending; once more from the start where another session got ahead."""
-    for attempt in range(1, _ATTEMPTS):
-        try:
-            return _load_once(engine, config, found, options)
-        except ConflictError:
-            # Two that met once should not meet again.
-            time.sleep(random.uniform(0, attempt))
-    return _load_once(engine, config, found, options)
+    return retry_conflicts(lambda: _load_once(engine, config, found, options))
 
 
 def _load_once(

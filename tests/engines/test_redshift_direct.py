@@ -31,6 +31,7 @@ from tests.support import (
     snapshot,
     song,
     to_lines,
+    truncated_gzip,
     write_file,
 )
 
@@ -208,6 +209,17 @@ def test_old_clusters_tell_errors_elsewhere(redshift: Redshift, config: Config, 
     result = pipeline.load(config, direct=True)
     assert result.reasons == {"not_json": 1}
     assert any("stl_load_errors" in sql for sql in redshift.statements)
+
+
+def test_object_that_copy_cannot_read_fails_alone(
+    redshift: Redshift, config: Config, store: S3Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(store, config.log_data, {"a.json": to_lines([play()]), "cut.json.gz": truncated_gzip([play(userId=2)])})
+    put(store, config.song_data, {"s.json": to_lines([song()])})
+    result = pipeline.load(config, direct=True)
+    assert (result.status, result.files["failed"]) == ("partial", 1)
+    assert "cut.json.gz failed, so all files are read here" in caplog.text
+    assert fetch(config, "SELECT user_id FROM songplays") == [(1,)]
 
 
 def test_embedded_warehouse_has_no_direct_way(tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""What the doctor looks at in a Redshift warehouse: each thing by itself, nothing left behind."""
+
+import datetime as dt
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkify.config import Config
+from sparkify.engines import Finding, examine
+from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
+from sparkify.engines.direct import copy_object_sql, jsonpaths, jsonpaths_url, landing_sql
+from sparkify.engines.parts import write_trial
+from sparkify.errors import ConfigError, EngineError
+from sparkify.records import Dataset
+from sparkify.s3 import SCHEME, S3Access
+from sparkify.sources import list_files
+
+if TYPE_CHECKING:
+    from sparkify.engines.redshift import RedshiftEngine
+
+_MOST_CLOCK_SECONDS = 300
+
+
+class Examination:
+    """Examines one open warehouse."""
+
+    def __init__(self, engine: "RedshiftEngine", config: Config) -> None:
+        self._engine = engine
+        self._config = config
+        self._role = config.arn or "the default role"
+        self._access = S3Access(config.anonymous, config.concurrency)
+        roots: dict[Dataset, str | None] = {"events": config.log_data, "songs": config.song_data}
+        self._roots = {dataset: root for dataset, root in roots.items() if root and root.startswith(SCHEME)}
+
+    def list_findings(self) -> Iterator[Finding]:
+        """Look at one thing after the other."""
+        yield examine("version", lambda: str(self._engine.fetch("SELECT version()")[0][0]))
+        yield examine("clock", self._examine_clock)
+        yield examine("isolation", self._examine_isolation)
+        yield examine("rights", self._examine_rights)
+        yield examine("tables", lambda: f"{len(self._engine.list_tables())} tables in {self._schema()}")
+        yield examine("stage and role", self._examine_stage)
+        for dataset, root in self._roots.items():
+            yield examine(f"role and {dataset}", partial(self._examine_source, dataset, root))
+
+    def _examine_clock(self) -> str:
+        there = self._engine.fetch("SELECT getdate()")[0][0]
+        seconds = abs((there - dt.datetime.now(dt.UTC).replace(tzinfo=None)).total_seconds())
+        if seconds > _MOST_CLOCK_SECONDS:
+            raise EngineError(f"this machine's clock and the cluster's differ by {seconds:,.0f} s; set this machine's")
+        return f"{seconds:.0f} s apart"
+
+    def _examine_isolation(self) -> str:
+        try:
+            # Padded with blanks, and without a row for who may not see it.
+            rows = self._engine.fetch(
+                "SELECT isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()"
+            )
+        except EngineError:
+            rows = []
+        level = str(rows[0][0]).strip() if rows else "not told (Serverless: SNAPSHOT)"
+        return f"{level}; a load locks the ledger, whichever it is"
+
+    def _database(self) -> str:
+        return str(self._engine.fetch("SELECT current_database()")[0][0])
+
+    def _schema(self) -> str:
+        return str(self._engine.fetch("SELECT current_schema()")[0][0])
+
+    def _examine_rights(self) -> str:
+        user, schema = self._engine.fetch("SELECT current_user, current_schema()")[0]
+        if schema is None:
+            raise EngineError(f"{user} may use no schema of its search_path; let an administrator grant USAGE on one")
+        rights = {
+            f"CREATE in schema {schema}": "has_schema_privilege(current_schema(), 'create')",
+            f"TEMP in the database {self._database()}": "has_database_privilege(current_database(), 'temp')",
+        }
+        ((creates, makes_temporary),) = self._engine.fetch(f"SELECT {', '.join(rights.values())}")
+        # Redshift may answer with a text.
+        has = [str(answer).lower() in ("true", "t", "1") for answer in (creates, makes_temporary)]
+        lacking = [right for right, given in zip(rights, has, strict=True) if not given]
+        if lacking:
+            raise EngineError(f"{user} lacks {' and '.join(lacking)}; let an administrator grant it")
+        return f"{user} may create tables and temporary tables"
+
+    def _examine_stage(self) -> str:
+        """Send one row the way that a load's rows take, and roll it back."""
+        if self._config.stage is None:
+            raise ConfigError("no folder in S3 is named through which a load reaches Redshift; give --stage s3://…")
+        with self._trial(self._config.stage) as stage:
+            with tempfile.TemporaryDirectory() as folder:
+                manifest = stage.put_parts("doctor", [write_trial(Path(folder))])
+            self._engine.execute("CREATE TEMP TABLE doctor (answer INTEGER)")
+            self._engine.execute(copy_parts_sql(self._config, "doctor", manifest))
+        return f"{self._config.stage} can be written, and {self._role} can read it"
+
+    def _examine_source(self, dataset: Dataset, root: str) -> str:
+        """Let COPY read an object without loading it. Only the direct way needs that."""
+        if self._config.stage is None:
+            return "not tried, for no folder is named to put a manifest into"
+        files = [file for file in list_files(root, self._access) if file.size]
+        if not files:
+            return f"there is nothing to read below {root}"
+        smallest = min(files, key=lambda file: file.size)
+        try:
+            with self._trial(self._config.stage) as stage:
+                manifest = stage.put("doctor.manifest", manifest_of([(smallest.url, smallest.size)]))
+                paths = jsonpaths_url(self._config, dataset) or stage.put("doctor.jsonpaths", jsonpaths(dataset))
+                self._engine.execute(landing_sql(dataset))
+                sql = copy_object_sql(self._config, dataset, smallest.url, manifest, paths)
+                self._engine.execute(f"{sql} NOLOAD")
+        except EngineError as error:
+            return f"{self._role} cannot read {root}, which a load with --direct needs, and no other: {error}"
+        return f"{self._role} can read {root}, as --direct needs"
+
+    @contextmanager
+    def _trial(self, root: str) -> Iterator[Stage]:
+        """A staging folder and a transaction, of which nothing stays."""
+        stage = self._engine.new_stage(root)
+        try:
+            self._engine.execute("BEGIN")
+            try:
+                yield stage
+            finally:
+                self._engine.roll_back()
+        finally:
+            with suppress(Exception):
+                stage.clear()

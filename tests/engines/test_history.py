@@ -1,0 +1,98 @@
+"""What a load tells while it runs and afterwards, on every engine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkify import cli, pipeline
+from sparkify.config import Config
+from sparkify.errors import LockedError, TooManyRejectsError
+from tests.support import fetch, log_file, new_warehouse, play, song, song_file, write_file
+
+HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
+
+
+def write_all(config: Config) -> None:
+    write_file(log_file(config, "a.json"), [play(), "no JSON"])
+    write_file(song_file(config), [song()])
+
+
+def test_events_tell_each_step(config: Config) -> None:
+    write_all(config)
+    events: list[dict[str, Any]] = []
+    pipeline.load(config, on_event=events.append)
+    assert [event["event"] for event in events] == ["started", "file", "file", *["refreshed"] * 5, "committed"]
+    assert {event["load_id"] for event in events} == {1}
+    assert (events[0]["files"], events[0]["bytes"]) == (2, sum(file.size for file in pipeline.plan(config)))
+    told = {name: events[1][name] for name in ("url", "status", "read", "loaded", "rejected")}
+    assert told == {"url": str(log_file(config, "a.json")), "status": "loaded", "read": 2, "loaded": 1, "rejected": 1}
+    assert [(event["table"], event["rows"]) for event in events[3:8]] == [
+        ("songplays", 1), ("users", 1), ("songs", 1), ("artists", 1), ("time", 1),
+    ]  # fmt: skip
+    assert events[-1]["records"] == {"read": 3, "loaded": 2, "rejected": 1}
+
+
+def test_events_tell_a_refusal(config: Config) -> None:
+    write_all(config)
+    events: list[dict[str, Any]] = []
+    with pytest.raises(TooManyRejectsError):
+        pipeline.load(config, max_rejects="0", on_event=events.append)
+    assert [event["event"] for event in events] == ["started", "file", "file", "failed"]
+    assert "1 of 3 records were rejected" in events[-1]["error"]
+    assert json.loads(fetch(config, "SELECT detail FROM load_history")[0][0])["error"] == "too many rejects"
+
+
+def test_history_has_the_seconds_of_each_step(config: Config) -> None:
+    write_all(config)
+    pipeline.load(config)
+    ((detail,),) = fetch(config, "SELECT detail FROM load_history")
+    steps = json.loads(detail)["seconds"]
+    assert set(steps) == {
+        "staging_events", "staging_songs", "songplays", "users", "songs", "artists", "time", "checks",
+    }  # fmt: skip
+    assert all(0 <= seconds < 60 for seconds in steps.values())
+
+
+def test_log_gets_a_line_an_event(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path)
+    write_all(config)
+    log = tmp_path / "load.log"
+    arguments = ["load", "-q", "--log-json", str(log), "--warehouse", config.warehouse_address]
+    arguments += ["--log-data", str(config.log_data), "--song-data", str(config.song_data)]
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        assert not ended.value.code
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["event"] for line in lines][-1] == "committed"
+    assert len(lines) == 9
+
+
+def test_log_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = new_warehouse(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["load", "--log-json", str(tmp_path), "--log-data", str(config.log_data)])
+    assert ended.value.code == 2
+    assert f"cannot write the log {tmp_path}: Is a directory; name another file" in capsys.readouterr().err
+
+
+def test_second_process_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path)
+    write_all(config)
+    pipeline.create(config)
+    command = [sys.executable, "-c", HOLD, config.warehouse_address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(LockedError, match=rf"in use by process {holder.pid}; wait until it ends, or give --wait"):
+            pipeline.load(config.model_copy(update={"wait": 0.3}))
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        assert pipeline.load(config.model_copy(update={"wait": 30})).status == "loaded"

@@ -1,6 +1,7 @@
 """The embedded warehouse: one DuckDB file, one process that writes it."""
 
 import itertools
+import logging
 import os
 import re
 import shutil
@@ -20,6 +21,8 @@ from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageErr
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
 from sparkify.sources import Bundle
+
+_logger = logging.getLogger("sparkify")
 
 # Half of the machine and at most this: the loader streams, so more memory would not make it faster.
 _MOST_MEMORY = 4 << 30
@@ -76,6 +79,7 @@ class DuckDBEngine:
         return cls(connection, "the caller's connection")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        _logger.debug("%s", sql)
         with _mapped_errors(self._connection):
             self._connection.execute(sql, list(parameters))
 
@@ -83,6 +87,7 @@ class DuckDBEngine:
         return self.fetch_table(sql, parameters)[1]
 
     def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+        _logger.debug("%s", sql)
         with _mapped_errors(self._connection):
             result = self._connection.execute(sql, list(parameters))
             return [column[0] for column in result.description or []], result.fetchall()
@@ -111,6 +116,7 @@ class DuckDBEngine:
 
         if not rows:
             return
+        _logger.debug("INSERT INTO %s", table)
         with (
             _mapped_errors(self._connection),
             registered(self._connection, "inserted_rows", Table.of_rows(columns, rows)),

@@ -133,6 +133,7 @@ class RedshiftEngine:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         # Left to itself the driver opens a transaction before the first statement.
+        _logger.debug("%s", sql)
         before, self._connection.autocommit = self._connection.autocommit, True
         try:
             with _mapped_errors():

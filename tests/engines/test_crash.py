@@ -1,0 +1,130 @@
+"""A process that ends at any statement leaves the state before or after, and the next run does the work."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sparkify import pipeline
+from sparkify.config import Config
+from sparkify.engines import open_engine
+from tests.engines.crash import race, run_verb, was_killed
+from tests.support import (
+    Star,
+    event,
+    failing_checks,
+    log_file,
+    new_warehouse,
+    play,
+    snapshot,
+    song,
+    song_file,
+    write_file,
+)
+
+# `make test` takes some of the statements; all of them: SPARKIFY_TEST_EVERY=1 pytest tests/engines/test_crash.py
+EVERY = int(os.environ.get("SPARKIFY_TEST_EVERY", "14"))
+
+
+def rows_of(config: Config) -> Star:
+    """Every row, but for what tells the loads apart that did not come to their end: their ids and times."""
+    tables = snapshot(config)
+    tables["load_history"] = [row[3:5] + row[5:9] for row in tables["load_history"]]
+    tables["load_files"] = [row[:1] + row[2:11] for row in tables["load_files"]]
+    tables["rejected_records"] = [row[:1] + row[2:] for row in tables["rejected_records"]]
+    return tables
+
+
+def prepare(config: Config, verb: str) -> None:
+    """Two loads, and work for the verb: a replaced and a new file, a load to undo, or a reject that passes today."""
+    write_file(log_file(config, "a.json"), [play(), play(userId=2, song="Starlight"), "no JSON"])
+    write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(30)])
+    write_file(song_file(config), [song()])
+    pipeline.load(config)
+    write_file(log_file(config, "c.json"), [play(userId=5), "nor this"])
+    pipeline.load(config)
+    if verb == "replay":
+        with open_engine(config) as engine:
+            engine.execute(
+                'UPDATE rejected_records SET raw = \'{"page":"Home","ts":1541105830796,"sessionId":9,'
+                '"itemInSession":0,"userId":7,"level":"paid"}\' WHERE load_id = 2'
+            )
+    elif verb == "load":
+        write_file(log_file(config, "a.json"), [play(), play(userId=3, level="paid"), "[]"])
+        write_file(log_file(config, "d.json"), [play(itemInSession=5, userId=4)])
+
+
+@pytest.mark.parametrize("verb", ["load", "undo", "replay"])
+def test_kill_at_any_statement(tmp_path: Path, verb: str) -> None:
+    config = new_warehouse(tmp_path)
+    prepare(config, verb)
+    base, killed = Path(config.warehouse_address), config.at(str(tmp_path / "killed.duckdb"))
+    before = rows_of(config)
+    control = config.at(str(tmp_path / "control.duckdb"))
+    shutil.copyfile(base, control.warehouse_address)
+    run_verb(control, verb)
+    after = rows_of(control)
+    assert after != before
+    number, seen = 1, set()
+    while True:
+        shutil.copyfile(base, killed.warehouse_address)
+        # What a process before it had written ahead belongs to another file.
+        Path(f"{killed.warehouse_address}.wal").unlink(missing_ok=True)
+        if not was_killed(killed, verb, number):
+            break
+        left = rows_of(killed)
+        assert left in (before, after), number
+        seen.add(left == after)
+        if left == before:
+            run_verb(killed, verb)
+            assert rows_of(killed) == after
+        assert failing_checks(killed) == []
+        number += EVERY
+    assert number > 60
+    assert seen == {False, True}
+
+
+def test_two_processes_race(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path, wait=60)
+    prepare(config, "load")
+    control, raced = config.at(str(tmp_path / "control.duckdb")), config.at(str(tmp_path / "raced.duckdb"))
+    shutil.copyfile(config.warehouse_address, control.warehouse_address)
+    run_verb(control, "load")
+    expected = rows_of(control)
+    for _ in range(20):
+        shutil.copyfile(config.warehouse_address, raced.warehouse_address)
+        race(raced, "load", 2)
+        assert rows_of(raced) == expected
+    assert failing_checks(raced) == []
+
+
+def test_full_disk_leaves_the_state_before(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path)
+    prepare(config, "load")
+    before = rows_of(config)
+    large = write_file(
+        log_file(config, "large.json"), [play(itemInSession=item, userId=item) for item in range(60_000)]
+    )
+    most = Path(config.warehouse_address).stat().st_size + (256 << 10)
+    command = [sys.executable, "-m", "sparkify", "load", "-q", "--warehouse", config.warehouse_address]
+    command += ["--log-data", str(config.log_data), "--song-data", str(config.song_data)]
+    ended = subprocess.run(
+        command,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ended.returncode, ended.stdout) == (4, "")
+    assert ended.stderr.startswith("sparkify: ")
+    assert "Traceback" not in ended.stderr
+    assert rows_of(config) == before
+    large.unlink()
+    run_verb(config, "load")
+    assert failing_checks(config) == []

@@ -1,0 +1,203 @@
+"""Any history of deliveries, corrections, undos and replays leaves the star of one fresh load of what is held."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from sparkify import pipeline
+from sparkify.config import Config
+from tests import reference
+from tests.engines.conftest import redshift_config
+from tests.redshift.server import Redshift
+from tests.reference import Dataset, Row
+from tests.s3_server import S3Server
+from tests.support import (
+    event,
+    failing_checks,
+    fetch,
+    log_file,
+    new_warehouse,
+    play,
+    read_star,
+    song,
+    song_file,
+    to_lines,
+)
+
+# `make test` draws few; more of them: SPARKIFY_TEST_HISTORIES=200 pytest tests/engines/test_machine.py
+HISTORIES = int(os.environ.get("SPARKIFY_TEST_HISTORIES", "6"))
+
+NAMES = st.sampled_from(["a.json", "b.json", "c.json"])
+TITLES = ["Uprising", "Starlight"]
+PLAYS = st.builds(
+    play,
+    userId=st.integers(1, 3),
+    itemInSession=st.integers(0, 2),
+    song=st.sampled_from(TITLES),
+    level=st.sampled_from(["free", "paid", None]),
+    ts=st.sampled_from([1_541_105_830_796, 1_541_105_830_797, 1_577_836_799_999]),
+)
+LINES = st.lists(
+    st.one_of(PLAYS, PLAYS, st.builds(event, userId=st.integers(1, 4)), st.sampled_from(["no JSON", '{"page": 1}'])),
+    min_size=1,
+    max_size=8,
+)
+SONGS = st.lists(
+    st.one_of(
+        st.builds(song, song_id=st.sampled_from(["S1", "S2"]), title=st.sampled_from(TITLES),
+                  artist_id=st.sampled_from(["A1", "A2"]), year=st.sampled_from([0, 1999])),
+        st.just("[1]"),
+    ),
+    min_size=1,
+    max_size=4,
+)  # fmt: skip
+
+
+class Histories(RuleBasedStateMachine):
+    """Keeps, beside the warehouse, which content of which file it has to hold, and by which load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="histories-"))
+        self.config = self.make_config()
+        self.held: dict[tuple[Dataset, str], tuple[int, bytes]] = {}
+
+    def make_config(self) -> Config:
+        return new_warehouse(self.folder)
+
+    @initialize()
+    def make_tables(self) -> None:
+        pipeline.create(self.config)
+
+    def deliver(self, dataset: Dataset, name: str, records: list[Row | str]) -> None:
+        path = log_file(self.config, name) if dataset == "events" else song_file(self.config, name)
+        path.write_bytes(to_lines(records))
+
+    def load(self) -> None:
+        result = pipeline.load(self.config)
+        if result.load_id is None:
+            return
+        for dataset, root in (("events", self.config.log_data), ("songs", self.config.song_data)):
+            assert root is not None
+            for path in Path(root).iterdir():
+                key: tuple[Dataset, str] = ("events" if dataset == "events" else "songs", path.name)
+                content = path.read_bytes()
+                if key not in self.held or self.held[key][1] != content:
+                    self.held[key] = (result.load_id, content)
+
+    @rule(name=NAMES, records=LINES)
+    def log_is_delivered_or_corrected(self, name: str, records: list[Row | str]) -> None:
+        self.deliver("events", name, records)
+        self.load()
+
+    @rule(name=NAMES, records=LINES)
+    def log_grows(self, name: str, records: list[Row | str]) -> None:
+        path = log_file(self.config, name)
+        path.write_bytes((path.read_bytes() if path.exists() else b"") + to_lines(records))
+        self.load()
+
+    @rule(name=NAMES, records=SONGS)
+    def catalogue_comes_late_or_changes(self, name: str, records: list[Row | str]) -> None:
+        self.deliver("songs", name, records)
+        self.load()
+
+    @rule(name=NAMES, again=st.sampled_from(["twice.json", "thrice.json"]))
+    def log_is_delivered_twice(self, name: str, again: str) -> None:
+        if log_file(self.config, name).exists():
+            shutil.copyfile(log_file(self.config, name), log_file(self.config, again))
+        self.load()
+
+    @rule(name=NAMES)
+    def log_vanishes(self, name: str) -> None:
+        log_file(self.config, name).unlink(missing_ok=True)
+        self.load()
+
+    @rule(name=NAMES)
+    def rejects_are_mended(self, name: str) -> None:
+        path = log_file(self.config, name)
+        if path.exists():
+            path.write_bytes(path.read_bytes().replace(b"no JSON", to_lines([play(userId=9)]).strip()))
+        self.load()
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def a_load_is_undone(self, data: st.DataObject) -> None:
+        loads = sorted({load for load, _ in self.held.values()})
+        load_id = data.draw(st.sampled_from(loads))
+        pipeline.undo(self.config, load_id)
+        self.held = {key: value for key, value in self.held.items() if value[0] != load_id}
+
+    @rule()
+    def rejects_are_replayed(self) -> None:
+        assert pipeline.replay(self.config).records["loaded"] == 0
+
+    @invariant()
+    def star_is_that_of_one_fresh_load(self) -> None:
+        read: dict[Dataset, list[Row]] = {"events": [], "songs": []}
+        counts = []
+        for (dataset, _), (_, content) in self.held.items():
+            result = reference.read_file(dataset, content)
+            read[dataset] += result.rows
+            counts.append((result.read, len(result.rows), len(result.rejects)))
+        assert read_star(self.config) == reference.build_star(read["events"], read["songs"])
+        sql = "SELECT read, loaded, rejected FROM load_files WHERE status = 'loaded'"
+        assert sorted(fetch(self.config, sql)) == sorted(counts)
+        assert failing_checks(self.config) == []
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+class RedshiftHistories(Histories):
+    """The same on Redshift."""
+
+    redshift: ClassVar[Redshift]
+
+    def make_config(self) -> Config:
+        return redshift_config(self.redshift, self.folder)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.redshift.drop_database(self.config.warehouse_address.rpartition("/")[2])
+
+
+@pytest.fixture(scope="module")
+def redshift_of_all(running_redshift: Redshift, s3_server: S3Server) -> Iterator[None]:
+    """The stand-in, for tests that draw many warehouses."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (s3_server.environment() | {"SSL_CERT_FILE": str(running_redshift.ca_file)}).items():
+            patch.setenv(name, value)
+        RedshiftHistories.redshift = running_redshift
+        yield
+
+
+def drawn(examples: int) -> settings:
+    return settings(
+        max_examples=examples, stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+
+
+def test_histories() -> None:
+    run_state_machine_as_test(Histories, settings=drawn(HISTORIES))
+
+
+@pytest.mark.usefixtures("redshift_of_all")
+def test_histories_on_redshift() -> None:
+    run_state_machine_as_test(RedshiftHistories, settings=drawn(max(2, HISTORIES // 10)))

@@ -173,7 +173,10 @@ def print_status(status: Status) -> None:
     else:
         print("pending: " + ", ".join(f"{count:,} {state}" for state, count in status.pending.items()))
     if status.loads:
-        names = ["load_id", "started_at", "status", "mode", "files", "read", "loaded", "rejected"]
+        names = [
+            "load_id", "started_at", "status", "mode", "files", "read", "rejected", "rejected_share", "seconds",
+            "records_per_second",
+        ]  # fmt: skip
         print()
         print_table(names, [[load[name] for name in names] for load in status.loads[-10:]])
 

@@ -1,6 +1,7 @@
 """The verbs that read a warehouse and change nothing."""
 
 import datetime as dt
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,10 @@ from sparkify.records import Dataset
 
 @dataclass(frozen=True)
 class Status:
-    """What the warehouse holds. `pending` counts the files that a load would take, None where no root is set."""
+    """What the warehouse holds. `pending` counts the files that a load would take, None where no root is set.
+
+    Each of `loads` is a row of load_history with `seconds`, `records_per_second` and `rejected_share`, from 0 to 1.
+    """
 
     warehouse: str
     tables: dict[str, int]
@@ -52,7 +56,7 @@ def status(config: Config) -> Status:
     with open_existing(config) as engine:
         if engine is None:
             raise NoWarehouseError(f"there is no warehouse {config.warehouse_address} yet; run sparkify load first")
-        loads = fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id")
+        loads = [_with_rates(load) for load in fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id")]
         files: dict[str, int] = dict(
             engine.fetch("SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status")
         )
@@ -75,6 +79,17 @@ def status(config: Config) -> Status:
             newest_play=engine.fetch("SELECT max(start_time) FROM songplays")[0][0],
             pending=pending,
         )
+
+
+def _with_rates(load: dict[str, Any]) -> dict[str, Any]:
+    """A row of the history with how long the load took, how fast it was, and the share of its records rejected."""
+    seconds = (load["finished_at"] - load["started_at"]).total_seconds() if load["finished_at"] else None
+    return load | {
+        "detail": json.loads(load["detail"]),
+        "seconds": seconds,
+        "records_per_second": round(load["read"] / seconds) if seconds else None,
+        "rejected_share": round(load["rejected"] / load["read"], 6) if load["read"] else None,
+    }
 
 
 def list_rejects(

@@ -1,0 +1,165 @@
+"""The commands that correct, compare and only show: their options, output and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sparkify import pipeline
+from sparkify.config import Config
+from tests.engines.commands import run_here
+from tests.support import event, fetch, log_file, new_warehouse, play, read_star, snapshot, song, song_file, write_file
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Config:
+    """Two loads, with rejects of both datasets."""
+    config = new_warehouse(tmp_path)
+    write_file(log_file(config, "a.json"), [play(), *(event(itemInSession=item) for item in range(9)), "no JSON"])
+    write_file(song_file(config), [song(), "[]"])
+    pipeline.load(config)
+    write_file(log_file(config, "b.json"), [play(userId=2)])
+    pipeline.load(config)
+    return config
+
+
+def at(config: Config) -> list[str]:
+    return ["--warehouse", config.warehouse_address]
+
+
+def roots(config: Config) -> list[str]:
+    return [*at(config), "--log-data", str(config.log_data), "--song-data", str(config.song_data)]
+
+
+# ---- undo ----
+
+
+def test_undo_asks_and_does_nothing_without_a_terminal(loaded: Config) -> None:
+    before = snapshot(loaded)
+    ran = run_here("undo", "2", *at(loaded))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines() == [
+        "load 2 would be undone: 1 records and 0 rejects",
+        "1 files are pending then; the next load takes them as they are",
+        "sparkify: Undo load 2? There is no terminal to ask at: say --yes to agree",
+    ]
+    assert snapshot(loaded) == before
+
+
+def test_undo_in_text_and_json(loaded: Config) -> None:
+    assert run_here("undo", "2", "--dry-run", *at(loaded)).out.startswith("load 2 would be undone: 1 records")
+    ran = run_here("undo", "2", "--yes", *at(loaded))
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("load 2 is undone: 1 records and 0 rejects\n")
+    told = run_here("undo", "1", "--yes", "--json", *at(loaded)).json()
+    assert (told["load_id"], told["status"], told["records"]) == (1, "undone", {"loaded": 11, "rejected": 2})
+    assert told["tables"]["songplays"] == 0
+
+
+def test_undo_tells_which_older_content_is_gone(loaded: Config) -> None:
+    path = write_file(log_file(loaded, "b.json"), [play(userId=3)])
+    pipeline.load(loaded)
+    shown = run_here("undo", "3", "--dry-run", *at(loaded)).out
+    assert f"an older content of {path} was replaced, and its rows are gone for good" in shown
+
+
+@pytest.mark.parametrize(("load_id", "words"), [("9", "there is no load 9"), ("x", "not a valid integer")])
+def test_undo_of_what_is_not_there(loaded: Config, load_id: str, words: str) -> None:
+    ran = run_here("undo", load_id, "--yes", *at(loaded))
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err
+
+
+# ---- rejects and replay ----
+
+
+def test_replay_in_text_and_json(loaded: Config) -> None:
+    assert run_here("replay", *at(loaded)).out.splitlines() == [
+        "2 rejects judged anew: 0 loaded, 2 stay", "  rejected 1 not_json", "  rejected 1 not_object",
+    ]  # fmt: skip
+    told = run_here("replay", "--json", *at(loaded)).json()
+    assert (told["status"], told["records"]) == ("replayed", {"replayed": 2, "loaded": 0, "rejected": 2})
+
+
+def test_rejects_are_exported_as_they_were_read(loaded: Config, tmp_path: Path) -> None:
+    file = tmp_path / "mended.json"
+    ran = run_here("rejects", "--dataset", "events", "--export", file, *at(loaded))
+    assert (ran.code, ran.out, ran.err) == (0, "", f"1 rejected records in {file}\n")
+    assert file.read_text(encoding="utf-8") == "no JSON\n"
+    again = run_here("rejects", "--dataset", "events", "--export", file, *at(loaded))
+    assert (again.code, again.err) == (2, f"sparkify: {file} is there already; name another file to export to\n")
+
+
+def test_one_file_is_of_one_dataset(loaded: Config, tmp_path: Path) -> None:
+    ran = run_here("rejects", "--export", tmp_path / "both.json", *at(loaded))
+    assert (ran.code, ran.out) == (2, "")
+    assert "add --dataset events or songs" in ran.err
+    assert not (tmp_path / "both.json").exists()
+
+
+def test_rejects_of_one_file(loaded: Config) -> None:
+    told = run_here("rejects", "--json", "--file", song_file(loaded), *at(loaded)).json()
+    assert [reject["reason"] for reject in told["rejects"]] == ["not_object"]
+
+
+# ---- only shown ----
+
+
+@pytest.mark.parametrize("verb", ["create", "load", "check"])
+def test_dry_run_changes_nothing_and_makes_nothing(tmp_path: Path, verb: str) -> None:
+    config = new_warehouse(tmp_path)
+    write_file(log_file(config, "a.json"), [play()])
+    for options in ([], ["--show-sql"]):
+        ran = run_here(verb, "--dry-run", *options, *roots(config))
+        assert ran.code == 0
+        assert ("BEGIN" in ran.out or "SELECT" in ran.out) == bool(options)
+    assert not Path(config.warehouse_address).exists()
+
+
+def test_statements_follow_the_plan(loaded: Config) -> None:
+    write_file(log_file(loaded, "b.json"), [play(userId=3)])
+    shown = run_here("load", "--dry-run", "--show-sql", *roots(loaded)).out
+    assert "SET status = 'superseded'" in shown
+    assert "-- touched" in shown
+
+
+def test_show_sql_alone_is_refused(loaded: Config) -> None:
+    ran = run_here("load", "--show-sql", *roots(loaded))
+    assert (ran.code, ran.err) == (
+        2, "sparkify: --show-sql prints statements and runs none; say --dry-run with it\n",
+    )  # fmt: skip
+
+
+def test_plan_tells_why_a_file_is_pending_again(loaded: Config) -> None:
+    pipeline.undo(loaded, 2)
+    planned = run_here("plan", "--json", *roots(loaded)).json()["plan"]
+    assert [(file["state"], file["reason"]) for file in planned if file["state"] != "unchanged"] == [
+        ("new", "load 2 was undone")
+    ]
+
+
+# ---- compare and status ----
+
+
+def test_compare_tells_whether_two_stars_are_equal(loaded: Config, tmp_path: Path) -> None:
+    other = loaded.at(str(tmp_path / "other.duckdb"))
+    pipeline.load(other)
+    assert read_star(other) == read_star(loaded)
+    ran = run_here("compare", loaded.warehouse_address, other.warehouse_address)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0] == "equal  songplays, 2 rows"
+    pipeline.undo(loaded, 2)
+    ran = run_here("compare", "--json", loaded.warehouse_address, other.warehouse_address)
+    assert (ran.code, ran.json()["status"]) == (5, "different")
+    assert ran.err == "sparkify: the two stars differ in songplays, users\n"
+
+
+def test_status_has_durations_rates_and_shares(loaded: Config) -> None:
+    first, second = run_here("status", "--json", *roots(loaded)).json()["loads"]
+    assert (first["rejected_share"], second["rejected_share"]) == (round(2 / 13, 6), 0)
+    assert first["seconds"] > 0
+    assert first["records_per_second"] > 0
+    assert "checks" in first["detail"]["seconds"]
+    assert json.loads(fetch(loaded, "SELECT detail FROM load_history WHERE load_id = 1")[0][0]) == first["detail"]

@@ -84,8 +84,9 @@ docs: setup ## regenerate the generated parts of docs/, and the statements on fi
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m tests.engines.statements
 
-bench: setup ## measure the loader against a script written by hand
+bench: setup ## measure the loader: against a script written by hand, and one more day in a large warehouse
 	$(BIN)/python bench/load.py
+	$(BIN)/python bench/growth.py
 
 bench-s3: setup ## measure the loader against others that read S3, from a real server
 	$(BIN)/python bench/s3.py

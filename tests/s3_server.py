@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from obstore.store import S3Store
+
 READ_KEY, WRITE_KEY = "testreader", "testwriter"
 SECRET = "never-to-be-seen"
 BUCKET = "sparkify-test"
@@ -41,6 +43,19 @@ class S3Server:
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+
+    def open_store(self) -> S3Store:
+        """The bucket, with the right to do everything."""
+        return S3Store(
+            BUCKET,
+            config={
+                "endpoint": self.endpoint,
+                "access_key_id": WRITE_KEY,
+                "secret_access_key": SECRET,
+                "region": "us-east-1",
+            },
+            client_options={"allow_http": True},
+        )
 
 
 @contextmanager

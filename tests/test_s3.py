@@ -47,16 +47,7 @@ def prefix(request: pytest.FixtureRequest) -> str:
 
 
 def store_of(server: S3Server) -> S3Store:
-    return S3Store(
-        BUCKET,
-        config={
-            "endpoint": server.endpoint,
-            "access_key_id": server.environment()["AWS_ACCESS_KEY_ID"],
-            "secret_access_key": SECRET,
-            "region": "us-east-1",
-        },
-        client_options={"allow_http": True},
-    )
+    return server.open_store()
 
 
 def put(server: S3Server, objects: dict[str, bytes]) -> None:

@@ -36,14 +36,7 @@ def refused_connections() -> Iterator[None]:
 
 @pytest.fixture
 def store(s3_server: S3Server) -> S3Store:
-    return S3Store(
-        BUCKET,
-        config={
-            "endpoint": s3_server.endpoint, "access_key_id": WRITE_KEY, "secret_access_key": SECRET,
-            "region": "us-east-1",
-        },
-        client_options={"allow_http": True},
-    )  # fmt: skip
+    return s3_server.open_store()
 
 
 def deliver(config: Config) -> Config:

@@ -20,7 +20,7 @@ from sparkify.errors import UsageError
 from tests.bad_records import BAD_RECORDS
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Fault, Redshift
-from tests.s3_server import BUCKET, SECRET, WRITE_KEY, S3Server
+from tests.s3_server import BUCKET, S3Server
 from tests.support import (
     event,
     failing_checks,
@@ -40,14 +40,7 @@ SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 @pytest.fixture
 def store(s3_server: S3Server) -> S3Store:
-    return S3Store(
-        BUCKET,
-        config={
-            "endpoint": s3_server.endpoint, "access_key_id": WRITE_KEY, "secret_access_key": SECRET,
-            "region": "us-east-1",
-        },
-        client_options={"allow_http": True},
-    )  # fmt: skip
+    return s3_server.open_store()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from typing import Any
 
 import obstore
 import pytest
-from obstore.store import S3Store
 
 from sparkify import model, pipeline
 from sparkify.config import Config
@@ -24,7 +23,7 @@ from sparkify.engines import open_engine
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, SparkifyError
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Fault, Redshift
-from tests.s3_server import BUCKET, SECRET, WRITE_KEY, S3Server
+from tests.s3_server import S3Server
 from tests.support import (
     event,
     expected_star,
@@ -242,14 +241,7 @@ def test_process_that_ends_leaves_nothing_half_done(
 
 
 def staged_keys(s3_server: S3Server, folder: str = "stage") -> list[str]:
-    store = S3Store(
-        BUCKET,
-        config={
-            "endpoint": s3_server.endpoint, "access_key_id": WRITE_KEY, "secret_access_key": SECRET,
-            "region": "us-east-1",
-        },
-        client_options={"allow_http": True},
-    )  # fmt: skip
+    store = s3_server.open_store()
     return [meta["path"] for page in obstore.list(store, prefix=folder) for meta in page]
 
 
@@ -271,14 +263,7 @@ def test_leftovers_of_killed_loads_are_cleared(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     place = f"stage/.sparkify/localhost-{redshift.port}-{database_of(config)}-public"
-    store = S3Store(
-        BUCKET,
-        config={
-            "endpoint": s3_server.endpoint, "access_key_id": WRITE_KEY, "secret_access_key": SECRET,
-            "region": "us-east-1",
-        },
-        client_options={"allow_http": True},
-    )  # fmt: skip
+    store = s3_server.open_store()
     obstore.put(store, f"{place}/dead/part.parquet", b"x")
     obstore.put(store, f"{place}0/alive/part.parquet", b"x")
     (tmp_path / "sparkify-scratch-dead").mkdir()

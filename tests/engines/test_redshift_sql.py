@@ -7,7 +7,6 @@ from pathlib import Path
 
 import obstore
 import pytest
-from obstore.store import S3Store
 
 from sparkify import model, pipeline, script
 from sparkify.config import Config
@@ -15,7 +14,7 @@ from sparkify.sql import create_sql, read_sql
 from tests.engines.conftest import ROLE, redshift_config
 from tests.engines.statements import FOLDER, render_files
 from tests.redshift.server import Redshift
-from tests.s3_server import BUCKET, SECRET, WRITE_KEY, S3Server
+from tests.s3_server import BUCKET, S3Server
 from tests.support import event, log_file, play, song, song_file, to_lines, write_file
 
 
@@ -81,14 +80,7 @@ def after_load(redshift: Redshift) -> list[str]:
 
 
 def test_direct_load_sends_what_is_printed(redshift: Redshift, config: Config, s3_server: S3Server) -> None:
-    store = S3Store(
-        BUCKET,
-        config={
-            "endpoint": s3_server.endpoint, "access_key_id": WRITE_KEY, "secret_access_key": SECRET,
-            "region": "us-east-1",
-        },
-        client_options={"allow_http": True},
-    )  # fmt: skip
+    store = s3_server.open_store()
     for name, record in (("log_data", play()), ("song_data", song())):
         obstore.put(store, f"sent/{name}/a.json", to_lines([record]))
     roots = {"log_data": f"s3://{BUCKET}/sent/log_data", "song_data": f"s3://{BUCKET}/sent/song_data"}

@@ -129,14 +129,7 @@ def watched(
 ) -> Iterator[Watched]:
     """Every command, each as a process of its own."""
     folder = tmp_path_factory.mktemp("secrets")
-    store = S3Store(
-        BUCKET,
-        config={
-            "endpoint": s3_server.endpoint, "access_key_id": WRITE_KEY, "secret_access_key": SECRET,
-            "region": "us-east-1",
-        },
-        client_options={"allow_http": True},
-    )  # fmt: skip
+    store = s3_server.open_store()
     obstore.put(store, f"{FOLDER}/log_data/good.json", to_lines([play(), event(userId=3)]))
     obstore.put(store, f"{FOLDER}/log_data/bad.json", to_lines([play(userId=2), "no JSON"]))
     obstore.put(store, f"{FOLDER}/song_data/songs.json", to_lines([song()]))

@@ -499,7 +499,7 @@ def test_status(run: Run, settled: Config) -> None:
     assert f"warehouse: {settled.warehouse_address}" in shown.out
     assert "records: 6 read = 4 loaded + 2 rejected" in shown.out
     assert "pending: 0 new, 0 changed, 2 unchanged, 0 vanished" in shown.out
-    assert re.search(r"^ +1  \d{4}-\S+ \S+ +loaded +rebuild +2 +6 +4 +2$", shown.out, re.MULTILINE)
+    assert re.search(r"^ +1  \d{4}-\S+ \S+ +loaded +rebuild +2 +6 +2 +0\.3333 +[\d.]+ +\d+$", shown.out, re.MULTILINE)
     assert "pending: unknown" in run("status", *at(settled)).out
 
 

@@ -13,7 +13,7 @@ from sparkify.engines import Finding, examine
 from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
 from sparkify.engines.direct import copy_object_sql, jsonpaths, jsonpaths_url, landing_sql
 from sparkify.engines.parts import write_trial
-from sparkify.errors import ConfigError, EngineError
+from sparkify.errors import ConfigError, EngineError, SourceError
 from sparkify.records import Dataset
 from sparkify.s3 import SCHEME, S3Access
 from sparkify.sources import list_files
@@ -101,9 +101,12 @@ class Examination:
         """Let COPY read an object without loading it. Only the direct way needs that."""
         if self._config.stage is None:
             return "not tried, for no folder is named to put a manifest into"
-        files = [file for file in list_files(root, self._access) if file.size]
+        try:
+            files = [file for file in list_files(root, self._access) if file.size]
+        except SourceError:
+            files = []
         if not files:
-            return f"there is nothing to read below {root}"
+            return f"not tried, for there is nothing to read below {root}"
         smallest = min(files, key=lambda file: file.size)
         try:
             with self._trial(self._config.stage) as stage:

@@ -226,7 +226,12 @@ def test_process_that_ends_leaves_nothing_half_done(
         "SPARKIFY_ARN": str(config.arn),
         "TMPDIR": str(tmp_path),
     }
-    process = subprocess.Popen([sys.executable, "-m", "sparkify", "load", "-q"], env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sparkify", "load", "-q"],
+        env=environment,
+        # What runs in the background of a shell inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert reached.wait(60)
     # It does not wait for the statement under way.
     assert end_with(process, sent) == code

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -55,13 +56,14 @@ class Postgres:
 def run_postgres() -> Iterator[Postgres]:
     """Start the server and stop it by its process id."""
     with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_open_folder()))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         shared = folder / "shared"
         shared.mkdir()
-        _initialise(folder)
+        programs = _open_programs(folder)
+        _initialise(folder, programs)
         port = _free_port()
-        command = [str(find_binary("postgres")), "-D", str(folder / "data"), "-p", str(port)]
+        command = [str(programs / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
         command += [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
         log = stack.enter_context((folder / "log").open("wb"))
         process = subprocess.Popen(
@@ -73,7 +75,30 @@ def run_postgres() -> Iterator[Postgres]:
         yield postgres
 
 
-def _initialise(folder: Path) -> None:
+def _is_open(path: Path) -> bool:
+    """Whether every user may enter a folder."""
+    return all(one.stat().st_mode & stat.S_IXOTH for one in (path, *path.parents))
+
+
+def _open_folder() -> str | None:
+    """Where the server's folder may lie: where everybody may enter, if it runs as another user."""
+    return None if _user() is None or _is_open(Path(tempfile.gettempdir())) else "/tmp"
+
+
+def _open_programs(folder: Path) -> Path:
+    """The folder of the programs; copied where the user of the server may not enter the one they are installed in."""
+    programs = find_binary("postgres").parent
+    if _user() is None or _is_open(programs):
+        return programs
+    package = programs.parents[1]
+    # The libraries beside the package are found from it.
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, folder / "programs" / part.name)
+    return folder / "programs" / package.name / "pginstall" / "bin"
+
+
+def _initialise(folder: Path, programs: Path) -> None:
     if (user := _user()) is not None:
         # PostgreSQL refuses to run as root.
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
@@ -82,7 +107,7 @@ def _initialise(folder: Path) -> None:
     # Text is ordered by its bytes, as on Redshift: DG c_collation_sequences.
     options.append("--locale=C")
     subprocess.run(
-        [str(find_binary("initdb")), "-D", str(folder / "data"), *options],
+        [str(programs / "initdb"), "-D", str(folder / "data"), *options],
         check=True,
         cwd=folder,
         env=_environment(),

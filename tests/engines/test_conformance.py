@@ -10,7 +10,7 @@ import pytest
 from sparkify import pipeline, questions
 from sparkify.comparison import TableComparison
 from sparkify.config import Config
-from sparkify.errors import CheckError, EngineError, TooManyRejectsError
+from sparkify.errors import CheckError, TooManyRejectsError
 from tests.bad_records import BAD_RECORDS
 from tests.engines.conftest import Factory
 from tests.support import (
@@ -300,10 +300,3 @@ def test_sample(make_warehouse: Factory, tmp_path: Path) -> None:
     assert result.tables["songplays"] == 6_820
     assert all(table.equal for table in pipeline.compare(embedded, other))
     assert_equal_tables(embedded, other)
-
-
-def test_unreachable_warehouse_is_told(config: Config) -> None:
-    if not config.warehouse_address.startswith("redshift://"):
-        pytest.skip("an embedded warehouse is a file")
-    with pytest.raises(EngineError, match="cannot reach localhost:1"):
-        pipeline.load(config.at("redshift://loader@localhost:1/dev"))

@@ -29,6 +29,9 @@ NEXT_LOAD_ID = "SELECT coalesce(max(load_id), 0) + 1 FROM load_history"
 NEXT_SOURCE_ID = "SELECT coalesce(max(source_id), 0) + 1 FROM load_files"
 MARK_INTERRUPTED = "UPDATE load_history SET status = 'interrupted' WHERE status = 'running'"
 FORGET_LOAD = "DELETE FROM load_history WHERE load_id = $1 AND status = 'running'"
+END_LOAD = (
+    "UPDATE load_history SET status = $1, finished_at = $2, detail = $3 WHERE load_id = $4 AND status = 'running'"
+)
 NOTE_DETAIL = "UPDATE load_history SET detail = $1 WHERE load_id = $2"
 MARK_SUPERSEDED = (
     "UPDATE load_files SET status = 'superseded', superseded_by = $1 "
@@ -172,6 +175,11 @@ def begin_load(engine: Engine, started_at: dt.datetime, version: str) -> int:
 def forget_load(engine: Engine, load_id: int) -> None:
     """Take back that a load runs: it is tried again from the start."""
     engine.execute(FORGET_LOAD, [load_id])
+
+
+def end_load(engine: Engine, load_id: int, *, status: str, finished_at: dt.datetime, detail: str) -> None:
+    """Note how a load ended that was rolled back. One that is committed after all is left alone."""
+    engine.execute(END_LOAD, [status, finished_at, detail, load_id])
 
 
 def next_source_id(engine: Engine) -> int:

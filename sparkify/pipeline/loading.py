@@ -238,8 +238,14 @@ class _Load:
             if isinstance(error, ConflictError):
                 ledger.forget_load(self.engine, self.load_id)
             else:
-                status = "failed" if isinstance(error, Exception) else "interrupted"
-                ledger.record_load(self.engine, self._ledger_entry(status, error=str(error)), [])
+                ledger.end_load(
+                    self.engine,
+                    self.load_id,
+                    # Ctrl-C may have come while the commit was being done: then this changes nothing.
+                    status="failed" if isinstance(error, Exception) else "interrupted",
+                    finished_at=utc_now(),
+                    detail=self._detail(str(error)),
+                )
 
     def tell_end(self, started: float, refusal: Exception | None) -> None:
         """Tell whoever listens that the load is committed, or refused."""

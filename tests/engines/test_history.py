@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from sparkify import cli, pipeline
+from sparkify import cli, ledger, pipeline
 from sparkify.config import Config
+from sparkify.engines import open_engine
 from sparkify.errors import LockedError, TooManyRejectsError
-from tests.support import fetch, log_file, new_warehouse, play, song, song_file, write_file
+from tests.support import failing_checks, fetch, log_file, new_warehouse, play, song, song_file, write_file
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
 
@@ -57,6 +59,16 @@ def test_history_has_the_seconds_of_each_step(config: Config) -> None:
         "staging_events", "staging_songs", "songplays", "users", "songs", "artists", "time", "checks",
     }  # fmt: skip
     assert all(0 <= seconds < 60 for seconds in steps.values())
+
+
+def test_load_that_is_committed_is_not_noted_as_interrupted(config: Config) -> None:
+    """As Ctrl-C in the instant of the commit would ask for."""
+    write_all(config)
+    pipeline.load(config)
+    with open_engine(config) as engine, engine.transaction():
+        ledger.end_load(engine, 1, status="interrupted", finished_at=dt.datetime(2026, 1, 1), detail="{}")
+    assert fetch(config, "SELECT load_id, status FROM load_history") == [(1, "loaded")]
+    assert failing_checks(config) == []
 
 
 def test_log_gets_a_line_an_event(tmp_path: Path) -> None:

@@ -189,6 +189,9 @@ def create(config: "Config", drop: bool, yes: bool, dry_run: bool, show_sql: boo
     if dry_run:
         if show_sql:
             click.echo(script.render(script.create_statements(drop=drop)), nl=False)
+        elif not quiet:
+            done = "drop every table, and create them all" if drop else "create the tables that are missing"
+            click.echo(f"would {done}: {config.warehouse_address}", err=True)
         return
     if drop:
         _confirm(f"Drop every table of {config.warehouse_address} with all that it holds?", yes)
@@ -403,11 +406,13 @@ def replay(config: "Config", as_json: bool, quiet: bool) -> None:
 @_common
 def check(config: "Config", dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
     """Run the data-quality checks; exit 5 if one of severity fail finds rows."""
-    from sparkify import console, pipeline, script
+    from sparkify import checks, console, pipeline, script
 
     if dry_run:
         if show_sql:
             click.echo(script.render(script.check_statements()), nl=False)
+        elif not quiet:
+            console.say(f"would run {len(checks.list_checks())} checks: {config.warehouse_address}")
         return
     results = pipeline.check(config)
     failed = [result for result in results if not result.passed and result.check.severity == "fail"]

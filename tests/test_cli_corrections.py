@@ -115,6 +115,7 @@ def test_dry_run_changes_nothing_and_makes_nothing(tmp_path: Path, verb: str) ->
         ran = run_here(verb, "--dry-run", *options, *roots(config))
         assert ran.code == 0
         assert ("BEGIN" in ran.out or "SELECT" in ran.out) == bool(options)
+        assert options or "would " in ran.err or "1 new" in ran.err
     assert not Path(config.warehouse_address).exists()
 
 

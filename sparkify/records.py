@@ -172,7 +172,8 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, .
     return connection.execute(sql).fetchall()
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """A text as a literal of DuckDB's, in which a backslash is a backslash."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -180,7 +181,7 @@ def _body(field: Field) -> str:
     """The digits of a number field: of a string that holds a number what is inside its quotes, else the token."""
     token = f"token_{field.name}"
     return f"""CASE WHEN NOT starts_with({token}, '"') THEN {token}
-        WHEN regexp_full_match({token}[2:-2], {_quote(_NUMBER)}) THEN {token}[2:-2] END"""
+        WHEN regexp_full_match({token}[2:-2], {quote(_NUMBER)}) THEN {token}[2:-2] END"""
 
 
 def _value(field: Field) -> str:
@@ -198,7 +199,7 @@ def _bad_type(field: Field) -> str:
         return f"""(
             ({value} < ':' AND {value} >= '-')
             OR ({value} >= 'I' AND ({value} < 'J' OR {value} >= '[' OR {value} BETWEEN 'NA' AND 'Nb')
-                AND regexp_matches({value}, {_quote(_BRACKET_OR_WORD)}))
+                AND regexp_matches({value}, {quote(_BRACKET_OR_WORD)}))
         ) AND json_type(text, '$.{field.name}') <> 'VARCHAR'"""
     token = f"token_{field.name}"
     bad = f"{value} IS NULL OR isnan({value})"
@@ -244,8 +245,8 @@ def _reason_sql(dataset: Dataset) -> str:
     return f"""CASE
     WHEN NOT is_utf8 THEN 'bad_encoding'
     WHEN NOT is_json THEN 'not_json'
-    WHEN (NOT has_known_keys OR bad_type IS NOT NULL OR regexp_matches(text, {_quote(_TRAILING_COMMA)}))
-        AND regexp_matches(regexp_replace(text, {_quote(_STRING)}, '""', 'g'), {_quote(_LENIENT)}) THEN 'not_json'
+    WHEN (NOT has_known_keys OR bad_type IS NOT NULL OR regexp_matches(text, {quote(_TRAILING_COMMA)}))
+        AND regexp_matches(regexp_replace(text, {quote(_STRING)}, '""', 'g'), {quote(_LENIENT)}) THEN 'not_json'
     WHEN NOT has_known_keys AND json_type(text) <> 'OBJECT' THEN 'not_object'
     ELSE coalesce(
         bad_type,
@@ -272,7 +273,7 @@ def _typed(field: Field) -> str:
 
 
 def _known_keys(dataset: Dataset) -> str:
-    return "[" + ", ".join(_quote(field.name) for field in FIELDS[dataset]) + "]"
+    return "[" + ", ".join(quote(field.name) for field in FIELDS[dataset]) + "]"
 
 
 def _columns(dataset: Dataset) -> str:
@@ -280,7 +281,7 @@ def _columns(dataset: Dataset) -> str:
 
 
 # The first byte decides about all lines but those that begin with white space.
-_HAS_TEXT = f"(bytes >= '!'::BLOB OR NOT regexp_matches(decode(bytes, 'replace'), {_quote(_BLANK)}))"
+_HAS_TEXT = f"(bytes >= '!'::BLOB OR NOT regexp_matches(decode(bytes, 'replace'), {quote(_BLANK)}))"
 _TEXT_LINES = f"SELECT source_id, line, bytes, decode(bytes, 'replace') AS text FROM {{source}} WHERE {_HAS_TEXT}"
 
 
@@ -293,7 +294,7 @@ def _judged_sql(dataset: Dataset, source: str) -> str:
     numbers = [field.name for field in fields if field.kind != "text"]
     known = _known_keys(dataset)
     # Texts unescaped, numbers as the tokens they are: 39 and "39" have to stay apart.
-    structure = _quote(json.dumps({field.name: "VARCHAR" if field.kind == "text" else "JSON" for field in fields}))
+    structure = quote(json.dumps({field.name: "VARCHAR" if field.kind == "text" else "JSON" for field in fields}))
     tokens = ",\n        ".join(f"CAST(json_object.{name} AS VARCHAR) AS token_{name}" for name in numbers)
     values = ",\n        ".join(f"{_value(field)} AS value_{field.name}" for field in fields)
     bad_type = _first_failing("bad_type", {field.name: _bad_type(field) for field in fields})
@@ -405,7 +406,7 @@ def _append_quickly_sql(dataset: Dataset, table: str, source: str) -> str:
     doubts = [
         "json_object IS NULL",
         # Nearly all lines end with the closing quote of their last value, and need no search.
-        f"""NOT ends_with(text, '"}}\n') AND regexp_matches(text, {_quote(_TRAILING_COMMA)})""",
+        f"""NOT ends_with(text, '"}}\n') AND regexp_matches(text, {quote(_TRAILING_COMMA)})""",
         f"strlen(text) > {_LONGEST_TEXT_BYTES}",
         "contains(text, '\\u0000')",
         *_missing(dataset).values(),

@@ -26,8 +26,6 @@ from sparkify.sql import create_sql
 
 _OF_LOAD = "<stage>/.sparkify/<warehouse>/<load>"
 _DATASETS: tuple[Dataset, ...] = ("events", "songs")
-
-
 _RECORD_LOAD = (ledger.FORGET_LOAD, insert_sql("load_history", ledger.LOAD_COLUMNS, 1))
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import duckdb
 
 from sparkify.config import Config
-from sparkify.engines.copy import quote_literal
 from sparkify.engines.duckdb import DuckDBEngine
-from sparkify.records import Dataset
+from sparkify.records import Dataset, quote
 from sparkify.sql import read_sql
 
 # The most that a column of text holds in Redshift.
@@ -62,7 +61,7 @@ def write_parts(scratch: DuckDBEngine, table: str, folder: Path, slices: int) ->
         first, end = end_of_rows * number // count, end_of_rows * (number + 1) // count
         scratch.execute(
             f"COPY (SELECT {columns} FROM {table} WHERE rowid >= {first} AND rowid < {end}) "
-            f"TO {quote_literal(str(part))} (FORMAT parquet)"
+            f"TO {quote(str(part))} (FORMAT parquet)"
         )
         parts.append(part)
     return rows, parts
@@ -72,9 +71,7 @@ def write_trial(folder: Path) -> Path:
     """A part of one row with one INTEGER."""
     part = folder / "trial.parquet"
     with closing(duckdb.connect()) as connection:
-        connection.execute(
-            f"COPY (SELECT CAST(42 AS INTEGER) AS answer) TO {quote_literal(str(part))} (FORMAT parquet)"
-        )
+        connection.execute(f"COPY (SELECT CAST(42 AS INTEGER) AS answer) TO {quote(str(part))} (FORMAT parquet)")
     return part
 
 

@@ -10,11 +10,13 @@ import pytest
 from sparkify import pipeline, questions
 from sparkify.comparison import TableComparison
 from sparkify.config import Config
+from sparkify.engines import open_engine
 from sparkify.errors import CheckError, TooManyRejectsError
 from tests.bad_records import BAD_RECORDS
 from tests.engines.conftest import Factory
 from tests.support import (
     event,
+    execute,
     expected_star,
     failing_checks,
     fetch,
@@ -175,8 +177,6 @@ def test_user_query_reads_and_never_writes(config: Config) -> None:
 
 
 def test_check_finds_what_is_broken_behind_the_loaders_back(config: Config) -> None:
-    from sparkify.engines import open_engine
-
     write_all(config)
     pipeline.load(config)
     with open_engine(config) as engine:
@@ -186,8 +186,6 @@ def test_check_finds_what_is_broken_behind_the_loaders_back(config: Config) -> N
 
 
 def test_load_over_broken_rows_is_refused_and_changes_nothing(config: Config) -> None:
-    from sparkify.engines import open_engine
-
     write_all(config)
     pipeline.load(config)
     with open_engine(config) as engine:
@@ -235,8 +233,6 @@ def test_bad_records_are_rejected_alike(both: tuple[Config, Config]) -> None:
 
 def _spell_out_nul(embedded: Config) -> None:
     """No column of Redshift's holds U+0000."""
-    from tests.support import execute
-
     execute(embedded, "UPDATE rejected_records SET raw = replace(raw, chr(0), '\\x00')")
 
 
@@ -254,8 +250,6 @@ def test_compare_finds_equal_stars(both: tuple[Config, Config]) -> None:
 
 
 def test_compare_shows_the_first_differences(both: tuple[Config, Config]) -> None:
-    from sparkify.engines import open_engine
-
     embedded, other = both
     write_all(other)
     pipeline.load(embedded)

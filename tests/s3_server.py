@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import obstore
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 READ_KEY, WRITE_KEY = "testreader", "testwriter"
@@ -112,15 +114,28 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 def _wait_until_ready(process: "subprocess.Popen[bytes]", server: S3Server, log: Path) -> None:
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
-        try:
-            connection.request("GET", "/")
-            # Who sends no signature is refused, by a server that knows its identities.
-            if connection.getresponse().status == http.HTTPStatus.FORBIDDEN:
-                return
-        except OSError:
-            pass
-        finally:
-            connection.close()
+        if _knows_identities(server) and _has_bucket(server):
+            return
         time.sleep(0.1)
     raise RuntimeError(f"the S3 server did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _knows_identities(server: S3Server) -> bool:
+    """Whether it listens, and refuses who sends no signature."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == http.HTTPStatus.FORBIDDEN
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _has_bucket(server: S3Server) -> bool:
+    """Whether the bucket is there: on a busy machine it is made a second after the server has begun to listen."""
+    try:
+        obstore.list_with_delimiter(server.open_store())
+    except BaseError:
+        return False
+    return True

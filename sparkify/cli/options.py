@@ -1,0 +1,91 @@
+"""What the commands share: options, questions before what cannot be taken back, and results as JSON."""
+
+import datetime as dt
+import functools
+import json
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from sparkify.errors import UsageError
+
+_SETTINGS = (
+    "warehouse",
+    "log_data",
+    "song_data",
+    "anonymous",
+    "concurrency",
+    "stage",
+    "wait",
+    "memory_limit",
+    "threads",
+)
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every command has; the command gets the resolved Config and the two switches."""
+
+    @click.option("--warehouse", metavar="ADDRESS", help="File path or redshift://user@host:5439/db.")
+    @click.option("--log-data", metavar="ROOT", help="Folder or file of the log data, or s3://bucket/folder.")
+    @click.option("--song-data", metavar="ROOT", help="Folder or file of the song data, or s3://bucket/folder.")
+    @click.option("--anonymous", is_flag=True, default=None, help="Read S3 without credentials: public buckets.")
+    @click.option("--concurrency", type=int, help="Requests to S3 under way at a time.  [default: 64]")
+    @click.option("--stage", metavar="FOLDER", help="Folder in S3 through which a load reaches Redshift: s3://…")
+    @click.option("--wait", type=float, help="Seconds to wait for another load that holds the warehouse.  [default: 0]")
+    @click.option("--config", "config_file", metavar="FILE", help="Settings file.  [default: dwh.cfg if present]")
+    @click.option("--memory-limit", metavar="SIZE", help="Memory of the embedded engine, such as 2GB.")
+    @click.option("--threads", type=int, help="Threads of the embedded engine.  [default: all cores]")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
+    @click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, config_file: str | None, **options: Any) -> Any:
+        from sparkify.config import load_config
+
+        config = load_config(config_file, **{name: options.pop(name) for name in _SETTINGS})
+        return command(*args, config=config, **options)
+
+    return wrapped
+
+
+def echo_json(value: object) -> None:
+    """Print the one JSON object of a command."""
+    click.echo(json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False))
+
+
+def jsonable(value: object) -> object:
+    """A value as JSON has it: no NaN, no Infinity, keys and whatever JSON does not know as text."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(jsonable(key)): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    return value.isoformat() if isinstance(value, dt.datetime | dt.date) else str(value)
+
+
+def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that show what a command would do in place of doing it."""
+
+    @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+    @click.option("--show-sql", is_flag=True, help="With --dry-run: print the statements sent to Redshift.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, dry_run: bool, show_sql: bool, **options: Any) -> Any:
+        if show_sql and not dry_run:
+            raise UsageError("--show-sql prints statements and runs none; say --dry-run with it")
+        return command(*args, dry_run=dry_run, show_sql=show_sql, **options)
+
+    return wrapped
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask at the terminal, unless the user agreed beforehand; raises Abort or UsageError without an agreement."""
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(f"{question} There is no terminal to ask at: say --yes to agree")
+    click.confirm(question, abort=True, err=True)

@@ -1,0 +1,192 @@
+"""The commands that read a warehouse and change nothing: plan, status, rejects, check, doctor, compare, query."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sparkify.cli.options import common, dry_run, echo_json
+from sparkify.errors import CheckError, UsageError
+
+if TYPE_CHECKING:
+    from sparkify.config import Config
+    from sparkify.ledger import PlannedFile
+    from sparkify.records import Dataset
+
+
+@click.command()
+@common
+def plan(config: "Config", as_json: bool, quiet: bool) -> None:
+    """Show what a load would do, file by file. Writes nothing."""
+    from sparkify import pipeline
+
+    show_plan(pipeline.plan(config), as_json, quiet)
+
+
+def show_plan(planned: "Sequence[PlannedFile]", as_json: bool, quiet: bool) -> None:
+    """Print a plan, as a table or as JSON."""
+    from sparkify import console
+
+    counts = {state: sum(f.state == state for f in planned) for state in ("new", "changed", "unchanged", "vanished")}
+    if as_json:
+        files = [
+            {"dataset": f.dataset, "url": f.url, "size": f.size, "state": f.state, "reason": f.reason} for f in planned
+        ]
+        echo_json({"files": counts, "plan": files})
+        return
+    shown = [f for f in planned if f.state != "unchanged"]
+    if shown:
+        console.print_table(
+            ["state", "dataset", "size", "url", "reason"],
+            [[f.state, f.dataset, f.size, f.url, f.reason] for f in shown],
+        )
+    if not quiet:
+        size = sum(f.size for f in planned if f.is_pending)
+        console.say(
+            ", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {console.format_bytes(size)} to load"
+        )
+
+
+@click.command()
+@common
+def status(config: "Config", as_json: bool, quiet: bool) -> None:
+    """Show loads, files, rows, match rate and pending files."""
+    from sparkify import console, pipeline
+
+    found = pipeline.status(config)
+    if as_json:
+        echo_json(asdict(found))
+    else:
+        console.print_status(found)
+
+
+@click.command()
+@click.option("--reason", metavar="CODE", help="Only this reason, with or without its field: missing or missing:ts.")
+@click.option("--load", "load_id", type=int, help="Only this load.")
+@click.option("--file", "url", metavar="URL", help="Only this file.")
+@click.option("--dataset", type=click.Choice(["events", "songs"]), help="Only this dataset.")
+@click.option("--export", metavar="FILE", help="Write the raw text to a file, one record a line, to mend and load.")
+@common
+def rejects(
+    config: "Config",
+    reason: str | None,
+    load_id: int | None,
+    url: str | None,
+    dataset: "Dataset | None",
+    export: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """List rejected records with their raw text."""
+    from sparkify import console, pipeline
+
+    found = pipeline.list_rejects(config, reason=reason, load_id=load_id, url=url, dataset=dataset)
+    if export is not None:
+        _export(found, export)
+    if as_json:
+        echo_json({"rejects": found})
+        return
+    columns = ["load_id", "url", "line", "reason", "raw"]
+    if found and export is None:
+        console.print_table(columns, [[reject[name] for name in columns] for reject in found])
+    if not quiet:
+        console.say(f"{len(found):,} rejected records{f' in {export}' if export else ''}")
+
+
+def _export(rejects: list[dict[str, Any]], file: str) -> None:
+    if len({reject["dataset"] for reject in rejects}) > 1:
+        raise UsageError("there are rejects of both datasets, and a file is of one; add --dataset events or songs")
+    try:
+        with Path(file).open("x", encoding="utf-8", newline="") as stream:
+            stream.writelines(f"{reject['raw']}\n" for reject in rejects)
+    except FileExistsError:
+        raise UsageError(f"{file} is there already; name another file to export to") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from None
+
+
+@click.command()
+@dry_run
+@common
+def check(config: "Config", dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
+    """Run the data-quality checks; exit 5 if one of severity fail finds rows."""
+    from sparkify import checks, console, pipeline, script
+
+    if dry_run:
+        if show_sql:
+            click.echo(script.render(script.check_statements()), nl=False)
+        elif not quiet:
+            console.say(f"would run {len(checks.list_checks())} checks: {config.warehouse_address}")
+        return
+    results = pipeline.check(config)
+    failed = [result for result in results if not result.passed and result.check.severity == "fail"]
+    if as_json:
+        echo_json({"status": "failed" if failed else "passed", "checks": [asdict(result) for result in results]})
+    elif not quiet:
+        console.print_checks(results)
+    if failed:
+        names = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
+        raise CheckError(f"{len(failed)} checks failed: {names}")
+
+
+@click.command()
+@common
+def doctor(config: "Config", as_json: bool, quiet: bool) -> None:
+    """Examine settings, sources, stage and warehouse; exit 5 if something is not in order."""
+    from sparkify import console
+    from sparkify.doctor import list_findings
+
+    findings = []
+    for finding in list_findings(config):
+        findings.append(finding)
+        if not (as_json or quiet):
+            console.print_finding(finding)
+    failed = [finding.name for finding in findings if not finding.passed]
+    if as_json:
+        echo_json({"status": "failed" if failed else "passed", "findings": [asdict(found) for found in findings]})
+    if failed:
+        raise CheckError(f"{len(failed)} of {len(findings)} are not in order: {', '.join(failed)}")
+
+
+@click.command()
+@click.argument("first", metavar="WAREHOUSE")
+@click.argument("second", metavar="WAREHOUSE")
+@common
+def compare(config: "Config", first: str, second: str, as_json: bool, quiet: bool) -> None:
+    """Compare the stars of two warehouses, whatever their engines; exit 5 if they differ."""
+    from sparkify import console, pipeline
+
+    compared = pipeline.compare(config.at(first), config.at(second))
+    differing = [table.table for table in compared if not table.equal]
+    if as_json:
+        echo_json({"status": "different" if differing else "equal", "tables": [asdict(table) for table in compared]})
+    elif not quiet:
+        console.print_comparison(compared)
+    if differing:
+        raise CheckError(f"the two stars differ in {', '.join(differing)}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--sql", metavar="TEXT", help="Any one SELECT instead of a prepared question.")
+@common
+def query(config: "Config", name: str | None, sql: str | None, as_json: bool, quiet: bool) -> None:
+    """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions."""
+    from sparkify import console, pipeline, questions
+
+    if name and sql:
+        raise UsageError("a question and --sql exclude each other; give one of them")
+    if sql is not None:
+        columns, rows = pipeline.query_sql(config, sql)
+    elif name is not None:
+        columns, rows = pipeline.query(config, name)
+    else:
+        columns, rows = ["name", "question"], [(q.name, q.question) for q in questions.list_questions()]
+    if as_json:
+        echo_json({"columns": columns, "rows": rows})
+        return
+    console.print_table(columns, rows)
+    if not quiet and (name or sql):
+        console.say(f"{len(rows):,} rows")

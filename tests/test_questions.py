@@ -19,9 +19,8 @@ import pytest
 
 from sparkify import pipeline
 from sparkify.config import Config, load_config
-from sparkify.engines import open_engine
 from sparkify.errors import SparkifyError, UsageError
-from sparkify.questions import get_question, list_questions, parse_question
+from sparkify.questions import WHOLE_LOG, Cut, get_question, list_questions, parse_question
 from sparkify.simulator import SimulateOptions, simulate
 from tests import reference
 
@@ -61,9 +60,8 @@ class Data:
 # ---- warehouses ----
 
 
-def ask(config: Config, name: str) -> list[Row]:
-    with open_engine(config, read_only=True) as engine:
-        columns, rows = engine.fetch_table(get_question(name).sql)
+def ask(config: Config, name: str, cut: Cut = WHOLE_LOG) -> list[Row]:
+    columns, rows = pipeline.query(config, name, cut=cut)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
@@ -492,8 +490,7 @@ def test_file_without_a_part_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_empty_warehouse_is_no_error(empty: Config, name: str) -> None:
-    with open_engine(empty, read_only=True) as engine:
-        columns, rows = engine.fetch_table(get_question(name).sql)
+    columns, rows = pipeline.query(empty, name)
     assert 0 < len(columns) <= 8
     assert len(set(columns)) == len(columns)
     assert len(rows) <= 4

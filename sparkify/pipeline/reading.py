@@ -15,6 +15,7 @@ from sparkify.engines import Engine, open_engine
 from sparkify.errors import NoWarehouseError
 from sparkify.ledger import PlannedFile
 from sparkify.pipeline.listing import list_sources, plan_found
+from sparkify.questions import WHOLE_LOG, Cut
 from sparkify.records import Dataset
 
 
@@ -129,12 +130,16 @@ def compare(first: Config, second: Config) -> list[TableComparison]:
         return compare_stars(one, other)
 
 
-def query(config: Config, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Answer a prepared question; returns column names and rows. Raises UsageError for an unknown name."""
+def query(config: Config, name: str, *, cut: Cut = WHOLE_LOG) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Answer a prepared question; returns column names and rows.
+
+    Raises UsageError for an unknown name, and for a cut by what the question does not take.
+    """
     question = questions.get_question(name)
+    questions.require_taken(question, cut)
     with open_engine(config, read_only=True) as engine:
         require_tables(engine)
-        return engine.fetch_table(question.sql)
+        return engine.fetch_table(question.sql, questions.bind(question, cut))
 
 
 def query_sql(config: Config, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -1,15 +1,37 @@
 -- Who leaves?
 -- Cancelled: users with `Cancellation Confirmation`, of all users. Downgraded: users with `Submit Downgrade`, of the
--- users ever seen paid. Silent: players whose last play is at least N days before the last event of the log, of all
+-- users ever seen paid. Silent: players whose last play is at least `days` before the last event of the log, of all
 -- players. The other players are censored: the log ends too early to tell, so they are not counted as gone. A user may
 -- stand in several rows.
--- It does not say that a silent user left for good: with a larger N fewer are silent, and more are censored.
+-- It does not say that a silent user left for good: with more days fewer are silent, and more are censored.
+-- Parameters: from, to, level, days = 14.
 WITH parameters AS (
-    SELECT 14 AS silent_days
+    SELECT
+        cast($1 AS DATE) AS first_day,
+        cast($2 AS DATE) AS last_day,
+        cast($3 AS VARCHAR) AS level,
+        cast($4 AS INTEGER) AS silent_days
+),
+
+bounds AS (
+    SELECT
+        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
+        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts,
+        level
+    FROM parameters
+),
+
+events AS (
+    SELECT staging_events.userId, staging_events.ts, staging_events.page, staging_events.level
+    FROM staging_events
+    CROSS JOIN bounds
+    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
+        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
+        AND (bounds.level IS NULL OR staging_events.level = bounds.level)
 ),
 
 log_ends AS (
-    SELECT max(ts) AS last_ts FROM staging_events
+    SELECT max(ts) AS last_ts FROM events
 ),
 
 users_seen AS (
@@ -19,7 +41,7 @@ users_seen AS (
         max(CASE WHEN page = 'Submit Downgrade' THEN 1 ELSE 0 END) AS downgraded,
         max(CASE WHEN level = 'paid' OR page = 'Submit Downgrade' THEN 1 ELSE 0 END) AS paid,
         max(CASE WHEN page = 'NextSong' THEN ts END) AS last_play_ts
-    FROM staging_events
+    FROM events
     WHERE userId IS NOT NULL
     GROUP BY userId
 ),

@@ -151,7 +151,7 @@ def parse_day(text: str) -> dt.date:
 
 
 def bind(question: Question, cut: Cut) -> list[Any]:
-    """The values of the question's $1, $2 …, from the cut or by default. What the question does not take is left out."""
+    """The values of the question's $1, $2 …, of the cut or by default. What the question does not take is left out."""
     values = cut.values
     return [values.get(parameter.name, parameter.default) for parameter in question.parameters]
 

@@ -3,12 +3,31 @@
 -- blank until the log is that long. Stickiness is the mean DAU of the 30 days, where a day without plays counts as 0,
 -- over MAU. Every day of the log has a row; its first and last day may be cut off.
 -- It does not say who opened the app without playing, nor which day it was where the player lives.
+-- Parameters: from, to, level.
 WITH parameters AS (
-    SELECT 7 AS days_of_week, 30 AS days_of_month
+    SELECT
+        cast($1 AS DATE) AS first_day,
+        cast($2 AS DATE) AS last_day,
+        cast($3 AS VARCHAR) AS level,
+        7 AS days_of_week,
+        30 AS days_of_month
+),
+
+bounds AS (
+    SELECT
+        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
+        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts,
+        level
+    FROM parameters
 ),
 
 log_moments AS (
-    SELECT min(ts) AS first_ts, max(ts) AS last_ts FROM staging_events
+    SELECT min(staging_events.ts) AS first_ts, max(staging_events.ts) AS last_ts
+    FROM staging_events
+    CROSS JOIN bounds
+    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
+        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
+        AND (bounds.level IS NULL OR staging_events.level = bounds.level)
 ),
 
 log_days AS (
@@ -59,7 +78,12 @@ days AS (
 ),
 
 player_days AS (
-    SELECT DISTINCT cast(start_time AS DATE) AS day, user_id FROM songplays
+    SELECT DISTINCT cast(songplays.start_time AS DATE) AS day, songplays.user_id
+    FROM songplays
+    CROSS JOIN parameters
+    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
+        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
+        AND (parameters.level IS NULL OR songplays.level = parameters.level)
 ),
 
 windows AS (

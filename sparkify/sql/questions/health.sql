@@ -4,9 +4,36 @@
 -- the files that the warehouse holds; the match rate is the share of plays found in the catalogue; logged out is the
 -- share of events. The newest event, in UTC, tells how fresh the data is.
 -- It does not say what failed, nor how late the newest event arrived.
-WITH events AS (
-    SELECT DISTINCT userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session, ts, page, status, auth
+-- Parameters: from, to, level.
+WITH parameters AS (
+    SELECT
+        cast($1 AS DATE) AS first_day,
+        cast($2 AS DATE) AS last_day,
+        cast($3 AS VARCHAR) AS level
+),
+
+bounds AS (
+    SELECT
+        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
+        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts,
+        level
+    FROM parameters
+),
+
+events AS (
+    SELECT DISTINCT
+        staging_events.userId AS user_id,
+        staging_events.sessionId AS session_id,
+        staging_events.itemInSession AS item_in_session,
+        staging_events.ts,
+        staging_events.page,
+        staging_events.status,
+        staging_events.auth
     FROM staging_events
+    CROSS JOIN bounds
+    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
+        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
+        AND (bounds.level IS NULL OR staging_events.level = bounds.level)
 ),
 
 errors AS (
@@ -40,8 +67,12 @@ record_counts AS (
 ),
 
 play_counts AS (
-    SELECT cast(count(song_id) AS DOUBLE PRECISION) / nullif(count(*), 0) AS match_rate
+    SELECT cast(count(songplays.song_id) AS DOUBLE PRECISION) / nullif(count(*), 0) AS match_rate
     FROM songplays
+    CROSS JOIN parameters
+    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
+        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
+        AND (parameters.level IS NULL OR songplays.level = parameters.level)
 )
 
 SELECT

@@ -2,8 +2,29 @@
 -- Plays by weekday and hour, and the same per occurrence of that weekday in the log, which makes weekdays that occur
 -- more often comparable. Weekday 0 is Sunday; weekday and hour are UTC. A weekday outside the log has no rows.
 -- It does not say which hour it was where the player lives: the log has no time zone of the user.
-WITH log_moments AS (
-    SELECT min(ts) AS first_ts, max(ts) AS last_ts FROM staging_events
+-- Parameters: from, to, level.
+WITH parameters AS (
+    SELECT
+        cast($1 AS DATE) AS first_day,
+        cast($2 AS DATE) AS last_day,
+        cast($3 AS VARCHAR) AS level
+),
+
+bounds AS (
+    SELECT
+        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
+        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts,
+        level
+    FROM parameters
+),
+
+log_moments AS (
+    SELECT min(staging_events.ts) AS first_ts, max(staging_events.ts) AS last_ts
+    FROM staging_events
+    CROSS JOIN bounds
+    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
+        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
+        AND (bounds.level IS NULL OR staging_events.level = bounds.level)
 ),
 
 log_days AS (
@@ -65,10 +86,18 @@ occurring_weekdays AS (
 ),
 
 cells AS (
-    SELECT time.weekday, time.hour, count(*) AS plays
+    SELECT
+        cast(extract(DOW FROM songplays.start_time) AS INTEGER) AS weekday,
+        cast(extract(HOUR FROM songplays.start_time) AS INTEGER) AS hour,
+        count(*) AS plays
     FROM songplays
-    INNER JOIN time ON songplays.start_time = time.start_time
-    GROUP BY time.weekday, time.hour
+    CROSS JOIN parameters
+    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
+        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
+        AND (parameters.level IS NULL OR songplays.level = parameters.level)
+    GROUP BY
+        cast(extract(DOW FROM songplays.start_time) AS INTEGER),
+        cast(extract(HOUR FROM songplays.start_time) AS INTEGER)
 )
 
 SELECT

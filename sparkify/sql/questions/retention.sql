@@ -4,12 +4,30 @@
 -- blank; a week that the log covers only in part is marked. A cohort with less than seven days of log before it is
 -- marked as cut off on the left.
 -- It does not say who is new: users of such a cohort, above all, may have listened long before the log begins.
+-- Parameters: from, to, level.
 WITH parameters AS (
-    SELECT 7 AS days_before
+    SELECT
+        cast($1 AS DATE) AS first_day,
+        cast($2 AS DATE) AS last_day,
+        cast($3 AS VARCHAR) AS level,
+        7 AS days_before
+),
+
+bounds AS (
+    SELECT
+        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
+        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts,
+        level
+    FROM parameters
 ),
 
 log_moments AS (
-    SELECT min(ts) AS first_ts, max(ts) AS last_ts FROM staging_events
+    SELECT min(staging_events.ts) AS first_ts, max(staging_events.ts) AS last_ts
+    FROM staging_events
+    CROSS JOIN bounds
+    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
+        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
+        AND (bounds.level IS NULL OR staging_events.level = bounds.level)
 ),
 
 log_days AS (
@@ -20,8 +38,12 @@ log_days AS (
 ),
 
 user_weeks AS (
-    SELECT DISTINCT user_id, cast(date_trunc('week', start_time) AS DATE) AS week
+    SELECT DISTINCT songplays.user_id, cast(date_trunc('week', songplays.start_time) AS DATE) AS week
     FROM songplays
+    CROSS JOIN parameters
+    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
+        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
+        AND (parameters.level IS NULL OR songplays.level = parameters.level)
 ),
 
 first_weeks AS (

@@ -20,9 +20,11 @@ from sparkify.sql import read_sql
 
 # In the order in which a report reads.
 _NAMES = (
+    "overview",
     "audience",
     "heatmap",
     "sessions",
+    "session_lengths",
     "hours",
     "top_songs",
     "top_artists",

@@ -12,7 +12,7 @@ import click
 
 from sparkify import __version__
 from sparkify.cli.changing import create, load, replay, undo
-from sparkify.cli.reading import check, compare, doctor, plan, query, rejects, status
+from sparkify.cli.reading import check, compare, doctor, plan, query, rejects, report, status
 from sparkify.cli.trying import demo, simulate
 from sparkify.errors import (
     CheckError,
@@ -88,6 +88,6 @@ def cli() -> None:
     """Sparkify's data warehouse: JSON logs and songs into a star schema."""
 
 
-_COMMANDS = (create, plan, load, status, rejects, undo, replay, check, doctor, compare, query, simulate, demo)
+_COMMANDS = (create, plan, load, status, rejects, undo, replay, check, doctor, compare, query, report, simulate, demo)
 for _command in _COMMANDS:
     cli.add_command(_command)

@@ -190,3 +190,44 @@ def query(config: "Config", name: str | None, sql: str | None, as_json: bool, qu
     console.print_table(columns, rows)
     if not quiet and (name or sql):
         console.say(f"{len(rows):,} rows")
+
+
+@click.command()
+@click.option("-o", "--output", metavar="FILE", default="sparkify-report.html", show_default=True, help="Where to.")
+@click.option("--from", "first_day", metavar="DAY", help="First day, as 2018-11-01 (UTC).")
+@click.option("--to", "last_day", metavar="DAY", help="Last day, as 2018-11-30 (UTC).")
+@click.option("--level", type=click.Choice(["free", "paid"]), help="Only events at this level.")
+@click.option("--with-people", is_flag=True, help="Also name places that have a single listener.")
+@common
+def report(
+    config: "Config",
+    output: str,
+    first_day: str | None,
+    last_day: str | None,
+    level: str | None,
+    with_people: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write one HTML page that answers every prepared question and needs nothing but itself."""
+    from sparkify import console
+    from sparkify.report import render_report
+
+    days = [None if day is None else parse_day(day) for day in (first_day, last_day)]
+    page = render_report(config, cut=Cut(*days, level), with_people=with_people).encode()
+    write_page(page, output)
+    if as_json:
+        echo_json({"report": output, "bytes": len(page)})
+    elif not quiet:
+        console.say(f"{output}: {console.format_bytes(len(page))}; open it in a browser")
+
+
+def write_page(page: bytes, file: str) -> None:
+    """Write a page in place of what the file held. Raises UsageError where it cannot be written."""
+    unfinished = Path(f"{file}.unfinished")
+    try:
+        unfinished.write_bytes(page)
+        unfinished.replace(file)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise UsageError(f"cannot write {file}: {error.strerror}; name another file with -o") from None

@@ -6,11 +6,15 @@
 Whatever kills a load leaves the state before it: all that it writes is in that one transaction.
 """
 
+from sparkify.pipeline.answering import Answer, Answers, Comparison, answer_all
 from sparkify.pipeline.correcting import ReplayResult, UndoResult, replay, undo
 from sparkify.pipeline.loading import LoadResult, OnEvent, OnProgress, Progress, create, load, load_into
 from sparkify.pipeline.reading import Status, check, compare, list_rejects, plan, query, query_sql, status
 
 __all__ = [
+    "Answer",
+    "Answers",
+    "Comparison",
     "LoadResult",
     "OnEvent",
     "OnProgress",
@@ -18,6 +22,7 @@ __all__ = [
     "ReplayResult",
     "Status",
     "UndoResult",
+    "answer_all",
     "check",
     "compare",
     "create",

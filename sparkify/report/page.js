@@ -1,0 +1,34 @@
+// Draws each specification of the page, and shows the exact values of the mark under the pointer.
+const tooltip = document.getElementById("tooltip");
+
+function show(handler, event, item, value) {
+  if (value === null || value === undefined || value === "") {
+    tooltip.hidden = true;
+    return;
+  }
+  const list = document.createElement("dl");
+  for (const [title, text] of Object.entries(value)) {
+    list.append(Object.assign(document.createElement("dt"), { textContent: title }));
+    list.append(Object.assign(document.createElement("dd"), { textContent: String(text) }));
+  }
+  tooltip.replaceChildren(list);
+  tooltip.hidden = false;
+  const { offsetWidth: width, offsetHeight: height } = tooltip;
+  tooltip.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - width - 4))}px`;
+  tooltip.style.top = `${event.clientY + 16 + height < innerHeight ? event.clientY + 16 : event.clientY - height - 12}px`;
+}
+
+const text = (id) => document.getElementById(id).textContent;
+
+// The library travels packed; an inline script runs at once when it is put in place.
+const packed = Uint8Array.from(atob(text("vega")), (letter) => letter.charCodeAt(0));
+const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+const library = Object.assign(document.createElement("script"), { text: await new Response(unpacked).text() });
+document.head.append(library);
+
+const options = { config: JSON.parse(text("drawing-config")), renderer: "svg", actions: false, tooltip: show };
+for (const place of document.querySelectorAll(".drawing")) {
+  await vegaEmbed(place, JSON.parse(text(place.dataset.spec)), options);
+}
+addEventListener("scroll", () => { tooltip.hidden = true; }, { passive: true });
+document.documentElement.dataset.drawn = "";

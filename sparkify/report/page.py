@@ -1,0 +1,296 @@
+"""The page: what stands where. What comes from data reaches it as text, and the template engine escapes it."""
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from sparkify import __version__
+from sparkify.pipeline import Answer, Answers, Comparison
+from sparkify.report import charts, findings
+from sparkify.report.drawing import embed_json, embed_runtime, render_svg
+from sparkify.report.words import (
+    count_of,
+    format_change,
+    format_number,
+    format_period,
+    format_share,
+    list_places,
+)
+
+_FOLDER = Path(__file__).parent
+# In reading order: identifier, title, questions.
+_CHAPTERS = (
+    ("listening", "Who listens, and when", ("audience", "heatmap", "sessions", "session_lengths", "hours", "places")),
+    ("music", "What they listen to", ("top_songs", "top_artists", "discovery")),
+    ("paying", "Who pays, and who stays", ("levels", "conversion", "funnel", "churn", "retention")),
+    ("soundness", "Service and data", ("health",)),
+)
+_RANKINGS = ("top_songs", "top_artists", "places")
+# More is read in a spreadsheet.
+_MOST_ROWS = 400
+_LIMITS = "It does not say"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, and whether it stands to the right."""
+
+    name: str
+    numeric: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question on the page. `spec` and `svg` draw the same; both are empty where there is nothing to draw."""
+
+    name: str
+    question: str
+    finding: str | None
+    definition: str
+    limits: str
+    notes: list[str]
+    spec: Markup
+    svg: Markup
+    caption: str
+    columns: list[Column]
+    rows: list[list[str]]
+    size: str
+    more: str
+    csv: str
+    sql: str
+    values: list[str]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Questions under one heading."""
+
+    id: str
+    title: str
+    sections: list[Section]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A key figure, with its change where there is something to compare with; `recent` is the later of both numbers."""
+
+    label: str
+    value: str
+    recent: str | None
+    change: str | None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something about the data; `bad` where it is not in order."""
+
+    label: str
+    value: str
+    detail: str = ""
+    bad: bool = False
+
+
+def render_page(answers: Answers, *, with_people: bool) -> str:
+    """The page as HTML. Places of a single listener stand in it only with people."""
+    overview = answers.of("overview").records[0]
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["code"] = _mark_code
+    return environment.get_template("page.html").render(
+        version=__version__,
+        period=_period(answers, overview),
+        level=answers.cut.level,
+        tiles=_tiles(overview, answers.comparison),
+        compared=_compared(answers, overview),
+        facts=_facts(answers),
+        chapters=[
+            Chapter(id, title, [_section(answers.of(name), with_people) for name in names])
+            for id, title, names in _CHAPTERS
+        ],
+        people=_people(with_people),
+        style=Markup(_read("page.css")),
+        script=Markup(_read("page.js")),
+        vega=embed_runtime(),
+        drawing_config=embed_json(charts.CONFIG),
+    )
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _mark_code(text: str) -> Markup:
+    """A text in which what stands between backticks is code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
+
+
+def _period(answers: Answers, overview: dict[str, Any]) -> str | None:
+    first = answers.cut.first_day or overview["first_day"]
+    last = answers.cut.last_day or overview["last_day"]
+    return format_period(first, last) if first and last else None
+
+
+def _people(with_people: bool) -> str:
+    if with_people:
+        return "This page was made with people: it names places that have a single listener. Mind whom you send it to."
+    return "No listener can be picked out on this page: it has no names, and no places that have a single listener."
+
+
+_TILES = {
+    "plays": "Plays",
+    "listeners": "Listeners",
+    "sessions": "Sessions",
+    "hours": "Hours of music",
+    "paid_share": "Plays at level paid",
+}
+
+
+def _tiles(overview: dict[str, Any], comparison: Comparison | None) -> list[Tile]:
+    return [_tile(name, label, overview, comparison) for name, label in _TILES.items()]
+
+
+def _tile(name: str, label: str, overview: dict[str, Any], comparison: Comparison | None) -> Tile:
+    show = format_share if name == "paid_share" else format_number
+    value = show(overview[name] if overview[name] is not None or name == "paid_share" else 0)
+    if comparison is None:
+        return Tile(label, value, None, None)
+    later, earlier = comparison.later[name], comparison.earlier[name]
+    recent = None if comparison.later == overview else f"last {comparison.days} days {show(later)},"
+    if name == "paid_share":
+        points = None if later is None or earlier is None else 100 * (later - earlier)
+        return Tile(label, value, recent, None if points is None else f"{points:+.1f} points".replace("-", "−"))
+    return Tile(label, value, recent, format_change(later, earlier))
+
+
+def _compared(answers: Answers, overview: dict[str, Any]) -> str:
+    comparison = answers.comparison
+    if comparison is None:
+        return "The log is too short to compare these figures with those of earlier days."
+    if comparison.later == overview:
+        return f"Changes are against the {count_of(comparison.days, 'day')} before."
+    return (
+        f"The log has no {_length(answers, overview)} before these to compare with, so changes are those of the last "
+        f"{comparison.days} days against the {comparison.days} days before them."
+    )
+
+
+def _length(answers: Answers, overview: dict[str, Any]) -> str:
+    first = answers.cut.first_day or overview["first_day"]
+    last = answers.cut.last_day or overview["last_day"]
+    return count_of((last - first).days + 1, "day")
+
+
+def _facts(answers: Answers) -> list[Fact]:
+    health = answers.of("health").records[0]
+    newest, load = health["newest_event"], answers.last_load
+    rejected = health["rejected_share"]
+    broken = [one.check for one in answers.checks if not one.passed]
+    facts = [Fact("Last load", "none yet", bad=True)]
+    if load is not None:
+        at = load["finished_at"] or load["started_at"]
+        status = load["status"].replace("_", " ")
+        facts = [Fact("Last load", _moment(at), f"load {load['load_id']}, {status}", load["status"] != "loaded")]
+        if newest is not None:
+            facts.append(Fact("Newest event", _moment(newest), f"{_age(at - newest)} the last load"))
+    return [
+        *facts,
+        Fact("Records rejected", format_share(rejected), "of all that were read, of every file"),
+        Fact("Plays found in the catalogue", format_share(health["match_rate"]), "the others have names from the log"),
+        Fact(
+            "Checks",
+            f"{len(answers.checks) - len(broken)} of {len(answers.checks)} passed",
+            "; ".join(f"{check.severity}: {check.table}.{check.name}" for check in broken),
+            any(check.severity == "fail" for check in broken),
+        ),
+    ]
+
+
+def _moment(at: dt.datetime) -> str:
+    return f"{at.day} {at:%b %Y, %H:%M} UTC"
+
+
+def _age(age: dt.timedelta) -> str:
+    days, hours = abs(age) // dt.timedelta(days=1), abs(age) // dt.timedelta(hours=1)
+    text = count_of(days, "day") if days else count_of(hours, "hour") if hours else "less than an hour"
+    return f"{text} {'after' if age < dt.timedelta() else 'before'}"
+
+
+def _section(answer: Answer, with_people: bool) -> Section:
+    name, question = answer.question.name, answer.question
+    records, hidden = answer.records, 0
+    notes: list[str] = []
+    if name == "places" and not with_people:
+        records, left_out = _without_single_listeners(records)
+        notes += left_out
+    if name in _RANKINGS and (hidden := len(records) - len(list_places(records))):
+        notes.append(
+            f"Who shares a place is drawn with all of it or not at all: {count_of(hidden, 'more row')} in the numbers."
+        )
+    spec = charts.draw(name, records) if records else None
+    definition, _, limits = question.definition.partition(_LIMITS)
+    numbers = [f"`{one.name}` is {answer.values[one.name]}" for one in question.parameters if one.default is not None]
+    shown = records[:_MOST_ROWS]
+    return Section(
+        name,
+        question.question,
+        findings.tell(name, records),
+        " ".join([definition.strip(), *(f"Here {number}." for number in numbers)]),
+        f"{_LIMITS}{limits}",
+        notes,
+        spec=embed_json(spec) if spec else Markup(),
+        svg=render_svg(spec) if spec else Markup(),
+        caption=spec["description"] if spec else "",
+        columns=[Column(column, _is_numeric(record[column] for record in records)) for column in answer.columns],
+        rows=[[_cell(value) for value in record.values()] for record in shown],
+        size=count_of(len(records), "row"),
+        more=""
+        if len(shown) == len(records)
+        else f"The first {_MOST_ROWS:,} of {len(records):,} rows; the file has all.",
+        csv=_csv_url(answer.columns, records),
+        sql=question.sql,
+        values=[
+            f"{parameter}: {'not given' if value is None else value}" for parameter, value in answer.values.items()
+        ],
+    )
+
+
+def _without_single_listeners(records: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    kept = [record for record in records if record["users"] > 1]
+    left_out = [record for record in records if record["users"] == 1]
+    if not left_out:
+        return kept, []
+    plays = sum(record["plays"] for record in left_out)
+    return kept, [f"{count_of(len(left_out), 'place')} of a single listener ({count_of(plays, 'play')}) left out."]
+
+
+def _is_numeric(values: Any) -> bool:
+    return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _csv_url(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(record.values() for record in records)
+    return "data:text/csv;charset=utf-8," + quote(text.getvalue(), safe=",:;/?@&=+$!*'()-_.~")

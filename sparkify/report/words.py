@@ -1,0 +1,72 @@
+"""How numbers, shares and days read, and which rows of a ranking a drawing has room for."""
+
+import datetime as dt
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+_MOST_DRAWN = 40
+_MOST_PLACES = 20
+
+
+def format_number(value: float | int | None) -> str:
+    """A number a person reads: whole ones with thousands set apart, others with three significant digits or more."""
+    if value is None:
+        return "–"
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{int(value):,}"
+    decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{decimals}f}"
+
+
+def format_share(share: float | None) -> str:
+    """A share from 0 to 1 as a percentage. What is little but not nothing, or nearly all, does not read 0 or 100."""
+    if share is None:
+        return "–"
+    percent = 100 * share
+    if 0 < percent < 0.1:
+        return "under 0.1%"
+    if 99.9 < percent < 100:
+        return "over 99.9%"
+    return f"{percent:.1f}".removesuffix(".0") + "%"
+
+
+def format_change(later: float | None, earlier: float | None) -> str | None:
+    """The change from an earlier to a later number, as +12% or -3%; None where there is nothing to compare with."""
+    if later is None or not earlier:
+        return None
+    change = 100 * (later / earlier - 1)
+    digits = f"{abs(change):.0f}" if abs(change) >= 10 else f"{abs(change):.1f}"
+    return f"{'+' if change > 0 else '−' if change < 0 else '±'}{digits}%"
+
+
+def format_day(day: dt.date) -> str:
+    """Thu 1 Nov 2018."""
+    return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def format_period(first: dt.date, last: dt.date) -> str:
+    """1 Nov to 30 Nov 2018, with each year where there are two."""
+    end = f"{last.day} {last:%b %Y}"
+    if first == last:
+        return end
+    return f"{first.day} {first:%b}{'' if first.year == last.year else f' {first:%Y}'} to {end}"
+
+
+def count_of(number: int, one: str, many: str | None = None) -> str:
+    """1 play, 2 plays."""
+    return f"{format_number(number)} {one if number == 1 else many or one + 's'}"
+
+
+def list_places(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that a drawing of a ranking shows: the first places by plays, each with all that share it.
+
+    A place that does not fit as a whole is left out with all after it.
+    """
+    shown: list[dict[str, Any]] = []
+    for _, group in groupby(records, lambda record: record["plays"]):
+        rows = list(group)
+        if len(shown) >= _MOST_PLACES or len(shown) + len(rows) > _MOST_DRAWN:
+            break
+        shown += rows
+    return shown

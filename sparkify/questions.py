@@ -23,6 +23,7 @@ _NAMES = (
     "audience",
     "heatmap",
     "sessions",
+    "session_lengths",
     "hours",
     "top_songs",
     "top_artists",

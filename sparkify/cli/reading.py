@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkify.cli.options import common, dry_run, echo_json
+from sparkify.cli.formats import FORMATS, write_rows
+from sparkify.cli.options import common, cutting, dry_run, echo_json
 from sparkify.errors import CheckError, UsageError
 
 if TYPE_CHECKING:
     from sparkify.config import Config
     from sparkify.ledger import PlannedFile
+    from sparkify.questions import Cut, Question
     from sparkify.records import Dataset
 
 
@@ -171,22 +173,46 @@ def compare(config: "Config", first: str, second: str, as_json: bool, quiet: boo
 @click.command()
 @click.argument("name", required=False)
 @click.option("--sql", metavar="TEXT", help="Any one SELECT instead of a prepared question.")
+@cutting
+@click.option("--format", "form", type=click.Choice(FORMATS), help="What to print on stdout.  [default: table]")
 @common
-def query(config: "Config", name: str | None, sql: str | None, as_json: bool, quiet: bool) -> None:
-    """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions."""
+def query(
+    config: "Config", name: str | None, sql: str | None, cut: "Cut", form: str | None, as_json: bool, quiet: bool
+) -> None:
+    """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions and what they take.
+
+    An answer is the one that a log of only those days' events at that level would give. Days are UTC, both inclusive.
+
+    --format csv is RFC 4180 in UTF-8: a header, CRLF line ends, ISO dates, an empty field for NULL. Text is kept as
+    it is: a spreadsheet may run a cell that begins with = as a formula. --format json is a list of objects, ndjson one
+    object a line. --json, as everywhere, is one object, here of columns and rows; it excludes --format.
+    """
     from sparkify import console, pipeline, questions
 
-    if name and sql:
+    if name and sql is not None:
         raise UsageError("a question and --sql exclude each other; give one of them")
+    if as_json and form:
+        raise UsageError("--json and --format exclude each other; give one of them")
+    if cut.values and name is None:
+        raise UsageError(
+            f"{', '.join(f'--{given}' for given in cut.values)}: only a prepared question takes it; name one"
+        )
     if sql is not None:
         columns, rows = pipeline.query_sql(config, sql)
     elif name is not None:
-        columns, rows = pipeline.query(config, name)
+        columns, rows = pipeline.query(config, name, cut=cut, on_note=None if quiet else console.say)
     else:
-        columns, rows = ["name", "question"], [(q.name, q.question) for q in questions.list_questions()]
+        columns, rows = _list_questions(questions.list_questions())
     if as_json:
         echo_json({"columns": columns, "rows": rows})
-        return
-    console.print_table(columns, rows)
-    if not quiet and (name or sql):
+    elif form in (None, "table"):
+        console.print_table(columns, rows)
+    else:
+        write_rows(str(form), columns, rows)
+    if not quiet and not as_json and (name or sql):
         console.say(f"{len(rows):,} rows")
+
+
+def _list_questions(listed: "Sequence[Question]") -> tuple[list[str], list[tuple[Any, ...]]]:
+    rows: list[tuple[Any, ...]] = [(q.name, q.question, ", ".join(map(str, q.parameters))) for q in listed]
+    return ["name", "question", "parameters"], rows

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
         status,
         undo,
     )
+    from sparkify.questions import Cut
     from sparkify.simulator import SimulateOptions, simulate
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Config",
+    "Cut",
     "SimulateOptions",
     "SparkifyError",
     "__version__",
@@ -52,6 +54,7 @@ __all__ = [
 
 _HOMES = {
     "Config": "config",
+    "Cut": "questions",
     "load_config": "config",
     "SparkifyError": "errors",
     "list_findings": "doctor",

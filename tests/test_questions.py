@@ -442,8 +442,8 @@ EXPECTATIONS: dict[str, Callable[[Data], list[Row]]] = {
 
 def test_questions_stand_in_reading_order() -> None:
     assert NAMES == [
-        "audience", "heatmap", "sessions", "hours", "top_songs", "top_artists", "levels", "conversion", "funnel",
-        "churn", "retention", "discovery", "places", "health",
+        "audience", "heatmap", "sessions", "session_lengths", "hours", "top_songs", "top_artists", "levels",
+        "conversion", "funnel", "churn", "retention", "discovery", "places", "health",
     ]  # fmt: skip
 
 

@@ -82,6 +82,25 @@ def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def cutting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that cut what a question is answered for; the command gets them as a Cut."""
+
+    @click.option("--from", "first_day", metavar="DAY", help="Only events from this UTC day on, such as 2018-11-01.")
+    @click.option("--to", "last_day", metavar="DAY", help="Only events up to the end of this UTC day.")
+    @click.option("--level", type=click.Choice(["free", "paid"]), help="Only events of this level, at their time.")
+    @click.option("--top", type=int, metavar="N", help="Places of a ranking; who ties with the last is shown too.")
+    @click.option("--days", type=int, metavar="N", help="Days without a play after which a user counts as gone.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, first_day: str | None, last_day: str | None, **options: Any) -> Any:
+        from sparkify.questions import Cut, parse_day
+
+        first, last = (parse_day(text) if text is not None else None for text in (first_day, last_day))
+        cut = Cut(first, last, **{name: options.pop(name) for name in ("level", "top", "days")})
+        return command(*args, cut=cut, **options)
+
+    return wrapped
+
+
 def confirm(question: str, yes: bool) -> None:
     """Ask at the terminal, unless the user agreed beforehand; raises Abort or UsageError without an agreement."""
     if yes:

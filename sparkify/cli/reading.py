@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkify.cli.options import common, dry_run, echo_json
+from sparkify.cli.formats import FORMATS, write_rows
+from sparkify.cli.options import common, cutting, dry_run, echo_json
 from sparkify.errors import CheckError, UsageError
 
 if TYPE_CHECKING:
     from sparkify.config import Config
     from sparkify.ledger import PlannedFile
+    from sparkify.questions import Cut, Question
     from sparkify.records import Dataset
 
 
@@ -171,50 +173,62 @@ def compare(config: "Config", first: str, second: str, as_json: bool, quiet: boo
 @click.command()
 @click.argument("name", required=False)
 @click.option("--sql", metavar="TEXT", help="Any one SELECT instead of a prepared question.")
+@cutting
+@click.option("--format", "form", type=click.Choice(FORMATS), help="What to print on stdout.  [default: table]")
 @common
-def query(config: "Config", name: str | None, sql: str | None, as_json: bool, quiet: bool) -> None:
-    """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions."""
+def query(
+    config: "Config", name: str | None, sql: str | None, cut: "Cut", form: str | None, as_json: bool, quiet: bool
+) -> None:
+    """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions and what they take.
+
+    An answer is the one that a log of only those days' events at that level would give. Days are UTC, both inclusive.
+
+    --format csv is RFC 4180 in UTF-8: a header, CRLF line ends, ISO dates, an empty field for NULL. Text is kept as
+    it is: a spreadsheet may run a cell that begins with = as a formula. --format json is a list of objects, ndjson one
+    object a line. --json, as everywhere, is one object, here of columns and rows; it excludes --format.
+    """
     from sparkify import console, pipeline, questions
 
-    if name and sql:
+    if name and sql is not None:
         raise UsageError("a question and --sql exclude each other; give one of them")
+    if as_json and form:
+        raise UsageError("--json and --format exclude each other; give one of them")
+    if cut.values and name is None:
+        raise UsageError(
+            f"{', '.join(f'--{given}' for given in cut.values)}: only a prepared question takes it; name one"
+        )
     if sql is not None:
         columns, rows = pipeline.query_sql(config, sql)
     elif name is not None:
-        columns, rows = pipeline.query(config, name)
+        columns, rows = pipeline.query(config, name, cut=cut, on_note=None if quiet else console.say)
     else:
-        columns, rows = ["name", "question"], [(q.name, q.question) for q in questions.list_questions()]
+        columns, rows = _list_questions(questions.list_questions())
     if as_json:
         echo_json({"columns": columns, "rows": rows})
-        return
-    console.print_table(columns, rows)
-    if not quiet and (name or sql):
+    elif form in (None, "table"):
+        console.print_table(columns, rows)
+    else:
+        write_rows(str(form), columns, rows)
+    if not quiet and not as_json and (name or sql):
         console.say(f"{len(rows):,} rows")
+
+
+def _list_questions(listed: "Sequence[Question]") -> tuple[list[str], list[tuple[Any, ...]]]:
+    rows: list[tuple[Any, ...]] = [(q.name, q.question, ", ".join(map(str, q.parameters))) for q in listed]
+    return ["name", "question", "parameters"], rows
 
 
 @click.command()
 @click.option("-o", "--output", metavar="FILE", default="sparkify-report.html", show_default=True, help="Where to.")
-@click.option("--from", "first_day", metavar="DAY", help="First day, as 2018-11-01 (UTC).")
-@click.option("--to", "last_day", metavar="DAY", help="Last day, as 2018-11-30 (UTC).")
-@click.option("--level", type=click.Choice(["free", "paid"]), help="Only events at this level.")
 @click.option("--with-people", is_flag=True, help="Also name places that have a single listener.")
+@cutting
 @common
-def report(
-    config: "Config",
-    output: str,
-    first_day: str | None,
-    last_day: str | None,
-    level: str | None,
-    with_people: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def report(config: "Config", output: str, cut: "Cut", with_people: bool, as_json: bool, quiet: bool) -> None:
     """Write one HTML page that answers every prepared question and needs nothing but itself."""
     from sparkify import console
     from sparkify.report import render_report
 
-    days = [None if day is None else parse_day(day) for day in (first_day, last_day)]
-    page = render_report(config, cut=Cut(*days, level), with_people=with_people).encode()
+    page = render_report(config, cut=cut, with_people=with_people).encode()
     write_page(page, output)
     if as_json:
         echo_json({"report": output, "bytes": len(page)})

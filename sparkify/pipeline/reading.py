@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,29 @@ from sparkify.ledger import PlannedFile
 from sparkify.pipeline.listing import list_sources, plan_found
 from sparkify.questions import WHOLE_LOG, Cut
 from sparkify.records import Dataset
+
+_COUNT_EVENTS = """WITH parameters AS (
+    SELECT cast($1 AS DATE) AS first_day, cast($2 AS DATE) AS last_day, cast($3 AS VARCHAR) AS level
+),
+
+bounds AS (
+    SELECT
+        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
+        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts,
+        level
+    FROM parameters
+)
+
+SELECT
+    count(CASE
+        WHEN (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
+            AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
+            AND (bounds.level IS NULL OR staging_events.level = bounds.level) THEN 1
+    END) AS events,
+    min(staging_events.ts) AS first_ts,
+    max(staging_events.ts) AS last_ts
+FROM staging_events
+CROSS JOIN bounds"""
 
 
 @dataclass(frozen=True)
@@ -130,16 +153,37 @@ def compare(first: Config, second: Config) -> list[TableComparison]:
         return compare_stars(one, other)
 
 
-def query(config: Config, name: str, *, cut: Cut = WHOLE_LOG) -> tuple[list[str], list[tuple[Any, ...]]]:
+def query(
+    config: Config, name: str, *, cut: Cut = WHOLE_LOG, on_note: Callable[[str], None] | None = None
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Answer a prepared question; returns column names and rows.
 
-    Raises UsageError for an unknown name, and for a cut by what the question does not take.
+    `on_note` is told, in a sentence, where there is no event to answer from. Raises UsageError for an unknown name, and
+    for a cut by what the question does not take.
     """
     question = questions.get_question(name)
     questions.require_taken(question, cut)
     with open_engine(config, read_only=True) as engine:
         require_tables(engine)
-        return engine.fetch_table(question.sql, questions.bind(question, cut))
+        answer = engine.fetch_table(question.sql, questions.bind(question, cut))
+        if on_note is not None and (note := explain_nothing(engine, cut)):
+            on_note(note)
+        return answer
+
+
+def explain_nothing(engine: Engine, cut: Cut = WHOLE_LOG) -> str | None:
+    """A sentence where the warehouse holds no event, or none in the cut; None where there is one."""
+    ((in_cut, first, last),) = engine.fetch(_COUNT_EVENTS, [cut.first_day, cut.last_day, cut.level])
+    if in_cut:
+        return None
+    if first is None:
+        return f"the warehouse {engine.address} holds no events yet; run sparkify load --log-data ROOT"
+    given = ", ".join(f"{name} {value}" for name, value in cut.values.items() if name in ("from", "to", "level"))
+    return f"no event is in the cut ({given}); the log has events from {_day_of(first)} to {_day_of(last)}"
+
+
+def _day_of(ts: int) -> dt.date:
+    return dt.date(1970, 1, 1) + dt.timedelta(milliseconds=ts)
 
 
 def query_sql(config: Config, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -3,34 +3,69 @@
 -- by its Monday (UTC). The last row is the whole log.
 -- It does not say what users had heard before the log begins, so it is an upper bound, highest in the first weeks;
 -- nor whether they chose the artist themselves.
-WITH ranked_plays AS (
+-- Parameters: from, to, level.
+WITH parameters AS (
     SELECT
-        cast(date_trunc('week', start_time) AS DATE) AS week,
-        user_id,
-        row_number() OVER (
-            PARTITION BY user_id, artist_name ORDER BY start_time, session_id, item_in_session
-        ) AS play_rank
-    FROM songplays
+        cast($1 AS DATE) AS first_day,
+        cast($2 AS DATE) AS last_day,
+        cast($3 AS VARCHAR) AS level
 ),
 
 plays AS (
-    SELECT week, user_id, CASE WHEN play_rank = 1 THEN 1 ELSE 0 END AS first_play
-    FROM ranked_plays
+    SELECT
+        cast(date_trunc('week', songplays.start_time) AS DATE) AS week,
+        songplays.user_id,
+        songplays.artist_name
+    FROM songplays
+    CROSS JOIN parameters
+    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
+        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
+        AND (parameters.level IS NULL OR songplays.level = parameters.level)
+),
+
+user_weeks AS (
+    SELECT week, user_id, count(*) AS plays
+    FROM plays
+    GROUP BY week, user_id
+),
+
+-- One play of a user and an artist is the first, and it lies in the earliest week.
+first_plays AS (
+    SELECT user_id, artist_name, min(week) AS week
+    FROM plays
+    GROUP BY user_id, artist_name
+),
+
+user_first_weeks AS (
+    SELECT week, user_id, count(*) AS first_plays
+    FROM first_plays
+    GROUP BY week, user_id
+),
+
+counts AS (
+    SELECT
+        user_weeks.week,
+        user_weeks.user_id,
+        user_weeks.plays,
+        coalesce(user_first_weeks.first_plays, 0) AS first_plays
+    FROM user_weeks
+    LEFT JOIN user_first_weeks
+        ON user_weeks.week = user_first_weeks.week AND user_weeks.user_id = user_first_weeks.user_id
 ),
 
 -- Each play once for its week and once for the whole log.
-period_plays AS (
-    SELECT week, user_id, first_play FROM plays
+period_counts AS (
+    SELECT week, user_id, plays, first_plays FROM counts
     UNION ALL
-    SELECT cast(NULL AS DATE) AS week, user_id, first_play FROM plays
+    SELECT cast(NULL AS DATE) AS week, user_id, plays, first_plays FROM counts
 )
 
 SELECT
     week,
-    count(*) AS plays,
+    cast(sum(plays) AS BIGINT) AS plays,
     count(DISTINCT user_id) AS listeners,
-    sum(first_play) AS first_plays,
-    cast(sum(first_play) AS DOUBLE PRECISION) / count(*) AS first_play_share
-FROM period_plays
+    cast(sum(first_plays) AS BIGINT) AS first_plays,
+    cast(sum(first_plays) AS DOUBLE PRECISION) / sum(plays) AS first_play_share
+FROM period_counts
 GROUP BY week
 ORDER BY week

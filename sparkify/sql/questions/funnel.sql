@@ -3,20 +3,62 @@
 -- after the one before it, in any session, and counts a user once.
 -- It does not say why they stopped, nor who was cut off: a user at the end of the log had less time than one at its
 -- beginning. Who upgrades without having played before is no part of the last two steps.
-WITH user_events AS (
+-- Parameters: from, to.
+WITH parameters AS (
     SELECT
-        userId AS user_id,
-        page,
-        level,
-        rank() OVER (PARTITION BY userId ORDER BY ts, sessionId, itemInSession) AS place
+        cast($1 AS DATE) AS first_day,
+        cast($2 AS DATE) AS last_day
+),
+
+bounds AS (
+    SELECT
+        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
+        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts
+    FROM parameters
+),
+
+user_events AS (
+    SELECT
+        staging_events.userId AS user_id,
+        staging_events.sessionId AS session_id,
+        staging_events.itemInSession AS item_in_session,
+        staging_events.ts,
+        staging_events.page,
+        staging_events.level
     FROM staging_events
-    WHERE userId IS NOT NULL
+    CROSS JOIN bounds
+    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
+        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
+        AND staging_events.userId IS NOT NULL
+),
+
+first_moments AS (
+    SELECT user_id, min(ts) AS first_ts, min(CASE WHEN page = 'NextSong' THEN ts END) AS first_play_ts
+    FROM user_events
+    GROUP BY user_id
+),
+
+-- No other event is a user's first, or a step: only these need an order.
+ranked_events AS (
+    SELECT
+        user_events.user_id,
+        user_events.page,
+        user_events.level,
+        rank() OVER (
+            PARTITION BY user_events.user_id
+            ORDER BY user_events.ts, user_events.session_id, user_events.item_in_session
+        ) AS place
+    FROM user_events
+    INNER JOIN first_moments ON user_events.user_id = first_moments.user_id
+    WHERE user_events.ts = first_moments.first_ts
+        OR user_events.ts = first_moments.first_play_ts
+        OR user_events.page IN ('Upgrade', 'Submit Upgrade')
 ),
 
 -- Of copies that differ in their level the least counts, so that one of them decides.
 first_levels AS (
     SELECT user_id, min(level) AS level
-    FROM user_events
+    FROM ranked_events
     WHERE place = 1
     GROUP BY user_id
 ),
@@ -26,28 +68,28 @@ first_free_users AS (
 ),
 
 first_plays AS (
-    SELECT first_free_users.user_id, min(user_events.place) AS place
+    SELECT first_free_users.user_id, min(ranked_events.place) AS place
     FROM first_free_users
-    INNER JOIN user_events ON first_free_users.user_id = user_events.user_id
-    WHERE user_events.page = 'NextSong'
+    INNER JOIN ranked_events ON first_free_users.user_id = ranked_events.user_id
+    WHERE ranked_events.page = 'NextSong'
     GROUP BY first_free_users.user_id
 ),
 
 first_looks AS (
-    SELECT first_plays.user_id, min(user_events.place) AS place
+    SELECT first_plays.user_id, min(ranked_events.place) AS place
     FROM first_plays
-    INNER JOIN user_events
-        ON first_plays.user_id = user_events.user_id AND first_plays.place < user_events.place
-    WHERE user_events.page = 'Upgrade'
+    INNER JOIN ranked_events
+        ON first_plays.user_id = ranked_events.user_id AND first_plays.place < ranked_events.place
+    WHERE ranked_events.page = 'Upgrade'
     GROUP BY first_plays.user_id
 ),
 
 first_upgrades AS (
-    SELECT first_looks.user_id, min(user_events.place) AS place
+    SELECT first_looks.user_id, min(ranked_events.place) AS place
     FROM first_looks
-    INNER JOIN user_events
-        ON first_looks.user_id = user_events.user_id AND first_looks.place < user_events.place
-    WHERE user_events.page = 'Submit Upgrade'
+    INNER JOIN ranked_events
+        ON first_looks.user_id = ranked_events.user_id AND first_looks.place < ranked_events.place
+    WHERE ranked_events.page = 'Submit Upgrade'
     GROUP BY first_looks.user_id
 ),
 

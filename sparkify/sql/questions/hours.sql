@@ -1,7 +1,8 @@
 -- How much music is offered?
 -- The lengths of all tracks that began to play, in hours, by UTC day and level at the time of the play, with the share
 -- of plays by the ten heaviest users of the whole log (by plays; who ties with the tenth is one of them). The last row
--- is the whole log. A day and level without plays has no row; a play without a length adds nothing.
+-- is the whole log. A day and level without plays has no row; a play without a length, or with one beyond a billion
+-- seconds, adds nothing.
 -- It does not say how long anybody listened: hours are an upper bound, for the log tells of no skip.
 -- Parameters: from, to, level.
 WITH parameters AS (
@@ -12,18 +13,27 @@ WITH parameters AS (
         10 AS heaviest_places
 ),
 
-cut_plays AS (
-    SELECT songplays.start_time, songplays.user_id, songplays.level, songplays.song_length
+cells AS (
+    SELECT
+        cast(songplays.start_time AS DATE) AS day,
+        coalesce(songplays.level, 'unknown') AS level,
+        songplays.user_id,
+        count(*) AS plays,
+        -- The order in which fractions are added shows in the last digits of their sum; whole numbers have no such.
+        sum(CASE
+            WHEN abs(songplays.song_length) <= 1000000000 THEN cast(round(songplays.song_length * 1000000) AS BIGINT)
+        END) AS microseconds
     FROM songplays
     CROSS JOIN parameters
     WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
         AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
         AND (parameters.level IS NULL OR songplays.level = parameters.level)
+    GROUP BY cast(songplays.start_time AS DATE), coalesce(songplays.level, 'unknown'), songplays.user_id
 ),
 
 user_plays AS (
-    SELECT user_id, count(*) AS plays
-    FROM cut_plays
+    SELECT user_id, sum(plays) AS plays
+    FROM cells
     GROUP BY user_id
 ),
 
@@ -32,32 +42,32 @@ ranked_users AS (
     FROM user_plays
 ),
 
-plays AS (
+heavy_cells AS (
     SELECT
-        cast(cut_plays.start_time AS DATE) AS day,
-        coalesce(cut_plays.level, 'unknown') AS level,
-        cut_plays.song_length,
-        CASE WHEN ranked_users.place <= parameters.heaviest_places THEN 1 ELSE 0 END AS heavy
-    FROM cut_plays
-    INNER JOIN ranked_users ON cut_plays.user_id = ranked_users.user_id
+        cells.day,
+        cells.level,
+        cells.plays,
+        cells.microseconds,
+        CASE WHEN ranked_users.place <= parameters.heaviest_places THEN cells.plays ELSE 0 END AS heavy_plays
+    FROM cells
+    INNER JOIN ranked_users ON cells.user_id = ranked_users.user_id
     CROSS JOIN parameters
 ),
 
 -- Each play once for its day and once for the whole log.
-period_plays AS (
-    SELECT day, level, song_length, heavy FROM plays
+period_cells AS (
+    SELECT day, level, plays, microseconds, heavy_plays FROM heavy_cells
     UNION ALL
-    SELECT cast(NULL AS DATE) AS day, 'all' AS level, song_length, heavy FROM plays
+    SELECT cast(NULL AS DATE) AS day, 'all' AS level, plays, microseconds, heavy_plays FROM heavy_cells
 )
 
 SELECT
     day,
     level,
-    count(*) AS plays,
-    -- The order in which numbers are added shows in their last digits.
-    round(sum(song_length) / 3600, 6) AS hours,
-    sum(heavy) AS heaviest_users_plays,
-    cast(sum(heavy) AS DOUBLE PRECISION) / count(*) AS heaviest_users_share
-FROM period_plays
+    cast(sum(plays) AS BIGINT) AS plays,
+    cast(sum(microseconds) AS DOUBLE PRECISION) / 3600000000 AS hours,
+    cast(sum(heavy_plays) AS BIGINT) AS heaviest_users_plays,
+    cast(sum(heavy_plays) AS DOUBLE PRECISION) / sum(plays) AS heaviest_users_share
+FROM period_cells
 GROUP BY day, level
 ORDER BY day, level

@@ -1,7 +1,7 @@
 -- Which artists win?
--- Plays and distinct listeners by artist name as logged, up to place `top`; artists with as many plays share a place, and
--- all that share the last one are shown. Songs are the distinct titles played; the match rate is the share of the plays
--- found in the catalogue.
+-- Plays and distinct listeners by artist name as logged, up to place `top`; artists with as many plays share a place,
+-- and all that share the last one are shown. Songs are the distinct titles played; the match rate is the share of the
+-- plays found in the catalogue.
 -- It does not say whether two names are one artist: "X" and "X feat. Y" are counted apart, as logged.
 -- Parameters: from, to, level, top = 20.
 WITH parameters AS (

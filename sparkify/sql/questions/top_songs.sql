@@ -1,6 +1,6 @@
 -- Which songs win?
--- Plays and distinct listeners by title and artist as logged, up to place `top`; songs with as many plays share a place,
--- and all that share the last one are shown. The match rate is the share of the plays found in the catalogue.
+-- Plays and distinct listeners by title and artist as logged, up to place `top`; songs with as many plays share a
+-- place, and all that share the last one are shown. The match rate is the share of the plays found in the catalogue.
 -- It does not say whether two spellings are one song, nor whether a play was heard to its end.
 -- Parameters: from, to, level, top = 20.
 WITH parameters AS (

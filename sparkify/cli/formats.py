@@ -1,0 +1,63 @@
+"""Rows on stdout for other programs: CSV, JSON and newline-delimited JSON, in UTF-8 whatever the terminal."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+import click
+
+from sparkify.cli.options import jsonable
+from sparkify.errors import UsageError
+
+FORMATS = ("table", "csv", "json", "ndjson")
+
+
+def write_rows(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write an answer as `csv` (RFC 4180), `json` (a list of objects) or `ndjson` (an object a line).
+
+    Raises UsageError for objects of columns that share a name.
+    """
+    stream = io.TextIOWrapper(click.get_binary_stream("stdout"), encoding="utf-8", newline="")
+    try:
+        _WRITERS[form](stream, columns, rows)
+    finally:
+        # Closing it would close stdout.
+        stream.detach()
+
+
+def _write_csv(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    # Text is kept as it is, even where a spreadsheet would take it for a formula: who reads the file gets the data.
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    writer.writerows([_csv_field(value) for value in row] for row in rows)
+
+
+def _csv_field(value: object) -> object:
+    value = jsonable(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | dict | list) else value
+
+
+def _write_json(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    separator = "[\n"
+    for text in _objects(columns, rows):
+        stream.write(separator + text)
+        separator = ",\n"
+    stream.write("\n]\n" if rows else "[]\n")
+
+
+def _write_ndjson(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    stream.writelines(f"{text}\n" for text in _objects(columns, rows))
+
+
+def _objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    shared = [name for name, count in Counter(columns).items() if count > 1]
+    if shared:
+        raise UsageError(f"several columns are named {shared[0]}, and an object has one; name them apart with AS")
+    for row in rows:
+        yield json.dumps(jsonable(dict(zip(columns, row, strict=True))), ensure_ascii=False, allow_nan=False)
+
+
+_WRITERS = {"csv": _write_csv, "json": _write_json, "ndjson": _write_ndjson}

@@ -1,8 +1,9 @@
 """Sparkify's data warehouse: JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
 
 The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, compare, query,
-query_sql, undo, replay, list_findings (doctor) and simulate. Each takes the Config that `load_config` makes and raises
-a SparkifyError, a sentence for a user. Importing the package loads no driver; the first use of a verb does.
+query_sql, undo, replay, list_findings (doctor), render_report and simulate. Each takes the Config that `load_config`
+makes and raises a SparkifyError, a sentence for a user. Importing the package loads no driver; the first use of a verb
+does.
 """
 
 from importlib import import_module
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         undo,
     )
     from sparkify.questions import Cut
+    from sparkify.report import render_report
     from sparkify.simulator import SimulateOptions, simulate
 
 __version__ = "0.1.0"
@@ -46,6 +48,7 @@ __all__ = [
     "plan",
     "query",
     "query_sql",
+    "render_report",
     "replay",
     "simulate",
     "status",
@@ -58,6 +61,7 @@ _HOMES = {
     "load_config": "config",
     "SparkifyError": "errors",
     "list_findings": "doctor",
+    "render_report": "report",
     "SimulateOptions": "simulator",
     "simulate": "simulator",
 }

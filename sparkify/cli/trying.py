@@ -5,13 +5,17 @@ import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sparkify.cli.changing import load_with_progress
 from sparkify.cli.options import echo_json
+from sparkify.cli.reading import write_page
 from sparkify.errors import UsageError
+
+if TYPE_CHECKING:
+    from sparkify.config import Config
 
 
 @click.command()
@@ -54,7 +58,7 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
 def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
-    """The first five minutes: simulate, load, check and ask, all in DIR."""
+    """The first five minutes: simulate, load, check, ask and report, all in DIR."""
     from sparkify import console, pipeline
     from sparkify.config import Config
     from sparkify.simulator import SimulateOptions
@@ -68,8 +72,10 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     result = load_with_progress(config, as_json or quiet)
     checked = pipeline.check(config)
     columns, rows = pipeline.query(config, "top_artists")
+    page = _report(config, folder)
     if as_json:
-        echo_json({"warehouse": str(warehouse), "load": asdict(result), "checks": [asdict(c) for c in checked]})
+        checks = [asdict(one) for one in checked]
+        echo_json({"warehouse": str(warehouse), "load": asdict(result), "checks": checks, "report": page})
         return
     if quiet:
         return
@@ -82,7 +88,21 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     # As it was called, so that the commands work in the same shell, on the PATH or not.
     called = sys.argv[0] if Path(sys.argv[0]).name == "sparkify" else "sparkify"
     command, address = shlex.quote(called), shlex.quote(str(warehouse))
-    print(f"\nThe warehouse is {warehouse}. Three things to try next:")
+    print(f"\nThe report is {page}: open it in a browser." if page else "\nNo report: install sparkify[report] for it.")
+    print(f"The warehouse is {warehouse}. Three things to try next:")
     print(f"  {command} query --warehouse {address}")
     print(f"  {command} rejects --warehouse {address} --reason bad_type")
     print(f"  {command} query --warehouse {address} --sql 'SELECT level, count(*) FROM songplays GROUP BY level'")
+
+
+def _report(config: "Config", folder: Path) -> str | None:
+    """Write the report; None where what draws is not installed, for the demo needs nothing but the package."""
+    from sparkify.report import render_report, require_packages
+
+    try:
+        require_packages()
+    except UsageError:
+        return None
+    file = str(folder / "report.html")
+    write_page(render_report(config).encode(), file)
+    return file

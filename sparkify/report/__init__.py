@@ -4,7 +4,7 @@
 same warehouse gives the same bytes.
 """
 
-from importlib.util import find_spec
+from importlib import import_module
 
 from sparkify.config import Config
 from sparkify.errors import UsageError
@@ -19,12 +19,18 @@ def render_report(config: Config, *, cut: Cut = WHOLE_LOG, with_people: bool = F
     """
     require_packages()
     from sparkify.pipeline import answer_all
+    from sparkify.report.drawing import start_runtime
     from sparkify.report.page import render_page
 
-    return render_page(answer_all(config, cut=cut), with_people=with_people)
+    with start_runtime() as finish_runtime:
+        answers = answer_all(config, cut=cut)
+        return render_page(answers, finish_runtime(), with_people=with_people)
 
 
 def require_packages() -> None:
     """Raises UsageError where the packages that draw are not installed."""
-    if missing := [name for name in ("jinja2", "vl_convert") if find_spec(name) is None]:
-        raise UsageError(f"a report needs {' and '.join(missing)}; install sparkify[report]")
+    for name in ("jinja2", "vl_convert"):
+        try:
+            import_module(name)
+        except ImportError:
+            raise UsageError(f"a report needs the package {name}; install sparkify[report]") from None

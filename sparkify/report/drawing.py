@@ -3,21 +3,45 @@
 import base64
 import gzip
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import vl_convert
 from markupsafe import Markup
 
+from sparkify.errors import SparkifyError
 from sparkify.report.charts import CONFIG, Spec
 
 # Pictures are drawn once, this wide; the page scales them down.
 _PICTURE_WIDTH = 640
 
 
-def embed_runtime() -> Markup:
-    """The script that makes `vegaEmbed` known to the page, packed by gzip and written in base64: half the page."""
-    script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return Markup(base64.b64encode(gzip.compress(script.encode(), mtime=0)).decode())
+@contextmanager
+def start_runtime() -> Iterator[Callable[[], Markup]]:
+    """Begin to make the script that makes `vegaEmbed` known to the page; the function given waits for it.
+
+    The script comes packed by gzip and written in base64, which halves the page. Putting it together takes two seconds
+    in which nothing else of the interpreter runs, hence a process of its own. Raises SparkifyError where that fails.
+    """
+    command = "import sys, vl_convert; sys.stdout.write(vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;'))"
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    # -P: a file of the working folder must not pass for a module.
+    with subprocess.Popen([sys.executable, "-P", "-c", command], stdout=subprocess.PIPE, env=environment) as process:
+
+        def finish() -> Markup:
+            script, _ = process.communicate()
+            if process.returncode:
+                raise SparkifyError("vl-convert could not put its script together; install sparkify[report] anew")
+            return Markup(base64.b64encode(gzip.compress(script, mtime=0)).decode())
+
+        try:
+            yield finish
+        finally:
+            process.kill()
 
 
 def embed_json(value: Any) -> Markup:

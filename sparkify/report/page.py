@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from sparkify import __version__
 from sparkify.pipeline import Answer, Answers, Comparison
 from sparkify.report import charts, findings
-from sparkify.report.drawing import embed_json, embed_runtime, render_svg
+from sparkify.report.drawing import embed_json, render_svg
 from sparkify.report.words import (
     count_of,
     format_change,
@@ -98,8 +98,8 @@ class Fact:
     bad: bool = False
 
 
-def render_page(answers: Answers, *, with_people: bool) -> str:
-    """The page as HTML. Places of a single listener stand in it only with people."""
+def render_page(answers: Answers, runtime: Markup, *, with_people: bool) -> str:
+    """The page as HTML, with the packed script that draws. Places of a single listener stand in it only with people."""
     overview = answers.of("overview").records[0]
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -120,7 +120,7 @@ def render_page(answers: Answers, *, with_people: bool) -> str:
         people=_people(with_people),
         style=Markup(_read("page.css")),
         script=Markup(_read("page.js")),
-        vega=embed_runtime(),
+        vega=runtime,
         drawing_config=embed_json(charts.CONFIG),
     )
 

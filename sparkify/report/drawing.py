@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from sparkify.report.charts import CONFIG, Spec
 
 # Pictures are drawn once, this wide; the page scales them down.
 _PICTURE_WIDTH = 640
+_CLIP = re.compile(r"\bclip\d+\b")
 
 
 @contextmanager
@@ -49,7 +51,14 @@ def embed_json(value: Any) -> Markup:
     return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
 
 
-def render_svg(spec: Spec) -> Markup:
+def render_svg(name: str, spec: Spec) -> Markup:
     """The picture of a specification, as SVG. Marks have no text of their own for screen readers: the table has it."""
     sized = spec | {"width": _PICTURE_WIDTH, "config": CONFIG | {"aria": False}}
-    return Markup(vl_convert.vegalite_to_svg(sized))
+    # Vega counts what it clips from the start of the process; on a page the names have to differ, and to be the same
+    # each time.
+    clips: dict[str, str] = {}
+    return Markup(
+        _CLIP.sub(
+            lambda found: clips.setdefault(found[0], f"{name}-clip{len(clips)}"), vl_convert.vegalite_to_svg(sized)
+        )
+    )

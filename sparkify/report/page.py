@@ -251,7 +251,7 @@ def _section(answer: Answer, with_people: bool) -> Section:
         f"{_LIMITS}{limits}",
         notes,
         spec=embed_json(spec) if spec else Markup(),
-        svg=render_svg(spec) if spec else Markup(),
+        svg=render_svg(name, spec) if spec else Markup(),
         caption=spec["description"] if spec else "",
         columns=[Column(column, _is_numeric(record[column] for record in records)) for column in answer.columns],
         rows=[[_cell(value) for value in record.values()] for record in shown],

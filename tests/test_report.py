@@ -1,0 +1,381 @@
+"""The report's page as text: what stands in it, what it leaves out, and what it compares. tests/browser looks at it."""
+
+import base64
+import csv
+import datetime as dt
+import gzip
+import io
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from markupsafe import Markup
+
+from sparkify import pipeline
+from sparkify.config import Config
+from sparkify.errors import UsageError
+from sparkify.pipeline import Answers, answer_all
+from sparkify.questions import WHOLE_LOG, Cut, list_questions
+from sparkify.report import render_report
+from sparkify.report.page import render_page
+from sparkify.report.words import format_change, format_day, format_number, format_period, format_share, list_places
+from sparkify.simulator import SimulateOptions, simulate
+from tests.support import TS, event, log_file, new_warehouse, play, write_file
+
+SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data"
+DAY = 86_400_000
+# Every question but the overview, which stands at the top, has a section of its own.
+SECTIONS = {question.name for question in list_questions()} - {"overview"}
+
+
+class Page(HTMLParser):
+    """The parts of a page that tests look at: texts by element, tables by question, and download links."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.source = source
+        self.section = ""
+        self.findings: dict[str, str] = {}
+        self.tables: dict[str, list[list[str]]] = {}
+        self.downloads: dict[str, list[list[str]]] = {}
+        self.text = ""
+        self._open: list[str] = []
+        self._in_finding = False
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        self._open.append(tag)
+        if tag == "article":
+            self.section = given["aria-labelledby"] or ""
+            self.findings[self.section] = ""
+        elif tag == "p":
+            self._in_finding = given.get("class") == "finding"
+        elif tag == "tr":
+            self.tables.setdefault(self.section, []).append([])
+        elif tag in ("td", "th"):
+            self.tables[self.section][-1].append("")
+        elif tag == "a" and "download" in given:
+            kind, _, text = (given["href"] or "").partition(",")
+            assert kind == "data:text/csv;charset=utf-8"
+            self.downloads[self.section] = list(csv.reader(io.StringIO(unquote(text), newline="")))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "p":
+            self._in_finding = False
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._in_finding:
+            self.findings[self.section] += data.strip()
+        if self._open and self._open[-1] in ("td", "th", "bdi") and self.tables.get(self.section):
+            row = self.tables[self.section][-1]
+            if row:
+                row[-1] += data.strip()
+
+
+def as_page(config: Config, cut: Cut = WHOLE_LOG, *, with_people: bool = False) -> Page:
+    """The page without the script that draws: putting it together takes longer than all the rest."""
+    return Page(render_page(answer_all(config, cut=cut), Markup("window.vegaEmbed=0"), with_people=with_people))
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    folder = tmp_path_factory.mktemp("simulated")
+    data = simulate(folder, SimulateOptions(events=4_000, users=60, days=30, songs=60, dirty=0.01, seed=4))
+    config = new_warehouse(folder, log_data=str(data.log_data), song_data=str(data.song_data))
+    pipeline.load(config)
+    return config
+
+
+@pytest.fixture(scope="module")
+def page(simulated: Config) -> Page:
+    return as_page(simulated)
+
+
+def load_plays(config: Config, *plays: dict[str, Any]) -> Config:
+    write_file(log_file(config), plays)
+    pipeline.load(config)
+    return config
+
+
+# ---- what stands on the page ----
+
+
+def test_every_question_has_a_section_with_its_finding_definition_and_sql(page: Page) -> None:
+    assert set(page.findings) == SECTIONS
+    assert all(page.findings.values())
+    for question in list_questions():
+        if question.name in SECTIONS:
+            # Backticks become elements, so the words before the first are what can be looked for.
+            assert re.split("`|It does not say", question.definition)[0].strip() in page.text
+            assert question.sql in page.text
+
+
+def test_numbers_and_downloads_are_the_answers(simulated: Config, page: Page) -> None:
+    for answer in answer_all(simulated).answers:
+        name = answer.question.name
+        if name in SECTIONS - {"places"}:
+            assert page.tables[name][0] == answer.columns
+            assert len(page.tables[name]) == len(page.downloads[name]) == len(answer.rows) + 1
+            for row, downloaded in zip(answer.rows, page.downloads[name][1:], strict=True):
+                assert downloaded == ["" if value is None else str(value) for value in row]
+
+
+def test_drawings_hold_no_mark_that_ends_a_script(page: Page) -> None:
+    specifications = re.findall(r'<script type="application/json" id="[\w-]+">(.*?)</script>', page.source, re.DOTALL)
+    assert len(specifications) == len(SECTIONS) + 1
+    for text in specifications:
+        assert "<" not in text
+        json.loads(text)
+
+
+def test_page_carries_the_script_that_draws_and_is_small(simulated: Config) -> None:
+    source = render_report(simulated)
+    found = re.search(r'id="vega">([^<]+)<', source)
+    assert found is not None
+    script = gzip.decompress(base64.b64decode(found[1])).decode()
+    assert "window.vegaEmbed=" in script.replace(" ", "")
+    assert len(source.encode()) < 1_500_000
+
+
+def test_page_names_nothing_on_the_network(page: Page) -> None:
+    links = re.findall(r'(?:src|href|action)="([^"]*)"', page.source)
+    assert {link.split(",")[0] for link in links if not link.startswith("#")} == {
+        "data:", "data:text/csv;charset=utf-8",
+    }  # fmt: skip
+    assert not re.search(r"url\((?!#)", page.source)
+    assert "@import" not in page.source
+
+
+def test_same_warehouse_gives_the_same_bytes(simulated: Config, page: Page) -> None:
+    assert as_page(simulated).source == page.source
+
+
+def test_page_of_an_empty_warehouse_says_so(warehouse: Config) -> None:
+    pipeline.create(warehouse)
+    empty = as_page(warehouse)
+    assert set(empty.findings) == SECTIONS
+    assert all(text.startswith("There is nothing to tell") for text in empty.findings.values())
+    assert "no events" in empty.text
+    assert "none yet" in empty.text
+    assert 'data-spec="' not in empty.source
+
+
+def test_page_of_one_event_without_a_user(warehouse: Config) -> None:
+    load_plays(warehouse, event())
+    one = as_page(warehouse)
+    assert "1 Nov 2018" in one.text
+    assert "0 errors in 1 event" in one.findings["health"]
+
+
+def test_cut_is_told_and_cuts(simulated: Config) -> None:
+    cut = as_page(simulated, Cut(dt.date(2018, 11, 5), dt.date(2018, 11, 11), "paid", top=3, days=2))
+    assert "5 Nov to 11 Nov 2018, level paid" in cut.text
+    assert len(cut.tables["audience"]) == 7 + 1
+    assert {row[1] for row in cut.tables["hours"][1:]} == {"paid", "all"}
+    assert "Here top is 3." in re.sub(r"\s+", " ", cut.text)
+    assert "silent for 2 days" in cut.findings["churn"]
+
+
+# ---- people ----
+
+
+def test_places_of_a_single_listener_are_left_out(warehouse: Config) -> None:
+    load_plays(
+        warehouse,
+        play(userId=1, location="Lonely Hill, MT", userAgent="Unusual/1.0", firstName="Ada", lastName="Lovelace"),
+        play(userId=1, location="Lonely Hill, MT", sessionId=2),
+        play(userId=2, location="Busy Town, NY", sessionId=3),
+        play(userId=3, location="Busy Town, NY", sessionId=4),
+    )
+    source = as_page(warehouse).source
+    assert "Busy Town" in source
+    assert "1 place of a single listener (2 plays) left out." in source
+    for secret in ("Lonely Hill", "Unusual", "Ada", "Lovelace"):
+        assert secret not in source
+    named = as_page(warehouse, with_people=True).source
+    assert "Lonely Hill" in named
+    assert "Mind whom you send it to" in named
+
+
+# ---- what is compared ----
+
+
+def played(day: int, user: int = 1, **changes: Any) -> dict[str, Any]:
+    return play(ts=TS + day * DAY, userId=user, sessionId=1000 * user + day, **changes)
+
+
+def compared(config: Config, cut: Cut | None = None) -> Answers:
+    return answer_all(config, cut=cut or Cut())
+
+
+def test_period_is_compared_with_as_many_days_before_it(warehouse: Config) -> None:
+    load_plays(warehouse, *(played(day) for day in (0, 1, 2, 3)), played(3, user=2))
+    comparison = compared(warehouse, Cut(first_day=dt.date(2018, 11, 3))).comparison
+    assert comparison is not None
+    assert (comparison.days, comparison.later["plays"], comparison.earlier["plays"]) == (2, 3, 2)
+    text = as_page(warehouse, Cut(first_day=dt.date(2018, 11, 3))).text
+    assert "Changes are against the 2 days before." in text
+    assert "+50%" in text
+
+
+def test_whole_log_compares_its_last_weeks(warehouse: Config) -> None:
+    load_plays(warehouse, *(played(day) for day in range(14)), played(13, user=2))
+    comparison = compared(warehouse).comparison
+    assert comparison is not None
+    assert (comparison.days, comparison.later["plays"], comparison.earlier["plays"]) == (7, 8, 7)
+    text = as_page(warehouse).text
+    assert "last 7 days 8," in text
+    assert "+14%" in text
+
+
+def test_a_log_of_less_than_two_weeks_compares_nothing(warehouse: Config) -> None:
+    load_plays(warehouse, *(played(day) for day in range(13)))
+    assert compared(warehouse).comparison is None
+    assert "The log is too short to compare" in as_page(warehouse).text
+
+
+def test_a_cut_that_reaches_beyond_the_log_counts_the_days_of_the_log(warehouse: Config) -> None:
+    load_plays(warehouse, *(played(day) for day in range(4)))
+    beyond = Cut(dt.date(2018, 11, 3), dt.date(2019, 1, 1))
+    comparison = compared(warehouse, beyond).comparison
+    assert comparison is not None
+    assert (comparison.days, comparison.later["plays"], comparison.earlier["plays"]) == (2, 2, 2)
+
+
+# ---- words ----
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (0, "0"), (12_345, "12,345"), (3.8667, "3.87"), (29.629, "29.6"), (467.9888, "468"), (5.0, "5")],
+)
+def test_format_number(value: float | None, text: str) -> None:
+    assert format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (None, "–"),
+        (0, "0%"),
+        (0.0001, "under 0.1%"),
+        (0.218, "21.8%"),
+        (0.82, "82%"),
+        (0.99999, "over 99.9%"),
+        (1, "100%"),
+    ],
+)
+def test_format_share(share: float | None, text: str) -> None:
+    assert format_share(share) == text
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier", "text"),
+    [(110, 100, "+10%"), (97, 100, "−3.0%"), (5, 5, "±0.0%"), (5, 0, None), (None, 5, None), (5, None, None)],
+)
+def test_format_change(later: float | None, earlier: float | None, text: str | None) -> None:
+    assert format_change(later, earlier) == text
+
+
+def test_days_and_periods() -> None:
+    first, last = dt.date(2018, 12, 31), dt.date(2019, 1, 2)
+    assert format_day(first) == "Mon 31 Dec 2018"
+    assert format_period(first, last) == "31 Dec 2018 to 2 Jan 2019"
+    assert format_period(last, last) == "2 Jan 2019"
+
+
+def test_a_place_is_drawn_with_all_that_share_it_or_not_at_all() -> None:
+    def ranked(*sizes: int) -> list[dict[str, Any]]:
+        return [{"plays": 100 - place} for place, size in enumerate(sizes) for _ in range(size)]
+
+    assert len(list_places(ranked(*[1] * 30))) == 20
+    assert len(list_places(ranked(19, 5, 3))) == 24
+    assert len(list_places(ranked(10, 31))) == 10
+    assert list_places(ranked(41)) == []
+    assert list_places([]) == []
+
+
+# ---- the command ----
+
+
+def run(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "sparkify", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+def test_command_writes_the_page_and_tells_where(simulated: Config, page: Page, tmp_path: Path) -> None:
+    ended = run("report", "--warehouse", simulated.warehouse_address, "-o", "a.html", "--json", folder=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    written = (tmp_path / "a.html").read_bytes()
+    assert json.loads(ended.stdout) == {"report": "a.html", "bytes": len(written)}
+    # But for the script that draws.
+    assert re.sub(r'id="vega">[^<]+<', "", written.decode()) == re.sub(r'id="vega">[^<]+<', "", page.source)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "missing/a.html"], "cannot write missing/a.html"),
+        (["--from", "2018-11-31"], "'2018-11-31' is no day"),
+        (["--from", "2018-11-03", "--to", "2018-11-01"], "is after"),
+    ],
+)
+def test_what_cannot_be_written_or_cut_is_a_sentence(
+    simulated: Config, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    ended = run("report", "--warehouse", simulated.warehouse_address, *arguments, folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_without_a_warehouse_there_is_no_page(tmp_path: Path) -> None:
+    ended = run("report", folder=tmp_path)
+    assert ended.returncode == 2
+    assert "there is no warehouse sparkify.duckdb yet" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_draws_is_named_where_it_is_missing(simulated: Config, tmp_path: Path) -> None:
+    code = "import sys; sys.modules['vl_convert'] = None; from sparkify.cli import main; main(sys.argv[1:])"
+    arguments = ["report", "--warehouse", simulated.warehouse_address]
+    command = [sys.executable, "-c", code, *arguments]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr == "sparkify: a report needs the package vl_convert; install sparkify[report]\n"
+
+
+def test_render_report_refuses_an_unknown_level(simulated: Config) -> None:
+    with pytest.raises(UsageError, match="there is no level 'gold'"):
+        render_report(simulated, cut=Cut(level="gold"))
+
+
+# ---- the public sample ----
+
+
+@pytest.mark.skipif(not SAMPLE.is_dir(), reason="the public sample does not stand beside the project")
+def test_page_of_the_sample_has_its_known_numbers(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path, log_data=str(SAMPLE / "log_data"), song_data=str(SAMPLE / "song_data"))
+    pipeline.load(config)
+    findings = as_page(config).findings
+    assert "20.9 people listened on an average day, 34 on the busiest" in findings["audience"]
+    assert "Stickiness is 21.8%" in findings["audience"]
+    assert "Friday from 16:00 UTC has the most in all: 140" in findings["heatmap"]
+    assert "911 sessions took at most 3.87 minutes" in findings["sessions"]
+    assert "468 hours of music" in findings["hours"]
+    assert "62.2% of the plays" in findings["hours"]
+    assert findings["top_songs"] == "“You're The One” by Dwight Yoakam leads with 37 plays."
+    assert findings["top_artists"] == "Coldplay leads with 58 plays."
+    assert "8 users upgraded" in findings["conversion"]
+    assert "8 of 96 players (8.3%) have been silent for 14 days" in findings["churn"]
+    assert "88.9% of plays" in findings["discovery"]
+    assert "9 errors in 8,056 events (1.12 per 1,000) hit 9 sessions" in findings["health"]

@@ -279,7 +279,7 @@ def test_format_share(share: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("later", "earlier", "text"),
-    [(110, 100, "+10%"), (97, 100, "−3.0%"), (5, 5, "±0.0%"), (5, 0, None), (None, 5, None), (5, None, None)],
+    [(110, 100, "+10%"), (97, 100, "−3.0%"), (5, 5, "±0.0%"), (10_001, 10_000, "±0.0%"), (5, 0, None), (None, 5, None), (5, None, None)],
 )
 def test_format_change(later: float | None, earlier: float | None, text: str | None) -> None:
     assert format_change(later, earlier) == text

@@ -164,7 +164,8 @@ def _heatmap(records: Sequence[Record]) -> Spec | None:
             },
             "opacity": {
                 "field": "plays_per_occurrence", "type": "quantitative", "title": "plays in the hour",
-                "scale": {"zero": True, "range": [0.04, 1]}, "legend": {"symbolFillColor": _MAIN, "tickCount": 4},
+                "scale": {"zero": True, "range": [0.04, 1]},
+                "legend": {"symbolFillColor": _MAIN, "tickCount": 4, "columns": 6},
             },
             "tooltip": _tooltip(label="when", each="plays each such hour", plays="plays in all", occurrences="days"),
         },

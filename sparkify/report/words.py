@@ -37,7 +37,8 @@ def format_change(later: float | None, earlier: float | None) -> str | None:
         return None
     change = 100 * (later / earlier - 1)
     digits = f"{abs(change):.0f}" if abs(change) >= 10 else f"{abs(change):.1f}"
-    return f"{'+' if change > 0 else '−' if change < 0 else '±'}{digits}%"
+    sign = "±" if digits == "0.0" else "+" if change > 0 else "−"
+    return f"{sign}{digits}%"
 
 
 def format_day(day: dt.date) -> str:

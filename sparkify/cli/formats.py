@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
 import click
@@ -60,4 +60,5 @@ def _objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[
         yield json.dumps(jsonable(dict(zip(columns, row, strict=True))), ensure_ascii=False, allow_nan=False)
 
 
-_WRITERS = {"csv": _write_csv, "json": _write_json, "ndjson": _write_ndjson}
+_Writer = Callable[[TextIO, Sequence[str], Sequence[Sequence[Any]]], None]
+_WRITERS: dict[str, _Writer] = {"csv": _write_csv, "json": _write_json, "ndjson": _write_ndjson}

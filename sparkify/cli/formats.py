@@ -3,11 +3,10 @@
 import csv
 import io
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
-
-import click
 
 from sparkify.cli.options import jsonable
 from sparkify.errors import UsageError
@@ -20,7 +19,7 @@ def write_rows(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]])
 
     Raises UsageError for objects of columns that share a name.
     """
-    stream = io.TextIOWrapper(click.get_binary_stream("stdout"), encoding="utf-8", newline="")
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     try:
         _WRITERS[form](stream, columns, rows)
     finally:

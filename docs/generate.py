@@ -140,15 +140,35 @@ def _table_section(table: Table) -> str:
     return text
 
 
+_CUTS = """## Cuts
+
+`--from DAY` and `--to DAY` (UTC days, both inclusive) and `--level free|paid` cut the log; `--top N` and `--days N` set
+what the definition names. The list above says what each question takes, and what stands where nothing is given.
+
+One rule says what a cut means, whatever the question: **the answer is the one that a log of only those days' events at
+that level would give.** So the first and the last day, who is seen first, cohorts and windows are those of the cut. An
+event counts by its own level, one without a level by none; a play by the level of its row in songplays. Two things are
+not cut: the catalogue, and the share of rejected records in `health`, for a reject has neither day nor level.
+
+Where users change their level there is no `--level`: `levels`, `conversion` and `funnel`.
+"""
+
+
 def render_questions() -> str:
-    """docs/questions.md: every prepared question, what its numbers mean, and its SQL."""
+    """docs/questions.md: every prepared question, what its numbers mean, what it takes, and its SQL."""
     questions = list_questions()
     text = _NOTE + "# Prepared questions\n\n"
     text += "`sparkify query NAME` answers one, read-only; `sparkify query` lists them. "
-    text += "Each is one SELECT in [sparkify/sql/questions](../sparkify/sql/questions).\n\n"
+    text += "Each is one SELECT in [sparkify/sql/questions](../sparkify/sql/questions); "
+    text += "its parameters are bound as `$1`, `$2` … in the order of the list.\n\n"
     text += _markdown_table(
-        ["name", "question"], [[f"[{question.name}](#{question.name})", question.question] for question in questions]
+        ["name", "question", "takes"],
+        [
+            [f"[{question.name}](#{question.name})", question.question, ", ".join(map(str, question.parameters))]
+            for question in questions
+        ],
     )
+    text += f"\n{_CUTS}"
     for question in questions:
         text += f"\n## {question.name}\n\n**{question.question}**\n\n{_prose(question.definition)}\n\n"
         text += f"<details><summary>SQL</summary>\n\n```sql\n{question.sql}\n```\n\n</details>\n"

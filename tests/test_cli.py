@@ -592,7 +592,7 @@ def test_query_lists_the_questions(run: Run, warehouse: Config) -> None:
     assert (shown.code, shown.err) == (0, "")
     assert {"audience", "top_songs", "health"} <= {line.split()[0] for line in shown.out.splitlines()}
     answer = run("query", "--json").json()
-    assert answer["columns"] == ["name", "question"]
+    assert answer["columns"] == ["name", "question", "parameters"]
 
 
 def test_query_by_name(run: Run, settled: Config) -> None:

@@ -5,13 +5,15 @@ the SQL. The simulated files hold faults and records delivered twice.
 """
 
 import json
+import math
 import re
 import shutil
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,18 @@ import pytest
 
 from sparkify import pipeline
 from sparkify.config import Config, load_config
+from sparkify.engines import open_engine
 from sparkify.errors import SparkifyError, UsageError
-from sparkify.questions import WHOLE_LOG, Cut, get_question, list_questions, parse_question
+from sparkify.questions import (
+    WHOLE_LOG,
+    Cut,
+    bind,
+    get_question,
+    list_questions,
+    list_untaken,
+    parse_day,
+    parse_question,
+)
 from sparkify.simulator import SimulateOptions, simulate
 from tests import reference
 
@@ -38,11 +50,23 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Data:
-    """A loaded warehouse, and the same events and plays as plain Python has them; every event once."""
+    """A loaded warehouse, and the same events and plays as plain Python has them; every event once.
+
+    With a cut those of the cut alone, while the warehouse holds all.
+    """
 
     config: Config
     events: list[Row]
     plays: list[Row]
+    cut: Cut = WHOLE_LOG
+
+    def within(self, cut: Cut) -> "Data":
+        def is_in(day: date, level: str | None) -> bool:
+            return (cut.first_day or day) <= day <= (cut.last_day or day) and cut.level in (None, level)
+
+        events = [event for event in self.events if is_in(day_of(event["ts"]), event["level"])]
+        plays = [play for play in self.plays if is_in(play["start_time"].date(), play["level"])]
+        return Data(self.config, events, plays, cut)
 
     @property
     def user_events(self) -> list[Row]:
@@ -151,6 +175,10 @@ def match_rate(plays: Sequence[Row]) -> float:
     return sum(play["song_id"] is not None for play in plays) / len(plays)
 
 
+def share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
 def rounded(rows: list[Row]) -> list[Row]:
     return [
         {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()} for row in rows
@@ -219,6 +247,26 @@ def expect_sessions(data: Data) -> list[Row]:
     ]
 
 
+def expect_session_lengths(data: Data) -> list[Row]:
+    sessions = group(data.user_events, "userId", "sessionId").values()
+    lengths = [max(e["ts"] for e in own) - min(e["ts"] for e in own) for own in sessions]
+    bounds = [None, 0, 1, 2, 5, 10, 20, 30, 60, 120, 240, None]
+    rows = []
+    for number, (over, to) in enumerate(pairwise(bounds), 1):
+        least, most = -1 if over is None else over * 60_000, math.inf if to is None else to * 60_000
+        inside = sum(least < length <= most for length in lengths)
+        rows.append(
+            {
+                "bin": number,
+                "over_minutes": over,
+                "to_minutes": to,
+                "sessions": inside,
+                "session_share": inside / len(lengths),
+            }
+        )
+    return rows
+
+
 def expect_hours(data: Data) -> list[Row]:
     counts = Counter(play["user_id"] for play in data.plays)
     heavy = {user for user in counts if sum(other > counts[user] for other in counts.values()) < 10}
@@ -228,7 +276,7 @@ def expect_hours(data: Data) -> list[Row]:
             "day": day,
             "level": level,
             "plays": len(plays),
-            "hours": sum(play["song_length"] or 0 for play in plays) / 3600,
+            "hours": sum(round((play["song_length"] or 0) * 1_000_000) for play in plays) / 3_600_000_000,
             "heaviest_users_plays": sum(play["user_id"] in heavy for play in plays),
             "heaviest_users_share": sum(play["user_id"] in heavy for play in plays) / len(plays),
         }
@@ -251,7 +299,7 @@ def expect_top_songs(data: Data) -> list[Row]:
         }
         for (title, artist), plays in sorted(group(data.plays, "song_title", "artist_name").items())
     ]
-    return rank(rows, 20)
+    return rank(rows, data.cut.top or 20)
 
 
 def expect_top_artists(data: Data) -> list[Row]:
@@ -265,7 +313,7 @@ def expect_top_artists(data: Data) -> list[Row]:
         }
         for artist, plays in sorted(group(data.plays, "artist_name").items())
     ]
-    return rank(rows, 20)
+    return rank(rows, data.cut.top or 20)
 
 
 def expect_levels(data: Data) -> list[Row]:
@@ -302,10 +350,10 @@ def expect_conversion(data: Data) -> list[Row]:
             "conversions": len(converted),
             "first_free_converters": len(first_free & converted.keys()),
             "first_free_users": len(first_free),
-            "share_a": len(first_free & converted.keys()) / len(first_free),
+            "share_a": share(len(first_free & converted.keys()), len(first_free)),
             "active_free_users": len(active),
-            "share_b": len(converted) / len(active),
-            "median_days_since_registration": statistics.median(days),
+            "share_b": share(len(converted), len(active)),
+            "median_days_since_registration": statistics.median(days) if days else None,
         }
     ]
 
@@ -326,8 +374,8 @@ def expect_funnel(data: Data) -> list[Row]:
             "step": number + 1,
             "reached": names[number],
             "users": users,
-            "share_of_first_step": users / reached[0],
-            "share_of_step_before": users / reached[number - 1] if number else None,
+            "share_of_first_step": share(users, reached[0]),
+            "share_of_step_before": share(users, reached[number - 1]) if number else None,
         }
         for number, users in enumerate(reached)
     ]
@@ -340,17 +388,18 @@ def expect_churn(data: Data) -> list[Row]:
         page: {event["userId"] for event in data.user_events if event["page"] == page}
         for page in ("Cancellation Confirmation", "Submit Downgrade", "NextSong")
     }
-    paid = {event["userId"] for event in data.user_events if event["level"] == "paid"}
+    paid = {event["userId"] for event in data.user_events if event["level"] == "paid"} | having["Submit Downgrade"]
+    most = data.cut.days or 14
     last_plays = [max(e["ts"] for e in users[user] if e["page"] == "NextSong") for user in having["NextSong"]]
-    silent = sum(last <= end - 14 * MILLISECONDS_OF_DAY for last in last_plays)
+    silent = sum(last <= end - most * MILLISECONDS_OF_DAY for last in last_plays)
     outcomes = [
         ("cancelled", len(having["Cancellation Confirmation"]), len(users), None),
         ("downgraded", len(having["Submit Downgrade"]), len(paid), None),
-        ("silent", silent, len(last_plays), 14),
-        ("censored", len(last_plays) - silent, len(last_plays), 14),
+        ("silent", silent, len(last_plays), most),
+        ("censored", len(last_plays) - silent, len(last_plays), most),
     ]
     return [
-        {"outcome": outcome, "users": count, "of_users": of, "share": count / of, "silent_days": days}
+        {"outcome": outcome, "users": count, "of_users": of, "share": share(count, of), "silent_days": days}
         for outcome, count, of, days in outcomes
     ]
 
@@ -417,13 +466,33 @@ def expect_places(data: Data) -> list[Row]:
                 "play_share": len(plays) / len(data.plays),
             }
         )
-    return sorted(rows, key=lambda row: (-row["plays"], row["location"]))
+    rows = sorted(rows, key=lambda row: (-row["plays"], row["location"]))
+    return [row for row in rows if sum(other["plays"] > row["plays"] for other in rows) < (data.cut.top or len(rows))]
+
+
+def expect_health(data: Data) -> list[Row]:
+    errors = [event for event in data.events if event["page"] == "Error" or (event["status"] or 0) >= 400]
+    truth = json.loads((Path(str(data.config.log_data)).parent / "truth.json").read_bytes())["datasets"].values()
+    newest = max(event["ts"] for event in data.events)
+    return [
+        {
+            "events": len(data.events),
+            "errors": len(errors),
+            "errors_per_1000_events": 1000 * len(errors) / len(data.events),
+            "sessions_hit": len({(event["userId"], event["sessionId"]) for event in errors if event["userId"]}),
+            "rejected_share": sum(counts["rejected"] for counts in truth) / sum(counts["read"] for counts in truth),
+            "match_rate": match_rate(data.plays),
+            "logged_out_share": sum(event["auth"] == "Logged Out" for event in data.events) / len(data.events),
+            "newest_event": datetime(1970, 1, 1) + timedelta(milliseconds=newest),
+        }
+    ]
 
 
 EXPECTATIONS: dict[str, Callable[[Data], list[Row]]] = {
     "audience": expect_audience,
     "heatmap": expect_heatmap,
     "sessions": expect_sessions,
+    "session_lengths": expect_session_lengths,
     "hours": expect_hours,
     "top_songs": expect_top_songs,
     "top_artists": expect_top_artists,
@@ -434,6 +503,20 @@ EXPECTATIONS: dict[str, Callable[[Data], list[Row]]] = {
     "retention": expect_retention,
     "discovery": expect_discovery,
     "places": expect_places,
+    "health": expect_health,
+}
+
+# The log has 45 days from 2018-11-01 on; no cut leaves nothing, and none leaves all.
+CUTS = {
+    "from": Cut(first_day=date(2018, 11, 14)),
+    "to": Cut(last_day=date(2018, 12, 5)),
+    "days": Cut(first_day=date(2018, 11, 10), last_day=date(2018, 11, 30)),
+    "one day": Cut(first_day=date(2018, 11, 20), last_day=date(2018, 11, 20), top=2, days=1),
+    "free": Cut(level="free", top=1),
+    "paid": Cut(level="paid", days=3),
+    "paid days": Cut(first_day=date(2018, 11, 5), last_day=date(2018, 12, 10), level="paid", top=3, days=7),
+    "top": Cut(top=5),
+    "silence": Cut(days=30),
 }
 
 
@@ -485,6 +568,102 @@ def test_file_without_a_part_is_refused(text: str) -> None:
         parse_question("why", text)
 
 
+@pytest.mark.parametrize(
+    ("line", "sql"),
+    [
+        ("from, form", "SELECT $1, $2"),
+        ("from, from", "SELECT $1, $2"),
+        ("top = many", "SELECT $1"),
+        ("", "SELECT 1"),
+        ("from, to", "SELECT $1"),
+        ("from", "SELECT $1, $2"),
+        ("from, to", "SELECT $1, $3"),
+    ],
+)
+def test_parameters_that_are_not_those_of_the_text_are_refused(line: str, sql: str) -> None:
+    with pytest.raises(SparkifyError, match="sql/questions/why"):
+        parse_question("why", f"-- Why?\n-- Because.\n-- Parameters: {line}.\n{sql}")
+
+
+def test_parameters_are_read_in_order() -> None:
+    text = "-- Why?\n-- Because.\n-- Parameters: to, level, top = 20.\nSELECT $1, $2, $3"
+    question = parse_question("why", text)
+    assert question.definition == "Because."
+    assert list(map(str, question.parameters)) == ["to", "level", "top = 20"]
+    assert bind(question, WHOLE_LOG) == [None, None, 20]
+    cut = Cut(first_day=date(2018, 11, 1), last_day=date(2018, 11, 2), level="paid", top=3, days=4)
+    assert bind(question, cut) == [date(2018, 11, 2), "paid", 3]
+    assert list_untaken(question, cut) == ["from", "days"]
+    assert parse_question("why", "-- Why?\n-- Because.\nSELECT 1").parameters == ()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_parameter_is_cast_once(name: str) -> None:
+    question = get_question(name)
+    parameters = question.sql.partition("),\n\n")[0]
+    found = re.findall(r"cast\(\$(\d) AS (?:DATE|VARCHAR|INTEGER)\)", parameters)
+    assert found == [str(place) for place in range(1, len(question.parameters) + 1)]
+    assert question.sql.count("$") == len(found)
+
+
+def test_what_each_question_takes() -> None:
+    takes = {question.name: [str(parameter) for parameter in question.parameters] for question in list_questions()}
+    days = ["from", "to"]
+    assert takes == {name: [*days, "level"] for name in NAMES} | {
+        "levels": days,
+        "conversion": days,
+        "funnel": days,
+        "top_songs": [*days, "level", "top = 20"],
+        "top_artists": [*days, "level", "top = 20"],
+        "places": [*days, "level", "top"],
+        "churn": [*days, "level", "days = 14"],
+    }
+
+
+# ---- cuts ----
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"first_day": date(2018, 11, 2), "last_day": date(2018, 11, 1)}, "from 2018-11-02 is after to 2018-11-01"),
+        ({"level": "gold"}, "there is no level 'gold'"),
+        ({"level": ""}, "there is no level ''"),
+        ({"top": 0}, "top cannot be 0"),
+        ({"days": -1}, "days cannot be -1"),
+        ({"days": 2**31}, "days cannot be 2,147,483,648"),
+    ],
+)
+def test_senseless_cut_is_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Cut(**values)
+
+
+@pytest.mark.parametrize(
+    "text", ["2018-13-01", "2018-02-30", "20181101", "2018-11-1", "2018-W44-4", "today", "", "٢٠١٨-١١-٠١"]
+)
+def test_text_that_is_no_day(text: str) -> None:
+    with pytest.raises(UsageError, match="is no day; write one as 2018-11-30"):
+        parse_day(text)
+
+
+def test_day_is_read() -> None:
+    assert parse_day("2018-11-30") == date(2018, 11, 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "cut", "words"),
+    [
+        ("funnel", Cut(level="paid"), "funnel does not take level; it takes from and to"),
+        ("churn", Cut(top=3), "churn does not take top; it takes from, to, level and days"),
+        ("levels", Cut(level="paid", top=3, days=2), "levels does not take level, top and days; it takes from and to"),
+    ],
+)
+def test_cut_that_a_question_does_not_take_is_refused(empty: Config, name: str, cut: Cut, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        pipeline.query(empty, name, cut=cut)
+
+
 # ---- the answers ----
 
 
@@ -503,25 +682,56 @@ def test_answer_is_that_of_plain_python(data: Data, name: str) -> None:
     assert rounded(answer) == rounded(EXPECTATIONS[name](data))
 
 
-def test_health_is_that_of_plain_python(data: Data) -> None:
-    errors = [event for event in data.events if event["page"] == "Error" or (event["status"] or 0) >= 400]
-    truth = json.loads((Path(str(data.config.log_data)).parent / "truth.json").read_bytes())["datasets"].values()
-    newest = max(event["ts"] for event in data.events)
-    expected = {
-        "events": len(data.events),
-        "errors": len(errors),
-        "errors_per_1000_events": 1000 * len(errors) / len(data.events),
-        "sessions_hit": len({(event["userId"], event["sessionId"]) for event in errors if event["userId"]}),
-        "rejected_share": sum(counts["rejected"] for counts in truth) / sum(counts["read"] for counts in truth),
-        "match_rate": match_rate(data.plays),
-        "logged_out_share": sum(event["auth"] == "Logged Out" for event in data.events) / len(data.events),
-        "newest_event": datetime(1970, 1, 1) + timedelta(milliseconds=newest),
-    }
-    assert rounded(ask(data.config, "health")) == rounded([expected])
-    assert errors
+def ask_all(config: Config, cut: Cut) -> dict[str, list[Row]]:
+    """The answers of all questions, each with what it takes of the cut."""
+    answers = {}
+    with open_engine(config, read_only=True) as engine:
+        for question in list_questions():
+            columns, rows = engine.fetch_table(question.sql, bind(question, cut))
+            answers[question.name] = rounded([dict(zip(columns, row, strict=True)) for row in rows])
+    return answers
+
+
+def without_untaken(name: str, cut: Cut) -> Cut:
+    """The part of a cut that a question takes. Every question takes days."""
+    untaken = list_untaken(get_question(name), cut)
+    return replace(cut, **{field: None for field in ("level", "top", "days") if field in untaken})
+
+
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+def test_cut_answers_are_those_of_plain_python(data: Data, cut: Cut) -> None:
+    for name, answer in ask_all(data.config, cut).items():
+        within = data.within(without_untaken(name, cut))
+        assert within.plays
+        assert answer == rounded(EXPECTATIONS[name](within)), name
+
+
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+def test_cut_answers_are_those_of_a_log_of_only_those_events(data: Data, cut: Cut, tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    lines = [json.dumps(event) for event in data.within(cut).events]
+    (tmp_path / "log" / "events.json").write_text("\n".join(lines), encoding="utf-8")
+    alone = load(tmp_path, log_data=tmp_path / "log", song_data=Path(str(data.config.song_data)))
+    answers, others = ask_all(data.config, cut), ask_all(alone, Cut(top=cut.top, days=cut.days))
+    for rows in (answers["health"], others["health"]):
+        # Rejects have neither a day nor a level.
+        del rows[0]["rejected_share"]
+    for name in NAMES:
+        if "level" not in list_untaken(get_question(name), cut):
+            assert answers[name] == others[name], name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cut_without_events_is_an_empty_log(data: Data, empty: Config, name: str) -> None:
+    answer = ask(data.config, name, Cut(first_day=date(2030, 1, 1)))
+    nothing = ask(empty, name)
+    for row in (*answer, *nothing):
+        row.pop("rejected_share", None)
+    assert answer == nothing
 
 
 def test_simulated_answers_are_worth_comparing(data: Data) -> None:
+    assert ask(data.config, "health")[0]["errors"]
     (conversion,) = ask(data.config, "conversion")
     assert 0 < conversion["first_free_converters"] < conversion["first_free_users"]
     assert all(row["users"] for row in ask(data.config, "churn"))
@@ -733,3 +943,74 @@ def test_health_counts_what_is_held(tmp_path: Path) -> None:
     pipeline.load(config)
     (row,) = ask(config, "health")
     assert (row["events"], row["rejected_share"]) == (1, 0.5)
+
+
+def test_both_days_of_a_cut_are_in_it(tmp_path: Path) -> None:
+    midnight = at(-0.5)
+    moments = [midnight - 1, midnight, midnight + MILLISECONDS_OF_DAY - 1, midnight + MILLISECONDS_OF_DAY]
+    config = load_events(tmp_path, [{"ts": ts, "userId": number} for number, ts in enumerate(moments, 1)])
+    first, second = date(2018, 11, 1), date(2018, 11, 2)
+
+    def count(cut: Cut) -> tuple[int, int]:
+        return ask(config, "health", cut)[0]["events"], ask(config, "hours", cut)[-1]["plays"]
+
+    assert count(Cut(first_day=first, last_day=first)) == (2, 2)
+    assert count(Cut(first_day=first)) == (3, 3)
+    assert count(Cut(last_day=first)) == (3, 3)
+    assert count(Cut(last_day=second)) == (4, 4)
+    assert count(Cut(first_day=date.min, last_day=date.max)) == (4, 4)
+
+
+def test_event_without_a_level_is_of_none(tmp_path: Path) -> None:
+    events = [{"ts": at(0), "level": level} for level in ("free", "paid", None)]
+    config = load_events(tmp_path, events)
+    assert [ask(config, "health", Cut(level=level))[0]["events"] for level in ("free", "paid", None)] == [1, 1, 3]
+
+
+def test_first_of_all_is_the_first_of_the_cut(tmp_path: Path) -> None:
+    events: list[Row] = [{"ts": at(day), "artist": "A"} for day in (0, 1, 8)]
+    config = load_events(tmp_path, events)
+    later = Cut(first_day=date(2018, 11, 2))
+    assert ask(config, "discovery", later)[-1]["first_plays"] == 1
+    assert [row["cohort_week"].day for row in ask(config, "retention", Cut(first_day=date(2018, 11, 5)))] == [5]
+    assert [row["day"].day for row in ask(config, "audience", later)] == list(range(2, 10))
+
+
+def test_places_that_tie_with_the_last_are_shown(tmp_path: Path) -> None:
+    places = ["A, NY", "B, NY", "B, NY", "C, NY", "C, NY", "D, NY", "D, NY", "D, NY"]
+    config = load_events(tmp_path, [{"ts": at(0) + n, "location": place} for n, place in enumerate(places)])
+    shown = {top: [row["location"][0] for row in ask(config, "places", Cut(top=top))] for top in (1, 2, 3, 4, None)}
+    assert shown == {
+        1: ["D"],
+        2: ["D", "B", "C"],
+        3: ["D", "B", "C"],
+        4: ["D", "B", "C", "A"],
+        None: ["D", "B", "C", "A"],
+    }
+
+
+def test_upper_bound_is_in_the_bin(tmp_path: Path) -> None:
+    lengths = [0, 1, 60_000, 60_001, 240 * 60_000, 240 * 60_000 + 1]
+    events: list[Row] = [
+        {"ts": at(0) + ts, "sessionId": session} for session, length in enumerate(lengths) for ts in {0, length}
+    ]
+    rows = ask(load_events(tmp_path, [*events, {"ts": at(1), "userId": None, "page": "Home"}]), "session_lengths")
+    assert [row["sessions"] for row in rows] == [1, 2, 1, 0, 0, 0, 0, 0, 0, 1, 1]
+    assert sum(row["session_share"] for row in rows) == pytest.approx(1)
+
+
+def test_hours_are_exact(tmp_path: Path) -> None:
+    # As fractions their sum is 2.7999999999999994 or 2.8000000000000003, by the order.
+    lengths = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, None, 1e300, -1e300]
+    (row, total) = ask(
+        load_events(tmp_path, [{"ts": at(0) + n, "length": length} for n, length in enumerate(lengths)]), "hours"
+    )
+    assert row["hours"] == total["hours"] == 2.8 / 3600
+
+
+def test_one_event_delivered_twice_is_a_session_of_one(tmp_path: Path) -> None:
+    event = {"ts": at(0), "itemInSession": 0}
+    other = [{"ts": at(0), "sessionId": 2, "itemInSession": item} for item in (0, 1)]
+    page = [{"ts": at(0), "sessionId": 3, "itemInSession": 0, "page": page} for page in ("Home", "Help")]
+    (row,) = ask(load_events(tmp_path, [event, event, *other, *page]), "sessions")
+    assert (row["sessions"], row["one_event_sessions"]) == (3, 1)

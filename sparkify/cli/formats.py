@@ -3,11 +3,10 @@
 import csv
 import io
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
-
-import click
 
 from sparkify.cli.options import jsonable
 from sparkify.errors import UsageError
@@ -20,7 +19,7 @@ def write_rows(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]])
 
     Raises UsageError for objects of columns that share a name.
     """
-    stream = io.TextIOWrapper(click.get_binary_stream("stdout"), encoding="utf-8", newline="")
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     try:
         _WRITERS[form](stream, columns, rows)
     finally:
@@ -60,4 +59,5 @@ def _objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[
         yield json.dumps(jsonable(dict(zip(columns, row, strict=True))), ensure_ascii=False, allow_nan=False)
 
 
-_WRITERS = {"csv": _write_csv, "json": _write_json, "ndjson": _write_ndjson}
+_Writer = Callable[[TextIO, Sequence[str], Sequence[Sequence[Any]]], None]
+_WRITERS: dict[str, _Writer] = {"csv": _write_csv, "json": _write_json, "ndjson": _write_ndjson}

@@ -87,7 +87,7 @@ def cutting(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option("--from", "first_day", metavar="DAY", help="Only events from this UTC day on, such as 2018-11-01.")
     @click.option("--to", "last_day", metavar="DAY", help="Only events up to the end of this UTC day.")
-    @click.option("--level", type=click.Choice(["free", "paid"]), help="Only events of this level, at their time.")
+    @click.option("--level", type=click.Choice(["free", "paid"]), help="Only events at this level: free or paid.")
     @click.option("--top", type=int, metavar="N", help="Places of a ranking; who ties with the last is shown too.")
     @click.option("--days", type=int, metavar="N", help="Days without a play after which a user counts as gone.")
     @functools.wraps(command)

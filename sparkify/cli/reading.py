@@ -174,7 +174,7 @@ def compare(config: "Config", first: str, second: str, as_json: bool, quiet: boo
 @click.argument("name", required=False)
 @click.option("--sql", metavar="TEXT", help="Any one SELECT instead of a prepared question.")
 @cutting
-@click.option("--format", "form", type=click.Choice(FORMATS), help="What to print on stdout.  [default: table]")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="A table, csv, json or ndjson.  [default: table]")
 @common
 def query(
     config: "Config", name: str | None, sql: str | None, cut: "Cut", form: str | None, as_json: bool, quiet: bool

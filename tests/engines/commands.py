@@ -35,12 +35,13 @@ class Ran:
 
 def run_here(*arguments: str | Path) -> Ran:
     """In this process: quick, and an exception that the command lets through fails the test."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True) for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
     code = ended.value.code
     assert code is None or isinstance(code, int)
-    return Ran(code or 0, out.getvalue(), err.getvalue())
+    texts = [stream.detach().getvalue().decode() for stream in (out, err)]
+    return Ran(code or 0, *texts)
 
 
 def run_python(*arguments: str | Path, **variables: str) -> Ran:

@@ -19,7 +19,7 @@ cells AS (
         coalesce(songplays.level, 'unknown') AS level,
         songplays.user_id,
         count(*) AS plays,
-        -- The order in which fractions are added shows in the last digits of their sum; whole numbers have no such.
+        -- Whole numbers, for the order in which fractions are added shows in the last digits of their sum.
         sum(CASE
             WHEN abs(songplays.song_length) <= 1000000000 THEN cast(round(songplays.song_length * 1000000) AS BIGINT)
         END) AS microseconds

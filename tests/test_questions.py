@@ -185,6 +185,21 @@ def rounded(rows: list[Row]) -> list[Row]:
     ]
 
 
+def expect_overview(data: Data) -> list[Row]:
+    days = data.days()
+    return [
+        {
+            "first_day": days[0],
+            "last_day": days[-1],
+            "plays": len(data.plays),
+            "listeners": len({play["user_id"] for play in data.plays}),
+            "sessions": len(group(data.user_events, "userId", "sessionId")),
+            "hours": sum(round((play["song_length"] or 0) * 1_000_000) for play in data.plays) / 3_600_000_000,
+            "paid_share": sum(play["level"] == "paid" for play in data.plays) / len(data.plays),
+        }
+    ]
+
+
 def expect_audience(data: Data) -> list[Row]:
     players = {day: users_of(plays) for day, plays in group_by_day(data.plays).items()}
     rows = []
@@ -489,6 +504,7 @@ def expect_health(data: Data) -> list[Row]:
 
 
 EXPECTATIONS: dict[str, Callable[[Data], list[Row]]] = {
+    "overview": expect_overview,
     "audience": expect_audience,
     "heatmap": expect_heatmap,
     "sessions": expect_sessions,
@@ -525,8 +541,8 @@ CUTS = {
 
 def test_questions_stand_in_reading_order() -> None:
     assert NAMES == [
-        "audience", "heatmap", "sessions", "session_lengths", "hours", "top_songs", "top_artists", "levels",
-        "conversion", "funnel", "churn", "retention", "discovery", "places", "health",
+        "overview", "audience", "heatmap", "sessions", "session_lengths", "hours", "top_songs", "top_artists",
+        "levels", "conversion", "funnel", "churn", "retention", "discovery", "places", "health",
     ]  # fmt: skip
 
 
@@ -553,7 +569,7 @@ def test_question_has_a_header_and_one_portable_select(name: str) -> None:
 def test_unknown_question_is_named_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'top_song'; did you mean top_songs\?"):
         get_question("top_song")
-    with pytest.raises(UsageError, match="'xyz'; the questions are audience, heatmap"):
+    with pytest.raises(UsageError, match="'xyz'; the questions are overview, audience, heatmap"):
         get_question("xyz")
 
 

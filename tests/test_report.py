@@ -125,7 +125,15 @@ def test_numbers_and_downloads_are_the_answers(simulated: Config, page: Page) ->
             assert page.tables[name][0] == answer.columns
             assert len(page.tables[name]) == len(page.downloads[name]) == len(answer.rows) + 1
             for row, downloaded in zip(answer.rows, page.downloads[name][1:], strict=True):
-                assert downloaded == ["" if value is None else str(value) for value in row]
+                assert downloaded == [_field(value) for value in row]
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
 
 
 def test_drawings_hold_no_mark_that_ends_a_script(page: Page) -> None:
@@ -279,7 +287,15 @@ def test_format_share(share: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("later", "earlier", "text"),
-    [(110, 100, "+10%"), (97, 100, "−3.0%"), (5, 5, "±0.0%"), (10_001, 10_000, "±0.0%"), (5, 0, None), (None, 5, None), (5, None, None)],
+    [
+        (110, 100, "+10%"),
+        (97, 100, "−3.0%"),
+        (5, 5, "±0.0%"),
+        (10_001, 10_000, "±0.0%"),
+        (5, 0, None),
+        (None, 5, None),
+        (5, None, None),
+    ],
 )
 def test_format_change(later: float | None, earlier: float | None, text: str | None) -> None:
     assert format_change(later, earlier) == text

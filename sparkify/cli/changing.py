@@ -1,6 +1,5 @@
 """The commands that change a warehouse: create, load, undo, replay."""
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -9,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkify.cli.options import common, confirm, dry_run, echo_json, jsonable
+from sparkify.cli.options import common, confirm, dry_run, echo_json
 from sparkify.cli.reading import show_plan
 from sparkify.errors import SourceError, UsageError
+from sparkify.formats import to_json
 
 if TYPE_CHECKING:
     from sparkify.config import Config
@@ -92,7 +92,7 @@ def _event_log(file: str | None) -> "Iterator[OnEvent | None]":
             raise UsageError(f"cannot write the log {file}: {error.strerror}; name another file") from None
 
         def write(event: dict[str, Any]) -> None:
-            stream.write(json.dumps(jsonable(event), ensure_ascii=False, allow_nan=False) + "\n")
+            stream.write(to_json(event) + "\n")
             stream.flush()
 
         yield write

@@ -1,9 +1,6 @@
 """What the commands share: options, questions before what cannot be taken back, and results as JSON."""
 
-import datetime as dt
 import functools
-import json
-import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +8,7 @@ from typing import Any
 import click
 
 from sparkify.errors import UsageError
+from sparkify.formats import to_json
 
 _SETTINGS = (
     "warehouse",
@@ -52,20 +50,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def echo_json(value: object) -> None:
     """Print the one JSON object of a command."""
-    click.echo(json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False))
-
-
-def jsonable(value: object) -> object:
-    """A value as JSON has it: no NaN, no Infinity, keys and whatever JSON does not know as text."""
-    if value is None or isinstance(value, str | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(jsonable(key)): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(item) for item in value]
-    return value.isoformat() if isinstance(value, dt.datetime | dt.date) else str(value)
+    click.echo(to_json(value))
 
 
 def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:

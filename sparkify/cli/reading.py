@@ -1,5 +1,7 @@
 """The commands that read a warehouse and change nothing: plan, status, rejects, check, doctor, compare, query."""
 
+import io
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -7,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkify.cli.formats import FORMATS, write_rows
 from sparkify.cli.options import common, cutting, dry_run, echo_json
 from sparkify.errors import CheckError, UsageError
+from sparkify.formats import FORMATS, write_rows
 
 if TYPE_CHECKING:
     from sparkify.config import Config
@@ -208,9 +210,19 @@ def query(
     elif form in (None, "table"):
         console.print_table(columns, rows)
     else:
-        write_rows(str(form), columns, rows)
+        _write_rows(str(form), columns, rows)
     if not quiet and not as_json and (name or sql):
         console.say(f"{len(rows):,} rows")
+
+
+def _write_rows(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write an answer to stdout, in UTF-8 whatever the terminal."""
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    try:
+        write_rows(stream, form, columns, rows)
+    finally:
+        # Closing it would close stdout.
+        stream.detach()
 
 
 def _list_questions(listed: "Sequence[Question]") -> tuple[list[str], list[tuple[Any, ...]]]:

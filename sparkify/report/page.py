@@ -1,6 +1,5 @@
 """The page: what stands where. What comes from data reaches it as text, and the template engine escapes it."""
 
-import csv
 import datetime as dt
 import io
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sparkify import __version__
+from sparkify.formats import write_rows
 from sparkify.pipeline import Answer, Answers, Comparison
 from sparkify.report import charts, findings
 from sparkify.report.drawing import embed_json, render_svg
@@ -290,7 +290,5 @@ def _cell(value: Any) -> str:
 
 def _csv_url(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows(record.values() for record in records)
+    write_rows(text, "csv", columns, [list(record.values()) for record in records])
     return "data:text/csv;charset=utf-8," + quote(text.getvalue(), safe=",:;/?@&=+$!*'()-_.~")

@@ -1,7 +1,7 @@
 -- What does the period come to?
 -- First and last day are those of the first and last event (UTC). Listeners are the distinct users who played. Sessions
--- are all events with the same user and session id. Hours are the lengths of all tracks that began to play; the paid
--- share is that of plays at the level paid.
+-- are all events with the same user and session id. Hours are the lengths of all tracks that began to play, but for
+-- those of a billion seconds and more; the paid share is that of plays at the level paid.
 -- It does not say how long anybody listened, nor who visited without a login.
 -- Parameters: from, to, level.
 WITH parameters AS (
@@ -44,8 +44,10 @@ play_counts AS (
     SELECT
         count(*) AS plays,
         count(DISTINCT songplays.user_id) AS listeners,
-        -- The order in which numbers are added shows in their last digits.
-        round(sum(songplays.song_length) / 3600, 6) AS hours,
+        -- Whole numbers, for the order in which fractions are added shows in the last digits of their sum.
+        cast(sum(CASE
+            WHEN abs(songplays.song_length) <= 1000000000 THEN cast(round(songplays.song_length * 1000000) AS BIGINT)
+        END) AS DOUBLE PRECISION) / 3600000000 AS hours,
         cast(sum(CASE WHEN songplays.level = 'paid' THEN 1 ELSE 0 END) AS DOUBLE PRECISION)
         / nullif(count(*), 0) AS paid_share
     FROM songplays

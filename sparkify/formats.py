@@ -1,30 +1,42 @@
-"""Rows on stdout for other programs: CSV, JSON and newline-delimited JSON, in UTF-8 whatever the terminal."""
+"""Values and rows as other programs read them: JSON, newline-delimited JSON and CSV."""
 
 import csv
-import io
+import datetime as dt
 import json
-import sys
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
-from sparkify.cli.options import jsonable
 from sparkify.errors import UsageError
 
 FORMATS = ("table", "csv", "json", "ndjson")
 
 
-def write_rows(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def write_rows(stream: TextIO, form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Write an answer as `csv` (RFC 4180), `json` (a list of objects) or `ndjson` (an object a line).
 
     Raises UsageError for objects of columns that share a name.
     """
-    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    try:
-        _WRITERS[form](stream, columns, rows)
-    finally:
-        # Closing it would close stdout.
-        stream.detach()
+    _WRITERS[form](stream, columns, rows)
+
+
+def to_json(value: object) -> str:
+    """A value as JSON text in one line."""
+    return json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
+
+
+def _jsonable(value: object) -> object:
+    """A value as JSON has it: no NaN, no Infinity, keys and whatever JSON does not know as text."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(_jsonable(key)): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    return value.isoformat() if isinstance(value, dt.datetime | dt.date) else str(value)
 
 
 def _write_csv(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -35,7 +47,7 @@ def _write_csv(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[A
 
 
 def _csv_field(value: object) -> object:
-    value = jsonable(value)
+    value = _jsonable(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | dict | list) else value
 
 
@@ -56,7 +68,7 @@ def _objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[
     if shared:
         raise UsageError(f"several columns are named {shared[0]}, and an object has one; name them apart with AS")
     for row in rows:
-        yield json.dumps(jsonable(dict(zip(columns, row, strict=True))), ensure_ascii=False, allow_nan=False)
+        yield to_json(dict(zip(columns, row, strict=True)))
 
 
 _Writer = Callable[[TextIO, Sequence[str], Sequence[Sequence[Any]]], None]

@@ -41,7 +41,8 @@ def list_shell_lines() -> Iterator[tuple[str, list[str]]]:
 
 
 SHELL_LINES = list(list_shell_lines())
-SPARKIFY_LINES = [words for _, words in SHELL_LINES if words[0] == "sparkify"]
+# Each once: what the README shows, another page may show too.
+SPARKIFY_LINES = {shlex.join(words): words for _, words in SHELL_LINES if words[0] == "sparkify"}
 
 
 def slugs(page: Path) -> set[str]:
@@ -123,7 +124,7 @@ def test_there_are_command_lines() -> None:
     assert len(SPARKIFY_LINES) > 10
 
 
-@pytest.mark.parametrize("words", SPARKIFY_LINES, ids=shlex.join)
+@pytest.mark.parametrize("words", SPARKIFY_LINES.values(), ids=SPARKIFY_LINES)
 def test_command_line_parses(words: list[str]) -> None:
     if words[1].startswith("-"):
         with pytest.raises(click.exceptions.Exit) as exit_info:

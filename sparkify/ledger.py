@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from sparkify.engines import Engine
+from sparkify.errors import SourceError
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
 from sparkify.sql import read_sql
@@ -131,7 +132,8 @@ def plan_files(
     """What a load would do with each file of one root, in the order found, the vanished ones last.
 
     `read_identity` gives the content identity of a file whose store lists none; it is called only where the size
-    alone cannot tell. A file below another root is no concern of this one's, and not vanished.
+    alone cannot tell, and where it raises SourceError the file is pending: the load that takes it fails on it alone.
+    A file below another root is no concern of this one's, and not vanished.
     """
     known = {file.url: file for file in loaded if file.dataset == dataset}
     planned = []
@@ -156,7 +158,11 @@ def _compare(
         return "new", "not loaded yet"
     if file.size != before.size:
         return "changed", f"{before.size:,} bytes when loaded, {file.size:,} now"
-    if (file.etag or read_identity(file)) != before.etag:
+    try:
+        content = file.etag or read_identity(file)
+    except SourceError as error:
+        return "changed", str(error)
+    if content != before.etag:
         return "changed", "same size, other content"
     return "unchanged", "loaded already"
 

@@ -225,8 +225,13 @@ def print_undo(result: UndoResult, *, to_stderr: bool = False) -> None:
 
 
 def print_replay(result: ReplayResult) -> None:
-    """Print what a replay did."""
+    """Print what a replay did, or would do."""
     counts = result.records
-    print(f"{counts['replayed']:,} rejects judged anew: {counts['loaded']:,} loaded, {counts['rejected']:,} stay")
+    if result.status == "would_replay":
+        print(f"{counts['replayed']:,} rejects would be judged anew:")
+    elif result.status == "nothing_to_do":
+        print("there is no reject to judge anew")
+    else:
+        print(f"{counts['replayed']:,} rejects judged anew: {counts['loaded']:,} loaded, {counts['rejected']:,} stay")
     for reason, count in list(result.reasons.items())[:_REASONS]:
         print(f"  rejected {count:,} {reason}")

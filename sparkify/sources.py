@@ -131,18 +131,6 @@ def read_bundles(
     return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes, access)))
 
 
-def make_bundle(lines: Iterable[tuple[int, int, bytes]]) -> Bundle:
-    """A bundle of (source id, line number, text without its end) that come from elsewhere than a file."""
-    data = bytearray()
-    bundle = Bundle(data, array.array("i", [0]), array.array("i"), array.array("i"))
-    for source_id, line, text in lines:
-        data += text + b"\n"
-        bundle.ends.append(len(data))
-        bundle.source_ids.append(source_id)
-        bundle.lines.append(line)
-    return bundle
-
-
 def _walk(root: Path) -> Iterator[SourceFile]:
     folders = [str(root)]
     while folders:

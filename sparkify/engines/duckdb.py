@@ -47,6 +47,7 @@ class DuckDBEngine:
     """Engine over one DuckDB file; see `sparkify.engines.Engine`."""
 
     dialect = "duckdb"
+    own_tables = ()
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, address: str) -> None:
         self._connection = connection
@@ -182,6 +183,18 @@ class DuckDBEngine:
             WHERE landed.reason IS NOT NULL""",
             [load_id, dataset, found, [urls[source_id] for source_id in found]],
         )
+
+    def restage(self, dataset: Dataset) -> None:
+        source = f"(SELECT encode(raw) AS bytes, source_id, line FROM replayed_records WHERE dataset = '{dataset}')"
+        with _mapped_errors(self._connection):
+            records.append_again(self._connection, dataset, source, f"staging_{dataset}")
+        self.execute(
+            """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
+            SELECT again.source_id, again.load_id, again.dataset, again.url, again.line, landed.reason, again.raw
+            FROM landed INNER JOIN replayed_records AS again USING (source_id, line)
+            WHERE landed.reason IS NOT NULL"""
+        )
+        self.execute("DROP TABLE landed")
 
     def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
         raise UsageError("--direct lets Redshift read S3 by itself; leave it out for an embedded warehouse")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sparkify import pipeline, questions
+from sparkify import model, pipeline, questions
 from sparkify.comparison import TableComparison
 from sparkify.config import Config
 from sparkify.engines import open_engine
@@ -203,6 +203,10 @@ def test_create_drops_and_makes_again(config: Config) -> None:
     pipeline.load(config)
     assert len(pipeline.create(config, drop=True)) == 10
     assert not any(snapshot(config).values())
+    with open_engine(config) as engine:
+        assert engine.list_tables() == set(model.TABLES)
+    pipeline.load(config)
+    assert holds_what_the_sources_say(config)
 
 
 def test_status_and_rejects_tell_what_is_there(config: Config) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +17,18 @@ import pytest
 from sparkify import pipeline
 from sparkify.config import Config
 from sparkify.engines import open_engine
+from tests.engines.commands import run_command, variables_of
 from tests.engines.crash import race, run_verb, was_killed
 from tests.support import (
     Star,
     event,
+    expected_star,
     failing_checks,
+    fetch,
     log_file,
     new_warehouse,
     play,
+    read_star,
     snapshot,
     song,
     song_file,
@@ -102,6 +109,55 @@ def test_two_processes_race(tmp_path: Path) -> None:
         race(raced, "load", 2)
         assert rows_of(raced) == expected
     assert failing_checks(raced) == []
+
+
+SPILL = """
+import os, signal, sys, threading, time
+import duckdb
+
+def kill():
+    while not any(name.endswith(".tmp") for _, _, names in os.walk(sys.argv[1] + ".tmp") for name in names):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=kill, daemon=True).start()
+connection = duckdb.connect(sys.argv[1], config={"memory_limit": "60MB", "threads": "2"})
+connection.execute("BEGIN")
+connection.execute("CREATE TABLE numbers AS SELECT range AS n, md5(range::VARCHAR) AS text FROM range(100000)")
+connection.execute("CREATE TABLE pairs AS SELECT a.n, b.text FROM numbers a, numbers b WHERE a.n < 300 ORDER BY 2, 1")
+"""
+
+
+def test_next_run_clears_what_a_killed_one_swapped_out(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path)
+    prepare(config, "load")
+    command = [sys.executable, "-c", SPILL, config.warehouse_address]
+    assert subprocess.run(command, timeout=120).returncode == -signal.SIGKILL
+    left = [path.name for path in tmp_path.rglob("*") if "duckdb_temp_" in path.name]
+    assert len(left) > 1
+    run_verb(config, "load")
+    # Nor is anything left of what was written ahead.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log_data", "song_data", "warehouse.duckdb"]
+    assert failing_checks(config) == []
+
+
+def test_too_little_memory_leaves_the_state_before(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path)
+    prepare(config, "load")
+    write_file(log_file(config, "large.json"), [play(itemInSession=item, userId=item) for item in range(30_000)])
+    before = rows_of(config)
+    ended = run_command("load", "-q", "--memory-limit", "10MB", **variables_of(config))
+    assert (ended.code, ended.out) == (4, "")
+    assert re.fullmatch(
+        r"sparkify: the engine ran out of memory: Out of Memory Error: [^\n:]+; raise --memory-limit\n", ended.err
+    )
+    assert rows_of(config) == before
+    ((status, files, detail),) = fetch(config, "SELECT status, files, detail FROM load_history WHERE load_id = 3")
+    assert (status, files) == ("failed", 0)
+    assert "ran out of memory" in json.loads(detail)["error"]
+    assert pipeline.load(config).status == "loaded"
+    assert read_star(config) == expected_star(config)
+    assert failing_checks(config) == []
 
 
 def test_full_disk_leaves_the_state_before(tmp_path: Path) -> None:

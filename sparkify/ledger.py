@@ -75,7 +75,7 @@ class Replayable(NamedTuple):
     source_id: int
     dataset: Dataset
     reason: str
-    count: int
+    rejects: int
 
 
 class PlannedFile(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the verbs that change a warehouse, and a check, send to Redshift, statement by statement, without a warehouse to send it to.
+"""What the verbs that change a warehouse, and a check, send to Redshift, statement by statement, without one at hand.
 
 It is made of the very texts that the verbs send; a test holds it against what a server receives. What only a run knows
 stands in angle brackets, and values are bound: $1, $2 …

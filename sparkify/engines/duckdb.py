@@ -47,7 +47,7 @@ class DuckDBEngine:
     """Engine over one DuckDB file; see `sparkify.engines.Engine`."""
 
     dialect = "duckdb"
-    own_tables = ()
+    own_tables: tuple[str, ...] = ()
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, address: str) -> None:
         self._connection = connection

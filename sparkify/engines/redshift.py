@@ -111,7 +111,7 @@ class RedshiftEngine:
     """Engine over one session; see `sparkify.engines.Engine`."""
 
     dialect = "redshift"
-    own_tables = (LOCK_TABLE,)
+    own_tables: tuple[str, ...] = (LOCK_TABLE,)
 
     def __init__(self, connection: Any, config: Config, address: str, *, is_own: bool) -> None:
         self.address = address

@@ -114,7 +114,7 @@ def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
             return _plan_replay(engine)[0]
         result = retry_conflicts(lambda: _replay(engine))
         sql = "SELECT reason, count(*) FROM rejected_records GROUP BY reason ORDER BY 2 DESC, 1"
-        reasons = dict(engine.fetch(sql))
+        reasons: dict[str, int] = dict(engine.fetch(sql))
         return replace(result, reasons=reasons, tables=model.count_rows(engine), seconds=_since(started))
 
 
@@ -137,7 +137,7 @@ def _plan_replay(engine: Engine) -> tuple[ReplayResult, list[int]]:
         return ReplayResult("nothing_to_do", None, {"replayed": 0}, {}), []
     reasons: Counter[str] = Counter()
     for some in found:
-        reasons[some.reason] += some.count
+        reasons[some.reason] += some.rejects
     source_ids = {some.source_id for some in found}
     loaded = ledger.list_loaded(engine)
     mode = _mode(loaded, [file for file in loaded if file.source_id in source_ids])

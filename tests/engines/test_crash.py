@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import shutil
@@ -16,12 +15,10 @@ import pytest
 
 from sparkify import pipeline
 from sparkify.config import Config
-from sparkify.engines import open_engine
 from tests.engines.commands import run_command, variables_of
-from tests.engines.crash import race, run_verb, was_killed
+from tests.engines.conftest import Factory
+from tests.engines.crash import EVERY, VERBS, prepare, race, rows_of, run_verb, was_killed
 from tests.support import (
-    Star,
-    event,
     expected_star,
     failing_checks,
     fetch,
@@ -29,69 +26,29 @@ from tests.support import (
     new_warehouse,
     play,
     read_star,
-    snapshot,
-    song,
-    song_file,
     write_file,
 )
 
-# `make test` takes some of the statements; all of them: SPARKIFY_TEST_EVERY=1 pytest tests/engines/test_crash.py
-EVERY = int(os.environ.get("SPARKIFY_TEST_EVERY", "14"))
 
-
-def rows_of(config: Config) -> Star:
-    """Every row, but for what tells the loads apart that did not come to their end: their ids and times."""
-    tables = snapshot(config)
-    tables["load_history"] = [row[3:5] + row[5:9] for row in tables["load_history"]]
-    tables["load_files"] = [row[:1] + row[2:11] for row in tables["load_files"]]
-    tables["rejected_records"] = [row[:1] + row[2:] for row in tables["rejected_records"]]
-    return tables
-
-
-def prepare(config: Config, verb: str) -> None:
-    """Two loads, and work for the verb: a replaced and a new file, a load to undo, or a reject that passes today."""
-    write_file(log_file(config, "a.json"), [play(), play(userId=2, song="Starlight"), "no JSON"])
-    write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(30)])
-    write_file(song_file(config), [song()])
-    pipeline.load(config)
-    write_file(log_file(config, "c.json"), [play(userId=5), "nor this"])
-    pipeline.load(config)
-    if verb == "replay":
-        with open_engine(config) as engine:
-            engine.execute(
-                'UPDATE rejected_records SET raw = \'{"page":"Home","ts":1541105830796,"sessionId":9,'
-                '"itemInSession":0,"userId":7,"level":"paid"}\' WHERE load_id = 2'
-            )
-    elif verb == "load":
-        write_file(log_file(config, "a.json"), [play(), play(userId=3, level="paid"), "[]"])
-        write_file(log_file(config, "d.json"), [play(itemInSession=5, userId=4)])
-
-
-@pytest.mark.parametrize("verb", ["load", "undo", "replay"])
-def test_kill_at_any_statement(tmp_path: Path, verb: str) -> None:
-    config = new_warehouse(tmp_path)
+@pytest.mark.parametrize("verb", VERBS)
+def test_kill_at_any_statement(make_warehouse: Factory, config: Config, verb: str) -> None:
     prepare(config, verb)
-    base, killed = Path(config.warehouse_address), config.at(str(tmp_path / "killed.duckdb"))
     before = rows_of(config)
-    control = config.at(str(tmp_path / "control.duckdb"))
-    shutil.copyfile(base, control.warehouse_address)
-    run_verb(control, verb)
-    after = rows_of(control)
+    with make_warehouse.copy(config) as control:
+        run_verb(control, verb)
+        after = rows_of(control)
     assert after != before
-    number, seen = 1, set()
-    while True:
-        shutil.copyfile(base, killed.warehouse_address)
-        # What a process before it had written ahead belongs to another file.
-        Path(f"{killed.warehouse_address}.wal").unlink(missing_ok=True)
-        if not was_killed(killed, verb, number):
-            break
-        left = rows_of(killed)
-        assert left in (before, after), number
-        seen.add(left == after)
-        if left == before:
-            run_verb(killed, verb)
-            assert rows_of(killed) == after
-        assert failing_checks(killed) == []
+    number, seen, ended = 1, set(), False
+    while not ended:
+        with make_warehouse.copy(config) as killed:
+            ended = not was_killed(killed, verb, number)
+            left = rows_of(killed)
+            assert left in (before, after), number
+            seen.add(left == after)
+            if left == before:
+                run_verb(killed, verb)
+                assert rows_of(killed) == after
+            assert failing_checks(killed) == []
         number += EVERY
     assert number > 60
     assert seen == {False, True}

@@ -63,11 +63,11 @@ class Redshift:
             super().__setattr__("_base", len(self.statements))
         super().__setattr__(name, value)
 
-    def new_database(self, name: str | None = None) -> str:
-        """Create an empty database and return its name."""
+    def new_database(self, name: str | None = None, *, template: str = _TEMPLATE) -> str:
+        """Create an empty database, or a copy of one that nobody is connected to, and return its name."""
         name = name or f"dev{next(self._numbers)}"
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy OWNER {}")
-        self._administer(create.format(*map(sql.Identifier, (name, _TEMPLATE, self.user))))
+        self._administer(create.format(*map(sql.Identifier, (name, template, self.user))))
         return name
 
     def drop_database(self, name: str) -> None:

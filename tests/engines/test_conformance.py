@@ -219,6 +219,11 @@ def test_status_and_rejects_tell_what_is_there(config: Config) -> None:
         (10, "no JSON")
     ]
     assert len(pipeline.list_rejects(config, load_id=1)) == 3
+    assert str(status.newest_event) == "2018-11-05 20:57:10.792000"
+    assert status.lag_seconds == (status.loads[0]["finished_at"] - status.newest_event).total_seconds()
+    pipeline.undo(config, 1)
+    status = pipeline.status(config)
+    assert (status.newest_play, status.newest_event, status.lag_seconds) == (None, None, None)
 
 
 def test_user_query_reads_and_never_writes(config: Config) -> None:

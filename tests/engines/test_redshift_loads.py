@@ -21,6 +21,7 @@ from sparkify import model, pipeline
 from sparkify.config import Config
 from sparkify.engines import open_engine
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, SparkifyError
+from tests.engines.commands import variables_of
 from tests.engines.conftest import redshift_config
 from tests.engines.crash import EVERY, VERBS, prepare, run_verb
 from tests.redshift.server import Fault, Redshift
@@ -187,6 +188,16 @@ def test_two_loads_at_once_load_everything_once(redshift: Redshift, config: Conf
     assert failing_checks(config) == []
 
 
+def start_load(config: Config, temporary: Path) -> subprocess.Popen[bytes]:
+    """A load as a process of its own, with a folder for what is temporary."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sparkify", "load", "-q"],
+        env=os.environ | variables_of(config) | {"TMPDIR": str(temporary)},
+        # What runs in the background of a shell inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
 def end_with(process: subprocess.Popen[bytes], sent: signal.Signals) -> int:
     """Send a signal, as somebody at a keyboard would: again where it came just before the process began to wait."""
     for _ in range(10):
@@ -214,22 +225,7 @@ def test_process_that_ends_leaves_nothing_half_done(
         return "none"
 
     redshift.fault = stop_there
-    assert config.db_password is not None
-    environment = os.environ | {
-        "SPARKIFY_WAREHOUSE": config.warehouse_address,
-        "SPARKIFY_DB_PASSWORD": config.db_password.get_secret_value(),
-        "SPARKIFY_LOG_DATA": str(config.log_data),
-        "SPARKIFY_SONG_DATA": str(config.song_data),
-        "SPARKIFY_STAGE": str(config.stage),
-        "SPARKIFY_ARN": str(config.arn),
-        "TMPDIR": str(tmp_path),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sparkify", "load", "-q"],
-        env=environment,
-        # What runs in the background of a shell inherits that Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    process = start_load(config, tmp_path)
     assert reached.wait(60)
     # It does not wait for the statement under way.
     assert end_with(process, sent) == code
@@ -275,6 +271,35 @@ def test_leftovers_of_killed_loads_are_cleared(
     assert staged_keys(s3_server) == [f"{place}0/alive/part.parquet"]
     assert list(tmp_path.glob("sparkify-scratch-*")) == []
     obstore.delete(store, f"{place}0/alive/part.parquet")
+
+
+def test_next_load_clears_what_a_killed_one_left(
+    redshift: Redshift, config: Config, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    write_first(config)
+    pipeline.create(config)
+    processes: list[subprocess.Popen[bytes]] = []
+    started = threading.Event()
+
+    def kill_there(statement: str, place: int) -> Fault:
+        if statement.startswith("COPY staging_events"):
+            started.wait(60)
+            processes[0].kill()
+            processes[0].wait()
+        return "none"
+
+    redshift.fault = kill_there
+    processes.append(start_load(config, tmp_path))
+    started.set()
+    assert processes[0].wait(60) == -signal.SIGKILL
+    redshift.fault = nth(0, "none")
+    assert [path.name for path in tmp_path.glob("sparkify-scratch-*/*.duckdb")] == ["scratch.duckdb"]
+    assert len(staged_keys(s3_server)) == 2
+    assert pipeline.load(config).status == "loaded"
+    assert list(tmp_path.glob("sparkify-scratch-*")) == []
+    assert staged_keys(s3_server) == []
+    assert read_star(config) == expected_star(config)
 
 
 @pytest.mark.parametrize(("rows", "slices", "parts"), [(100, 4, 1), (8_000, 4, 4), (8_001, 2, 2)])

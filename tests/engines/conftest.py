@@ -71,6 +71,11 @@ class Factory:
             yield config.at(f"{server}/{copied}")
             self.redshift.drop_database(copied)
 
+    def wait_until_left(self, config: Config) -> None:
+        """Wait until the warehouse has noticed that a process of its is gone: it ends a statement that is under way."""
+        if self.redshift is not None:
+            self.redshift.wait_until_left(config.warehouse_address.rpartition("/")[2])
+
     def __call__(self, name: str = "one", **settings: object) -> Config:
         """A warehouse that holds nothing yet, over empty roots of its own."""
         folder = self.folder / name

@@ -3,6 +3,8 @@
 import logging
 import multiprocessing
 import os
+import signal
+from multiprocessing.context import ForkServerProcess
 
 from sparkify import pipeline
 from sparkify.config import Config
@@ -63,12 +65,12 @@ class _Killer(logging.Handler):
 
 
 def run_verb(config: Config, verb: str) -> None:
-    """Load, undo the last load, or replay."""
+    """Load, undo the last load, replay, or nothing."""
     if verb == "undo":
         pipeline.undo(config, 2)
     elif verb == "replay":
         pipeline.replay(config)
-    else:
+    elif verb == "load":
         pipeline.load(config)
 
 
@@ -92,9 +94,23 @@ def race(config: Config, verb: str, runners: int) -> None:
 
 def was_killed(config: Config, verb: str, number: int) -> bool:
     """Run a verb and kill it at its statement of that number; false where it ended before."""
-    environment = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
-    process = _processes.Process(target=_run, args=(config, verb, number, environment))
-    process.start()
+    process = _start(config, verb, number)
     process.join(60)
     assert process.exitcode in (0, KILLED)
     return process.exitcode == KILLED
+
+
+def kill_after(config: Config, verb: str, seconds: float) -> None:
+    """Run a verb and kill it from outside after so many seconds, or let it end before."""
+    process = _start(config, verb, 0)
+    process.join(seconds)
+    process.kill()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+
+
+def _start(config: Config, verb: str, number: int) -> ForkServerProcess:
+    environment = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
+    process = _processes.Process(target=_run, args=(config, verb, number, environment))
+    process.start()
+    return process

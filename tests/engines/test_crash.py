@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from sparkify import pipeline
 from sparkify.config import Config
 from tests.engines.commands import run_command, variables_of
 from tests.engines.conftest import Factory
-from tests.engines.crash import EVERY, VERBS, prepare, race, rows_of, run_verb, was_killed
+from tests.engines.crash import EVERY, VERBS, kill_after, prepare, race, rows_of, run_verb, was_killed
 from tests.support import (
     expected_star,
     failing_checks,
@@ -52,6 +54,32 @@ def test_kill_at_any_statement(make_warehouse: Factory, config: Config, verb: st
         number += EVERY
     assert number > 60
     assert seen == {False, True}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_kill_from_outside_at_any_moment(make_warehouse: Factory, config: Config, verb: str) -> None:
+    prepare(config, verb)
+    before = rows_of(config)
+    with make_warehouse.copy(config) as control:
+        # The first process of all takes longer to start.
+        kill_after(control, "nothing", 60)
+        started = time.monotonic()
+        kill_after(control, verb, 60)
+        seconds = time.monotonic() - started
+        after = rows_of(control)
+    assert after != before
+    chance = random.Random(verb)
+    for _ in range(120 // EVERY):
+        moment = chance.uniform(0, seconds)
+        with make_warehouse.copy(config) as killed:
+            kill_after(killed, verb, moment)
+            make_warehouse.wait_until_left(killed)
+            left = rows_of(killed)
+            assert left in (before, after), moment
+            if left == before:
+                run_verb(killed, verb)
+                assert rows_of(killed) == after
+            assert failing_checks(killed) == []
 
 
 def test_two_processes_race(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -73,6 +74,13 @@ class Redshift:
     def drop_database(self, name: str) -> None:
         """Remove a database and end its sessions: each takes 8 MB of disk."""
         self._administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def wait_until_left(self, database: str) -> None:
+        """Wait until no session is connected to a database."""
+        with self.postgres.connect() as eye:
+            connected = "SELECT 1 FROM pg_stat_activity WHERE datname = %s"
+            while eye.execute(connected, [database]).fetchall():
+                time.sleep(0.01)
 
     def _administer(self, statement: sql.Composed) -> None:
         with self._lock:

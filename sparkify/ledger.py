@@ -29,10 +29,10 @@ LIST_LOADED = (
 NEXT_LOAD_ID = "SELECT coalesce(max(load_id), 0) + 1 FROM load_history"
 NEXT_SOURCE_ID = "SELECT coalesce(max(source_id), 0) + 1 FROM load_files"
 MARK_INTERRUPTED = "UPDATE load_history SET status = 'interrupted' WHERE status = 'running'"
-FORGET_LOAD = "DELETE FROM load_history WHERE load_id = $1 AND status = 'running'"
-END_LOAD = (
-    "UPDATE load_history SET status = $1, finished_at = $2, detail = $3 WHERE load_id = $4 AND status = 'running'"
-)
+# Another load that began meanwhile may have taken this one, before it had the lock again, for one that was killed.
+_HAS_NOT_ENDED = "status IN ('running', 'interrupted')"
+FORGET_LOAD = f"DELETE FROM load_history WHERE load_id = $1 AND {_HAS_NOT_ENDED}"
+END_LOAD = f"UPDATE load_history SET status = $1, finished_at = $2, detail = $3 WHERE load_id = $4 AND {_HAS_NOT_ENDED}"
 NOTE_DETAIL = "UPDATE load_history SET detail = $1 WHERE load_id = $2"
 MARK_SUPERSEDED = (
     "UPDATE load_files SET status = 'superseded', superseded_by = $1 "

@@ -84,10 +84,7 @@ def _run(config: Config, verb: str, number: int, environment: dict[str, str]) ->
 
 def race(config: Config, verb: str, runners: int) -> None:
     """Run a verb in some processes at a time, and wait until all have ended well."""
-    processes = [_processes.Process(target=run_verb, args=(config, verb)) for _ in range(runners)]
-    for process in processes:
-        process.start()
-    for process in processes:
+    for process in [_start(config, verb, 0) for _ in range(runners)]:
         process.join(120)
         assert process.exitcode == 0
 

@@ -6,7 +6,6 @@ import json
 import random
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -82,18 +81,18 @@ def test_kill_from_outside_at_any_moment(make_warehouse: Factory, config: Config
             assert failing_checks(killed) == []
 
 
-def test_two_processes_race(tmp_path: Path) -> None:
-    config = new_warehouse(tmp_path, wait=60)
+def test_two_processes_race(make_warehouse: Factory) -> None:
+    config = make_warehouse(wait=60)
     prepare(config, "load")
-    control, raced = config.at(str(tmp_path / "control.duckdb")), config.at(str(tmp_path / "raced.duckdb"))
-    shutil.copyfile(config.warehouse_address, control.warehouse_address)
-    run_verb(control, "load")
-    expected = rows_of(control)
+    with make_warehouse.copy(config) as control:
+        run_verb(control, "load")
+        expected = rows_of(control)
     for _ in range(20):
-        shutil.copyfile(config.warehouse_address, raced.warehouse_address)
-        race(raced, "load", 2)
-        assert rows_of(raced) == expected
-    assert failing_checks(raced) == []
+        with make_warehouse.copy(config) as raced:
+            race(raced, "load", 2)
+            assert rows_of(raced) == expected
+    run_verb(config, "load")
+    assert failing_checks(config) == []
 
 
 SPILL = """

@@ -76,7 +76,9 @@ def load(
             console.say(f"warning: {warning}")
     if result.errors:
         shown = result.errors[:5] + ([f"and {len(result.errors) - 5:,} more"] if len(result.errors) > 5 else [])
-        raise SourceError("; ".join(shown) + ": nothing of it was loaded, it stays pending; mend it and load again")
+        raise SourceError(
+            "; ".join(shown) + ": nothing of it was loaded, it stays pending; load again once it can be read"
+        )
 
 
 @contextmanager

@@ -10,13 +10,11 @@ from sparkify import checks, ledger, model
 from sparkify.config import Config
 from sparkify.engines import Engine, open_engine
 from sparkify.errors import UsageError
-from sparkify.ledger import LoadedFile
+from sparkify.ledger import LoadedFile, Replayable
 from sparkify.pipeline.reading import require_tables
 from sparkify.pipeline.retrying import retry_conflicts
-from sparkify.records import Dataset
 
 Mode = Literal["rebuild", "refresh"]
-_DATASETS: tuple[Dataset, ...] = ("events", "songs")
 
 
 @dataclass(frozen=True)
@@ -120,18 +118,18 @@ def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
 
 def _replay(engine: Engine) -> ReplayResult:
     with engine.load_transaction():
-        planned, source_ids = _plan_replay(engine)
+        planned, found = _plan_replay(engine)
         before = _count_rejects(engine)
         if planned.mode is not None:
-            _judge_again(engine, source_ids, planned.mode)
+            _judge_again(engine, found, planned.mode)
         loaded = before - _count_rejects(engine)
     judged = planned.records["replayed"]
     counts = {"replayed": judged, "loaded": loaded, "rejected": judged - loaded}
     return replace(planned, status="replayed" if judged else "nothing_to_do", records=counts)
 
 
-def _plan_replay(engine: Engine) -> tuple[ReplayResult, list[int]]:
-    """What a replay would judge, and the source ids of the files whose rejects those are."""
+def _plan_replay(engine: Engine) -> tuple[ReplayResult, list[Replayable]]:
+    """What a replay would judge, in sum and file by file."""
     found = ledger.count_replayable(engine)
     if not found:
         return ReplayResult("nothing_to_do", None, {"replayed": 0}, {}), []
@@ -143,14 +141,15 @@ def _plan_replay(engine: Engine) -> tuple[ReplayResult, list[int]]:
     mode = _mode(loaded, [file for file in loaded if file.source_id in source_ids])
     counts = {"replayed": reasons.total()}
     often_first = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
-    return ReplayResult("would_replay", mode, counts, often_first), sorted(source_ids)
+    return ReplayResult("would_replay", mode, counts, often_first), found
 
 
-def _judge_again(engine: Engine, source_ids: list[int], mode: Mode) -> None:
+def _judge_again(engine: Engine, found: list[Replayable], mode: Mode) -> None:
+    source_ids = sorted({some.source_id for some in found})
     model.begin_changes(engine)
     model.name_files(engine, source_ids)
     ledger.collect_replayed(engine)
-    for dataset in _DATASETS:
+    for dataset in sorted({some.dataset for some in found}):
         engine.restage(dataset)
     ledger.recount(engine)
     if mode == "refresh":

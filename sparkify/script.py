@@ -29,7 +29,6 @@ from sparkify.sql import create_sql
 _OF_LOAD = "<stage>/.sparkify/<warehouse>/<load>"
 _DATASETS: tuple[Dataset, ...] = ("events", "songs")
 _RECORD_LOAD = (ledger.FORGET_LOAD, insert_sql("load_history", ledger.LOAD_COLUMNS, 1))
-
 _NAME_FILES = (model.FORGET_FILES, insert_sql("changed_files", ["source_id"], 1))
 
 
@@ -109,8 +108,8 @@ def replay_statements(config: Config, *, rebuild: bool) -> list[str]:
         *model.begin_changes_sql(),
         *_NAME_FILES,
         *ledger.COLLECT_REPLAYED,
-        FETCH_REPLAYED,
         CURRENT_SCHEMA,
+        FETCH_REPLAYED,
         *_parts(config, "events"),
         FETCH_REPLAYED,
         *_parts(config, "songs"),

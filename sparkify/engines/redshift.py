@@ -268,6 +268,7 @@ class RedshiftEngine:
         return staged
 
     def restage(self, dataset: Dataset) -> None:
+        self._open_stage()
         with open_scratch(self._config, dataset) as scratch:
             with scratch.transaction():
                 scratch.execute(read_sql("replayed_records/create"))

@@ -104,10 +104,10 @@ WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM changed_f
 DELETE FROM rejected_records
 WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM changed_files);
 
+SELECT current_schema();
+
 SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM replayed_records
 WHERE dataset = $1 AND number >= $2 AND number < $3;
-
-SELECT current_schema();
 
 COPY staging_events FROM '<stage>/.sparkify/<warehouse>/<load>/staging_events.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
 

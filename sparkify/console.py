@@ -101,6 +101,14 @@ def format_share(share: float | None) -> str:
     return f"{share:.1%}" if share == 0 or share >= 0.01 else f"{share:.4%}"
 
 
+def format_age(seconds: float) -> str:
+    """A span of time in the largest unit of which there are two: 36 hours."""
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if abs(seconds) >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:,.0f} seconds"
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print an aligned table to stdout: numbers to the right, the rest to the left, NULL as an empty cell."""
     columns = [printable(name) for name in columns]
@@ -166,6 +174,9 @@ def print_status(status: Status) -> None:
     print(f"records: {counts['read']:,} read = {counts['loaded']:,} loaded + {counts['rejected']:,} rejected")
     print("files: " + (", ".join(f"{count:,} {state}" for state, count in status.files.items()) or "none"))
     print(f"match rate: {format_share(status.match_rate)} of plays found in the catalogue")
+    if status.newest_event is not None:
+        lag = "" if status.lag_seconds is None else f", {format_age(status.lag_seconds)} old when the last load ended"
+        print(f"newest event: {status.newest_event} UTC{lag}")
     if status.newest_play is not None:
         print(f"newest play: {status.newest_play} UTC")
     if status.pending is None:
@@ -225,8 +236,13 @@ def print_undo(result: UndoResult, *, to_stderr: bool = False) -> None:
 
 
 def print_replay(result: ReplayResult) -> None:
-    """Print what a replay did."""
+    """Print what a replay did, or would do."""
     counts = result.records
-    print(f"{counts['replayed']:,} rejects judged anew: {counts['loaded']:,} loaded, {counts['rejected']:,} stay")
+    if result.status == "would_replay":
+        print(f"{counts['replayed']:,} rejects would be judged anew:")
+    elif result.status == "nothing_to_do":
+        print("there is no reject to judge anew")
+    else:
+        print(f"{counts['replayed']:,} rejects judged anew: {counts['loaded']:,} loaded, {counts['rejected']:,} stay")
     for reason, count in list(result.reasons.items())[:_REASONS]:
         print(f"  rejected {count:,} {reason}")

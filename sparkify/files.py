@@ -3,6 +3,9 @@
 import datetime as dt
 from typing import NamedTuple
 
+# Why a file is left for the next load that is no longer what was listed.
+CHANGED = "it has changed since it was listed; the next load takes it as it is then"
+
 
 class SourceFile(NamedTuple):
     """One object of a dataset as its store lists it.

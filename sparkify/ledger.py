@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from sparkify.engines import Engine
+from sparkify.errors import SourceError
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
 from sparkify.sql import read_sql
@@ -28,17 +29,29 @@ LIST_LOADED = (
 NEXT_LOAD_ID = "SELECT coalesce(max(load_id), 0) + 1 FROM load_history"
 NEXT_SOURCE_ID = "SELECT coalesce(max(source_id), 0) + 1 FROM load_files"
 MARK_INTERRUPTED = "UPDATE load_history SET status = 'interrupted' WHERE status = 'running'"
-FORGET_LOAD = "DELETE FROM load_history WHERE load_id = $1 AND status = 'running'"
-END_LOAD = (
-    "UPDATE load_history SET status = $1, finished_at = $2, detail = $3 WHERE load_id = $4 AND status = 'running'"
-)
+# Another load that began meanwhile may have taken this one, before it had the lock again, for one that was killed.
+_HAS_NOT_ENDED = "status IN ('running', 'interrupted')"
+FORGET_LOAD = f"DELETE FROM load_history WHERE load_id = $1 AND {_HAS_NOT_ENDED}"
+END_LOAD = f"UPDATE load_history SET status = $1, finished_at = $2, detail = $3 WHERE load_id = $4 AND {_HAS_NOT_ENDED}"
 NOTE_DETAIL = "UPDATE load_history SET detail = $1 WHERE load_id = $2"
 MARK_SUPERSEDED = (
     "UPDATE load_files SET status = 'superseded', superseded_by = $1 "
     "WHERE source_id IN (SELECT source_id FROM changed_files)"
 )
-# The bytes of a record that is not UTF-8 are gone: it is kept escaped.
-_IS_REPLAYABLE = "reason <> 'bad_encoding'"
+LOAD_STATUS = "SELECT status FROM load_history WHERE load_id = $1"
+LIST_REPLACED = "SELECT url FROM load_files WHERE superseded_by = $1"
+MARK_UNDONE = (
+    "UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files)",
+    "UPDATE load_history SET status = 'undone' WHERE load_id = $1",
+)
+COUNT_REPLAYABLE = """SELECT source_id, dataset, reason, count(*) FROM rejected_records
+WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
+GROUP BY source_id, dataset, reason"""
+COLLECT_REPLAYED = (
+    "DROP TABLE IF EXISTS replayed_records",
+    *(read_sql(f"replayed_records/{step}") for step in ("create", "collect", "leave")),
+)
+RECOUNT = (read_sql("load_files/recount"), read_sql("load_history/recount"))
 
 State = Literal["new", "changed", "unchanged", "vanished"]
 
@@ -56,15 +69,13 @@ class LoadedFile(NamedTuple):
     rejected: int
 
 
-class Reject(NamedTuple):
-    """One rejected record, with what it takes to judge it again."""
+class Replayable(NamedTuple):
+    """The rejects of one file for one reason that can be judged again."""
 
     source_id: int
-    load_id: int
     dataset: Dataset
-    url: str
-    line: int
-    raw: str
+    reason: str
+    rejects: int
 
 
 class PlannedFile(NamedTuple):
@@ -131,7 +142,8 @@ def plan_files(
     """What a load would do with each file of one root, in the order found, the vanished ones last.
 
     `read_identity` gives the content identity of a file whose store lists none; it is called only where the size
-    alone cannot tell. A file below another root is no concern of this one's, and not vanished.
+    alone cannot tell, and where it raises SourceError the file is pending: the load that takes it fails on it alone.
+    A file below another root is no concern of this one's, and not vanished.
     """
     known = {file.url: file for file in loaded if file.dataset == dataset}
     planned = []
@@ -156,7 +168,11 @@ def _compare(
         return "new", "not loaded yet"
     if file.size != before.size:
         return "changed", f"{before.size:,} bytes when loaded, {file.size:,} now"
-    if (file.etag or read_identity(file)) != before.etag:
+    try:
+        content = file.etag or read_identity(file)
+    except SourceError as error:
+        return "changed", str(error)
+    if content != before.etag:
         return "changed", "same size, other content"
     return "unchanged", "loaded already"
 
@@ -208,13 +224,14 @@ def mark_superseded(engine: Engine, load_id: int) -> None:
 
 def mark_undone(engine: Engine, load_id: int) -> None:
     """End the contents in changed_files, whose rows have just left staging, and the load that brought them."""
-    engine.execute("UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files)")
-    engine.execute("UPDATE load_history SET status = 'undone' WHERE load_id = $1", [load_id])
+    files, load = MARK_UNDONE
+    engine.execute(files)
+    engine.execute(load, [load_id])
 
 
 def load_status(engine: Engine, load_id: int) -> str | None:
     """How a load stands in the history, or None where there is none."""
-    rows = engine.fetch("SELECT status FROM load_history WHERE load_id = $1", [load_id])
+    rows = engine.fetch(LOAD_STATUS, [load_id])
     return rows[0][0] if rows else None
 
 
@@ -226,28 +243,24 @@ def list_superseding(engine: Engine, load_id: int) -> list[int]:
 
 def list_replaced(engine: Engine, load_id: int) -> list[str]:
     """The URLs of which a load replaced an older content."""
-    return [url for (url,) in engine.fetch("SELECT url FROM load_files WHERE superseded_by = $1", [load_id])]
+    return [url for (url,) in engine.fetch(LIST_REPLACED, [load_id])]
 
 
-def list_replayable(engine: Engine) -> list[Reject]:
+def count_replayable(engine: Engine) -> list[Replayable]:
     """The rejects of files whose rows stand in staging, but for those whose bytes are not kept."""
-    sql = f"""SELECT source_id, load_id, dataset, url, line, "raw" FROM rejected_records
-    WHERE {_IS_REPLAYABLE} AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
-    ORDER BY source_id, line"""
-    return [Reject(*row) for row in engine.fetch(sql)]
+    return [Replayable(*row) for row in engine.fetch(COUNT_REPLAYABLE)]
 
 
-def delete_replayable(engine: Engine) -> None:
-    """Take out the rejects that `list_replayable` lists, of the files in changed_files."""
-    engine.execute(
-        f"DELETE FROM rejected_records WHERE {_IS_REPLAYABLE} AND source_id IN (SELECT source_id FROM changed_files)"
-    )
+def collect_replayed(engine: Engine) -> None:
+    """Move the rejects that can be judged again, of the files in changed_files, to replayed_records."""
+    for sql in COLLECT_REPLAYED:
+        engine.execute(sql)
 
 
 def recount(engine: Engine) -> None:
     """Count the records of the files in changed_files anew, and sum up the loads'."""
-    engine.execute(read_sql("load_files/recount"))
-    engine.execute(read_sql("load_history/recount"))
+    for sql in RECOUNT:
+        engine.execute(sql)
 
 
 def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -> None:

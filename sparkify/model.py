@@ -47,9 +47,10 @@ def create(engine: Engine) -> list[str]:
 
 
 def drop(engine: Engine) -> list[str]:
-    """Drop every table of the warehouse with all that it holds; returns their names."""
+    """Drop every table of the warehouse with all that it holds, and the engine's own; returns their names."""
     existing = engine.list_tables()
-    present = [table for table in reversed(CREATION_ORDER) if table in existing]
+    # The engine's own first: where a load holds one, this waits until that has ended.
+    present = [table for table in (*engine.own_tables, *reversed(CREATION_ORDER)) if table in existing]
     for table in present:
         engine.execute(drop_sql(table))
     return present

@@ -143,11 +143,24 @@ def append_rows(
         connection.execute(_create_landed_sql(dataset))
         if appended < sum(read.values()):
             # Only rows of these bundles' files are met: no earlier load has their source ids.
-            connection.execute(_landed_sql(dataset, _but(table)))
+            _append_judged(connection, dataset, _but(table), table)
             _escape_bad_encoding(connection)
-            columns = _columns(dataset)
-            connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM landed WHERE reason IS NULL")
     return read
+
+
+def append_again(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: str, table: str) -> None:
+    """Append the records that may be loaded of those that stand in a table already, as `append_rows` does.
+
+    `source` has source_id, line and `bytes`, the line's text.
+    """
+    connection.execute(_create_landed_sql(dataset))
+    _append_judged(connection, dataset, source, table)
+
+
+def _append_judged(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: str, table: str) -> None:
+    connection.execute(_landed_sql(dataset, source))
+    columns = _columns(dataset)
+    connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM landed WHERE reason IS NULL")
 
 
 def found_odd_lines(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkify.errors import SourceError
-from sparkify.files import SourceFile
+from sparkify.files import CHANGED, SourceFile
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -51,7 +51,7 @@ _SENTENCES = {
     "TokenRefreshRequired": "the session token has expired; sign in again",
     "InvalidToken": "the session token is not valid; sign in again",
     "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
-    "PreconditionFailed": "it has changed since it was listed; the next load takes it as it is then",
+    "PreconditionFailed": CHANGED,
 }
 _OTHER_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
 

@@ -1,4 +1,4 @@
-"""What a create, a load and a check send to Redshift, statement by statement, without a warehouse to send it to.
+"""What the verbs that change a warehouse, and a check, send to Redshift, statement by statement, without one at hand.
 
 It is made of the very texts that the verbs send; a test holds it against what a server receives. What only a run knows
 stands in angle brackets, and values are bound: $1, $2 …
@@ -15,8 +15,10 @@ from sparkify.engines.redshift import (
     COUNT_SLICES,
     CREATE_LOCK,
     CURRENT_SCHEMA,
+    FETCH_REPLAYED,
     LIST_TABLES,
     LOCK,
+    LOCK_TABLE,
     NO_TIMEOUT,
     insert_sql,
     timeout_sql,
@@ -27,12 +29,13 @@ from sparkify.sql import create_sql
 _OF_LOAD = "<stage>/.sparkify/<warehouse>/<load>"
 _DATASETS: tuple[Dataset, ...] = ("events", "songs")
 _RECORD_LOAD = (ledger.FORGET_LOAD, insert_sql("load_history", ledger.LOAD_COLUMNS, 1))
+_NAME_FILES = (model.FORGET_FILES, insert_sql("changed_files", ["source_id"], 1))
 
 
 def create_statements(*, drop: bool = False) -> list[str]:
     """What creating all tables sends; with `drop`, into a warehouse that has them all."""
     tables = model.CREATION_ORDER
-    dropped = [LIST_TABLES, *(model.drop_sql(table) for table in reversed(tables))] if drop else []
+    dropped = [LIST_TABLES, *(model.drop_sql(table) for table in (LOCK_TABLE, *reversed(tables)))] if drop else []
     return ["BEGIN", *dropped, LIST_TABLES, *(create_sql(table, "redshift") for table in tables), "COMMIT"]
 
 
@@ -45,10 +48,7 @@ def load_statements(config: Config, *, rebuild: bool, replaces: bool = False, di
         "BEGIN",
         LIST_TABLES,
         "COMMIT",
-        LIST_TABLES,
-        CREATE_LOCK,
-        COUNT_SLICES,
-        COUNT_ERRORS,
+        *_prepared(CREATE_LOCK),
         *_locked(config),
         ledger.LIST_LOADED,
         ledger.MARK_INTERRUPTED,
@@ -62,7 +62,7 @@ def load_statements(config: Config, *, rebuild: bool, replaces: bool = False, di
         CURRENT_SCHEMA,
         *(sql for dataset in _DATASETS for sql in _staging(config, dataset, direct)),
         *_replacement(rebuild, replaces),
-        *(sql for table in model.STAR for sql in model.refresh_sql(table, rebuild=rebuild)),
+        *_star(rebuild),
         _RECORD_LOAD[0],
         insert_sql("load_files", ledger.FILE_COLUMNS, 1),
         _RECORD_LOAD[1],
@@ -70,6 +70,55 @@ def load_statements(config: Config, *, rebuild: bool, replaces: bool = False, di
         ledger.NOTE_DETAIL,
         "COMMIT",
         *_checks("warn", touched=not rebuild),
+    ]
+
+
+def undo_statements(config: Config, *, rebuild: bool) -> list[str]:
+    """What undoing a load sends. With `rebuild` the whole star is computed, else what changed."""
+    return [
+        LIST_TABLES,
+        *_prepared(),
+        *_locked(config),
+        ledger.LOAD_STATUS,
+        ledger.LIST_LOADED,
+        ledger.LIST_REPLACED,
+        *model.begin_changes_sql(),
+        *([] if rebuild else [*_NAME_FILES, *model.COLLECT_TOUCHED]),
+        *_NAME_FILES,
+        *model.DELETE_FILES,
+        *ledger.MARK_UNDONE,
+        *_star(rebuild),
+        *_checks("fail", touched=not rebuild),
+        "COMMIT",
+    ]
+
+
+def replay_statements(config: Config, *, rebuild: bool) -> list[str]:
+    """What a replay of rejects of both datasets sends, as long as they are few: many are fetched some at a time.
+
+    With `rebuild` the whole star is computed, else what changed.
+    """
+    return [
+        LIST_TABLES,
+        *_prepared(),
+        *_locked(config),
+        ledger.COUNT_REPLAYABLE,
+        ledger.LIST_LOADED,
+        model.count_sql("rejected_records"),
+        *model.begin_changes_sql(),
+        *_NAME_FILES,
+        *ledger.COLLECT_REPLAYED,
+        CURRENT_SCHEMA,
+        FETCH_REPLAYED,
+        *_parts(config, "events"),
+        FETCH_REPLAYED,
+        *_parts(config, "songs"),
+        *ledger.RECOUNT,
+        *([] if rebuild else [*_NAME_FILES, *model.COLLECT_TOUCHED]),
+        *_star(rebuild),
+        *_checks("fail", touched=not rebuild),
+        model.count_sql("rejected_records"),
+        "COMMIT",
     ]
 
 
@@ -84,16 +133,19 @@ def render(statements: Iterable[str]) -> str:
     return "\n\n".join(ended) + "\n"
 
 
+def _prepared(*missing: str) -> list[str]:
+    """What a session asks before its first transaction that loads, and what it makes where that is missing."""
+    return [LIST_TABLES, *missing, COUNT_SLICES, COUNT_ERRORS]
+
+
 def _locked(config: Config) -> list[str]:
     return ["BEGIN", timeout_sql(config.wait), LOCK, NO_TIMEOUT]
 
 
 def _staging(config: Config, dataset: Dataset, direct: bool) -> list[str]:
-    table = f"staging_{dataset}"
     counted = model.count_records_sql(dataset)
     if not direct:
-        copies = [copy_parts_sql(config, name, f"{_OF_LOAD}/{name}.manifest") for name in (table, "rejected_records")]
-        return [*(sql for copy in copies for sql in (copy, "SELECT pg_last_copy_count()")), counted]
+        return [*_parts(config, dataset), counted]
     paths = jsonpaths_url(config, dataset) or f"{_OF_LOAD}/{dataset}.jsonpaths"
     return [
         landing_sql(dataset),
@@ -107,14 +159,23 @@ def _staging(config: Config, dataset: Dataset, direct: bool) -> list[str]:
     ]
 
 
+def _parts(config: Config, dataset: Dataset) -> list[str]:
+    tables = (f"staging_{dataset}", "rejected_records")
+    copies = [copy_parts_sql(config, table, f"{_OF_LOAD}/{table}.manifest") for table in tables]
+    return [sql for copy in copies for sql in (copy, "SELECT pg_last_copy_count()")]
+
+
+def _star(rebuild: bool) -> list[str]:
+    return [sql for table in model.STAR for sql in model.refresh_sql(table, rebuild=rebuild)]
+
+
 def _replacement(rebuild: bool, replaces: bool) -> list[str]:
-    entering = [model.FORGET_FILES, insert_sql("changed_files", ["source_id"], 1)]
-    leaving = entering if replaces else [model.FORGET_FILES]
+    leaving = _NAME_FILES if replaces else (model.FORGET_FILES,)
     collected = [] if rebuild else list(model.COLLECT_TOUCHED)
     return [
-        *(leaving + collected if collected else []),
-        *([*entering, *model.DELETE_FILES, ledger.MARK_SUPERSEDED] if replaces else []),
-        *(entering + collected if collected else []),
+        *([*leaving, *collected] if collected else []),
+        *([*_NAME_FILES, *model.DELETE_FILES, ledger.MARK_SUPERSEDED] if replaces else []),
+        *([*_NAME_FILES, *collected] if collected else []),
     ]
 
 

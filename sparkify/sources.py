@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 
 from sparkify import s3
 from sparkify.errors import SourceError
-from sparkify.files import SourceFile
+from sparkify.files import CHANGED, SourceFile
 from sparkify.s3 import S3Access
 
 DATA_FILE = re.compile(r"\.(json|jsonl|ndjson)(\.(gz|zst))?\Z")
@@ -114,8 +114,8 @@ def hash_content(file: SourceFile) -> str:
     try:
         for _ in stored:
             pass
-    except OSError as error:
-        raise SourceError(f"cannot read {file.url}: {error.strerror}") from error
+    except (OSError, SourceError) as error:
+        raise _unreadable(file, error) from error
     return stored.content_id
 
 
@@ -129,18 +129,6 @@ def read_bundles(
     midway may stand in bundles before it, and the caller has to drop them.
     """
     return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes, access)))
-
-
-def make_bundle(lines: Iterable[tuple[int, int, bytes]]) -> Bundle:
-    """A bundle of (source id, line number, text without its end) that come from elsewhere than a file."""
-    data = bytearray()
-    bundle = Bundle(data, array.array("i", [0]), array.array("i"), array.array("i"))
-    for source_id, line, text in lines:
-        data += text + b"\n"
-        bundle.ends.append(len(data))
-        bundle.source_ids.append(source_id)
-        bundle.lines.append(line)
-    return bundle
 
 
 def _walk(root: Path) -> Iterator[SourceFile]:
@@ -174,10 +162,13 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
     except OSError:
         # A link that leads nowhere, or in a circle, is listed, so that it is reading it that fails, and fails alone.
         stat = os.lstat(url)
-    modified = _EPOCH + dt.timedelta(microseconds=stat.st_mtime_ns // 1000)
     shown = os.fsencode(url).decode("utf-8", "backslashreplace")
     fault = None if shown == url else "its name is no UTF-8; rename it"
-    return SourceFile(shown, stat.st_size, None, modified, fault)
+    return SourceFile(shown, stat.st_size, None, _modified(stat), fault)
+
+
+def _modified(stat: os.stat_result) -> dt.datetime:
+    return _EPOCH + dt.timedelta(microseconds=stat.st_mtime_ns // 1000)
 
 
 def _list_s3(root: str, access: S3Access) -> list[SourceFile]:
@@ -193,12 +184,23 @@ def _list_s3(root: str, access: S3Access) -> list[SourceFile]:
 
 
 def _read_local(file: SourceFile) -> Iterator[bytes]:
+    """The bytes that were listed. Raises SourceError, with the reason alone, where the file is no longer that."""
     if file.fault is not None:
         raise SourceError(file.fault)
     most = _READ_BYTES if file.size > _SMALL_READ_BYTES else _SMALL_READ_BYTES
+    left = file.size
     with io.FileIO(file.url) as handle:
-        while block := handle.read(most):
+        while left >= 0 and (block := handle.read(most)):
+            left -= len(block)
             yield block
+        # Whatever was written since the listing, before or while it was read, shows in the very file that is open.
+        if left or _modified(os.fstat(handle.fileno())) != file.modified:
+            raise SourceError(CHANGED)
+
+
+def _unreadable(file: SourceFile, error: Exception) -> SourceError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return SourceError(f"cannot read {file.url}: {reason}")
 
 
 @contextlib.contextmanager
@@ -347,8 +349,7 @@ def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: 
                     filling.add(b"\n", source_id, line)
                 end = FileRead(source_id, stored.size, stored.content_id)
             except (OSError, EOFError, zlib.error, ValueError, SourceError) as error:
-                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-                end = FileRead(source_id, error=f"cannot read {file.url}: {reason}")
+                end = FileRead(source_id, error=str(_unreadable(file, error)))
                 filling.drop_unended()
             filling.finished.append(end)
     if filling:

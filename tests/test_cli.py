@@ -22,7 +22,7 @@ import duckdb
 import pytest
 
 import sparkify
-from sparkify import model, pipeline
+from sparkify import console, model, pipeline
 from sparkify.cli import main
 from sparkify.config import Config
 from sparkify.simulator import SimulateOptions, simulate
@@ -500,7 +500,19 @@ def test_status(run: Run, settled: Config) -> None:
     assert "records: 6 read = 4 loaded + 2 rejected" in shown.out
     assert "pending: 0 new, 0 changed, 2 unchanged, 0 vanished" in shown.out
     assert re.search(r"^ +1  \d{4}-\S+ \S+ +loaded +rebuild +2 +6 +2 +0\.3333 +[\d.]+ +\d+$", shown.out, re.MULTILINE)
+    assert re.search(
+        r"^newest event: 2018-11-01 20:57:10\.796000 UTC, [\d,]+ days old when the last load ended$",
+        shown.out, re.MULTILINE,
+    )  # fmt: skip
     assert "pending: unknown" in run("status", *at(settled)).out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [(0.4, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (86_400, "24 hours"), (-9e7, "-1,042 days")],
+)
+def test_ages(seconds: float, age: str) -> None:
+    assert console.format_age(seconds) == age
 
 
 def test_status_as_json(run: Run, loaded: Config) -> None:
@@ -512,7 +524,8 @@ def test_status_as_json(run: Run, loaded: Config) -> None:
     assert (found["tables"]["songplays"], found["match_rate"]) == (2, 0.5)
     assert found["pending"] == {"new": 1, "changed": 0, "unchanged": 2, "vanished": 0}
     assert [load["load_id"] for load in found["loads"]] == [1]
-    assert found["newest_play"] == "2018-11-01T20:57:10.796000"
+    assert found["newest_play"] == found["newest_event"] == "2018-11-01T20:57:10.796000"
+    assert found["lag_seconds"] > 86_400
 
 
 def test_rejects(run: Run, settled: Config) -> None:

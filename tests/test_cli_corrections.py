@@ -79,6 +79,9 @@ def test_replay_in_text_and_json(loaded: Config) -> None:
     assert run_here("replay", *at(loaded)).out.splitlines() == [
         "2 rejects judged anew: 0 loaded, 2 stay", "  rejected 1 not_json", "  rejected 1 not_object",
     ]  # fmt: skip
+    assert run_here("replay", "--dry-run", *at(loaded)).out.splitlines() == [
+        "2 rejects would be judged anew:", "  rejected 1 not_json", "  rejected 1 not_object",
+    ]  # fmt: skip
     told = run_here("replay", "--json", *at(loaded)).json()
     assert (told["status"], told["records"]) == ("replayed", {"replayed": 2, "loaded": 0, "rejected": 2})
 
@@ -124,6 +127,23 @@ def test_statements_follow_the_plan(loaded: Config) -> None:
     shown = run_here("load", "--dry-run", "--show-sql", *roots(loaded)).out
     assert "SET status = 'superseded'" in shown
     assert "-- touched" in shown
+
+
+@pytest.mark.parametrize("arguments", [["undo", "1"], ["undo", "2"], ["replay"]], ids=" ".join)
+def test_statements_of_what_corrects(loaded: Config, arguments: list[str]) -> None:
+    before = snapshot(loaded)
+    ran = run_here(*arguments, "--dry-run", "--show-sql", *at(loaded))
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.endswith("\n\nCOMMIT;\n")
+    # The second load brought little, so that its undoing computes little.
+    assert ("-- touched" in ran.out) == (arguments[-1] == "2")
+    assert snapshot(loaded) == before
+
+
+def test_statements_of_an_undo_that_cannot_be_done(loaded: Config) -> None:
+    ran = run_here("undo", "9", "--dry-run", "--show-sql", *at(loaded))
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no load 9" in ran.err
 
 
 def test_show_sql_alone_is_refused(loaded: Config) -> None:

@@ -117,6 +117,16 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in slugs(path), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_that_are_named_exist(page: Path) -> None:
+    sources = {path: read(path) for path in (ROOT / "tests").rglob("*.py")}
+    known = {name for text in sources.values() for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
+    known |= {path.name for path in sources} | {f"tests/{path.relative_to(ROOT / 'tests')}" for path in sources}
+    named = re.findall(r"(?:tests/[\w/]*)?\btest_\w+(?:\.py)?", read(page))
+    assert set(named) - known == set()
+    assert len(named) > 30 or page.name != "loading.md"
+
+
 # ---- commands ----
 
 

@@ -557,6 +557,8 @@ def test_reading_verbs_change_no_byte(warehouse: Config) -> None:
     pipeline.plan(warehouse)
     pipeline.status(warehouse)
     pipeline.check(warehouse)
+    pipeline.undo(warehouse, 1, dry_run=True)
+    pipeline.replay(warehouse, dry_run=True)
     pipeline.list_rejects(warehouse)
     pipeline.query_sql(warehouse, "SELECT * FROM songplays")
     assert address.read_bytes() == before
@@ -605,7 +607,9 @@ def test_status_of_a_warehouse(warehouse: Config) -> None:
     assert status.files == {"loaded": 2, "superseded": 1}
     assert status.records == {"read": 3, "loaded": 2, "rejected": 1}
     assert (status.tables["songplays"], status.match_rate) == (1, 1.0)
-    assert str(status.newest_play) == "2018-11-01 20:57:10.797000"
+    assert str(status.newest_play) == str(status.newest_event) == "2018-11-01 20:57:10.797000"
+    last_end = status.loads[-1]["finished_at"]
+    assert status.lag_seconds == (last_end - status.newest_event).total_seconds()
     assert status.pending == {"new": 1, "changed": 0, "unchanged": 1, "vanished": 1}
     without_roots = load_config(warehouse=warehouse.warehouse_address)
     assert pipeline.status(without_roots).pending is None

@@ -43,7 +43,9 @@ def write(root: Path, files: dict[str, bytes]) -> None:
 
 
 def source_file(path: Path) -> SourceFile:
-    """A file as a listing made some time ago has it: it may have changed or vanished since."""
+    """A file as a listing has it; one that is not there as a listing had it before it vanished."""
+    if path.is_file():
+        return list_files(str(path))[0]
     return SourceFile(str(path), 0, None, dt.datetime(2018, 11, 1))
 
 
@@ -534,6 +536,67 @@ def test_forbidden_file_fails_alone() -> None:
     assert [source_id for source_id, error in result.errors.items() if error] == [1]
     assert "secret.json" in (result.errors[1] or "")
     assert [source_id for source_id, _, _ in result.lines] == [0, 0, 2, 2]
+
+
+# ---- files that change ----
+
+
+def _rewrite(path: Path) -> None:
+    """Other content of the same size, a second later."""
+    before = path.stat().st_mtime_ns
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(before + 10**9, before + 10**9))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda path: path.write_bytes(GOOD + GOOD), id="grown"),
+        pytest.param(lambda path: path.write_bytes(GOOD[:5]), id="shorter"),
+        pytest.param(lambda path: path.write_bytes(b""), id="emptied"),
+        pytest.param(_rewrite, id="rewritten"),
+    ],
+)
+def test_file_that_changes_after_it_was_listed_fails_alone(tmp_path: Path, change: Callable[[Path], object]) -> None:
+    write(tmp_path, {"a.json": GOOD, "b.json": GOOD, "c.json": GOOD})
+    files = list(enumerate(list_files(str(tmp_path))))
+    change(tmp_path / "b.json")
+    result = Read(list(read_bundles(files, bundle_bytes=1 << 20)))
+    said = (
+        f"cannot read {tmp_path / 'b.json'}: it has changed since it was listed; the next load takes it as it is then"
+    )
+    assert result.errors == {0: None, 1: said, 2: None}
+    assert result.records(0) == result.records(2) == list(reference.read_lines(GOOD))
+    with pytest.raises(SourceError) as caught:
+        hash_content(files[1][1])
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("change", ["grown", "overwritten"])
+def test_file_that_changes_while_it_is_read_fails_alone(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "b.json"
+    # Many times what is read ahead of the consumer.
+    write(tmp_path, {"a.json": GOOD, "b.json": GOOD * (1 << 20), "c.json": GOOD})
+    reading = read_bundles(list(enumerate(list_files(str(tmp_path)))), bundle_bytes=1 << 20)
+    bundles = [next(reading), next(reading)]
+    with path.open("r+b") as stream:
+        stream.seek(0, os.SEEK_END if change == "grown" else os.SEEK_SET)
+        stream.write(GOOD)
+    result = Read([*bundles, *reading])
+    assert [source_id for source_id, error in result.errors.items() if error] == [1]
+    assert "it has changed since it was listed" in (result.errors[1] or "")
+    assert result.records(0) == result.records(2) == list(reference.read_lines(GOOD))
+
+
+def test_file_that_is_replaced_while_it_is_read_is_read_as_it_was(tmp_path: Path) -> None:
+    """What is moved in its place is another file; the open one does not change."""
+    write(tmp_path, {"b.json": GOOD * (1 << 20), "new": b"other\n"})
+    reading = read_bundles(list(enumerate(list_files(str(tmp_path)))), bundle_bytes=1 << 20)
+    first = next(reading)
+    (tmp_path / "new").rename(tmp_path / "b.json")
+    result = Read([first, *reading])
+    assert result.errors == {0: None}
+    assert len(result.lines) == 2 << 20
 
 
 # ---- the reader's thread ----

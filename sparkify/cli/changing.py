@@ -1,6 +1,6 @@
 """The commands that change a warehouse: create, load, undo, replay."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -29,7 +29,7 @@ def create(config: "Config", drop: bool, yes: bool, dry_run: bool, show_sql: boo
 
     if dry_run:
         if show_sql:
-            click.echo(script.render(script.create_statements(drop=drop)), nl=False)
+            _show_statements(script.create_statements(drop=drop))
         elif not quiet:
             done = "drop every table, and create them all" if drop else "create the tables that are missing"
             click.echo(f"would {done}: {config.warehouse_address}", err=True)
@@ -76,7 +76,9 @@ def load(
             console.say(f"warning: {warning}")
     if result.errors:
         shown = result.errors[:5] + ([f"and {len(result.errors) - 5:,} more"] if len(result.errors) > 5 else [])
-        raise SourceError("; ".join(shown) + ": nothing of it was loaded, it stays pending; mend it and load again")
+        raise SourceError(
+            "; ".join(shown) + ": nothing of it was loaded, it stays pending; load again once it can be read"
+        )
 
 
 @contextmanager
@@ -108,8 +110,7 @@ def _show_load(config: "Config", direct: bool, show_sql: bool, as_json: bool, qu
         return
     loads_first = not any(file.loaded for file in planned)
     replaces = any(file.state == "changed" for file in planned)
-    statements = script.load_statements(config, rebuild=loads_first, replaces=replaces, direct=direct)
-    click.echo(script.render(statements), nl=False)
+    _show_statements(script.load_statements(config, rebuild=loads_first, replaces=replaces, direct=direct))
 
 
 def load_with_progress(config: "Config", silent: bool, **options: Any) -> "LoadResult":
@@ -122,13 +123,17 @@ def load_with_progress(config: "Config", silent: bool, **options: Any) -> "LoadR
 
 @click.command()
 @click.argument("load_id", type=int)
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run
 @common
-def undo(config: "Config", load_id: int, dry_run: bool, yes: bool, as_json: bool, quiet: bool) -> None:
+def undo(config: "Config", load_id: int, yes: bool, dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
     """Take one load's rows and rejects out, as if it had never been; its files are pending again."""
-    from sparkify import console, pipeline
+    from sparkify import console, pipeline, script
 
+    if show_sql:
+        planned = pipeline.undo(config, load_id, dry_run=True)
+        _show_statements(script.undo_statements(config, rebuild=planned.mode == "rebuild"))
+        return
     if not (dry_run or yes):
         planned = pipeline.undo(config, load_id, dry_run=True)
         console.print_undo(planned, to_stderr=True)
@@ -141,13 +146,22 @@ def undo(config: "Config", load_id: int, dry_run: bool, yes: bool, as_json: bool
 
 
 @click.command()
+@dry_run
 @common
-def replay(config: "Config", as_json: bool, quiet: bool) -> None:
+def replay(config: "Config", dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
     """Put rejected records through the current rules again; those that pass enter the star."""
-    from sparkify import console, pipeline
+    from sparkify import console, pipeline, script
 
-    result = pipeline.replay(config)
-    if as_json:
+    result = pipeline.replay(config, dry_run=dry_run)
+    if show_sql:
+        _show_statements(script.replay_statements(config, rebuild=result.mode == "rebuild"))
+    elif as_json:
         echo_json(asdict(result))
     elif not quiet:
         console.print_replay(result)
+
+
+def _show_statements(statements: Iterable[str]) -> None:
+    from sparkify import script
+
+    click.echo(script.render(statements), nl=False)

@@ -60,11 +60,13 @@ class Engine(Protocol):
     """A warehouse that is open. SQL is one statement, in the dialect that all engines share, with $1, $2 … bound.
 
     Every method raises EngineError (or a kind of it) in the engine's own words, never a driver's exception.
-    `dialect` names the text that makes its tables: `duckdb` or `redshift`.
+    `dialect` names the text that makes its tables: `duckdb` or `redshift`. `own_tables` are those that it makes for
+    itself, beside the warehouse's.
     """
 
     address: str
     dialect: str
+    own_tables: tuple[str, ...]
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
@@ -105,6 +107,12 @@ class Engine(Protocol):
 
         `urls` names the file of each source id; `on_bundle` is told of each bundle as it is taken, maybe in another
         thread. What was read of a file before its reading failed is appended too: the caller takes it out again.
+        """
+
+    def restage(self, dataset: Dataset) -> None:
+        """Judge the records in the temporary table replayed_records again, in the open transaction.
+
+        Those of the dataset that pass enter staging, the others rejected_records, with today's reason.
         """
 
     def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
@@ -165,8 +173,8 @@ def _open(config: Config, read_only: bool) -> Engine:
 def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = None) -> Engine:
     """An engine over a DB-API cursor that is open already, and stays its owner's to close.
 
-    A cursor of redshift_connector's needs its connection too, and the configuration for a load. Raises UsageError for a
-    cursor of a driver that no engine is made for.
+    A cursor of redshift_connector's needs its connection too, and the configuration for a load. Raises UsageError
+    without that connection, and for a cursor of a driver that no engine is made for.
     """
     driver = type(cursor).__module__.split(".")[0]
     if driver in ("duckdb", "_duckdb"):
@@ -176,5 +184,7 @@ def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = Non
     if driver == "redshift_connector":
         from sparkify.engines.redshift import RedshiftEngine
 
+        if connection is None:
+            raise UsageError("a cursor of redshift_connector's needs its connection too: give both, cur and conn")
         return RedshiftEngine.wrap(connection, config or Config())
     raise UsageError(f"no engine is made for a cursor of {driver}; give one of duckdb's or redshift_connector's")

@@ -47,6 +47,7 @@ class DuckDBEngine:
     """Engine over one DuckDB file; see `sparkify.engines.Engine`."""
 
     dialect = "duckdb"
+    own_tables: tuple[str, ...] = ()
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, address: str) -> None:
         self._connection = connection
@@ -66,9 +67,12 @@ class DuckDBEngine:
         if config.threads:
             settings["threads"] = str(config.threads)
         try:
-            return cls(duckdb.connect(str(path), read_only=read_only, config=dict(settings)), str(path))
+            connection = duckdb.connect(str(path), read_only=read_only, config=dict(settings))
         except duckdb.Error as error:
             raise _opening_error(path, error, config) from error
+        if not read_only:
+            _clear_leftovers(connection, path)
+        return cls(connection, str(path))
 
     @classmethod
     def wrap(cls, connection: duckdb.DuckDBPyConnection) -> "DuckDBEngine":
@@ -183,6 +187,18 @@ class DuckDBEngine:
             [load_id, dataset, found, [urls[source_id] for source_id in found]],
         )
 
+    def restage(self, dataset: Dataset) -> None:
+        source = f"(SELECT encode(raw) AS bytes, source_id, line FROM replayed_records WHERE dataset = '{dataset}')"
+        with _mapped_errors(self._connection):
+            records.append_again(self._connection, dataset, source, f"staging_{dataset}")
+        self.execute(
+            """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
+            SELECT again.source_id, again.load_id, again.dataset, again.url, again.line, landed.reason, again.raw
+            FROM landed INNER JOIN replayed_records AS again USING (source_id, line)
+            WHERE landed.reason IS NOT NULL"""
+        )
+        self.execute("DROP TABLE landed")
+
     def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
         raise UsageError("--direct lets Redshift read S3 by itself; leave it out for an embedded warehouse")
 
@@ -220,13 +236,25 @@ def _check_path(path: Path, read_only: bool) -> None:
         raise NoWarehouseError(f"there is no warehouse {path} yet; run sparkify load, or name another --warehouse")
 
 
+def _clear_leftovers(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Remove what a killed process had swapped out: DuckDB itself does not. Whoever may write the file has it alone."""
+    folder = Path(f"{path}.tmp")
+    # Another connection of this very process may be at it.
+    if not folder.is_dir() or connection.execute("SELECT 1 FROM duckdb_temporary_files()").fetchall():
+        return
+    with suppress(OSError):
+        for file in folder.glob("duckdb_temp_*"):
+            file.unlink()
+        folder.rmdir()
+
+
 def _machine_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _words(error: duckdb.Error) -> str:
-    """DuckDB's own words in one line, without the excerpt of the statement."""
-    return re.sub(r"\s+", " ", str(error).split("\n\nLINE ")[0]).strip()
+    """DuckDB's own words in one line, without the excerpt of the statement, and its advice on settings."""
+    return re.sub(r"\s+", " ", re.split(r"\n\nLINE |\s+Possible solutions:", str(error))[0]).strip()
 
 
 @contextmanager

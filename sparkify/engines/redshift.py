@@ -6,6 +6,7 @@ about what a record is. Its rows travel as Parquet parts through a staging folde
 `docs/redshift.md` names the source of every fact that this module obeys.
 """
 
+import itertools
 import logging
 import re
 import struct
@@ -26,6 +27,7 @@ from sparkify.engines.direct import (
     landing_sql,
     stage_landed_sql,
 )
+from sparkify.engines.duckdb import DuckDBEngine
 from sparkify.engines.login import Address, check_driver, login
 from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, UsageError
@@ -33,6 +35,7 @@ from sparkify.files import SourceFile
 from sparkify.records import Dataset
 from sparkify.s3 import SCHEME, S3Access, has_changed
 from sparkify.sources import Bundle, FileRead
+from sparkify.sql import list_columns, read_sql
 
 _logger = logging.getLogger("sparkify")
 
@@ -48,6 +51,11 @@ LOCK_TABLE = "load_lock"
 CREATE_LOCK = f"CREATE TABLE IF NOT EXISTS {LOCK_TABLE} (holder INTEGER ENCODE AZ64) DISTSTYLE AUTO"
 LOCK = f"LOCK {LOCK_TABLE}"
 NO_TIMEOUT = "RESET statement_timeout"
+# The driver holds all rows of an answer, and a text may have 65,535 bytes.
+_MOST_REPLAYED = 4_000
+REPLAYED_COLUMNS = tuple(list_columns("replayed_records"))
+FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in REPLAYED_COLUMNS)} FROM replayed_records
+WHERE dataset = $1 AND number >= $2 AND number < $3"""
 _HOLDER = "SELECT load_id, started_at FROM load_history WHERE status = 'running' ORDER BY load_id DESC LIMIT 1"
 # COPY's errors: a cluster of old has no view for all kinds of warehouse, and Serverless none of the old ones.
 COUNT_ERRORS = "SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id()"
@@ -103,6 +111,7 @@ class RedshiftEngine:
     """Engine over one session; see `sparkify.engines.Engine`."""
 
     dialect = "redshift"
+    own_tables: tuple[str, ...] = (LOCK_TABLE,)
 
     def __init__(self, connection: Any, config: Config, address: str, *, is_own: bool) -> None:
         self.address = address
@@ -255,10 +264,27 @@ class RedshiftEngine:
                     reason = f"{words} that Redshift keeps of a record; mend or remove the line"
                     staged.files[source_id] = FileRead(source_id, error=f"cannot keep {urls[source_id]}: {reason}")
                     drop_file(scratch, dataset, source_id)
-            for table in (f"staging_{dataset}", "rejected_records"):
-                with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
-                    self._copy_parts(table, *write_parts(scratch, table, Path(folder), self._slices))
+            self._copy_scratch(scratch, dataset)
         return staged
+
+    def restage(self, dataset: Dataset) -> None:
+        self._open_stage()
+        with open_scratch(self._config, dataset) as scratch:
+            with scratch.transaction():
+                scratch.execute(read_sql("replayed_records/create"))
+                for first in itertools.count(1, _MOST_REPLAYED):
+                    rows = self.fetch(FETCH_REPLAYED, [dataset, first, first + _MOST_REPLAYED])
+                    scratch.insert_rows("replayed_records", REPLAYED_COLUMNS, rows)
+                    if len(rows) < _MOST_REPLAYED:
+                        break
+                scratch.restage(dataset)
+            self._copy_scratch(scratch, dataset)
+
+    def _copy_scratch(self, scratch: DuckDBEngine, dataset: Dataset) -> None:
+        """Bring the rows of the scratch file's two tables into the warehouse's."""
+        for table in (f"staging_{dataset}", "rejected_records"):
+            with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
+                self._copy_parts(table, *write_parts(scratch, table, Path(folder), self._slices))
 
     def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
         staged = Staged()

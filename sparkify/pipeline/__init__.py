@@ -8,7 +8,8 @@ Whatever kills a load leaves the state before it: all that it writes is in that 
 
 from sparkify.pipeline.answering import Answer, Answers, Comparison, answer_all
 from sparkify.pipeline.correcting import ReplayResult, UndoResult, replay, undo
-from sparkify.pipeline.loading import LoadResult, OnEvent, OnProgress, Progress, create, load, load_into
+from sparkify.pipeline.loading import LoadResult, create, load, load_into
+from sparkify.pipeline.progress import OnEvent, OnProgress, Progress
 from sparkify.pipeline.reading import Status, check, compare, list_rejects, plan, query, query_sql, status
 
 __all__ = [

@@ -1,11 +1,10 @@
 """The load: the one place that orders its steps and opens its transactions."""
 
-import datetime as dt
 import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,10 +12,12 @@ from typing import Any, Literal
 from sparkify import __version__, checks, ledger, model, sources
 from sparkify.config import Config
 from sparkify.engines import Engine, Staged, open_engine
-from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError, UsageError
+from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
 from sparkify.files import SourceFile
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
+from sparkify.pipeline.limit import RejectLimit, refuse
 from sparkify.pipeline.listing import access_of, list_empty_roots, list_sources, plan_found
+from sparkify.pipeline.progress import OnEvent, OnProgress, Teller, utc_now
 from sparkify.pipeline.retrying import retry_conflicts
 from sparkify.records import Dataset
 from sparkify.s3 import S3Access
@@ -25,22 +26,6 @@ from sparkify.sources import Bundle
 # What one thread of an engine takes at a time: some 16,000 lines of a log.
 _BUNDLE_BYTES = 8 << 20
 _DATASETS: tuple[Dataset, ...] = ("events", "songs")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a load is. Bytes are as stored for whole files, and of their lines where files are compressed."""
-
-    step: str
-    files: int = 0
-    total_files: int = 0
-    bytes: int = 0
-    total_bytes: int = 0
-    records: int = 0
-
-
-OnProgress = Callable[[Progress], None]
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -92,7 +77,7 @@ def load(
     its row in load_history and, of too many rejects, the rejects. A file that cannot be read does not raise: the others
     load, the status is `partial` and `errors` names it.
     """
-    options = _Options(on_progress, on_event, _RejectLimit.parse(max_rejects), direct)
+    options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects), direct)
     found = list_sources(config)
     with open_engine(config) as engine:
         return _load_found(engine, config, found, options)
@@ -143,38 +128,12 @@ def _load_once(
 
 
 @dataclass(frozen=True)
-class _RejectLimit:
-    """The most rejects that a load may have: a number of records, or a percentage of those read."""
-
-    number: float
-    is_percentage: bool
-
-    @classmethod
-    def parse(cls, text: str | None) -> "_RejectLimit | None":
-        if text is None:
-            return None
-        try:
-            number = float(text.removesuffix("%")) if text.endswith("%") else int(text)
-        except ValueError:
-            number = -1
-        if not 0 <= number < float("inf"):
-            raise UsageError(f"{text!r} is no limit of rejects; give a number of records or a percentage, such as 1%")
-        return cls(number, text.endswith("%"))
-
-    def is_exceeded(self, read: int, rejected: int) -> bool:
-        return rejected > (self.number * read / 100 if self.is_percentage else self.number)
-
-    def __str__(self) -> str:
-        return f"{self.number:g}{'%' if self.is_percentage else ''}"
-
-
-@dataclass(frozen=True)
 class _Options:
     """How a load is done, and who is told of it."""
 
     on_progress: OnProgress = lambda progress: None
     on_event: OnEvent | None = None
-    limit: _RejectLimit | None = None
+    limit: RejectLimit | None = None
     direct: bool = False
 
 
@@ -189,25 +148,27 @@ class _Load:
         access: S3Access,
         options: _Options,
     ) -> None:
-        self._options = options
         self.engine = engine
         self._access = access
         self._loaded_before = loaded
         self.planned = planned
         self.pending = [file for file in planned if file.is_pending]
+        self._teller = Teller(
+            options.on_progress, options.on_event, len(self.pending), sum(file.size for file in self.pending)
+        )
+        self._limit, self._direct = options.limit, options.direct
         self.started_at = utc_now()
         self.entries: list[FileEntry] = []
         self.unknown_keys: dict[str, list[str]] = {}
         self.errors: list[str] = []
         self.load_id: int | None = None
         self.mode: Literal["rebuild", "refresh"] | None = None
-        self._seconds: dict[str, float] = {}
-        self._files = self._bytes = self._records = 0
 
     def begin(self) -> None:
         """Note that the load runs, in the transaction that planned it."""
         self.load_id = ledger.begin_load(self.engine, self.started_at, __version__)
-        self._emit("started", files=len(self.pending), bytes=sum(file.size for file in self.pending))
+        self._teller.load_id = self.load_id
+        self._teller.emit("started", files=self._teller.total_files, bytes=self._teller.total_bytes)
 
     def run(self) -> TooManyRejectsError | None:
         """Do the load, in the caller's transaction. With too many rejects nothing but those is left to commit."""
@@ -220,19 +181,19 @@ class _Load:
         leaving = [file.source_id for file in self._superseded()]
         entering = [entry.source_id for entry in self.entries if entry.status == "loaded"]
         self.mode = "rebuild" if self._changes_most() else "refresh"
-        self._tell("computing the star")
+        self._teller.tell("computing the star")
         self._replace_rows(leaving, entering)
         model.refresh(engine, rebuild=self.mode == "rebuild", around=self._refreshing)
         ledger.record_load(engine, self._ledger_entry(self._status()), self.entries)
-        with self._timed("checks"):
+        with self._teller.timed("checks"):
             self._check()
         engine.execute(ledger.NOTE_DETAIL, [self._detail(), self.load_id])
-        self._tell("committing")
+        self._teller.tell("committing")
         return None
 
     def fail(self, error: BaseException) -> None:
         """Note how a load ended that was rolled back, as far as the warehouse still takes it."""
-        self._emit("failed", error=str(error) or type(error).__name__)
+        self._teller.emit("failed", error=str(error) or type(error).__name__)
         assert self.load_id is not None
         with suppress(SparkifyError), self.engine.transaction():
             if isinstance(error, ConflictError):
@@ -250,25 +211,16 @@ class _Load:
     def tell_end(self, started: float, refusal: Exception | None) -> None:
         """Tell whoever listens that the load is committed, or refused."""
         if refusal is not None:
-            self._emit("failed", error=str(refusal))
+            self._teller.emit("failed", error=str(refusal))
         else:
-            self._emit("committed", records=self.records(), seconds=round(time.monotonic() - started, 3))
+            self._teller.emit("committed", records=self.records(), seconds=round(time.monotonic() - started, 3))
 
     def _refusal(self) -> TooManyRejectsError | None:
-        limit, counts = self._options.limit, self.records()
-        if limit is None or not limit.is_exceeded(counts["read"], counts["rejected"]):
+        counts = self.records()
+        if self._limit is None or not self._limit.is_exceeded(counts["read"], counts["rejected"]):
             return None
-        named = ", ".join(f"{reason} {count:,}" for reason, count in list(self.reasons().items())[:5])
-        sql = 'SELECT url, line, reason, "raw" FROM rejected_records WHERE load_id = $1 ORDER BY url, line LIMIT 3'
-        examples = "; ".join(
-            f"{url}, line {line:,}, {reason}: {raw[:80]}"
-            for url, line, reason, raw in self.engine.fetch(sql, [self.load_id])
-        )
-        return TooManyRejectsError(
-            f"{counts['rejected']:,} of {counts['read']:,} records were rejected ({named}), the limit is {limit}: "
-            f"nothing was loaded. Such as {examples}. sparkify rejects --load {self.load_id} shows them all; mend the "
-            "files, or raise --max-rejects"
-        )
+        assert self.load_id is not None
+        return refuse(self.engine, self.load_id, self._limit, records=counts, reasons=self.reasons())
 
     def _keep_rejects_alone(self) -> None:
         """Leave nothing of the load but its rejects, and its files as failed."""
@@ -286,29 +238,16 @@ class _Load:
         return LoadEntry(self.load_id, self.started_at, utc_now(), status, self.mode, __version__, detail)
 
     def _detail(self, error: str | None = None) -> str:
-        detail: dict[str, Any] = {"seconds": self._seconds}
+        detail: dict[str, Any] = {"seconds": self._teller.seconds}
         return json.dumps(detail | ({"error": error[:10_000]} if error else {}))
 
     @contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        self._seconds[step] = round(time.monotonic() - started, 3)
-
-    @contextmanager
     def _refreshing(self, table: str) -> Iterator[None]:
-        with self._timed(table):
+        with self._teller.timed(table):
             yield
-        if self._options.on_event is not None:
+        if self._teller.on_event is not None:
             rows = model.count_rows(self.engine, [table])[table]
-            self._emit("refreshed", table=table, rows=rows, seconds=self._seconds[table])
-
-    def _emit(self, event: str, **values: Any) -> None:
-        """Tell whoever listens of an event."""
-        if self._options.on_event is not None:
-            self._options.on_event(
-                {"event": event, "at": f"{utc_now().isoformat()}Z", "load_id": self.load_id} | values
-            )
+            self._teller.emit("refreshed", table=table, rows=rows, seconds=self._teller.seconds[table])
 
     def _stage(self, first_source_id: int) -> None:
         files = dict(enumerate(self.pending, first_source_id))
@@ -316,7 +255,7 @@ class _Load:
             dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
             for dataset in _DATASETS
         }
-        if self._options.direct:
+        if self._direct:
             for dataset, planned in of_dataset.items():
                 if planned:
                     self._stage_directly(dataset, planned)
@@ -330,11 +269,10 @@ class _Load:
 
     def _stage_directly(self, dataset: Dataset, chosen: dict[int, PlannedFile]) -> None:
         """Let the engine take in what it can by itself; the files left in `chosen` are read here."""
-        self._tell(f"staging {dataset}")
+        self._teller.tell(f"staging {dataset}")
         staged = self.engine.stage_directly(dataset, _files_to_read(chosen))
         taken = {source_id: chosen.pop(source_id) for source_id in staged.files}
-        self._files += len(taken)
-        self._records += sum(staged.read.values())
+        self._teller.add(len(taken), sum(staged.read.values()))
         self._enter(dataset, taken, staged)
 
     def _enter(self, dataset: Dataset, chosen: dict[int, PlannedFile], staged: Staged) -> None:
@@ -345,18 +283,18 @@ class _Load:
         entered = [_entry(dataset, source_id, file, staged, counts) for source_id, file in _files_to_read(chosen)]
         self.entries += entered
         for entry in entered:
-            self._emit("file", url=entry.file.url, status=entry.status, **entry.records._asdict())
+            self._teller.emit("file", url=entry.file.url, status=entry.status, **entry.records._asdict())
 
     def _stage_dataset(self, dataset: Dataset, chosen: dict[int, PlannedFile], bundles: Iterable[Bundle]) -> None:
         assert self.load_id is not None
-        self._tell(f"staging {dataset}")
-        with self._timed(f"staging_{dataset}"):
+        self._teller.tell(f"staging {dataset}")
+        with self._teller.timed(f"staging_{dataset}"):
             staged = self.engine.stage(
                 dataset,
                 self.load_id,
                 {source_id: file.url for source_id, file in chosen.items()},
                 bundles,
-                lambda bundle: self._tell_bundle(dataset, bundle),
+                lambda bundle: self._teller.tell_bundle(dataset, bundle),
             )
         self.unknown_keys[dataset] = sorted(staged.unknown_keys)
         failed = [source_id for source_id, end in staged.files.items() if end.error is not None]
@@ -388,26 +326,8 @@ class _Load:
 
     def _check(self) -> None:
         """Roll the load back, by raising, if a fail check finds rows."""
-        self._tell("checking")
+        self._teller.tell("checking")
         checks.require(self.engine, touched=self.mode == "refresh")
-
-    def _tell(self, step: str) -> None:
-        self._options.on_progress(
-            Progress(
-                step,
-                files=self._files,
-                total_files=len(self.pending),
-                bytes=self._bytes,
-                total_bytes=sum(file.size for file in self.pending),
-                records=self._records,
-            )
-        )
-
-    def _tell_bundle(self, dataset: Dataset, bundle: Bundle) -> None:
-        self._files += len(bundle.finished)
-        self._bytes += len(bundle.data)
-        self._records += len(bundle)
-        self._tell(f"staging {dataset}")
 
     def records(self) -> dict[str, int]:
         done = [entry.records for entry in self.entries if entry.status == "loaded"]
@@ -460,7 +380,3 @@ def _entry(
         return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
     count = FileCount(staged.read[source_id], *counts.get(source_id, (0, 0)))
     return FileEntry(source_id, dataset, file, file.etag or end.etag, end.size, count, "loaded")
-
-
-def utc_now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC).replace(tzinfo=None)

@@ -47,6 +47,7 @@ class Status:
     """What the warehouse holds. `pending` counts the files that a load would take, None where no root is set.
 
     Each of `loads` is a row of load_history with `seconds`, `records_per_second` and `rejected_share`, from 0 to 1.
+    `lag_seconds` is how old the newest event was when the last load that brought something ended. Times are UTC.
     """
 
     warehouse: str
@@ -56,6 +57,8 @@ class Status:
     records: dict[str, int]
     match_rate: float | None
     newest_play: dt.datetime | None
+    newest_event: dt.datetime | None
+    lag_seconds: float | None
     pending: dict[str, int] | None
 
 
@@ -93,6 +96,7 @@ def status(config: Config) -> Status:
         if found is not None:
             states = Counter(file.state for file in plan_found(config, found, ledger.list_loaded(engine)))
             pending = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
+        newest_event = _newest_event(engine)
         return Status(
             warehouse=engine.address,
             tables=model.count_rows(engine),
@@ -101,8 +105,20 @@ def status(config: Config) -> Status:
             records={name: int(count) for name, count in records.items()},
             match_rate=model.match_rate(engine),
             newest_play=engine.fetch("SELECT max(start_time) FROM songplays")[0][0],
+            newest_event=newest_event,
+            lag_seconds=_lag(loads, newest_event),
             pending=pending,
         )
+
+
+def _newest_event(engine: Engine) -> dt.datetime | None:
+    newest: int | None = engine.fetch("SELECT max(ts) FROM staging_events")[0][0]
+    return None if newest is None else dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=newest)
+
+
+def _lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None) -> float | None:
+    ends: list[dt.datetime] = [load["finished_at"] for load in loads if load["status"] in ("loaded", "partial")]
+    return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
 
 
 def _with_rates(load: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-_COLUMN = re.compile(r"(?m)^    (\w+) (DOUBLE PRECISION|[A-Z]+)\b")
+_COLUMN = re.compile(r'(?m)^    "?(\w+)"? (DOUBLE PRECISION|[A-Z]+)\b')
 _MARK = "-- touched"
 
 

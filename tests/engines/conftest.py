@@ -1,6 +1,9 @@
 """Warehouses of every engine: an embedded file, and a database of the stand-in for Redshift."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +56,25 @@ class Factory:
     engine: str
     folder: Path
     redshift: Redshift | None
+
+    @contextmanager
+    def copy(self, config: Config) -> Iterator[Config]:
+        """A warehouse that holds what another holds, over the same roots; gone afterwards."""
+        if self.redshift is None:
+            with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                address = str(Path(folder, "copy.duckdb"))
+                shutil.copyfile(config.warehouse_address, address)
+                yield config.at(address)
+        else:
+            server, _, database = config.warehouse_address.rpartition("/")
+            copied = self.redshift.new_database(template=database)
+            yield config.at(f"{server}/{copied}")
+            self.redshift.drop_database(copied)
+
+    def wait_until_left(self, config: Config) -> None:
+        """Wait until the warehouse has noticed that a process of its is gone: it ends a statement that is under way."""
+        if self.redshift is not None:
+            self.redshift.wait_until_left(config.warehouse_address.rpartition("/")[2])
 
     def __call__(self, name: str = "one", **settings: object) -> Config:
         """A warehouse that holds nothing yet, over empty roots of its own."""

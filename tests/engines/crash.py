@@ -1,15 +1,54 @@
-"""Runs a verb in a process of its own that really ends at one statement, as a kill would end it."""
+"""Work for a verb, and processes of their own that do it: to the end, or up to one statement, as a kill ends it."""
 
 import logging
 import multiprocessing
 import os
+import signal
+from multiprocessing.context import ForkServerProcess
 
 from sparkify import pipeline
 from sparkify.config import Config
+from sparkify.engines import open_engine
+from tests.support import Star, event, log_file, play, snapshot, song, song_file, write_file
 
+VERBS = ["load", "undo", "replay"]
 KILLED = 9
+# `make test` takes some of the statements; all of them: SPARKIFY_TEST_EVERY=1 pytest tests/engines/test_crash.py
+EVERY = int(os.environ.get("SPARKIFY_TEST_EVERY", "23"))
+# What a child needs to know of S3 and of the stand-in: it is forked of a process that was started earlier.
+_INHERITED = ("AWS_", "SSL_CERT_FILE")
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.engines.crash", "sparkify.arrow", "sparkify.engines.duckdb"])
+_processes.set_forkserver_preload(
+    ["tests.engines.crash", "sparkify.arrow", "sparkify.engines.duckdb", "sparkify.engines.redshift"]
+)
+
+
+def prepare(config: Config, verb: str) -> None:
+    """Two loads, and work for the verb: a replaced and a new file, a load to undo, or a reject that passes today."""
+    write_file(log_file(config, "a.json"), [play(), play(userId=2, song="Starlight"), "no JSON"])
+    write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(30)])
+    write_file(song_file(config), [song()])
+    pipeline.load(config)
+    write_file(log_file(config, "c.json"), [play(userId=5), "nor this"])
+    pipeline.load(config)
+    if verb == "replay":
+        with open_engine(config) as engine:
+            engine.execute(
+                'UPDATE rejected_records SET "raw" = \'{"page":"Home","ts":1541105830796,"sessionId":9,'
+                '"itemInSession":0,"userId":7,"level":"paid"}\' WHERE load_id = 2'
+            )
+    elif verb == "load":
+        write_file(log_file(config, "a.json"), [play(), play(userId=3, level="paid"), "[]"])
+        write_file(log_file(config, "d.json"), [play(itemInSession=5, userId=4)])
+
+
+def rows_of(config: Config) -> Star:
+    """Every row, but for what tells the loads apart that did not come to their end: their ids and times."""
+    tables = snapshot(config)
+    tables["load_history"] = [row[3:5] + row[5:9] for row in tables["load_history"]]
+    tables["load_files"] = [row[:1] + row[2:11] for row in tables["load_files"]]
+    tables["rejected_records"] = [row[:1] + row[2:] for row in tables["rejected_records"]]
+    return tables
 
 
 class _Killer(logging.Handler):
@@ -26,16 +65,17 @@ class _Killer(logging.Handler):
 
 
 def run_verb(config: Config, verb: str) -> None:
-    """Load, undo the last load, or replay."""
+    """Load, undo the last load, replay, or nothing."""
     if verb == "undo":
         pipeline.undo(config, 2)
     elif verb == "replay":
         pipeline.replay(config)
-    else:
+    elif verb == "load":
         pipeline.load(config)
 
 
-def _run(config: Config, verb: str, number: int) -> None:
+def _run(config: Config, verb: str, number: int, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
     logger = logging.getLogger("sparkify")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(_Killer(number))
@@ -44,18 +84,30 @@ def _run(config: Config, verb: str, number: int) -> None:
 
 def race(config: Config, verb: str, runners: int) -> None:
     """Run a verb in some processes at a time, and wait until all have ended well."""
-    processes = [_processes.Process(target=run_verb, args=(config, verb)) for _ in range(runners)]
-    for process in processes:
-        process.start()
-    for process in processes:
+    for process in [_start(config, verb, 0) for _ in range(runners)]:
         process.join(120)
         assert process.exitcode == 0
 
 
 def was_killed(config: Config, verb: str, number: int) -> bool:
     """Run a verb and kill it at its statement of that number; false where it ended before."""
-    process = _processes.Process(target=_run, args=(config, verb, number))
-    process.start()
+    process = _start(config, verb, number)
     process.join(60)
     assert process.exitcode in (0, KILLED)
     return process.exitcode == KILLED
+
+
+def kill_after(config: Config, verb: str, seconds: float) -> None:
+    """Run a verb and kill it from outside after so many seconds, or let it end before."""
+    process = _start(config, verb, 0)
+    process.join(seconds)
+    process.kill()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+
+
+def _start(config: Config, verb: str, number: int) -> ForkServerProcess:
+    environment = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
+    process = _processes.Process(target=_run, args=(config, verb, number, environment))
+    process.start()
+    return process

@@ -6,7 +6,14 @@
 from pathlib import Path
 
 from sparkify.config import Config
-from sparkify.script import check_statements, create_statements, load_statements, render
+from sparkify.script import (
+    check_statements,
+    create_statements,
+    load_statements,
+    render,
+    replay_statements,
+    undo_statements,
+)
 
 FOLDER = Path(__file__).parent / "statements"
 ROLE = "arn:aws:iam::123456789012:role/warehouse"
@@ -21,6 +28,8 @@ def render_files() -> dict[str, str]:
         "first_load.sql": render(load_statements(config, rebuild=True)),
         "later_load.sql": render(load_statements(config, rebuild=False, replaces=True)),
         "direct_load.sql": render(load_statements(config, rebuild=True, direct=True)),
+        "undo.sql": render(undo_statements(config, rebuild=False)),
+        "replay.sql": render(replay_statements(config, rebuild=False)),
         "check.sql": render(check_statements()),
     }
 

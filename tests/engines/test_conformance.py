@@ -7,10 +7,11 @@ import itertools
 import random
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sparkify import pipeline, questions
+from sparkify import model, pipeline, questions
 from sparkify.comparison import TableComparison
 from sparkify.config import Config
 from sparkify.engines import open_engine
@@ -131,6 +132,56 @@ def test_file_that_cannot_be_read_fails_alone(config: Config) -> None:
     assert holds_what_the_sources_say(config)
 
 
+def test_file_that_changes_after_the_plan_is_left_for_the_next_load(config: Config) -> None:
+    write_all(config)
+    pipeline.load(config)
+    grown, growing = log_file(config, "2018/a.json"), log_file(config, "growing.json")
+    write_file(grown, [play(userId=7)])
+    write_file(growing, [play(userId=8)])
+    write_file(log_file(config, "still.json"), [play(userId=9)])
+
+    def write_more(event: dict[str, Any]) -> None:
+        if event["event"] == "started":
+            for path in (grown, growing):
+                with path.open("ab") as stream:
+                    stream.write(b'{"torn')
+
+    result = pipeline.load(config, on_event=write_more)
+    assert (result.status, result.files["failed"], result.records["loaded"]) == ("partial", 2, 1)
+    assert result.errors == [
+        f"cannot read {path}: it has changed since it was listed; the next load takes it as it is then"
+        for path in (grown, growing)
+    ]
+    # The older content stays.
+    assert fetch(config, "SELECT count(*) FROM load_files WHERE status = 'superseded'") == [(0,)]
+    assert failing_checks(config) == []
+    result = pipeline.load(config)
+    assert (result.status, result.records) == ("loaded", {"read": 4, "loaded": 2, "rejected": 2})
+    assert holds_what_the_sources_say(config)
+
+
+def test_loaded_file_that_cannot_be_read_any_more_fails_alone(config: Config) -> None:
+    write_all(config)
+    pipeline.load(config)
+    path = log_file(config, "2018/a.json")
+    content = path.read_bytes()
+    # A link that leads in a circle has the size that stands in the ledger, and nobody can read it.
+    path.unlink()
+    path.symlink_to("a" * 200 + ".json")
+    with open_engine(config) as engine:
+        engine.execute("UPDATE load_files SET size = $1 WHERE url = $2", [path.lstat().st_size, str(path)])
+    write_file(log_file(config, "new.json"), [play(userId=9)])
+    (planned,) = [file for file in pipeline.plan(config) if file.url == str(path)]
+    assert (planned.state, planned.reason) == ("changed", f"cannot read {path}: No such file or directory")
+    result = pipeline.load(config)
+    assert (result.status, result.errors) == ("partial", [f"cannot read {path}: No such file or directory"])
+    assert fetch(config, "SELECT count(*) FROM users WHERE user_id = 9") == [(1,)]
+    path.unlink()
+    path.write_bytes(content)
+    assert pipeline.load(config).status == "loaded"
+    assert holds_what_the_sources_say(config)
+
+
 def test_too_many_rejects_load_nothing(config: Config) -> None:
     write_all(config)
     with pytest.raises(
@@ -156,6 +207,10 @@ def test_create_drops_and_makes_again(config: Config) -> None:
     pipeline.load(config)
     assert len(pipeline.create(config, drop=True)) == 10
     assert not any(snapshot(config).values())
+    with open_engine(config) as engine:
+        assert engine.list_tables() == set(model.TABLES)
+    pipeline.load(config)
+    assert holds_what_the_sources_say(config)
 
 
 def test_status_and_rejects_tell_what_is_there(config: Config) -> None:
@@ -168,6 +223,11 @@ def test_status_and_rejects_tell_what_is_there(config: Config) -> None:
         (10, "no JSON")
     ]
     assert len(pipeline.list_rejects(config, load_id=1)) == 3
+    assert str(status.newest_event) == "2018-11-05 20:57:10.792000"
+    assert status.lag_seconds == (status.loads[0]["finished_at"] - status.newest_event).total_seconds()
+    pipeline.undo(config, 1)
+    status = pipeline.status(config)
+    assert (status.newest_play, status.newest_event, status.lag_seconds) == (None, None, None)
 
 
 def test_user_query_reads_and_never_writes(config: Config) -> None:

@@ -147,6 +147,35 @@ def test_replay_keeps_what_is_still_bad_as_it_was(config: Config) -> None:
     assert snapshot(config) == before
 
 
+def test_dry_run_tells_what_would_be_judged(config: Config) -> None:
+    write_file(log_file(config), [play(), b'{"page": "\xff"}', "no JSON", "nor this", play(ts=5)])
+    write_file(song_file(config), [song(), "[]"])
+    pipeline.load(config)
+    before = snapshot(config)
+    result = pipeline.replay(config, dry_run=True)
+    assert (result.status, result.records) == ("would_replay", {"replayed": 4})
+    assert result.reasons == {"not_json": 2, "out_of_range:ts": 1, "not_object": 1}
+    assert snapshot(config) == before
+
+
+def test_replay_of_more_than_are_fetched_at_a_time(config: Config) -> None:
+    """Each record once, whatever slice it comes in."""
+    write_file(log_file(config), [play(), *("no JSON" for _ in range(8_000)), "\ttabs and a return\r\r"])
+    pipeline.load(config)
+    with open_engine(config) as engine:
+        engine.execute(
+            'UPDATE rejected_records SET "raw" = $1 || cast(line AS VARCHAR) || $2 WHERE line BETWEEN 100 AND 8000',
+            ['{"page":"Home","ts":1541105830796,"sessionId":9,"itemInSession":', ',"userId":7,"level":"paid"}'],
+        )
+    rejects = pipeline.list_rejects(config)
+    assert pipeline.replay(config).records == {"replayed": 8_001, "loaded": 7_901, "rejected": 100}
+    assert fetch(config, 'SELECT count(DISTINCT itemInSession), max("line") FROM staging_events') == [(7_902, 8_000)]
+    kept = [reject for reject in rejects if not 100 <= reject["line"] <= 8_000]
+    assert pipeline.list_rejects(config) == kept
+    assert kept[-1]["raw"] == "\ttabs and a return\r"
+    assert failing_checks(config) == []
+
+
 def test_replay_of_nothing(config: Config) -> None:
     write_file(log_file(config), [play()])
     pipeline.load(config)

@@ -2,106 +2,146 @@
 
 from __future__ import annotations
 
-import os
+import json
+import random
+import re
 import resource
-import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from sparkify import pipeline
 from sparkify.config import Config
-from sparkify.engines import open_engine
-from tests.engines.crash import race, run_verb, was_killed
+from tests.engines.commands import run_command, variables_of
+from tests.engines.conftest import Factory
+from tests.engines.crash import EVERY, VERBS, kill_after, prepare, race, rows_of, run_verb, was_killed
 from tests.support import (
-    Star,
-    event,
+    expected_star,
     failing_checks,
+    fetch,
     log_file,
     new_warehouse,
     play,
-    snapshot,
-    song,
-    song_file,
+    read_star,
     write_file,
 )
 
-# `make test` takes some of the statements; all of them: SPARKIFY_TEST_EVERY=1 pytest tests/engines/test_crash.py
-EVERY = int(os.environ.get("SPARKIFY_TEST_EVERY", "14"))
 
-
-def rows_of(config: Config) -> Star:
-    """Every row, but for what tells the loads apart that did not come to their end: their ids and times."""
-    tables = snapshot(config)
-    tables["load_history"] = [row[3:5] + row[5:9] for row in tables["load_history"]]
-    tables["load_files"] = [row[:1] + row[2:11] for row in tables["load_files"]]
-    tables["rejected_records"] = [row[:1] + row[2:] for row in tables["rejected_records"]]
-    return tables
-
-
-def prepare(config: Config, verb: str) -> None:
-    """Two loads, and work for the verb: a replaced and a new file, a load to undo, or a reject that passes today."""
-    write_file(log_file(config, "a.json"), [play(), play(userId=2, song="Starlight"), "no JSON"])
-    write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(30)])
-    write_file(song_file(config), [song()])
-    pipeline.load(config)
-    write_file(log_file(config, "c.json"), [play(userId=5), "nor this"])
-    pipeline.load(config)
-    if verb == "replay":
-        with open_engine(config) as engine:
-            engine.execute(
-                'UPDATE rejected_records SET raw = \'{"page":"Home","ts":1541105830796,"sessionId":9,'
-                '"itemInSession":0,"userId":7,"level":"paid"}\' WHERE load_id = 2'
-            )
-    elif verb == "load":
-        write_file(log_file(config, "a.json"), [play(), play(userId=3, level="paid"), "[]"])
-        write_file(log_file(config, "d.json"), [play(itemInSession=5, userId=4)])
-
-
-@pytest.mark.parametrize("verb", ["load", "undo", "replay"])
-def test_kill_at_any_statement(tmp_path: Path, verb: str) -> None:
-    config = new_warehouse(tmp_path)
+@pytest.mark.parametrize("verb", VERBS)
+def test_kill_at_any_statement(make_warehouse: Factory, config: Config, verb: str) -> None:
     prepare(config, verb)
-    base, killed = Path(config.warehouse_address), config.at(str(tmp_path / "killed.duckdb"))
     before = rows_of(config)
-    control = config.at(str(tmp_path / "control.duckdb"))
-    shutil.copyfile(base, control.warehouse_address)
-    run_verb(control, verb)
-    after = rows_of(control)
+    with make_warehouse.copy(config) as control:
+        run_verb(control, verb)
+        after = rows_of(control)
     assert after != before
-    number, seen = 1, set()
-    while True:
-        shutil.copyfile(base, killed.warehouse_address)
-        # What a process before it had written ahead belongs to another file.
-        Path(f"{killed.warehouse_address}.wal").unlink(missing_ok=True)
-        if not was_killed(killed, verb, number):
-            break
-        left = rows_of(killed)
-        assert left in (before, after), number
-        seen.add(left == after)
-        if left == before:
-            run_verb(killed, verb)
-            assert rows_of(killed) == after
-        assert failing_checks(killed) == []
+    number, seen, ended = 1, set(), False
+    while not ended:
+        with make_warehouse.copy(config) as killed:
+            ended = not was_killed(killed, verb, number)
+            left = rows_of(killed)
+            assert left in (before, after), number
+            seen.add(left == after)
+            if left == before:
+                run_verb(killed, verb)
+                assert rows_of(killed) == after
+            assert failing_checks(killed) == []
         number += EVERY
     assert number > 60
     assert seen == {False, True}
 
 
-def test_two_processes_race(tmp_path: Path) -> None:
-    config = new_warehouse(tmp_path, wait=60)
+@pytest.mark.parametrize("verb", VERBS)
+def test_kill_from_outside_at_any_moment(make_warehouse: Factory, config: Config, verb: str) -> None:
+    prepare(config, verb)
+    before = rows_of(config)
+    with make_warehouse.copy(config) as control:
+        # The first process of all takes longer to start.
+        kill_after(control, "nothing", 60)
+        started = time.monotonic()
+        kill_after(control, verb, 60)
+        seconds = time.monotonic() - started
+        after = rows_of(control)
+    assert after != before
+    chance = random.Random(verb)
+    for _ in range(120 // EVERY):
+        moment = chance.uniform(0, seconds)
+        with make_warehouse.copy(config) as killed:
+            kill_after(killed, verb, moment)
+            make_warehouse.wait_until_left(killed)
+            left = rows_of(killed)
+            assert left in (before, after), moment
+            if left == before:
+                run_verb(killed, verb)
+                assert rows_of(killed) == after
+            assert failing_checks(killed) == []
+
+
+def test_two_processes_race(make_warehouse: Factory) -> None:
+    config = make_warehouse(wait=60)
     prepare(config, "load")
-    control, raced = config.at(str(tmp_path / "control.duckdb")), config.at(str(tmp_path / "raced.duckdb"))
-    shutil.copyfile(config.warehouse_address, control.warehouse_address)
-    run_verb(control, "load")
-    expected = rows_of(control)
+    with make_warehouse.copy(config) as control:
+        run_verb(control, "load")
+        expected = rows_of(control)
     for _ in range(20):
-        shutil.copyfile(config.warehouse_address, raced.warehouse_address)
-        race(raced, "load", 2)
-        assert rows_of(raced) == expected
-    assert failing_checks(raced) == []
+        with make_warehouse.copy(config) as raced:
+            race(raced, "load", 2)
+            assert rows_of(raced) == expected
+    run_verb(config, "load")
+    assert failing_checks(config) == []
+
+
+SPILL = """
+import os, signal, sys, threading, time
+import duckdb
+
+def kill():
+    while not any(name.endswith(".tmp") for _, _, names in os.walk(sys.argv[1] + ".tmp") for name in names):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=kill, daemon=True).start()
+connection = duckdb.connect(sys.argv[1], config={"memory_limit": "60MB", "threads": "2"})
+connection.execute("BEGIN")
+connection.execute("CREATE TABLE numbers AS SELECT range AS n, md5(range::VARCHAR) AS text FROM range(100000)")
+connection.execute("CREATE TABLE pairs AS SELECT a.n, b.text FROM numbers a, numbers b WHERE a.n < 300 ORDER BY 2, 1")
+"""
+
+
+def test_next_run_clears_what_a_killed_one_swapped_out(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path)
+    prepare(config, "load")
+    command = [sys.executable, "-c", SPILL, config.warehouse_address]
+    assert subprocess.run(command, timeout=120).returncode == -signal.SIGKILL
+    left = [path.name for path in tmp_path.rglob("*") if "duckdb_temp_" in path.name]
+    assert len(left) > 1
+    run_verb(config, "load")
+    # Nor is anything left of what was written ahead.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log_data", "song_data", "warehouse.duckdb"]
+    assert failing_checks(config) == []
+
+
+def test_too_little_memory_leaves_the_state_before(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path)
+    prepare(config, "load")
+    write_file(log_file(config, "large.json"), [play(itemInSession=item, userId=item) for item in range(30_000)])
+    before = rows_of(config)
+    ended = run_command("load", "-q", "--memory-limit", "10MB", **variables_of(config))
+    assert (ended.code, ended.out) == (4, "")
+    assert re.fullmatch(
+        r"sparkify: the engine ran out of memory: Out of Memory Error: [^\n:]+; raise --memory-limit\n", ended.err
+    )
+    assert rows_of(config) == before
+    ((status, files, detail),) = fetch(config, "SELECT status, files, detail FROM load_history WHERE load_id = 3")
+    assert (status, files) == ("failed", 0)
+    assert "ran out of memory" in json.loads(detail)["error"]
+    assert pipeline.load(config).status == "loaded"
+    assert read_star(config) == expected_star(config)
+    assert failing_checks(config) == []
 
 
 def test_full_disk_leaves_the_state_before(tmp_path: Path) -> None:

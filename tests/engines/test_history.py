@@ -108,3 +108,20 @@ def test_second_process_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
         holder.stdin.write("\n")
         holder.stdin.flush()
         assert pipeline.load(config.model_copy(update={"wait": 30})).status == "loaded"
+
+
+def test_load_that_another_took_for_killed_ends_as_one(config: Config) -> None:
+    """Two loads may begin before either has the lock for the load itself: the second marks the first as interrupted."""
+    pipeline.create(config)
+    with open_engine(config) as engine:
+        with engine.load_transaction():
+            first = ledger.begin_load(engine, dt.datetime(2026, 1, 1), "1")
+        with engine.load_transaction():
+            second = ledger.begin_load(engine, dt.datetime(2026, 1, 2), "1")
+        entry = ledger.LoadEntry(first, dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 3), "loaded", "refresh", "1")
+        with engine.load_transaction():
+            ledger.record_load(engine, entry, [])
+        with engine.transaction():
+            ledger.forget_load(engine, second)
+    assert fetch(config, "SELECT load_id, status FROM load_history") == [(first, "loaded")]
+    assert failing_checks(config) == []

@@ -21,7 +21,9 @@ from sparkify import model, pipeline
 from sparkify.config import Config
 from sparkify.engines import open_engine
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, SparkifyError
+from tests.engines.commands import variables_of
 from tests.engines.conftest import redshift_config
+from tests.engines.crash import EVERY, VERBS, prepare, run_verb
 from tests.redshift.server import Fault, Redshift
 from tests.s3_server import S3Server
 from tests.support import (
@@ -82,33 +84,30 @@ def nth(number: int, fault: Fault) -> Any:
     return lambda statement, place: fault if place == number else "none"
 
 
-def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, tmp_path: Path, config: Config) -> None:
-    write_first(config)
-    pipeline.load(config)
-    control = redshift_config(redshift, tmp_path / "control").model_copy(
-        update={"log_data": config.log_data, "song_data": config.song_data}
-    )
-    pipeline.load(control)
+@pytest.mark.parametrize("verb", VERBS)
+def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, config: Config, verb: str) -> None:
+    prepare(config, verb)
+    server, _, database = config.warehouse_address.rpartition("/")
+    control = config.at(f"{server}/{redshift.new_database(template=database)}")
     before = read_tables(redshift, config)
-    write_second(config)
     redshift.statements.clear()
-    assert pipeline.load(control).mode == "refresh"
+    run_verb(control, verb)
     statements = list(redshift.statements)
     after = read_tables(redshift, control)
+    assert after != before
     last = len(statements) - statements[::-1].index("COMMIT")
-    assert last > 80
-    for number in range(1, last):
+    assert last > 60
+    # A cut costs less than a process.
+    for number in range(1, last, min(EVERY, 5)):
         redshift.fault = nth(number, "cut")
         with pytest.raises(EngineError, match="connection"):
-            pipeline.load(config)
+            run_verb(config, verb)
         assert read_tables(redshift, config) == before, statements[number - 1]
     redshift.fault = nth(last, "cut_after")
     with pytest.raises(EngineError, match="whether the transaction was committed is not known"):
-        pipeline.load(config)
-    assert read_tables(redshift, config) == after
+        run_verb(config, verb)
     redshift.fault = nth(0, "none")
-    assert pipeline.load(config).status == "nothing_to_do"
-    assert read_star(config) == expected_star(config)
+    assert read_tables(redshift, config) == after
     assert failing_checks(config) == []
 
 
@@ -189,6 +188,16 @@ def test_two_loads_at_once_load_everything_once(redshift: Redshift, config: Conf
     assert failing_checks(config) == []
 
 
+def start_load(config: Config, temporary: Path) -> subprocess.Popen[bytes]:
+    """A load as a process of its own, with a folder for what is temporary."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sparkify", "load", "-q"],
+        env=os.environ | variables_of(config) | {"TMPDIR": str(temporary)},
+        # What runs in the background of a shell inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
 def end_with(process: subprocess.Popen[bytes], sent: signal.Signals) -> int:
     """Send a signal, as somebody at a keyboard would: again where it came just before the process began to wait."""
     for _ in range(10):
@@ -216,22 +225,7 @@ def test_process_that_ends_leaves_nothing_half_done(
         return "none"
 
     redshift.fault = stop_there
-    assert config.db_password is not None
-    environment = os.environ | {
-        "SPARKIFY_WAREHOUSE": config.warehouse_address,
-        "SPARKIFY_DB_PASSWORD": config.db_password.get_secret_value(),
-        "SPARKIFY_LOG_DATA": str(config.log_data),
-        "SPARKIFY_SONG_DATA": str(config.song_data),
-        "SPARKIFY_STAGE": str(config.stage),
-        "SPARKIFY_ARN": str(config.arn),
-        "TMPDIR": str(tmp_path),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sparkify", "load", "-q"],
-        env=environment,
-        # What runs in the background of a shell inherits that Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    process = start_load(config, tmp_path)
     assert reached.wait(60)
     # It does not wait for the statement under way.
     assert end_with(process, sent) == code
@@ -277,6 +271,35 @@ def test_leftovers_of_killed_loads_are_cleared(
     assert staged_keys(s3_server) == [f"{place}0/alive/part.parquet"]
     assert list(tmp_path.glob("sparkify-scratch-*")) == []
     obstore.delete(store, f"{place}0/alive/part.parquet")
+
+
+def test_next_load_clears_what_a_killed_one_left(
+    redshift: Redshift, config: Config, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    write_first(config)
+    pipeline.create(config)
+    processes: list[subprocess.Popen[bytes]] = []
+    started = threading.Event()
+
+    def kill_there(statement: str, place: int) -> Fault:
+        if statement.startswith("COPY staging_events"):
+            started.wait(60)
+            processes[0].kill()
+            processes[0].wait()
+        return "none"
+
+    redshift.fault = kill_there
+    processes.append(start_load(config, tmp_path))
+    started.set()
+    assert processes[0].wait(60) == -signal.SIGKILL
+    redshift.fault = nth(0, "none")
+    assert [path.name for path in tmp_path.glob("sparkify-scratch-*/*.duckdb")] == ["scratch.duckdb"]
+    assert len(staged_keys(s3_server)) == 2
+    assert pipeline.load(config).status == "loaded"
+    assert list(tmp_path.glob("sparkify-scratch-*")) == []
+    assert staged_keys(s3_server) == []
+    assert read_star(config) == expected_star(config)
 
 
 @pytest.mark.parametrize(("rows", "slices", "parts"), [(100, 4, 1), (8_000, 4, 4), (8_001, 2, 2)])

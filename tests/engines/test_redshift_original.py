@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redshift_connector
@@ -15,7 +16,7 @@ import etl
 import sql_queries
 from sparkify import model, pipeline
 from sparkify.config import Config
-from sparkify.errors import EngineError, SparkifyError
+from sparkify.errors import EngineError, SparkifyError, UsageError
 from tests.engines.commands import ROOT, run_python
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Redshift
@@ -113,6 +114,18 @@ def test_drop_tables_drops_everything_and_once_more(conn: Connection, cur: Curso
     create_tables.drop_tables(cur, conn)
     assert tables(cur) == set()
     create_tables.drop_tables(cur, conn)
+
+
+def test_drop_tables_after_a_load_leaves_nothing(config: Config, conn: Connection, cur: Cursor) -> None:
+    etl.load_staging_tables(cur, conn)
+    create_tables.drop_tables(cur, conn)
+    assert fetch(config, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()") == []
+
+
+@pytest.mark.parametrize("function", [create_tables.create_tables, etl.insert_tables, etl.load_staging_tables])
+def test_cursor_without_its_connection_is_refused(config: Config, cur: Cursor, function: Any) -> None:
+    with pytest.raises(UsageError, match="needs its connection too: give both, cur and conn"):
+        function(cur, None)
 
 
 def test_insert_tables_computes_the_star_anew(config: Config, conn: Connection, cur: Cursor) -> None:

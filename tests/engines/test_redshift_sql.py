@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from sparkify import model, pipeline, script
 from sparkify.config import Config
+from sparkify.engines import open_engine
 from sparkify.sql import create_sql, read_sql
 from tests.engines.conftest import ROLE, redshift_config
 from tests.engines.statements import FOLDER, render_files
@@ -52,6 +54,8 @@ def test_no_other_statements_are_on_file() -> None:
 def test_create_sends_what_is_printed(redshift: Redshift, config: Config) -> None:
     pipeline.create(config)
     assert received(redshift) == script.create_statements()
+    with open_engine(config) as engine, engine.load_transaction():
+        pass
     redshift.statements.clear()
     pipeline.create(config, drop=True)
     assert received(redshift) == script.create_statements(drop=True)
@@ -89,6 +93,35 @@ def test_direct_load_sends_what_is_printed(redshift: Redshift, config: Config, s
     redshift.statements.clear()
     pipeline.load(config, direct=True)
     assert after_load(redshift) == script.load_statements(config, rebuild=True, direct=True)
+
+
+@pytest.mark.parametrize("rebuild", [False, True], ids=["refresh", "rebuild"])
+def test_undo_and_replay_send_what_is_printed(redshift: Redshift, config: Config, rebuild: bool) -> None:
+    # Of each dataset one reject passes today and one stays, so that there are rows of both to copy.
+    write_file(log_file(config, "a.json"), [play(), "no JSON", "nor this"])
+    write_file(song_file(config), [song(), "no JSON", "nor this"])
+    if not rebuild:
+        write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(20)])
+    pipeline.load(config)
+    with open_engine(config) as engine:
+        for dataset, record in (("events", play(userId=3)), ("songs", song(year=1))):
+            sql = 'UPDATE rejected_records SET "raw" = $1 WHERE line = 2 AND dataset = $2'
+            engine.execute(sql, [json.dumps(record), dataset])
+    redshift.statements.clear()
+    assert pipeline.replay(config).records == {"replayed": 4, "loaded": 2, "rejected": 2}
+    assert up_to_commit(redshift) == script.replay_statements(config, rebuild=rebuild)
+    if not rebuild:
+        write_file(log_file(config, "c.json"), [play(userId=5)])
+        pipeline.load(config)
+    redshift.statements.clear()
+    pipeline.undo(config, 1 if rebuild else 2)
+    assert up_to_commit(redshift) == script.undo_statements(config, rebuild=rebuild)
+
+
+def up_to_commit(redshift: Redshift) -> list[str]:
+    """What was sent before the result was made."""
+    sent = received(redshift)
+    return sent[: sent.index("COMMIT") + 1]
 
 
 def test_check_sends_what_is_printed(redshift: Redshift, config: Config) -> None:

@@ -4,6 +4,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -63,16 +64,23 @@ class Redshift:
             super().__setattr__("_base", len(self.statements))
         super().__setattr__(name, value)
 
-    def new_database(self, name: str | None = None) -> str:
-        """Create an empty database and return its name."""
+    def new_database(self, name: str | None = None, *, template: str = _TEMPLATE) -> str:
+        """Create an empty database, or a copy of one that nobody is connected to, and return its name."""
         name = name or f"dev{next(self._numbers)}"
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy OWNER {}")
-        self._administer(create.format(*map(sql.Identifier, (name, _TEMPLATE, self.user))))
+        self._administer(create.format(*map(sql.Identifier, (name, template, self.user))))
         return name
 
     def drop_database(self, name: str) -> None:
         """Remove a database and end its sessions: each takes 8 MB of disk."""
         self._administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def wait_until_left(self, database: str) -> None:
+        """Wait until no session is connected to a database."""
+        with self.postgres.connect() as eye:
+            connected = "SELECT 1 FROM pg_stat_activity WHERE datname = %s"
+            while eye.execute(connected, [database]).fetchall():
+                time.sleep(0.01)
 
     def _administer(self, statement: sql.Composed) -> None:
         with self._lock:

@@ -2,6 +2,8 @@ BEGIN;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+DROP TABLE load_lock;
+
 DROP TABLE rejected_records;
 
 DROP TABLE load_files;

@@ -26,7 +26,7 @@ UPDATE load_history SET status = 'interrupted' WHERE status = 'running';
 
 SELECT coalesce(max(load_id), 0) + 1 FROM load_history;
 
-DELETE FROM load_history WHERE load_id = $1 AND status = 'running';
+DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupted');
 
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
@@ -333,7 +333,7 @@ SELECT
     cast(extract(DOW FROM start_time) AS INTEGER) AS weekday
 FROM moments;
 
-DELETE FROM load_history WHERE load_id = $1 AND status = 'running';
+DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupted');
 
 INSERT INTO load_files (source_id, load_id, dataset, url, etag, size, modified, read, loaded, rejected, status)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);

@@ -1,0 +1,51 @@
+"""How many rejects a load may have, and what it says where there are more."""
+
+from dataclasses import dataclass
+
+from sparkify.engines import Engine
+from sparkify.errors import TooManyRejectsError, UsageError
+
+_NAMED_REASONS = 5
+
+
+@dataclass(frozen=True)
+class RejectLimit:
+    """The most rejects that a load may have: a number of records, or a percentage of those read."""
+
+    number: float
+    is_percentage: bool
+
+    @classmethod
+    def parse(cls, text: str | None) -> "RejectLimit | None":
+        """Read `100` or `1%`; None stays None. Raises UsageError for anything else."""
+        if text is None:
+            return None
+        try:
+            number = float(text.removesuffix("%")) if text.endswith("%") else int(text)
+        except ValueError:
+            number = -1
+        if not 0 <= number < float("inf"):
+            raise UsageError(f"{text!r} is no limit of rejects; give a number of records or a percentage, such as 1%")
+        return cls(number, text.endswith("%"))
+
+    def is_exceeded(self, read: int, rejected: int) -> bool:
+        return rejected > (self.number * read / 100 if self.is_percentage else self.number)
+
+    def __str__(self) -> str:
+        return f"{self.number:g}{'%' if self.is_percentage else ''}"
+
+
+def refuse(
+    engine: Engine, load_id: int, limit: RejectLimit, *, records: dict[str, int], reasons: dict[str, int]
+) -> TooManyRejectsError:
+    """The error of a load whose rejects exceed the limit, with the most frequent reasons and three examples."""
+    named = ", ".join(f"{reason} {count:,}" for reason, count in list(reasons.items())[:_NAMED_REASONS])
+    sql = 'SELECT url, line, reason, "raw" FROM rejected_records WHERE load_id = $1 ORDER BY url, line LIMIT 3'
+    examples = "; ".join(
+        f"{url}, line {line:,}, {reason}: {raw[:80]}" for url, line, reason, raw in engine.fetch(sql, [load_id])
+    )
+    return TooManyRejectsError(
+        f"{records['rejected']:,} of {records['read']:,} records were rejected ({named}), the limit is {limit}: "
+        f"nothing was loaded. Such as {examples}. sparkify rejects --load {load_id} shows them all; mend the files, or "
+        "raise --max-rejects"
+    )

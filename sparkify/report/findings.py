@@ -166,9 +166,11 @@ def _discovery(records: Sequence[Record]) -> str | None:
 
 def _places(records: Sequence[Record]) -> str | None:
     first = records[0]
+    # The page may be without the places of a single listener, and one of those may have more plays.
+    among = "" if any(record["users"] == 1 for record in records) else "Of places with more than one listener, "
     return (
-        f"Most plays come from {first['location'] or 'places that were not logged'}: {format_number(first['plays'])}, "
-        f"by {count_of(first['users'], 'listener')}."
+        f"{among}{first['location'] or 'what was not logged'} has the most plays: {format_number(first['plays'])}, by "
+        f"{count_of(first['users'], 'listener')}."
     )
 
 

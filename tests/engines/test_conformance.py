@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import random
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from sparkify import model, pipeline, questions
 from sparkify.comparison import TableComparison
@@ -17,6 +19,7 @@ from sparkify.config import Config
 from sparkify.engines import open_engine
 from sparkify.errors import CheckError, TooManyRejectsError
 from sparkify.questions import Cut
+from sparkify.report.page import render_page
 from tests.bad_records import BAD_RECORDS
 from tests.engines.conftest import Factory
 from tests.support import (
@@ -353,6 +356,16 @@ def test_questions_have_the_same_answers(both: tuple[Config, Config]) -> None:
             ], (question.name, cut)
             # So that JSON has a number where it has one of the embedded engine.
             assert not any(isinstance(value, Decimal) for row in found for value in row), question.name
+
+
+def test_reports_are_the_same_but_for_their_loads(both: tuple[Config, Config]) -> None:
+    write_all(both[1])
+    pages = []
+    for config in both:
+        pipeline.load(config)
+        page = render_page(pipeline.answer_all(config), Markup(), with_people=False)
+        pages.append(re.sub(r'<dl class="facts">.*?</dl>', "", page, flags=re.DOTALL))
+    assert pages[0] == pages[1]
 
 
 def _plain(value: object) -> object:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from sparkify.report.words import format_day, format_number, format_share, list_places
+from sparkify.report.words import format_day, format_number, format_share, isolate, list_places
 
 Spec = dict[str, Any]
 Record = dict[str, Any]
@@ -328,7 +328,7 @@ def _ranking(rows: Sequence[Record], description: str, color: str, tooltip: list
 
 def _top_songs(records: Sequence[Record]) -> Spec | None:
     rows = [
-        record | {"name": f"{record['place']}. {record['song_title']} · {record['artist_name']}"}
+        record | {"name": f"{record['place']}. {isolate(record['song_title'])} · {record['artist_name']}"}
         for record in list_places(records)
     ]
     tooltip = _tooltip(

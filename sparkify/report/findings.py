@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sparkify.report.words import count_of, format_day, format_number, format_share
+from sparkify.report.words import count_of, format_day, format_number, format_share, isolate
 
 Record = dict[str, Any]
 
@@ -88,11 +88,11 @@ def _winner(records: Sequence[Record], name: Callable[[Record], str]) -> str:
 
 
 def _top_songs(records: Sequence[Record]) -> str | None:
-    return _winner(records, lambda record: f"“{record['song_title']}” by {record['artist_name']}")
+    return _winner(records, lambda record: f"“{isolate(record['song_title'])}” by {isolate(record['artist_name'])}")
 
 
 def _top_artists(records: Sequence[Record]) -> str | None:
-    return _winner(records, lambda record: record["artist_name"])
+    return _winner(records, lambda record: isolate(record["artist_name"]))
 
 
 def _levels(records: Sequence[Record]) -> str | None:
@@ -168,8 +168,9 @@ def _places(records: Sequence[Record]) -> str | None:
     first = records[0]
     # The page may be without the places of a single listener, and one of those may have more plays.
     among = "" if any(record["users"] == 1 for record in records) else "Of places with more than one listener, "
+    place = isolate(first["location"] or "what was not logged")
     return (
-        f"{among}{first['location'] or 'what was not logged'} has the most plays: {format_number(first['plays'])}, by "
+        f"{among}{place} has the most plays: {format_number(first['plays'])}, by "
         f"{count_of(first['users'], 'listener')}."
     )
 

@@ -1,12 +1,16 @@
 """How numbers, shares and days read, and which rows of a ranking a drawing has room for."""
 
 import datetime as dt
+import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 _MOST_DRAWN = 40
 _MOST_PLACES = 20
+# Classes of Unicode's bidirectional algorithm that make letters stand from right to left, or can.
+_TURNING = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
+_OPENING, _CLOSING = {"LRI", "RLI", "FSI"}, {"PDI"}
 
 
 def format_number(value: float | int | None) -> str:
@@ -57,6 +61,20 @@ def format_period(first: dt.date, last: dt.date) -> str:
 def count_of(number: int, one: str, many: str | None = None) -> str:
     """1 play, 2 plays."""
     return f"{format_number(number)} {one if number == 1 else many or one + 's'}"
+
+
+def isolate(name: str) -> str:
+    """A name from the data, fit to stand among other words: it does not turn them round, whatever it opens or closes.
+
+    As many isolates are opened before it as it closes, and as many closed after it as it opens, and one more of each.
+    What separates paragraphs would end them all, so it becomes a blank.
+    """
+    classes = [unicodedata.bidirectional(letter) for letter in name]
+    if _TURNING.isdisjoint(classes):
+        return name
+    opened, closed = (sum(one in kind for one in classes) for kind in (_OPENING, _CLOSING))
+    text = "".join(" " if one == "B" else letter for one, letter in zip(classes, name, strict=True))
+    return "\u2068" * (closed + 1) + text + "\u2069" * (opened + 1)
 
 
 def list_places(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

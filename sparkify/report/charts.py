@@ -95,21 +95,40 @@ def _audience(records: Sequence[Record]) -> Spec | None:
         record
         | {
             "label": format_day(record["day"]),
-            "of_month": "until 30 days of log, undefined" if record["mau"] is None else format_number(record["mau"]),
+            "of_week": _so_far(record["wau"], 7),
+            "of_month": _so_far(record["mau"], 30),
         }
         for record in records
     ]
     if not any(record["dau"] for record in rows):
         return None
-    names = ["on the day", f"mean of {_TREND_DAYS} days", "in 7 days (WAU)", "in 30 days (MAU)"]
-    colors = {"domain": names, "range": [_QUIET, _MAIN, _SECOND, _THIRD]}
+    names = {
+        "dau": "on the day", "trend": f"mean of {_TREND_DAYS} days", "wau": "in 7 days (WAU)",
+        "mau": "in 30 days (MAU)",
+    }  # fmt: skip
+    # From the back to the front. A line of one day would not show.
+    point = {"size": 30}
+    lines: dict[str, Spec] = {
+        "dau": {"strokeWidth": 1} | ({"point": point | {"color": _QUIET}} if len(rows) == 1 else {}),
+        "mau": {"strokeWidth": 2, "point": point | {"color": _THIRD}},
+        "wau": {"strokeWidth": 2},
+        "trend": {"strokeWidth": 3},
+    }
+    # What is not defined on any day has neither line nor legend.
+    drawn = {field: any(record.get(field) is not None for record in rows) for field in ("dau", "wau", "mau")}
+    drawn["trend"] = len(rows) >= _TREND_DAYS
+    colors = {"dau": _QUIET, "trend": _MAIN, "wau": _SECOND, "mau": _THIRD}
+    scale = {
+        "domain": [name for field, name in names.items() if drawn[field]],
+        "range": [color for field, color in colors.items() if drawn[field]],
+    }
 
-    def line(name: str, field: str, **mark: Any) -> Spec:
-        color = {"datum": name, "type": "nominal", "scale": colors, "title": None}
-        drawn = {"type": "line", "strokeWidth": 2, "invalid": "break-paths-show-domains", **mark}
-        return {"mark": drawn, "encoding": {"y": _amount_axis(field, "listeners"), "color": color}}
+    def line(field: str) -> Spec:
+        color = {"datum": names[field], "type": "nominal", "scale": scale, "title": None}
+        mark = {"type": "line", "invalid": "break-paths-show-domains", **lines[field]}
+        return {"mark": mark, "encoding": {"y": _amount_axis(field, "listeners"), "color": color}}
 
-    tooltip = _tooltip(label="day", dau="listeners on the day", wau="in 7 days", of_month="in 30 days")
+    tooltip = _tooltip(label="day", dau="listeners on the day", of_week="in 7 days", of_month="in 30 days")
     return {
         "description": "Listeners by day, with the mean of seven days, and listeners in 7 and 30 days",
         "height": 260,
@@ -124,17 +143,17 @@ def _audience(records: Sequence[Record]) -> Spec | None:
         ],
         "encoding": {"x": _days_axis()},
         "layer": [
-            line(names[0], "dau", strokeWidth=1),
-            # A line of one day would not show.
-            line(names[3], "mau", point={"size": 30, "color": _THIRD}),
-            line(names[2], "wau"),
-            line(names[1], "trend", strokeWidth=3),
+            *(line(field) for field in lines if drawn[field]),
             {
                 "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.001, "color": _MAIN},
                 "encoding": {"y": _amount_axis("dau", "listeners"), "tooltip": tooltip},
             },
         ],
     }
+
+
+def _so_far(listeners: int | None, days: int) -> str:
+    return f"until {days} days of log, undefined" if listeners is None else format_number(listeners)
 
 
 def _heatmap(records: Sequence[Record]) -> Spec | None:
@@ -346,7 +365,10 @@ def _top_artists(records: Sequence[Record]) -> Spec | None:
 
 
 def _places(records: Sequence[Record]) -> Spec | None:
-    rows = [record | {"name": record["location"] or "not logged"} for record in list_places(records)]
+    rows = [
+        record | {"name": record["location"] or "not logged", "state": record["state"] or "–"}
+        for record in list_places(records)
+    ]
     tooltip = _tooltip(name="place", state="state", plays="plays", users="listeners")
     return _ranking(rows, "Places with the most plays", _MAIN, tooltip)
 

@@ -23,7 +23,7 @@ STATEMENTS := tests/engines/statements/*.sql
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-main test-newest lint format docs bench bench-s3 lock clean
+.PHONY: help setup browser demo test test-main test-newest lint format docs bench bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,18 +34,37 @@ demo: setup ## simulate, load, check and ask, all in build/demo
 	rm -rf build/demo
 	$(BIN)/sparkify demo build/demo
 
-# Redshift's tests take minutes, and what they test depends on the driver more than on the Python.
-SLOW := --ignore tests/engines --ignore tests/redshift
+# With -qq apt-get tells what went wrong and no more. An index that cannot be fetched is an error, to try again.
+APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq -o APT::Update::Error-Mode=any -o Acquire::Retries=3 \
+	-o DPkg::Lock::Timeout=300
 
-test: ## run the whole suite on .venv's Python, then all but Redshift's part on the newest other one at hand
+# Chromium draws no text without a font. What SPARKIFY_TEST_BROWSER names is never replaced.
+browser: setup ## install Debian's headless Chromium for the tests of the report, unless a Chromium or Chrome is there
+	@find="$(BIN)/python -m tests.browser.chromium"; \
+	if [ -n "$$SPARKIFY_TEST_BROWSER" ] || $$find >/dev/null 2>&1; then $$find >/dev/null; exit; fi; \
+	if [ "$$(id -u)" = 0 ]; then root=env; elif sudo -n true 2>/dev/null; then root='sudo -n env'; else root=; fi; \
+	if [ -n "$$root" ] && apt-get --version >/dev/null 2>&1; then \
+	    echo "browser: installing a headless Chromium for the tests of the report"; \
+	    for try in 1 2 3; do $$root $(APT_GET) update && break; sleep 5; done; \
+	    for package in chromium-headless-shell chromium; do \
+	        $$root $(APT_GET) install --yes --no-install-recommends $$package fonts-dejavu-core >/dev/null && break; \
+	    done; \
+	fi; \
+	$$find >/dev/null
+
+# Redshift's tests take minutes, and what they test depends on the driver more than on the Python. What a page does is
+# up to the browser.
+ONCE := --ignore tests/engines --ignore tests/redshift --ignore tests/browser
+
+test: ## run the whole suite, then all but Redshift's and the browser's part on the newest other Python at hand
 	@$(MAKE) --no-print-directory test-main
 	@$(MAKE) --no-print-directory test-newest
 
-test-main: setup ## run the whole suite on .venv's Python
+test-main: setup browser ## run the whole suite on .venv's Python
 	$(BIN)/pytest -n auto
 
 # Only Pythons that are installed already; pyenv's are not on PATH, so its folder is added.
-test-newest: setup ## run the suite but for Redshift's part on the newest other Python at hand
+test-newest: setup ## run the suite but for Redshift's and the browser's part on the newest other Python at hand
 	@python="$(NEWEST_PYTHON)"; \
 	if [ -z "$$python" ]; then \
 	    own=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
@@ -60,9 +79,9 @@ test-newest: setup ## run the suite but for Redshift's part on the newest other 
 	    echo "No other Python (3.11 or newer) is at hand: the suite ran on .venv's only."; \
 	else \
 	    version=$$("$$python" -c 'import platform; print(platform.python_version())') && \
-	    echo "The suite but for Redshift's part once more, on Python $$version:" && \
+	    echo "The suite but for Redshift's and the browser's part once more, on Python $$version:" && \
 	    $(MAKE) --no-print-directory "$(NEWEST)/.stamp-$$version" NEWEST_PYTHON="$$python" && \
-	    $(NEWEST)/bin/pytest -n auto $(SLOW); \
+	    $(NEWEST)/bin/pytest -n auto $(ONCE); \
 	fi
 
 lint: setup ## check style, types, layers and SQL

@@ -1,0 +1,133 @@
+"""Reports as files, and what a browser makes of them: an open page, and how it is measured."""
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+from sparkify.cli import cli
+from sparkify.config import Config
+from sparkify.pipeline import Answers, answer_all
+from sparkify.questions import WHOLE_LOG, Cut
+
+Record = dict[str, Any]
+# Milliseconds. A machine with much to do still draws a page in it.
+_LONG = 120_000
+WIDTHS = {"desktop": 1280, "phone": 375}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page on disk, and the answers that it must show."""
+
+    path: Path
+    config: Config
+    answers: Answers
+
+    @property
+    def source(self) -> str:
+        """The page as it stands in the file."""
+        return self.path.read_text(encoding="utf-8")
+
+    def records(self, name: str) -> list[Record]:
+        """The answer to one question."""
+        return self.answers.of(name).records
+
+
+def write_report(config: Config, path: Path, cut: Cut = WHOLE_LOG, *, with_people: bool = False) -> Report:
+    """Make a page with the command itself."""
+    options = [part for name, value in cut.values.items() for part in (f"--{name}", str(value))]
+    options += ["--with-people"] if with_people else []
+    ended = CliRunner().invoke(cli, ["report", "--warehouse", config.warehouse_address, "-o", str(path), *options])
+    assert ended.exit_code == 0, ended.output
+    return Report(path, config, answer_all(config, cut=cut))
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page that has been drawn, with all that it asked for and complained of since it was opened."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def note_request(self, request: Request) -> None:
+        if not request.url.startswith("data:"):
+            self.requests.append(request.url)
+
+    def note_message(self, message: ConsoleMessage) -> None:
+        if message.type in ("warning", "error"):
+            self.complaints.append(message.text)
+
+
+def visit(browser: Browser, report: Report, **options: Any) -> Visit:
+    """Open a report and wait until it is drawn; the options are those of a browser's context."""
+    # Without smooth scrolling, what was scrolled to stands still.
+    page = browser.new_context(reduced_motion="reduce", **options).new_page()
+    page.set_default_timeout(_LONG)
+    opened = Visit(page)
+    page.on("request", lambda request: opened.note_request(request))
+    page.on("console", lambda message: opened.note_message(message))
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    page.goto(report.path.as_uri())
+    if options.get("java_script_enabled", True):
+        page.wait_for_selector("html[data-drawn]")
+    return opened
+
+
+def set_width(page: Page, width: int) -> None:
+    """Make the window so wide, and wait until the drawings have followed."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.drawing')].every(one => !one.firstElementChild || "
+        "Math.abs(one.querySelector('svg').getBoundingClientRect().width - one.clientWidth) < 2)"
+    )
+
+
+def open_details(page: Page) -> None:
+    """Unfold everything."""
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+
+
+def download_rows(page: Page, name: str, path: Path) -> list[list[str]]:
+    """The rows of the file behind a question's link, its columns first."""
+    open_details(page)
+    with page.expect_download() as download:
+        page.locator(f"[aria-labelledby={name}] a.download").click()
+    assert download.value.suggested_filename == f"{name}.csv"
+    download.value.save_as(path)
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def list_texts(report: Report, name: str) -> list[list[str]]:
+    """The rows of an answer as a file has them, its columns first."""
+    answer = report.answers.of(name)
+
+    def text(value: Any) -> str:
+        return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+    return [answer.columns, *([text(value) for value in row] for row in answer.rows)]
+
+
+def read_tooltip(page: Page) -> dict[str, str]:
+    """What the tooltip shows, by title; nothing where it is hidden."""
+    shown: dict[str, str] = page.evaluate("""() => Object.fromEntries(
+        [...document.querySelectorAll('#tooltip:not([hidden]) dt')].map(
+            one => [one.textContent, one.nextElementSibling.textContent]))""")
+    return shown
+
+
+def hover_mark(page: Page, name: str, kind: str, place: int) -> dict[str, str]:
+    """Put the pointer on the mark at a place of a question's drawing, and read the tooltip."""
+    mark = page.locator(f"#drawing-{name} g.role-mark.mark-{kind} > path").nth(place)
+    mark.scroll_into_view_if_needed()
+    box = mark.bounding_box()
+    assert box is not None
+    page.mouse.move(0, 0)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#tooltip:not([hidden])")
+    return read_tooltip(page)

@@ -1,0 +1,216 @@
+"""What the report draws: as many marks as the answers have, each with its exact values under the pointer."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from sparkify.questions import list_questions
+from sparkify.report.words import format_day, format_number, format_share
+from tests.browser.pages import Record, Report, Visit, hover_mark, read_tooltip, visit
+
+# Marks of one drawing by their kind; texts that are blank do not count.
+Marks = dict[str, int]
+
+
+def count_marks(page: Page) -> dict[str, Marks]:
+    """The marks of every drawing that the page announces, by question."""
+    found: dict[str, Marks] = page.evaluate("""() => {
+        const marks = {};
+        for (const place of document.querySelectorAll("[data-spec]")) {
+            const counts = marks[place.id.replace("drawing-", "")] = {};
+            for (const group of place.querySelectorAll("g.role-mark")) {
+                const kind = [...group.classList].find(name => name.startsWith("mark-")).replace("mark-", "");
+                const drawn = [...group.children].filter(
+                    one => one.tagName === "text" ? one.textContent.trim() : one.getAttribute("d"));
+                counts[kind] = (counts[kind] ?? 0) + drawn.length;
+            }
+        }
+        return marks;
+    }""")
+    return found
+
+
+# ---- the marks that an answer has ----
+
+
+def bars(number: int) -> Marks:
+    """Bars with a number at each."""
+    return {"rect": number, "text": number} if number else {}
+
+
+def known(records: Sequence[Record], column: str) -> list[Record]:
+    return [record for record in records if record[column] is not None]
+
+
+def mark_audience(records: Sequence[Record]) -> Marks:
+    if not any(record["dau"] for record in records):
+        return {}
+    # The trend is over seven days; what is defined nowhere has no line, and a lone day is a point.
+    lines = [True, len(records) >= 7, bool(known(records, "wau")), bool(known(records, "mau"))]
+    return {"line": sum(lines), "symbol": len(records) + len(known(records, "mau")) + (len(records) == 1)}
+
+
+def mark_heatmap(records: Sequence[Record]) -> Marks:
+    return {"rect": len(records)} if any(record["plays"] for record in records) else {}
+
+
+def mark_sessions(records: Sequence[Record]) -> Marks:
+    return bars(3 if records[0]["sessions"] else 0)
+
+
+def mark_session_lengths(records: Sequence[Record]) -> Marks:
+    total, so_far, reached = sum(record["sessions"] for record in records), 0, set()
+    for place, record in enumerate(records):
+        so_far += record["sessions"]
+        reached |= {(part, place) for part in (5, 9) if 10 * so_far >= part * total}
+    named = {min(place for of, place in reached if of == part) for part in (5, 9)} if records else set()
+    return {"rect": len(records), "text": len(named)} if records else {}
+
+
+def mark_days(records: Sequence[Record]) -> Marks:
+    days = len(known(records, "day"))
+    return {"rect": days} if days else {}
+
+
+def mark_ranking(records: Sequence[Record]) -> Marks:
+    """Whole places until there are 20 rows, if that takes no more than 40."""
+    plays = [record["plays"] for record in records]
+    ends = [end for end in range(41) if end <= len(plays) and plays[end - 1 : end] != plays[end : end + 1]]
+    return bars(min((end for end in ends if end >= 20), default=max(ends)) if plays else 0)
+
+
+def mark_places(records: Sequence[Record]) -> Marks:
+    return mark_ranking([record for record in records if record["users"] > 1])
+
+
+def mark_conversion(records: Sequence[Record]) -> Marks:
+    return bars(sum(bool(records[0][column]) for column in ("first_free_users", "active_free_users")))
+
+
+def mark_funnel(records: Sequence[Record]) -> Marks:
+    return bars(len(records) if records[0]["users"] else 0)
+
+
+def mark_churn(records: Sequence[Record]) -> Marks:
+    return bars(sum(bool(record["of_users"]) for record in records))
+
+
+def mark_retention(records: Sequence[Record]) -> Marks:
+    return bars(len(known(records, "active_share")))
+
+
+def mark_discovery(records: Sequence[Record]) -> Marks:
+    return bars(len(known(records, "week")))
+
+
+def mark_health(records: Sequence[Record]) -> Marks:
+    return bars(sum(records[0][column] is not None for column in ("match_rate", "logged_out_share", "rejected_share")))
+
+
+MARKS: dict[str, Callable[[Sequence[Record]], Marks]] = {
+    "audience": mark_audience,
+    "heatmap": mark_heatmap,
+    "sessions": mark_sessions,
+    "session_lengths": mark_session_lengths,
+    "hours": mark_days,
+    "places": mark_places,
+    "top_songs": mark_ranking,
+    "top_artists": mark_ranking,
+    "discovery": mark_discovery,
+    "levels": mark_days,
+    "conversion": mark_conversion,
+    "funnel": mark_funnel,
+    "churn": mark_churn,
+    "retention": mark_retention,
+    "health": mark_health,
+}
+
+
+def expected_marks(report: Report) -> dict[str, Marks]:
+    """The marks of every drawing that the answers call for."""
+    marks = {name: mark(report.records(name)) for name, mark in MARKS.items()}
+    return {name: one for name, one in marks.items() if one}
+
+
+# ---- tests ----
+
+
+def test_every_question_is_drawn_of_a_month(month_report: Report, month_visit: Visit) -> None:
+    drawn = count_marks(month_visit.page)
+    assert set(drawn) == {question.name for question in list_questions()} - {"overview"}
+    assert drawn == expected_marks(month_report)
+    assert drawn["heatmap"] == {"rect": 7 * 24}
+
+
+@pytest.mark.parametrize("name", ["cut_report", "single_report", "empty_report"])
+def test_as_many_marks_are_drawn_as_the_answers_have(
+    browser: Browser, name: str, request: pytest.FixtureRequest
+) -> None:
+    report: Report = request.getfixturevalue(name)
+    opened = visit(browser, report)
+    assert count_marks(opened.page) == expected_marks(report)
+    assert [opened.complaints, opened.requests] == [[], [report.path.as_uri()]]
+    opened.page.context.close()
+
+
+def test_heatmap_tells_the_plays_of_an_hour(month_report: Report, month_visit: Visit) -> None:
+    records = month_report.records("heatmap")
+    place = max(range(len(records)), key=lambda number: records[number]["plays"])
+    record = records[place]
+    assert hover_mark(month_visit.page, "heatmap", "rect", place) == {
+        "when": f"{record['weekday_name']}, {record['hour']:02}:00 to {record['hour']:02}:59 UTC",
+        "plays each such hour": format_number(record["plays_per_occurrence"]),
+        "plays in all": str(record["plays"]),
+        "days": str(record["occurrences"]),
+    }
+
+
+def test_ranking_tells_song_artist_plays_and_listeners(month_report: Report, month_visit: Visit) -> None:
+    for place in (0, 7):
+        record = month_report.records("top_songs")[place]
+        assert hover_mark(month_visit.page, "top_songs", "rect", place) == {
+            "place": str(record["place"]),
+            "song": record["song_title"],
+            "artist": record["artist_name"],
+            "plays": str(record["plays"]),
+            "distinct listeners": str(record["listeners"]),
+        }
+
+
+def test_funnel_tells_the_users_of_a_step(month_report: Report, month_visit: Visit) -> None:
+    records = month_report.records("funnel")
+    first, second = records[0]["users"], records[1]
+    assert hover_mark(month_visit.page, "funnel", "rect", 1) == {
+        "what": f"{second['step']}. {second['reached']}",
+        "share": f"{format_share(second['users'] / first)} ({second['users']} of {first})",
+    }
+
+
+def test_audience_tells_the_listeners_of_a_day(month_report: Report, month_visit: Visit) -> None:
+    records = month_report.records("audience")
+    # The points of the 30 days are drawn before them.
+    before = len(known(records, "mau"))
+    for place in (2, len(records) - 1):
+        record = records[place]
+        wau, mau = (
+            f"until {days} days of log, undefined" if record[column] is None else str(record[column])
+            for column, days in (("wau", 7), ("mau", 30))
+        )
+        assert hover_mark(month_visit.page, "audience", "symbol", before + place) == {
+            "day": format_day(record["day"]),
+            "listeners on the day": str(record["dau"]),
+            "in 7 days": wau,
+            "in 30 days": mau,
+        }
+
+
+def test_tooltip_goes_with_the_pointer(month_visit: Visit) -> None:
+    page = month_visit.page
+    assert hover_mark(page, "heatmap", "rect", 5)
+    page.mouse.move(0, 0)
+    page.wait_for_selector("#tooltip", state="hidden")
+    assert read_tooltip(page) == {}
+    assert hover_mark(page, "top_artists", "rect", 1)
+    page.mouse.wheel(0, 200)
+    page.wait_for_selector("#tooltip", state="hidden")

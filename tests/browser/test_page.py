@@ -1,0 +1,193 @@
+"""The page as a whole: for keyboards, phones, paper, the dark and where no script runs, and all of it in one file."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from sparkify.config import Config
+from tests.browser.pages import WIDTHS, Report, Visit, download_rows, list_texts, open_details, set_width, visit
+
+WHITE = "rgb(255, 255, 255)"
+
+
+def read_style(page: Page, where: str, style: str) -> str:
+    """One computed style of the first element there."""
+    value: str = page.locator(where).first.evaluate("(one, style) => getComputedStyle(one)[style]", style)
+    return value
+
+
+# ---- one file ----
+
+
+def test_page_of_a_month_asks_for_nothing_and_complains_of_nothing(month_report: Report, month_visit: Visit) -> None:
+    assert month_visit.requests == [month_report.path.as_uri()]
+    assert month_visit.complaints == []
+
+
+def test_page_of_a_month_is_small(month_report: Report) -> None:
+    assert month_report.path.stat().st_size < 1_500_000
+
+
+def test_command_makes_the_same_page_wherever_it_runs(month: Config, month_report: Report, tmp_path: Path) -> None:
+    elsewhere = {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
+    command = [sys.executable, "-m", "sparkify", "report", "-q", "--warehouse", month.warehouse_address, "-o", "a.html"]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | elsewhere, check=True, timeout=120)
+    assert (tmp_path / "a.html").read_bytes() == month_report.path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["audience", "top_songs", "retention", "session_lengths"])
+def test_link_gives_the_answer_as_a_file(month_report: Report, month_visit: Visit, tmp_path: Path, name: str) -> None:
+    assert download_rows(month_visit.page, name, tmp_path / "answer.csv") == list_texts(month_report, name)
+
+
+def test_pictures_and_tables_stand_where_no_script_runs(browser: Browser, month_report: Report) -> None:
+    opened = visit(browser, month_report, java_script_enabled=False)
+    page = opened.page
+    pictures = page.locator("figure noscript svg")
+    assert pictures.count() == page.locator("[data-spec]").count() > 10
+    for picture in pictures.all():
+        box = picture.bounding_box()
+        assert box is not None
+        assert box["width"] > 300
+        assert box["height"] > 60
+    page.locator("summary").first.click()
+    assert page.locator("table").first.is_visible()
+    assert page.locator("table").count() == page.locator("article").count()
+    assert [opened.requests, opened.complaints] == [[month_report.path.as_uri()], []]
+    page.context.close()
+
+
+# ---- keyboard ----
+
+
+def tab(page: Page) -> dict[str, Any]:
+    """Go on by one key; tells what has the focus now: its element, its target, its text and its question."""
+    page.keyboard.press("Tab")
+    focus: dict[str, Any] = page.evaluate("""() => {
+        const one = document.activeElement;
+        return {
+            tag: one.tagName, href: one.getAttribute("href"), role: one.getAttribute("role"), text: one.textContent,
+            section: one.closest("article")?.getAttribute("aria-labelledby"),
+        };
+    }""")
+    return focus
+
+
+def await_focus_in_sight(page: Page) -> None:
+    page.wait_for_function("""() => {
+        const box = document.activeElement.getBoundingClientRect();
+        return box.width > 0 && box.left >= 0 && box.top >= 0 && box.bottom <= innerHeight;
+    }""")
+
+
+def test_keyboard_reaches_skip_link_contents_and_every_table(browser: Browser, month_report: Report) -> None:
+    page = visit(browser, month_report).page
+    assert tab(page)["href"] == "#main"
+    await_focus_in_sight(page)
+    links = page.locator(".contents a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+    assert [tab(page)["href"] for _ in links] == links
+    sections = page.locator("article").evaluate_all("all => all.map(one => one.getAttribute('aria-labelledby'))")
+    for section in sections:
+        numbers = tab(page)
+        assert (numbers["tag"], numbers["section"]) == ("SUMMARY", section)
+        assert numbers["text"].startswith("The numbers")
+        await_focus_in_sight(page)
+        open_table(page, section)
+        assert tab(page)["text"].startswith("The SQL")
+    page.context.close()
+
+
+def open_table(page: Page, section: str) -> None:
+    """Open the table whose summary has the focus, go into it and scroll it, all by keys."""
+    page.keyboard.press("Enter")
+    assert page.locator(f"[aria-labelledby={section}] table").is_visible()
+    assert tab(page)["tag"] == "A"
+    assert tab(page)["role"] == "region"
+    table = page.locator(f"[aria-labelledby={section}] .table")
+    if room := table.evaluate("one => one.scrollHeight - one.clientHeight"):
+        page.keyboard.press("End")
+        page.wait_for_function(
+            "([section, room]) => document.querySelector(`[aria-labelledby=${section}] .table`).scrollTop >= room - 1",
+            arg=[section, room],
+        )
+
+
+def test_skip_link_leads_past_the_contents(browser: Browser, month_report: Report) -> None:
+    page = visit(browser, month_report).page
+    tab(page)
+    page.keyboard.press("Enter")
+    assert tab(page)["tag"] == "SUMMARY"
+    page.context.close()
+
+
+# ---- everybody ----
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_shuts_nobody_out(cut_visit: Visit, scheme: Literal["light", "dark"], width: int) -> None:
+    page = cut_visit.page
+    page.emulate_media(color_scheme=scheme)
+    set_width(page, width)
+    open_details(page)
+    violations = Axe().run(page).response["violations"]
+    assert [
+        (one["id"], one["impact"], node["target"], node["failureSummary"])
+        for one in violations
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ] == []
+
+
+# ---- screens and paper ----
+
+
+@pytest.mark.parametrize("width", [320, 375, 768, 1280])
+@pytest.mark.parametrize("name", ["month_visit", "hostile_visit"])
+def test_nothing_reaches_beyond_the_window(request: pytest.FixtureRequest, name: str, width: int) -> None:
+    page: Page = request.getfixturevalue(name).page
+    open_details(page)
+    set_width(page, width)
+    beyond = page.evaluate("""() => {
+        const edge = document.documentElement.clientWidth;
+        scrollTo(1000, scrollY);
+        return [scrollX, document.documentElement.scrollWidth - edge, document.body.scrollWidth - edge];
+    }""")
+    assert beyond == [0, 0, 0]
+    set_width(page, 1280)
+
+
+def test_dark_systems_get_a_dark_page(month_visit: Visit) -> None:
+    page = month_visit.page
+    found = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found[scheme] = [
+            sum(map(int, read_style(page, where, style).removeprefix("rgb(").removesuffix(")").split(",")))
+            for where, style in (
+                ("body", "backgroundColor"), (".question", "backgroundColor"), ("body", "color"),
+                ("#drawing-heatmap .role-axis-label text", "fill"),
+            )
+        ]  # fmt: skip
+    ground, paper, ink, label = range(4)
+    assert found["light"][ink] < found["light"][label] < 400 < found["light"][ground] < found["light"][paper]
+    assert found["dark"][ground] < found["dark"][paper] < 200 < found["dark"][label] < found["dark"][ink]
+    page.emulate_media(color_scheme="light")
+
+
+def test_paper_is_white_and_has_no_navigation(month_visit: Visit) -> None:
+    page = month_visit.page
+    page.emulate_media(media="print", color_scheme="dark")
+    assert read_style(page, "body", "backgroundColor") == WHITE
+    assert read_style(page, ".question", "backgroundColor") == WHITE
+    assert read_style(page, "body", "color") == "rgb(0, 0, 0)"
+    for where in ("nav", ".skip", "summary", "footer a"):
+        assert not page.locator(where).first.is_visible()
+    assert page.locator("#drawing-heatmap svg").is_visible()
+    page.emulate_media(media="screen", color_scheme="light")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,14 @@ def truncated_gzip(records: Iterable[Row | str | bytes]) -> bytes:
     """A gzip file that breaks off after the last line: all its lines can be read, and it still has to fail."""
     # Without compression nothing is held back by the decompressor; the last 8 bytes are the checksum and the size.
     return gzip.compress(to_lines(records), compresslevel=0)[:-8]
+
+
+# ---- what a command says ----
+
+
+def list_messages(err: str) -> list[str]:
+    """The lines of stderr but for those that tell how far a load is, of which a slow or busy machine prints some."""
+    return [line for line in err.splitlines() if not re.match(r"[a-z ]+: [\d,]+/[\d,]+ files, ", line)]
 
 
 # ---- warehouses ----

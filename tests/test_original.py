@@ -22,6 +22,7 @@ from tests.support import (
     expected_star,
     failing_checks,
     fetch,
+    list_messages,
     log_file,
     play,
     read_star,
@@ -307,7 +308,7 @@ def test_scripts_drop_create_and_load(configured: Config) -> None:
     assert {len(rows) for rows in snapshot(configured).values()} == {0}
     loaded = run_python(ROOT / "etl.py")
     assert loaded.returncode == 0
-    assert all(line.startswith("warning: ") for line in loaded.stderr.splitlines())
+    assert all(line.startswith("warning: ") for line in list_messages(loaded.stderr))
     assert "loaded: 3 new" in loaded.stdout
     assert read_star(configured) == expected_star(configured)
     before = snapshot(configured)

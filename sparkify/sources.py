@@ -24,8 +24,9 @@ from sparkify.errors import SourceError
 from sparkify.files import CHANGED, SourceFile
 from sparkify.s3 import S3Access
 
-DATA_FILE = re.compile(r"\.(json|jsonl|ndjson)(\.(gz|zst))?\Z")
-
+_DATA_ENDINGS = tuple(
+    f".{form}{compression}" for form in ("json", "jsonl", "ndjson") for compression in ("", ".gz", ".zst")
+)
 _HIDDEN = re.compile(r"(?:\A|/)[._]")
 _EPOCH = dt.datetime(1970, 1, 1)
 _BOM = b"\xef\xbb\xbf"
@@ -79,7 +80,7 @@ class _Decompressor(Protocol):
 
 def is_data_key(key: str) -> bool:
     """Whether a key, relative to its root and with `/` between its parts, is data (contract section 1)."""
-    return DATA_FILE.search(key) is not None and _HIDDEN.search(key) is None
+    return key.endswith(_DATA_ENDINGS) and _HIDDEN.search(key) is None
 
 
 def list_files(root: str, access: S3Access = _DEFAULT_ACCESS) -> list[SourceFile]:
@@ -162,7 +163,7 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
     except OSError:
         # A link that leads nowhere, or in a circle, is listed, so that it is reading it that fails, and fails alone.
         stat = os.lstat(url)
-    shown = os.fsencode(url).decode("utf-8", "backslashreplace")
+    shown = url if url.isascii() else os.fsencode(url).decode("utf-8", "backslashreplace")
     fault = None if shown == url else "its name is no UTF-8; rename it"
     return SourceFile(shown, stat.st_size, None, _modified(stat), fault)
 
@@ -298,18 +299,24 @@ class _Filling:
 
     def add(self, block: bytes, source_id: int, next_line: int) -> int:
         """Take a block of one file's content; returns the number of the line that its next block begins or goes on."""
-        before = len(self._lines)
-        # Reading lines from memory finds their ends faster than any search for them.
-        ends = itertools.accumulate(map(len, io.BytesIO(block)), initial=len(self.data))
-        next(ends)
-        self._ends.extend(ends)
+        # Reading lines from memory finds their ends faster than any search for them, and an array takes a list faster
+        # than what only iterates.
+        ends = list(itertools.accumulate(map(len, io.BytesIO(block)), initial=len(self.data)))
         if block and not block.endswith(b"\n"):
-            self._ends.pop()
+            ends.pop()
         self.data += block
-        count = len(self._ends) - 1 - before
-        self._source_ids.extend(array.array("i", [source_id]) * count)
-        self._lines.extend(range(next_line, next_line + count))
+        if count := len(ends) - 1:
+            self._ends.fromlist(ends[1:])
+            self._source_ids.extend(array.array("i", [source_id]) * count)
+            self._lines.fromlist(list(range(next_line, next_line + count)))
         return next_line + count
+
+    def end_line(self, source_id: int, line: int) -> None:
+        """Give the last line the end that it lacks."""
+        self.data += b"\n"
+        self._ends.append(len(self.data))
+        self._source_ids.append(source_id)
+        self._lines.append(line)
 
     @property
     def unended(self) -> int:
@@ -346,7 +353,7 @@ def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: 
                         bundle, filling = filling.split()
                         yield bundle
                 if filling.unended:
-                    filling.add(b"\n", source_id, line)
+                    filling.end_line(source_id, line)
                 end = FileRead(source_id, stored.size, stored.content_id)
             except (OSError, EOFError, zlib.error, ValueError, SourceError) as error:
                 end = FileRead(source_id, error=str(_unreadable(file, error)))

@@ -40,6 +40,9 @@ _NEW_PROCESS_SETTINGS = {
     # Nothing is fetched from the network behind the user's back.
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
+    # A thread writes each group of rows as soon as it is full. Five at a time, as DuckDB has it, gain nothing in a file
+    # that is written once, and hold memory whose pages the next groups could use again.
+    "write_buffer_row_group_count": "1",
 }
 
 

@@ -15,7 +15,7 @@ import vl_convert
 from markupsafe import Markup
 
 from sparkify.errors import SparkifyError
-from sparkify.report.charts import CONFIG, Spec
+from sparkify.report.marks import CONFIG, Spec
 
 # Pictures are drawn once, this wide; the page scales them down.
 _PICTURE_WIDTH = 640

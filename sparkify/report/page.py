@@ -16,6 +16,7 @@ from sparkify.formats import write_rows
 from sparkify.pipeline import Answer, Answers, Comparison
 from sparkify.report import charts, findings
 from sparkify.report.drawing import embed_json, render_svg
+from sparkify.report.marks import CONFIG
 from sparkify.report.words import (
     count_of,
     format_change,
@@ -121,7 +122,7 @@ def render_page(answers: Answers, runtime: Markup, *, with_people: bool) -> str:
         style=Markup(_read("page.css")),
         script=Markup(_read("page.js")),
         vega=runtime,
-        drawing_config=embed_json(charts.CONFIG),
+        drawing_config=embed_json(CONFIG),
     )
 
 

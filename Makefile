@@ -30,7 +30,7 @@ help: ## list the targets
 
 setup: $(VENV)/.stamp ## make .venv with sparkify and the developers' tools
 
-demo: setup ## simulate, load, check and ask, all in build/demo
+demo: setup ## simulate, load, check, ask and report, all in build/demo
 	rm -rf build/demo
 	$(BIN)/sparkify demo build/demo
 

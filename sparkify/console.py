@@ -12,6 +12,7 @@ from typing import Any
 from sparkify.checks import CheckResult
 from sparkify.comparison import TableComparison
 from sparkify.engines import Finding
+from sparkify.formats import format_age, format_share, format_value
 from sparkify.pipeline import LoadResult, Progress, ReplayResult, Status, UndoResult
 
 # Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
@@ -94,21 +95,6 @@ def format_bytes(size: float) -> str:
     return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
 
 
-def format_share(share: float | None) -> str:
-    """A share of 1 as a percentage, precise where it is small."""
-    if share is None:
-        return "-"
-    return f"{share:.1%}" if share == 0 or share >= 0.01 else f"{share:.4%}"
-
-
-def format_age(seconds: float) -> str:
-    """A span of time in the largest unit of which there are two: 36 hours."""
-    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if abs(seconds) >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:,.0f} seconds"
-
-
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print an aligned table to stdout: numbers to the right, the rest to the left, NULL as an empty cell."""
     columns = [printable(name) for name in columns]
@@ -130,10 +116,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return printable(text)
+    return printable(format_value(value))
 
 
 def print_load(result: LoadResult) -> None:

@@ -1,4 +1,4 @@
-"""Values and rows as other programs read them: JSON, newline-delimited JSON and CSV."""
+"""Values as people read them, and rows as other programs do: JSON, newline-delimited JSON and CSV."""
 
 import csv
 import datetime as dt
@@ -11,6 +11,31 @@ from typing import Any, TextIO
 from sparkify.errors import UsageError
 
 FORMATS = ("table", "csv", "json", "ndjson")
+
+
+def format_value(value: object) -> str:
+    """A value of an answer as a cell of a table shows it: NULL is empty, a fraction has four decimals at most."""
+    if value is None:
+        return ""
+    return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def format_share(share: float | None) -> str:
+    """A share of 1 as a percentage, precise where it is small; what is nearly all does not read 100%."""
+    if share is None:
+        return "–"
+    percent = 100 * share
+    if 99.95 <= percent < 100:
+        return "over 99.9%"
+    return f"{percent:.3g}%" if percent < 1 else f"{percent:.1f}".removesuffix(".0") + "%"
+
+
+def format_age(seconds: float) -> str:
+    """A span of time in the largest unit of which there are two: 36 hours."""
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if abs(seconds) >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:,.0f} seconds"
 
 
 def write_rows(stream: TextIO, form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

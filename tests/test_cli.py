@@ -22,9 +22,10 @@ import duckdb
 import pytest
 
 import sparkify
-from sparkify import console, model, pipeline
+from sparkify import model, pipeline
 from sparkify.cli import main
 from sparkify.config import Config
+from sparkify.formats import format_age
 from sparkify.simulator import SimulateOptions, simulate
 from tests.support import (
     event,
@@ -302,7 +303,7 @@ def test_load(delivered: Config) -> None:
     assert re.match(r"load 1: 6 records read = 4 loaded \+ 2 rejected, in \d+\.\d\d s$", lines[1])
     assert "  rejected 1 missing:song" in lines
     assert re.search(r"^  songplays +2$", done.out, re.MULTILINE)
-    assert lines[-2] == "match rate: 50.0% of plays found in the catalogue"
+    assert lines[-2] == "match rate: 50% of plays found in the catalogue"
     # A third of the records is rejected, which no exit code tells.
     assert lines[-1].startswith("warning of check rejected_records.rejected_share_is_small: ")
 
@@ -513,7 +514,7 @@ def test_status(run: Run, settled: Config) -> None:
     [(0.4, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (86_400, "24 hours"), (-9e7, "-1,042 days")],
 )
 def test_ages(seconds: float, age: str) -> None:
-    assert console.format_age(seconds) == age
+    assert format_age(seconds) == age
 
 
 def test_status_as_json(run: Run, loaded: Config) -> None:

@@ -15,16 +15,18 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from markupsafe import Markup
 
 from sparkify import pipeline
 from sparkify.config import Config
 from sparkify.errors import UsageError
+from sparkify.formats import format_share
 from sparkify.pipeline import Answers, answer_all
 from sparkify.questions import WHOLE_LOG, Cut, list_questions
 from sparkify.report import render_report
+from sparkify.report.charts import draw
+from sparkify.report.drawing import Runtime
 from sparkify.report.page import render_page
-from sparkify.report.words import format_change, format_day, format_number, format_period, format_share, list_places
+from sparkify.report.words import format_change, format_day, format_number, format_period, list_places
 from sparkify.simulator import SimulateOptions, simulate
 from tests.support import TS, event, log_file, new_warehouse, play, write_file
 
@@ -82,7 +84,7 @@ class Page(HTMLParser):
 
 def as_page(config: Config, cut: Cut = WHOLE_LOG, *, with_people: bool = False) -> Page:
     """The page without the script that draws: putting it together takes longer than all the rest."""
-    return Page(render_page(answer_all(config, cut=cut), Markup("window.vegaEmbed=0"), with_people=with_people))
+    return Page(render_page(answer_all(config, cut=cut), Runtime.of(b"window.vegaEmbed=0"), with_people=with_people))
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,11 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Config:
 @pytest.fixture(scope="module")
 def page(simulated: Config) -> Page:
     return as_page(simulated)
+
+
+def without_library(source: str) -> str:
+    """A page without the script that draws, and the digest by which it may run."""
+    return re.sub(r"""id="vega">[^<]+<|'sha256-\S+' 'unsafe-eval'""", "", source)
 
 
 def load_plays(config: Config, *plays: dict[str, Any]) -> Config:
@@ -258,6 +265,72 @@ def test_a_cut_that_reaches_beyond_the_log_counts_the_days_of_the_log(warehouse:
     assert (comparison.days, comparison.later["plays"], comparison.earlier["plays"]) == (2, 2, 2)
 
 
+@pytest.mark.parametrize("cut", [Cut(first_day=dt.date(2019, 1, 1)), Cut(last_day=dt.date(2018, 1, 1))])
+def test_a_cut_beside_the_log_is_a_page_that_says_so(warehouse: Config, cut: Cut) -> None:
+    load_plays(warehouse, played(0))
+    assert compared(warehouse, cut).comparison is None
+    page = as_page(warehouse, cut)
+    assert "The log has no event of this period." in page.text
+    # How fresh the data is does not depend on the cut.
+    assert "1 Nov 2018, 20:57 UTC" in page.text
+
+
+# ---- drawings and sentences of odd data ----
+
+
+def test_a_level_of_its_own_has_a_colour(warehouse: Config) -> None:
+    load_plays(warehouse, played(0, level="trial"), played(0, user=2, level="paid"), played(0, user=3, level=None))
+    spec = draw("hours", answer_all(warehouse).of("hours").records)
+    assert spec is not None
+    scale = spec["encoding"]["color"]["scale"]
+    assert scale["domain"] == ["paid", "unknown", "trial"]
+    assert len(set(scale["range"])) == 3
+
+
+def test_a_share_of_more_than_all_fits_its_drawing(warehouse: Config) -> None:
+    upgrades = [event(page="Submit Upgrade", userId=user, level="free", sessionId=user) for user in (1, 2, 3)]
+    load_plays(warehouse, *upgrades, played(1, level="free"))
+    spec = draw("conversion", answer_all(warehouse).of("conversion").records)
+    assert spec is not None
+    assert spec["encoding"]["x"]["scale"]["domain"] == [0, 3]
+
+
+def test_listeners_of_the_first_days_are_not_told_as_new(warehouse: Config) -> None:
+    # User 1 is there when the log begins, on a Thursday, and again in the next week; user 2 comes on its second Monday.
+    load_plays(
+        warehouse,
+        played(0),
+        played(7),
+        played(11, user=2),
+        played(18, user=3),
+        *(played(day, user=3) for day in (28, 32)),
+    )
+    finding = as_page(warehouse).findings["retention"]
+    assert finding == "50% of new listeners listened in the week after their first (1 of 2)."
+
+
+def test_names_of_songs_stay_as_they_are_in_pictures(warehouse: Config) -> None:
+    load_plays(warehouse, played(0, song="clip1 at 12.34567"), played(1, song="clip1 at 12.34567"))
+    pictures = re.findall(r"<noscript>(.*?)</noscript>", as_page(warehouse).source, re.DOTALL)
+    assert sum("clip1 at 12.34567" in picture for picture in pictures) == 1
+
+
+def test_half_a_year_of_cohorts_is_drawn_and_the_numbers_have_all(warehouse: Config) -> None:
+    load_plays(warehouse, *(played(7 * week, user=week + 1) for week in range(30)))
+    records = answer_all(warehouse).of("retention").records
+    spec = draw("retention", records)
+    assert spec is not None
+    assert len({row["cohort"] for row in spec["data"]["values"]}) == 26
+    assert "the last 26 of 30 weeks are drawn" in spec["description"]
+    assert len(as_page(warehouse).downloads["retention"]) == len(records) + 1
+
+
+def test_only_the_scripts_of_the_page_may_run(page: Page) -> None:
+    found = re.search(r"script-src ([^;]*);", page.source)
+    assert found is not None
+    assert re.fullmatch(r"'sha256-[\w+/=]+' 'sha256-[\w+/=]+' 'unsafe-eval'", found[1])
+
+
 # ---- words ----
 
 
@@ -274,7 +347,7 @@ def test_format_number(value: float | None, text: str) -> None:
     [
         (None, "–"),
         (0, "0%"),
-        (0.0001, "under 0.1%"),
+        (0.000147, "0.0147%"),
         (0.218, "21.8%"),
         (0.82, "82%"),
         (0.99999, "over 99.9%"),
@@ -332,15 +405,16 @@ def test_command_writes_the_page_and_tells_where(simulated: Config, page: Page, 
     assert ended.returncode == 0, ended.stderr
     written = (tmp_path / "a.html").read_bytes()
     assert json.loads(ended.stdout) == {"report": "a.html", "bytes": len(written)}
-    # But for the script that draws.
-    assert re.sub(r'id="vega">[^<]+<', "", written.decode()) == re.sub(r'id="vega">[^<]+<', "", page.source)
+    assert without_library(written.decode()) == without_library(page.source)
     assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "missing/a.html"], "cannot write missing/a.html"),
+        (["-o", "missing/a.html"], "cannot write the page missing/a.html"),
+        (["-o", f"{__file__}/a.html"], "Not a directory"),
+        (["-o", "a" * 300], "File name too long"),
         (["--from", "2018-11-31"], "'2018-11-31' is no day"),
         (["--from", "2018-11-03", "--to", "2018-11-01"], "is after"),
     ],
@@ -352,6 +426,15 @@ def test_what_cannot_be_written_or_cut_is_a_sentence(
     assert (ended.returncode, ended.stdout) == (2, "")
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_link_is_followed_and_stays_a_link(simulated: Config, tmp_path: Path) -> None:
+    (tmp_path / "real.html").touch()
+    (tmp_path / "link.html").symlink_to("real.html")
+    ended = run("report", "-q", "--warehouse", simulated.warehouse_address, "-o", "link.html", folder=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "real.html").stat().st_size > 100_000
 
 
 def test_without_a_warehouse_there_is_no_page(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""The commands that read a warehouse and change nothing: plan, status, rejects, check, doctor, compare, query."""
+"""The commands that read a warehouse and leave it as it is, from plan over check and query to report."""
 
 import io
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -250,10 +251,19 @@ def report(config: "Config", output: str, cut: "Cut", with_people: bool, as_json
 
 def write_page(page: bytes, file: str) -> None:
     """Write a page in place of what the file held. Raises UsageError where it cannot be written."""
-    unfinished = Path(f"{file}.unfinished")
+    path = Path(file)
     try:
-        unfinished.write_bytes(page)
-        unfinished.replace(file)
+        if path.exists() and (path.is_symlink() or not path.is_file()):
+            # A device or a link stays what it is.
+            path.write_bytes(page)
+            return
+        unfinished = Path(f"{file}.unfinished")
+        try:
+            unfinished.write_bytes(page)
+            unfinished.replace(path)
+        except OSError:
+            with suppress(OSError):
+                unfinished.unlink()
+            raise
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise UsageError(f"cannot write {file}: {error.strerror}; name another file with -o") from None
+        raise UsageError(f"cannot write the page {file}: {error.strerror}; name another file") from None

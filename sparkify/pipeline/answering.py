@@ -1,4 +1,4 @@
-"""All questions at once, from one look at a warehouse: what a report is made of. Changes nothing."""
+"""All questions at once, of one state of a warehouse: what a report is made of. Changes nothing."""
 
 import datetime as dt
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from sparkify import checks, questions
 from sparkify.checks import CheckResult
 from sparkify.config import Config
 from sparkify.engines import Engine, Row, open_engine
-from sparkify.pipeline.reading import fetch_dicts, require_tables
+from sparkify.pipeline.reading import count_lag, fetch_dicts, find_newest_event, require_tables
 from sparkify.questions import WHOLE_LOG, Cut, Question
 
 # What is compared where the log does not reach back far enough before the period.
@@ -44,13 +44,16 @@ class Answers:
     """Every question's answer for one cut of the log, in reading order, and what to make of the data.
 
     `comparison` holds the period against as many days before it, or the last week of it against the week before; None
-    where the log is too short for both. `last_load` is a row of load_history, None before the first.
+    where the log is too short for both. `last_load` is a row of load_history, None before the first. `newest_event` is
+    that of the whole warehouse, `lag_seconds` before the end of the last load that brought something.
     """
 
     cut: Cut
     answers: list[Answer]
     comparison: Comparison | None
     last_load: dict[str, Any] | None
+    newest_event: dt.datetime | None
+    lag_seconds: float | None
     checks: list[CheckResult]
 
     def of(self, name: str) -> Answer:
@@ -60,15 +63,18 @@ class Answers:
 
 def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
     """Answer every prepared question, each for what it takes of the cut, and run every check."""
-    with open_engine(config, read_only=True) as engine:
+    # A load may commit between two questions where readers do not keep it out.
+    with open_engine(config, read_only=True) as engine, engine.transaction():
         require_tables(engine)
-        answers = [_answer(engine, question, cut) for question in questions.list_questions()]
-        loads = fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id DESC LIMIT 1")
+        loads = fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id")
+        newest = find_newest_event(engine)
         return Answers(
             cut,
-            answers,
+            [_answer(engine, question, cut) for question in questions.list_questions()],
             _compare(engine, cut),
-            loads[0] if loads else None,
+            loads[-1] if loads else None,
+            newest,
+            count_lag(loads, newest),
             checks.run_checks(engine, checks.list_checks()),
         )
 
@@ -90,6 +96,8 @@ def _compare(engine: Engine, cut: Cut) -> Comparison | None:
     first = max(cut.first_day or log["first_day"], log["first_day"])
     last = min(cut.last_day or log["last_day"], log["last_day"])
     days = (last - first).days + 1
+    if days < 1:
+        return None
     if log["first_day"] > first - dt.timedelta(days):
         days = _LAST_DAYS
         if last - dt.timedelta(2 * days - 1) < first:

@@ -96,7 +96,7 @@ def status(config: Config) -> Status:
         if found is not None:
             states = Counter(file.state for file in plan_found(config, found, ledger.list_loaded(engine)))
             pending = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
-        newest_event = _newest_event(engine)
+        newest_event = find_newest_event(engine)
         return Status(
             warehouse=engine.address,
             tables=model.count_rows(engine),
@@ -106,17 +106,19 @@ def status(config: Config) -> Status:
             match_rate=model.match_rate(engine),
             newest_play=engine.fetch("SELECT max(start_time) FROM songplays")[0][0],
             newest_event=newest_event,
-            lag_seconds=_lag(loads, newest_event),
+            lag_seconds=count_lag(loads, newest_event),
             pending=pending,
         )
 
 
-def _newest_event(engine: Engine) -> dt.datetime | None:
+def find_newest_event(engine: Engine) -> dt.datetime | None:
+    """When the newest event of the whole warehouse happened, in UTC."""
     newest: int | None = engine.fetch("SELECT max(ts) FROM staging_events")[0][0]
     return None if newest is None else dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=newest)
 
 
-def _lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None) -> float | None:
+def count_lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None) -> float | None:
+    """Seconds from the newest event to the end of the last load that brought something."""
     ends: list[dt.datetime] = [load["finished_at"] for load in loads if load["status"] in ("loaded", "partial")]
     return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
 

@@ -4,9 +4,12 @@ What a person reads exactly stands in the tooltip; what does not fit on an axis 
 tooltip.
 """
 
+import json
+import re
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
+from sparkify.formats import format_share, format_value
 from sparkify.report.marks import (
     BAR_HEIGHT,
     INK,
@@ -30,9 +33,11 @@ from sparkify.report.marks import (
     tooltip_of,
     with_room,
 )
-from sparkify.report.words import format_day, format_number, format_share, isolate, list_places
+from sparkify.report.words import exact_share, format_day, format_number, isolate, list_places
 
 _TREND_DAYS = 7
+# Half a year; the numbers have all.
+_MOST_COHORTS = 26
 
 
 def draw(name: str, records: Sequence[Record]) -> Spec | None:
@@ -40,6 +45,10 @@ def draw(name: str, records: Sequence[Record]) -> Spec | None:
     spec = _DRAWINGS[name](records)
     if spec is None:
         return None
+    used = json.dumps({key: part for key, part in spec.items() if key != "data"})
+    # What no mark, axis or tooltip shows would only make the page larger.
+    fields = [field for field in spec["data"]["values"][0] if re.search(rf"\b{field}\b", used)]
+    spec["data"] = {"values": [{field: row[field] for field in fields} for row in spec["data"]["values"]]}
     return {"$schema": SCHEMA, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, **spec}
 
 
@@ -116,7 +125,7 @@ def _heatmap(records: Sequence[Record]) -> Spec | None:
         record
         | {
             "label": f"{record['weekday_name']}, {record['hour']:02}:00 to {record['hour']:02}:59 UTC",
-            "each": format_number(record["plays_per_occurrence"]),
+            "each": format_value(record["plays_per_occurrence"]),
         }
         for record in records
     ]
@@ -150,7 +159,13 @@ def _sessions(records: Sequence[Record]) -> Spec | None:
         return None
     named = {"median": "median_minutes", "mean": "mean_minutes", "90th percentile": "p90_minutes"}
     rows = [
-        {"name": name, "minutes": answer[field], "text": format_number(answer[field])} for name, field in named.items()
+        {
+            "name": name,
+            "minutes": answer[field],
+            "text": format_number(answer[field]),
+            "exact": format_value(answer[field]),
+        }
+        for name, field in named.items()
     ]
     return {
         "description": "Minutes from the first event of a session to its last",
@@ -159,7 +174,7 @@ def _sessions(records: Sequence[Record]) -> Spec | None:
         "encoding": {
             "y": {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": NAMES_AXIS},
             "x": amount_axis("minutes", "minutes", scale=with_room(row["minutes"] for row in rows)),
-            "tooltip": tooltip_of(name="sessions'", text="minutes"),
+            "tooltip": tooltip_of(name="sessions'", exact="minutes"),
         },
         "layer": [
             {"mark": {"type": "bar", "color": MAIN, "cornerRadiusEnd": 2}},
@@ -187,7 +202,7 @@ def _session_lengths(records: Sequence[Record]) -> Spec | None:
         record
         | {
             "minutes": _name_bin(record),
-            "share_text": format_share(record["session_share"]),
+            "share_text": exact_share(record["session_share"]),
             "part": marks.get(place, "other"),
             "mark": marks.get(place, ""),
         }
@@ -222,7 +237,7 @@ def _session_lengths(records: Sequence[Record]) -> Spec | None:
 
 
 def _hours(records: Sequence[Record]) -> Spec | None:
-    rows = [record | {"hours_text": format_number(record["hours"])} for record in by_day(records)]
+    rows = [record | {"hours_text": format_value(record["hours"])} for record in by_day(records)]
     if not rows:
         return None
     tooltip = tooltip_of(label="day", level="level", hours_text="hours", plays="plays")
@@ -251,7 +266,7 @@ def _top_songs(records: Sequence[Record]) -> Spec | None:
     tooltip = tooltip_of(
         place="place", song_title="song", artist_name="artist", plays="plays", listeners="distinct listeners"
     )
-    return ranking(rows, "Songs with the most plays", MAIN, tooltip)
+    return ranking(rows, "Songs with the most plays", tooltip)
 
 
 def _top_artists(records: Sequence[Record]) -> Spec | None:
@@ -259,7 +274,7 @@ def _top_artists(records: Sequence[Record]) -> Spec | None:
     tooltip = tooltip_of(
         place="place", artist_name="artist", plays="plays", listeners="distinct listeners", songs="distinct songs"
     )
-    return ranking(rows, "Artists with the most plays", MAIN, tooltip)
+    return ranking(rows, "Artists with the most plays", tooltip)
 
 
 def _places(records: Sequence[Record]) -> Spec | None:
@@ -268,7 +283,7 @@ def _places(records: Sequence[Record]) -> Spec | None:
         for record in list_places(records)
     ]
     tooltip = tooltip_of(name="place", state="state", plays="plays", users="listeners")
-    return ranking(rows, "Places with the most plays", MAIN, tooltip)
+    return ranking(rows, "Places with the most plays", tooltip)
 
 
 def _conversion(records: Sequence[Record]) -> Spec | None:
@@ -318,6 +333,8 @@ _CHURN = {
 
 
 def _retention(records: Sequence[Record]) -> Spec | None:
+    cohorts_found = sorted({record["cohort_week"] for record in records})
+    drawn = cohorts_found[-_MOST_COHORTS:]
     rows = [
         record
         | {
@@ -327,7 +344,7 @@ def _retention(records: Sequence[Record]) -> Spec | None:
             "whole": "only in part" if record["is_week_in_part"] else "whole",
         }
         for record in records
-        if record["active_share"] is not None
+        if record["active_share"] is not None and record["cohort_week"] in drawn
     ]
     if not rows:
         return None
@@ -359,7 +376,8 @@ def _retention(records: Sequence[Record]) -> Spec | None:
     }
     return {
         "description": "Share of each week's new listeners who listen in later weeks; "
-        "* the log begins less than a week before, so not all of them may be new",
+        "* the log begins less than a week before, so not all of them may be new"
+        f"{'' if drawn == cohorts_found else f'; the last {len(drawn)} of {len(cohorts_found)} weeks are drawn'}",
         "height": BAR_HEIGHT * len({row["cohort"] for row in rows}),
         "data": data_of(rows),
         "encoding": {"x": weeks, "y": cohorts},
@@ -375,7 +393,11 @@ def _name_cohort(record: Record) -> str:
 def _discovery(records: Sequence[Record]) -> Spec | None:
     rows = [
         record
-        | {"label": f"week of {format_day(record['week'])}", "share_text": format_share(record["first_play_share"])}
+        | {
+            "label": f"week of {format_day(record['week'])}",
+            "share_text": format_share(record["first_play_share"]),
+            "exact": exact_share(record["first_play_share"]),
+        }
         for record in records
         if record["week"] is not None
     ]
@@ -394,7 +416,7 @@ def _discovery(records: Sequence[Record]) -> Spec | None:
                 },
             },
             "y": share_axis("first_play_share", "share of plays", scale={"domain": [0, 1]}),
-            "tooltip": tooltip_of(label="week", share_text="first plays of an artist", first_plays="first plays",
+            "tooltip": tooltip_of(label="week", exact="first plays of an artist", first_plays="first plays",
                                 plays="plays", listeners="listeners"),
         },
         "layer": [
@@ -415,7 +437,13 @@ def _health(records: Sequence[Record]) -> Spec | None:
         "records rejected": ("rejected_share", SECOND),
     }
     rows = [
-        {"name": name, "share": answer[field], "text": format_share(answer[field]), "color": color}
+        {
+            "name": name,
+            "share": answer[field],
+            "text": format_share(answer[field]),
+            "exact": exact_share(answer[field]),
+            "color": color,
+        }
         for name, (field, color) in named.items()
         if answer[field] is not None
     ]

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import vl_convert
@@ -19,26 +21,49 @@ from sparkify.report.marks import CONFIG, Spec
 
 # Pictures are drawn once, this wide; the page scales them down.
 _PICTURE_WIDTH = 640
-_CLIP = re.compile(r"\bclip\d+\b")
+_SHAPE = re.compile(r' (?:d|transform|x|y|x1|y1|x2|y2|width|height)="[^"]*"')
+_FRACTION = re.compile(r"\d+\.\d{3,}")
+_CLIP = re.compile(r'(?<=id=")clip\d+(?=")|(?<=url\(#)clip\d+(?=\))')
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The script that makes `vegaEmbed` known to the page: packed by gzip and written in base64, which halves the page.
+
+    `source` is how a content security policy names the script itself.
+    """
+
+    packed: Markup
+    source: str
+
+    @classmethod
+    def of(cls, script: bytes) -> "Runtime":
+        """Pack a script."""
+        return cls(Markup(base64.b64encode(gzip.compress(script, mtime=0)).decode()), name_source(script))
+
+
+def name_source(script: bytes) -> str:
+    """A script by its digest, as a content security policy names one that may run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
 
 
 @contextmanager
-def start_runtime() -> Iterator[Callable[[], Markup]]:
-    """Begin to make the script that makes `vegaEmbed` known to the page; the function given waits for it.
+def start_runtime() -> Iterator[Callable[[], Runtime]]:
+    """Begin to put the script together that draws; the function given waits for it.
 
-    The script comes packed by gzip and written in base64, which halves the page. Putting it together takes two seconds
-    in which nothing else of the interpreter runs, hence a process of its own. Raises SparkifyError where that fails.
+    That takes two seconds in which nothing else of the interpreter runs, hence a process of its own. Raises
+    SparkifyError where it fails.
     """
     command = "import sys, vl_convert; sys.stdout.write(vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;'))"
     environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
     # -P: a file of the working folder must not pass for a module.
     with subprocess.Popen([sys.executable, "-P", "-c", command], stdout=subprocess.PIPE, env=environment) as process:
 
-        def finish() -> Markup:
+        def finish() -> Runtime:
             script, _ = process.communicate()
             if process.returncode:
                 raise SparkifyError("vl-convert could not put its script together; install sparkify[report] anew")
-            return Markup(base64.b64encode(gzip.compress(script, mtime=0)).decode())
+            return Runtime.of(script)
 
         try:
             yield finish
@@ -57,8 +82,7 @@ def render_svg(name: str, spec: Spec) -> Markup:
     # Vega counts what it clips from the start of the process; on a page the names have to differ, and to be the same
     # each time.
     clips: dict[str, str] = {}
-    return Markup(
-        _CLIP.sub(
-            lambda found: clips.setdefault(found[0], f"{name}-clip{len(clips)}"), vl_convert.vegalite_to_svg(sized)
-        )
-    )
+    svg = vl_convert.vegalite_to_svg(sized)
+    svg = _CLIP.sub(lambda found: clips.setdefault(found[0], f"{name}-clip{len(clips)}"), svg)
+    # A hundredth of a pixel is not seen, and half of a picture would be digits.
+    return Markup(_SHAPE.sub(lambda found: _FRACTION.sub(lambda one: f"{float(one[0]):.2f}", found[0]), svg))

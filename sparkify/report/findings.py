@@ -1,11 +1,10 @@
 """What each answer comes to, in a sentence or two for who does not look at the drawing. Nothing here judges."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from sparkify.report.words import count_of, format_day, format_number, format_share, isolate
-
-Record = dict[str, Any]
+from sparkify.formats import format_share
+from sparkify.report.marks import Record
+from sparkify.report.words import count_of, format_day, format_number, isolate
 
 
 def tell(name: str, records: Sequence[Record]) -> str | None:
@@ -23,8 +22,10 @@ def _audience(records: Sequence[Record]) -> str | None:
         f"{format_number(busiest['dau'])} on the busiest, {format_day(busiest['day'])}."
     )
     last = records[-1]
-    if last["stickiness"] is None:
+    if last["mau"] is None:
         return text + " The log is shorter than 30 days, so MAU and stickiness are undefined."
+    if last["mau"] == 0:
+        return text + " Nobody listened in the last 30 days."
     return (
         text + f" {format_number(last['mau'])} listened in the last 30 days. Stickiness is "
         f"{format_share(last['stickiness'])}: on an average day so many of them listened."
@@ -50,12 +51,14 @@ def _sessions(records: Sequence[Record]) -> str | None:
     answer = records[0]
     if not answer["sessions"]:
         return None
+    mean = format_number(answer["mean_minutes"])
+    pulled = answer["mean_minutes"] > answer["median_minutes"]
     return (
         f"Half of the {count_of(answer['sessions'], 'session')} took at most "
         f"{format_number(answer['median_minutes'])} minutes, and nine of ten at most "
-        f"{format_number(answer['p90_minutes'])}. Long ones pull the mean up to "
-        f"{format_number(answer['mean_minutes'])} minutes. A session has {format_number(answer['mean_plays'])} plays "
-        f"on average; {format_share(answer['one_event_share'])} of sessions are a single event."
+        f"{format_number(answer['p90_minutes'])}. {'Long ones pull the mean up to' if pulled else 'The mean is'} "
+        f"{mean} minutes. A session has {format_number(answer['mean_plays'])} plays on average, and "
+        f"{format_share(answer['one_event_share'])} of them are a single event."
     )
 
 
@@ -101,9 +104,9 @@ def _levels(records: Sequence[Record]) -> str | None:
     if not users:
         return None
     paid = whole.get("paid", {"plays": 0, "users_at_end": 0})
+    played = f"{format_share(paid['plays'] / plays)} of plays were at the level paid. " if plays else ""
     return (
-        f"{format_share(paid['plays'] / plays if plays else None)} of plays were at the level paid. At their last "
-        f"event {format_number(paid['users_at_end'])} of {count_of(users, 'user')} paid "
+        f"{played}At their last event {format_number(paid['users_at_end'])} of {count_of(users, 'user')} paid "
         f"({format_share(paid['users_at_end'] / users)})."
     )
 
@@ -146,8 +149,13 @@ def _churn(records: Sequence[Record]) -> str | None:
 
 
 def _retention(records: Sequence[Record]) -> str | None:
+    # Who came in the log's first days may have come long before; a week in part has fewer days to come back in.
     second = [
-        r for r in records if r["week_number"] == 1 and r["active_users"] is not None and not r["is_week_in_part"]
+        record
+        for record in records
+        if record["week_number"] == 1
+        and record["active_users"] is not None
+        and not (record["is_week_in_part"] or record["is_cut_off_on_left"])
     ]
     users = sum(record["cohort_users"] for record in second)
     if not users:
@@ -179,12 +187,14 @@ def _health(records: Sequence[Record]) -> str | None:
     answer = records[0]
     if not answer["events"]:
         return None
-    return (
+    text = (
         f"{count_of(answer['errors'], 'error')} in {count_of(answer['events'], 'event')} "
         f"({format_number(answer['errors_per_1000_events'])} per 1,000) hit "
         f"{count_of(answer['sessions_hit'], 'session')}. {format_share(answer['rejected_share'])} of the records were "
-        f"rejected, and {format_share(answer['match_rate'])} of plays are of songs that the catalogue knows."
+        "rejected."
     )
+    matched = answer["match_rate"]
+    return text if matched is None else f"{text} The catalogue knows the songs of {format_share(matched)} of plays."
 
 
 _FINDINGS: dict[str, Callable[[Sequence[Record]], str | None]] = {

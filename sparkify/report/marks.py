@@ -8,7 +8,8 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sparkify.report.words import format_day, format_number, format_share
+from sparkify.formats import format_share
+from sparkify.report.words import format_day, format_number
 
 Spec = dict[str, Any]
 Record = dict[str, Any]
@@ -55,11 +56,11 @@ def tooltip_of(**titles: str) -> list[Spec]:
     return [{"field": field, "title": title} for field, title in titles.items()]
 
 
-def days_axis(field: str = "day") -> Spec:
+def days_axis() -> Spec:
     """UTC days from left to right."""
     return {
         "timeUnit": "utcyearmonthdate",
-        "field": field,
+        "field": "day",
         "type": "temporal",
         "title": None,
         "axis": {"format": "%-d %b", "grid": False, "labelOverlap": True, "tickCount": 8},
@@ -85,7 +86,8 @@ def share_axis(field: str, title: str, **more: Any) -> Spec:
 
 def level_bars(records: Sequence[Record], field: str, title: str, tooltip: list[Spec]) -> Spec:
     """Bars of each day, stacked by level."""
-    levels = [level for level in _LEVELS if any(record["level"] == level for record in records)]
+    found = {record["level"] for record in records}
+    levels = [*(level for level in _LEVELS if level in found), *sorted(found - _LEVELS.keys())]
     return {
         "height": 220,
         "data": data_of(records),
@@ -97,7 +99,7 @@ def level_bars(records: Sequence[Record], field: str, title: str, tooltip: list[
                 "field": "level",
                 "type": "nominal",
                 "title": None,
-                "scale": {"domain": levels, "range": [_LEVELS[level] for level in levels]},
+                "scale": {"domain": levels, "range": [_LEVELS.get(level, THIRD) for level in levels]},
             },
             "order": {"field": "level", "sort": "descending"},
             "tooltip": tooltip,
@@ -110,7 +112,7 @@ def by_day(records: Sequence[Record]) -> list[Record]:
     return [record | {"label": format_day(record["day"])} for record in records if record["day"] is not None]
 
 
-def ranking(rows: Sequence[Record], description: str, color: str, tooltip: list[Spec]) -> Spec | None:
+def ranking(rows: Sequence[Record], description: str, tooltip: list[Spec]) -> Spec | None:
     """Horizontal bars of plays in the order given; a row has a `name` that no other row has."""
     if not rows:
         return None
@@ -130,7 +132,7 @@ def ranking(rows: Sequence[Record], description: str, color: str, tooltip: list[
             "tooltip": tooltip,
         },
         "layer": [
-            {"mark": {"type": "bar", "color": color, "cornerRadiusEnd": 2}},
+            {"mark": {"type": "bar", "color": MAIN, "cornerRadiusEnd": 2}},
             {
                 "mark": {"type": "text", "align": "left", "dx": 4, "color": "var(--muted)"},
                 "encoding": {"text": {"field": "plays", "format": ","}},
@@ -140,11 +142,14 @@ def ranking(rows: Sequence[Record], description: str, color: str, tooltip: list[
 
 
 def shares(rows: Sequence[Record], description: str, title: str) -> Spec:
-    """Horizontal bars of shares, each with its text; a row has `name`, `share`, `text` and `color`."""
+    """Horizontal bars of shares, each with its text; a row has `name`, `share`, `text` and `color`.
+
+    Where the text is rounded, `exact` has what the tooltip shows.
+    """
     return {
         "description": description,
         "height": BAR_HEIGHT * len(rows),
-        "data": data_of(rows),
+        "data": data_of([{"exact": row["text"]} | row for row in rows]),
         "encoding": {
             "y": {
                 "field": "name",
@@ -153,8 +158,8 @@ def shares(rows: Sequence[Record], description: str, title: str) -> Spec:
                 "title": None,
                 "axis": NAMES_AXIS,
             },
-            "x": share_axis("share", title, scale={"domain": [0, 1]}),
-            "tooltip": tooltip_of(name="what", text="share"),
+            "x": share_axis("share", title, scale={"domain": [0, max(1.0, *(row["share"] for row in rows))]}),
+            "tooltip": tooltip_of(name="what", exact="share"),
         },
         "layer": [
             {

@@ -20,15 +20,27 @@ function show(handler, event, item, value) {
 
 const text = (id) => document.getElementById(id).textContent;
 
-// The library travels packed; an inline script runs at once when it is put in place.
-const packed = Uint8Array.from(atob(text("vega")), (letter) => letter.charCodeAt(0));
-const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-const library = Object.assign(document.createElement("script"), { text: await new Response(unpacked).text() });
-document.head.append(library);
+async function loadLibrary() {
+  // It travels packed. An inline script runs at once when it is put in place.
+  const packed = Uint8Array.from(atob(text("vega")), (letter) => letter.charCodeAt(0));
+  const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const library = Object.assign(document.createElement("script"), { text: await new Response(unpacked).text() });
+  document.head.append(library);
+}
 
-const options = { config: JSON.parse(text("drawing-config")), renderer: "svg", actions: false, tooltip: show };
-for (const place of document.querySelectorAll(".drawing")) {
-  await vegaEmbed(place, JSON.parse(text(place.dataset.spec)), options);
+const places = [...document.querySelectorAll(".drawing")];
+try {
+  await loadLibrary();
+  const options = { config: JSON.parse(text("drawing-config")), renderer: "svg", actions: false, tooltip: show };
+  for (const place of places) {
+    await vegaEmbed(place, JSON.parse(text(place.dataset.spec)), options);
+  }
+} catch (error) {
+  // An old browser cannot unpack the library: the pictures for where no script runs say the same.
+  console.warn(error);
+  for (const place of places) {
+    place.innerHTML = place.nextElementSibling.textContent;
+  }
 }
 addEventListener("scroll", () => { tooltip.hidden = true; }, { passive: true });
 document.documentElement.dataset.drawn = "";

@@ -12,17 +12,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sparkify import __version__
-from sparkify.formats import write_rows
+from sparkify.formats import format_age, format_share, format_value, write_rows
 from sparkify.pipeline import Answer, Answers, Comparison
 from sparkify.report import charts, findings
-from sparkify.report.drawing import embed_json, render_svg
+from sparkify.report.drawing import Runtime, embed_json, name_source, render_svg
 from sparkify.report.marks import CONFIG
 from sparkify.report.words import (
     count_of,
     format_change,
     format_number,
     format_period,
-    format_share,
     list_places,
 )
 
@@ -38,6 +37,8 @@ _RANKINGS = ("top_songs", "top_artists", "places")
 # More is read in a spreadsheet.
 _MOST_ROWS = 400
 _LIMITS = "It does not say"
+_NOTHING = "There is nothing to tell: nothing of this kind is known of this period."
+_BAD_LOADS = ("failed", "interrupted", "partial")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Section:
 
     name: str
     question: str
-    finding: str | None
+    finding: str
     definition: str
     limits: str
     notes: list[str]
@@ -99,7 +100,7 @@ class Fact:
     bad: bool = False
 
 
-def render_page(answers: Answers, runtime: Markup, *, with_people: bool) -> str:
+def render_page(answers: Answers, runtime: Runtime, *, with_people: bool) -> str:
     """The page as HTML, with the packed script that draws. Places of a single listener stand in it only with people."""
     overview = answers.of("overview").records[0]
     environment = Environment(
@@ -107,6 +108,7 @@ def render_page(answers: Answers, runtime: Markup, *, with_people: bool) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["code"] = _mark_code
+    script = _read("page.js")
     return environment.get_template("page.html").render(
         version=__version__,
         period=_period(answers, overview),
@@ -119,9 +121,10 @@ def render_page(answers: Answers, runtime: Markup, *, with_people: bool) -> str:
             for id, title, names in _CHAPTERS
         ],
         people=_people(with_people),
+        allowed=Markup(f"{name_source(script.encode())} {runtime.source}"),
         style=Markup(_read("page.css")),
-        script=Markup(_read("page.js")),
-        vega=runtime,
+        script=Markup(script),
+        runtime=runtime,
         drawing_config=embed_json(CONFIG),
     )
 
@@ -147,7 +150,10 @@ def _period(answers: Answers, overview: dict[str, Any]) -> str | None:
 def _people(with_people: bool) -> str:
     if with_people:
         return "This page was made with people: it names places that have a single listener. Mind whom you send it to."
-    return "No listener can be picked out on this page: it has no names, and no places that have a single listener."
+    return (
+        "This page has no names and no user agents of listeners, and no places that have a single one. A count may "
+        "still be of one listener."
+    )
 
 
 _TILES = {
@@ -178,6 +184,8 @@ def _tile(name: str, label: str, overview: dict[str, Any], comparison: Compariso
 
 def _compared(answers: Answers, overview: dict[str, Any]) -> str:
     comparison = answers.comparison
+    if overview["first_day"] is None:
+        return "The log has no event of this period."
     if comparison is None:
         return "The log is too short to compare these figures with those of earlier days."
     if comparison.later == overview:
@@ -195,20 +203,19 @@ def _length(answers: Answers, overview: dict[str, Any]) -> str:
 
 
 def _facts(answers: Answers) -> list[Fact]:
-    health = answers.of("health").records[0]
-    newest, load = health["newest_event"], answers.last_load
-    rejected = health["rejected_share"]
+    health, load, newest = answers.of("health").records[0], answers.last_load, answers.newest_event
     broken = [one.check for one in answers.checks if not one.passed]
     facts = [Fact("Last load", "none yet", bad=True)]
     if load is not None:
-        at = load["finished_at"] or load["started_at"]
         status = load["status"].replace("_", " ")
-        facts = [Fact("Last load", _moment(at), f"load {load['load_id']}, {status}", load["status"] != "loaded")]
-        if newest is not None:
-            facts.append(Fact("Newest event", _moment(newest), f"{_age(at - newest)} the last load"))
+        at = _moment(load["finished_at"] or load["started_at"])
+        facts = [Fact("Last load", at, f"load {load['load_id']}, {status}", load["status"] in _BAD_LOADS)]
+    if newest is not None:
+        lag = answers.lag_seconds
+        facts.append(Fact("Newest event", _moment(newest), f"{format_age(lag)} before it was loaded" if lag else ""))
     return [
         *facts,
-        Fact("Records rejected", format_share(rejected), "of all that were read, of every file"),
+        Fact("Records rejected", format_share(health["rejected_share"]), "of all that were read, of every file"),
         Fact("Plays found in the catalogue", format_share(health["match_rate"]), "the others have names from the log"),
         Fact(
             "Checks",
@@ -221,12 +228,6 @@ def _facts(answers: Answers) -> list[Fact]:
 
 def _moment(at: dt.datetime) -> str:
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
-
-
-def _age(age: dt.timedelta) -> str:
-    days, hours = abs(age) // dt.timedelta(days=1), abs(age) // dt.timedelta(hours=1)
-    text = count_of(days, "day") if days else count_of(hours, "hour") if hours else "less than an hour"
-    return f"{text} {'after' if age < dt.timedelta() else 'before'}"
 
 
 def _section(answer: Answer, with_people: bool) -> Section:
@@ -247,7 +248,7 @@ def _section(answer: Answer, with_people: bool) -> Section:
     return Section(
         name,
         question.question,
-        findings.tell(name, records),
+        findings.tell(name, records) or _NOTHING,
         " ".join([definition.strip(), *(f"Here {number}." for number in numbers)]),
         f"{_LIMITS}{limits}",
         notes,
@@ -282,11 +283,7 @@ def _is_numeric(values: Any) -> bool:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return ("yes" if value else "no") if isinstance(value, bool) else format_value(value)
 
 
 def _csv_url(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> str:

@@ -1,10 +1,12 @@
-"""How numbers, shares and days read, and which rows of a ranking a drawing has room for."""
+"""How numbers and days read, and which rows of a ranking a drawing has room for."""
 
 import datetime as dt
 import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
+
+from sparkify.formats import format_value
 
 _MOST_DRAWN = 40
 _MOST_PLACES = 20
@@ -23,16 +25,9 @@ def format_number(value: float | int | None) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def format_share(share: float | None) -> str:
-    """A share from 0 to 1 as a percentage. What is little but not nothing, or nearly all, does not read 0 or 100."""
-    if share is None:
-        return "–"
-    percent = 100 * share
-    if 0 < percent < 0.1:
-        return "under 0.1%"
-    if 99.9 < percent < 100:
-        return "over 99.9%"
-    return f"{percent:.1f}".removesuffix(".0") + "%"
+def exact_share(share: float) -> str:
+    """A share from 0 to 1 as a percentage, as exact as the tables are."""
+    return f"{format_value(100 * share)}%"
 
 
 def format_change(later: float | None, earlier: float | None) -> str | None:
@@ -58,9 +53,9 @@ def format_period(first: dt.date, last: dt.date) -> str:
     return f"{first.day} {first:%b}{'' if first.year == last.year else f' {first:%Y}'} to {end}"
 
 
-def count_of(number: int, one: str, many: str | None = None) -> str:
+def count_of(number: int, one: str) -> str:
     """1 play, 2 plays."""
-    return f"{format_number(number)} {one if number == 1 else many or one + 's'}"
+    return f"{format_number(number)} {one}{'' if number == 1 else 's'}"
 
 
 def isolate(name: str) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import pytest
 from playwright.sync_api import Browser, Page
 
+from sparkify.formats import format_share, format_value
 from sparkify.questions import list_questions
-from sparkify.report.words import format_day, format_number, format_share
+from sparkify.report.words import format_day
 from tests.browser.pages import Record, Report, Visit, hover_mark, read_tooltip, visit
 
 # Marks of one drawing by their kind; texts that are blank do not count.
@@ -160,7 +161,7 @@ def test_heatmap_tells_the_plays_of_an_hour(month_report: Report, month_visit: V
     record = records[place]
     assert hover_mark(month_visit.page, "heatmap", "rect", place) == {
         "when": f"{record['weekday_name']}, {record['hour']:02}:00 to {record['hour']:02}:59 UTC",
-        "plays each such hour": format_number(record["plays_per_occurrence"]),
+        "plays each such hour": format_value(record["plays_per_occurrence"]),
         "plays in all": str(record["plays"]),
         "days": str(record["occurrences"]),
     }

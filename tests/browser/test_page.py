@@ -46,6 +46,24 @@ def test_link_gives_the_answer_as_a_file(month_report: Report, month_visit: Visi
     assert download_rows(month_visit.page, name, tmp_path / "answer.csv") == list_texts(month_report, name)
 
 
+def test_pictures_stand_in_where_the_browser_is_too_old_to_draw(browser: Browser, month_report: Report) -> None:
+    context = browser.new_context()
+    context.add_init_script("delete window.DecompressionStream")
+    page = context.new_page()
+    page.goto(month_report.path.as_uri())
+    page.wait_for_selector("html[data-drawn]", timeout=120_000)
+    assert page.locator(".drawing > svg").count() == page.locator("[data-spec]").count() > 10
+    context.close()
+
+
+def test_days_are_utc_wherever_the_page_is_read(browser: Browser, month_report: Report) -> None:
+    texts = []
+    for zone in ("America/Los_Angeles", "Pacific/Auckland"):
+        page = visit(browser, month_report, timezone_id=zone).page
+        texts.append([page.locator(f"#drawing-{name} svg").inner_html() for name in ("audience", "hours", "levels")])
+    assert texts[0] == texts[1]
+
+
 def test_pictures_and_tables_stand_where_no_script_runs(browser: Browser, month_report: Report) -> None:
     opened = visit(browser, month_report, java_script_enabled=False)
     page = opened.page

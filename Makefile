@@ -99,11 +99,12 @@ bench-check: setup ## tell whether the load has slipped, by ratios measured now 
 	$(BIN)/python bench/check.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
 # An hour or two, on a machine that does nothing else.
-bench-docs: setup ## measure all sizes and contenders anew and write docs/performance.md's tables and picture
+bench-docs: setup ## measure all sizes and contenders anew: docs/performance.md's tables, bench/recorded.json
 	$(BIN)/python bench/load.py --size S --rounds 5
 	$(BIN)/python bench/load.py --size M --rounds 5
 	$(BIN)/python bench/load.py --size L --rounds 1
 	$(BIN)/python bench/growth.py --rounds 3 --write-docs
+	$(BIN)/python bench/check.py --rounds 5 --record
 
 bench-s3: setup ## measure the loader against others that read S3, from a real server
 	$(BIN)/python bench/s3.py

@@ -23,23 +23,31 @@ SIZE = "M"
 ROUNDS = 3
 DAY = 30_000
 TOLERANCE = 0.15
-_FIGURES = {"wall": "time", "cpu": "CPU time", "peak": "peak memory"}
+OTHERS = ("handwritten", "floor")
+FIGURES = {"wall": "time", "cpu": "CPU time", "peak": "peak memory"}
+STEPS = ("load", "replacement", "undo")
 
 
 def measure_ratios(corpus: Corpus, day: Corpus, rounds: int, folder: Path) -> dict[str, float]:
+    """Measure, and derive each ratio."""
+    contest = load.measure(corpus, [OURS, *OTHERS], rounds, folder)
+    (grown,) = growth.measure({SIZE: corpus}, day, rounds, folder).values()
+    return derive_ratios(contest["runs"], grown)
+
+
+def derive_ratios(runs: dict[str, Any], grown: dict[str, Any]) -> dict[str, float]:
     """Each ratio by what it is of what; more is worse."""
-    names = [OURS, "handwritten", "floor"]
-    runs = load.measure(corpus, names, rounds, folder)["runs"]
     ratios = {
         f"{words} of a load, by that of {other}": results.ratio(runs, OURS, other, figure)
-        for other in names[1:]
-        for figure, words in _FIGURES.items()
+        for other in OTHERS
+        for figure, words in FIGURES.items()
     }
-    (grown,) = growth.measure({"": corpus}, day, rounds, folder).values()
-    for step in ("load", "replacement", "undo"):
-        ratios[f"{step} of a day in a large warehouse, by its load into an empty one"] = results.day_ratio(
+    ratios |= {
+        f"{step} of a day in a large warehouse, by its load into an empty one": results.day_ratio(
             grown["days"], grown["empty"], step
         )
+        for step in STEPS
+    }
     return {name: round(value, 3) for name, value in ratios.items()}
 
 

@@ -103,8 +103,6 @@ def run_contender(name: str, corpus: Corpus, folder: Path, server: Postgres | No
         command += ["--log-data", corpus.log_data, "--song-data", songs]
     else:
         command = [python, str(HERE / contender.script), target, corpus.log_data, songs]
-    # What the one before has written must not be this one's burden.
-    os.sync()
     environment = os.environ | dict(contender.environment)
     beside = server.process if server and contender.stores == "postgres" else None
     try:

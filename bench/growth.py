@@ -79,6 +79,7 @@ def measure(corpora: dict[str, Corpus], day: Corpus, rounds: int, folder: Path) 
         warehouse.unlink(missing_ok=True)
         empty.append(add_day(warehouse, day))
         for name, corpus in corpora.items():
+            corpus.warm()
             loads[name].append(load(warehouse, corpus))
             if not turn:
                 space[name] = measure_space(warehouse, corpus)

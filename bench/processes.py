@@ -16,7 +16,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any
 
 import duckdb
@@ -60,10 +59,15 @@ def run(
     started = time.perf_counter()
     process = os.posix_spawn(command[0], command, kept, file_actions=_printing_to(log) if log else [])
     watch.start(process, seconds)
-    # Its own resource usage, not that of every child so far, is what wait4 gives.
-    _, status, usage = os.wait4(process, 0)
-    wall = time.perf_counter() - started
-    watch.stop()
+    try:
+        # Its own resource usage, not that of every child so far, is what wait4 gives.
+        _, status, usage = os.wait4(process, 0)
+        wall = time.perf_counter() - started
+    except KeyboardInterrupt:
+        _end_tree(_list_tree(process))
+        raise
+    finally:
+        watch.stop()
     if watch.exceeded:
         raise LimitExceeded(watch.exceeded)
     if code := os.waitstatus_to_exitcode(status):
@@ -123,9 +127,7 @@ class _Watch:
             elif self.peak > self._memory:
                 self.exceeded = f"over {self._memory / 1e3:.0f} GB"
             if self.exceeded:
-                # The children first: without their parent they would no longer be found.
-                for one in reversed(tree):
-                    _end(one)
+                _end_tree(tree)
                 return
 
 
@@ -158,11 +160,13 @@ def _resident_megabytes(processes: list[psutil.Process]) -> float:
     return total / 1e6
 
 
-def _end(process: psutil.Process) -> None:
-    try:
-        process.send_signal(SIGKILL)
-    except psutil.Error:
-        return
+def _end_tree(processes: list[psutil.Process]) -> None:
+    """End processes, children before their parents."""
+    for process in reversed(processes):
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
 
 
 def prepare_environment(folder: Path, name: str) -> str:

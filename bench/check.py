@@ -72,6 +72,8 @@ def compare(found: dict[str, float], recorded: dict[str, Any]) -> int:
         print(f"slipped: {slip}")
     if not slips:
         print(f"nothing is worse by more than {TOLERANCE:.0%}")
+    if any(found[name] < before * (1 - TOLERANCE) for name, before in recorded["ratios"].items()):
+        print("some are better by more than that: once it is meant to stay, record it with --record")
     return 1 if slips else 0
 
 

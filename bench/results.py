@@ -153,7 +153,8 @@ def _by_events(found: Result) -> list[Result]:
 
 def _told_rounds(found: Result) -> str:
     last = _by_events(found)[-1]
-    return f"Medians of {last['rounds']} rounds; {describe(last['machine'])}:"
+    told = f"Medians of {last['rounds']} rounds" if last["rounds"] > 1 else "One round"
+    return f"{told}; {describe(last['machine'])}:"
 
 
 # ---- the documentation ----

@@ -23,7 +23,8 @@ STATEMENTS := tests/engines/statements/*.sql
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup browser demo test test-main test-newest lint format docs bench bench-s3 lock clean
+.PHONY: help setup browser demo test test-main test-newest lint format docs bench bench-growth bench-check bench-docs \
+	bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -103,9 +104,26 @@ docs: setup ## regenerate the generated parts of docs/, and the statements on fi
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m tests.engines.statements
 
-bench: setup ## measure the loader: against a script written by hand, and one more day in a large warehouse
-	$(BIN)/python bench/load.py
-	$(BIN)/python bench/growth.py
+# What is measured: SIZE=S, M or L (0.1, 1 or 10 million events), ROUNDS=5, CONTENDERS="handwritten polars".
+BENCH_OPTIONS = $(if $(SIZE),--size $(SIZE)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	$(if $(CONTENDERS),--contenders $(CONTENDERS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
+
+bench: setup ## measure the loader against others on the same work (SIZE=S|M|L ROUNDS=N CONTENDERS="NAME …")
+	$(BIN)/python bench/load.py $(BENCH_OPTIONS)
+
+bench-growth: setup ## measure what more events cost, and one more day: time, memory, space
+	$(BIN)/python bench/growth.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
+
+bench-check: setup ## tell whether the load has slipped, by ratios measured now against the recorded ones
+	$(BIN)/python bench/check.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
+
+# An hour or two, on a machine that does nothing else.
+bench-docs: setup ## measure all sizes and contenders anew: docs/performance.md's tables, bench/recorded.json
+	$(BIN)/python bench/load.py --size S --rounds 5
+	$(BIN)/python bench/load.py --size M --rounds 5
+	$(BIN)/python bench/load.py --size L --rounds 1
+	$(BIN)/python bench/growth.py --rounds 3 --write-docs
+	$(BIN)/python bench/check.py --rounds 5 --record
 
 bench-s3: setup ## measure the loader against others that read S3, from a real server
 	$(BIN)/python bench/s3.py
@@ -117,8 +135,9 @@ COMPILE = $(UV) pip compile --quiet $(UPGRADE) --universal --python-version 3.11
 lock: ## pin the dependencies of pyproject.toml anew in requirements*.txt
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --extra report --constraint requirements-dev.txt --output-file requirements.txt
-	$(COMPILE) bench/s3fs.in --output-file bench/s3fs.txt
-	$(COMPILE) bench/httpfs.in --output-file bench/httpfs.txt
+	for name in $(basename $(notdir $(wildcard bench/*.in))); do \
+	    $(COMPILE) bench/$$name.in --output-file bench/$$name.txt || exit 1; \
+	done
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(NEWEST) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,88 +1,125 @@
-"""Measure what one more day costs a warehouse that is large, against the same day in an empty one; whole processes.
+"""Measure what more events cost: a first load, one more day, and space on disk, by size; whole processes.
 
-    python bench/growth.py [--events N] [--day N] [--rounds N] [--folder DIR]
+    python bench/growth.py [--sizes S M L] [--rounds N] [--day N] [--folder DIR] [--write-docs]
 
-A day of simulated log is loaded into an empty warehouse, loaded into one that holds many events already, replaced there
-by a corrected day, and undone. Each round does all four, so that a machine whose speed drifts does not decide; the
-ratios are medians of the rounds' own ratios. Both corpora are simulated once into the folder and kept.
+Each corpus is loaded into an empty warehouse. A day of simulated log is then loaded into an empty warehouse and into
+each of those, replaced there by a corrected day, and undone. Each round does all of it for every size, so that a
+machine whose speed drifts does not decide; ratios are medians of the rounds' own ratios. The corpora are simulated once
+into the folder and kept.
 """
 
 import argparse
-import shutil
-import statistics
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from bench.load import run
-from sparkify.simulator import SimulateOptions, simulate
+import duckdb
 
-STEPS = ("day into an empty warehouse", "day into a large one", "replacement of the day", "undo of it")
+from bench import results
+from bench.corpora import SIZES, Corpus, make_corpus, make_sized_corpus
+from bench.processes import Run, describe_machine, run
+from sparkify.model import TABLES
+from sparkify.simulator import SimulateOptions
+
+Steps = dict[str, float]
 
 
-def sparkify(verb: str, warehouse: Path, *options: str) -> float:
-    """Seconds that a command takes as a process of its own."""
+def sparkify(verb: str, warehouse: Path, *options: str) -> Run:
+    """A command as a process of its own. A large load takes what it takes."""
     command = [sys.executable, "-m", "sparkify", verb, "-q", "--warehouse", str(warehouse), *options]
-    return run(command).wall
+    return run(command, seconds=3_600)
 
 
-def simulate_once(folder: Path, options: SimulateOptions) -> Path:
-    """A simulated corpus, kept from the first run on."""
-    if not (folder / "truth.json").exists():
-        simulate(folder, options)
-    return folder
+def load(warehouse: Path, corpus: Corpus) -> Run:
+    """A first load of a corpus."""
+    warehouse.unlink(missing_ok=True)
+    return sparkify("load", warehouse, "--log-data", corpus.log_data, "--song-data", corpus.song_data)
 
 
-def measure(folder: Path, large: Path, day: Path, rounds: int) -> list[dict[str, float]]:
-    """The seconds of each step, round by round."""
-    filled, warehouse, root = folder / "filled.duckdb", folder / "warehouse.duckdb", folder / "day"
-    filled.unlink(missing_ok=True)
-    sparkify("load", filled, "--log-data", str(large / "log_data"), "--song-data", str(large / "song_data"))
-    (first,) = day.glob("log_data/**/*.json")
-    lines = first.read_bytes().splitlines(keepends=True)
-    found = []
-    for _ in range(rounds):
-        shutil.rmtree(root, ignore_errors=True)
-        root.mkdir()
-        (root / "day.json").write_bytes(first.read_bytes())
-        seconds = {}
+def add_day(warehouse: Path, day: Corpus) -> Steps:
+    """Seconds of the load of a day, of its replacement by one that lacks an event, and of the undo of the latter."""
+    (log,) = day.log_files
+    lines = log.read_bytes().splitlines(keepends=True)
+    with TemporaryDirectory(dir=warehouse.parent) as root:
+        file = Path(root) / "day.json"
+        file.write_bytes(b"".join(lines))
+        steps = {"load": sparkify("load", warehouse, "--log-data", root).wall}
+        file.write_bytes(b"".join(lines[1:]))
+        steps["replacement"] = sparkify("load", warehouse, "--log-data", root).wall
+        steps["undo"] = sparkify("undo", warehouse, last_load(warehouse), "--yes").wall
+    return steps
+
+
+def last_load(warehouse: Path) -> str:
+    """The id of the last load."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return str(connection.execute("SELECT max(load_id) FROM load_history").fetchall()[0][0])
+
+
+def measure_space(warehouse: Path, corpus: Corpus) -> dict[str, int]:
+    """Bytes of the files of a corpus, of the warehouse with them, and of its tables as Parquet, with Zstandard."""
+    with TemporaryDirectory(dir=warehouse.parent) as folder, duckdb.connect(str(warehouse), read_only=True) as tables:
+        for table in TABLES:
+            tables.execute(f"COPY {table} TO '{folder}/{table}.parquet' (COMPRESSION zstd)")
+        parquet = sum(path.stat().st_size for path in Path(folder).iterdir())
+    return {"ndjson": corpus.bytes, "warehouse": warehouse.stat().st_size, "parquet": parquet}
+
+
+def measure(corpora: dict[str, Corpus], day: Corpus, rounds: int, folder: Path) -> dict[str, Any]:
+    """First loads, days and space of every corpus, by its name."""
+    loads: dict[str, list[Run]] = {name: [] for name in corpora}
+    days: dict[str, list[Steps]] = {name: [] for name in corpora}
+    empty: list[Steps] = []
+    space: dict[str, dict[str, int]] = {}
+    warehouse = folder / "growing.duckdb"
+    for turn in range(rounds):
+        print(f"round {turn + 1} of {rounds}", file=sys.stderr, flush=True)
         warehouse.unlink(missing_ok=True)
-        seconds[STEPS[0]] = sparkify("load", warehouse, "--log-data", str(root))
-        shutil.copyfile(filled, warehouse)
-        seconds[STEPS[1]] = sparkify("load", warehouse, "--log-data", str(root))
-        (root / "day.json").write_bytes(b"".join(lines[1:]))
-        seconds[STEPS[2]] = sparkify("load", warehouse, "--log-data", str(root))
-        seconds[STEPS[3]] = sparkify("undo", warehouse, "3", "--yes")
-        found.append(seconds)
-    return found
+        empty.append(add_day(warehouse, day))
+        for name, corpus in corpora.items():
+            corpus.warm()
+            loads[name].append(load(warehouse, corpus))
+            if not turn:
+                space[name] = measure_space(warehouse, corpus)
+            days[name].append(add_day(warehouse, day))
+    warehouse.unlink()
+    common = {"machine": describe_machine(), "rounds": rounds, "empty": empty, "day": day.events}
+    return {
+        name: common
+        | {
+            "events": corpus.events,
+            "loads": [asdict(one) for one in loads[name]],
+            "days": days[name],
+            "bytes": space[name],
+        }
+        for name, corpus in corpora.items()
+    }
 
 
-def render(rounds: list[dict[str, float]]) -> str:
-    """The figures as a Markdown table."""
-    lines = ["| step | wall s (min–max) | times the day into an empty one |", "|---|---|---|"]
-    for step in STEPS:
-        walls = [seconds[step] for seconds in rounds]
-        ratio = statistics.median(seconds[step] / seconds[STEPS[0]] for seconds in rounds)
-        lines.append(f"| {step} | {statistics.median(walls):.2f} ({min(walls):.2f}–{max(walls):.2f}) | {ratio:.1f} |")
-    return "\n".join(lines)
+def make_day(folder: Path, events: int) -> Corpus:
+    """A day of log, of users that the larger corpora know."""
+    options = SimulateOptions(events=events, users=2_000, days=1, songs=1, seed=1)
+    return make_corpus(folder / f"day-{events}", options)
 
 
 def main() -> None:
-    """Simulate where needed, measure, print."""
+    """Simulate where needed, measure, keep the results, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES), metavar="SIZE")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--day", type=int, default=30_000, help="events of the day")
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
+    parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md's tables and picture too")
     options = parser.parse_args()
-    large = simulate_once(
-        options.folder / f"{options.events}-15000",
-        SimulateOptions(events=options.events, users=2_000, days=7, songs=15_000),
-    )
-    day = simulate_once(
-        options.folder / f"day-{options.day}",
-        SimulateOptions(events=options.day, users=2_000, days=1, songs=1, seed=1),
-    )
-    print(render(measure(options.folder, large, day, options.rounds)))
+    corpora = {size: make_sized_corpus(options.folder, size) for size in options.sizes}
+    found = measure(corpora, make_day(options.folder, options.day), options.rounds, options.folder)
+    results.keep(options.folder, "growth", found)
+    for render in (results.render_growth, results.render_day, results.render_space):
+        print(render(found), end="\n\n")
+    if options.write_docs:
+        results.write_docs(options.folder)
 
 
 if __name__ == "__main__":

@@ -1,111 +1,88 @@
-"""Measure `sparkify load` against the hand-written script, whole processes in turn on the same folders.
+"""Measure `sparkify load` against others that make staging and the star of the same folders; whole processes in turn.
 
-    python bench/load.py [--events N] [--songs N] [--rounds N] [--folder DIR]
+    python bench/load.py [--size S|M|L] [--rounds N] [--contenders NAME …] [--folder DIR] [--write-docs]
 
-The corpus is simulated once into the folder (build/bench by default) and kept. Each round runs both contenders on an
-empty warehouse, one after the other; the figures are medians of the rounds, and the ratio is the median of the rounds'
-own ratios, so that a machine whose speed drifts does not decide. Rows that both must agree on are compared.
+The corpus is simulated once into the folder and kept. Each round runs every contender, one after the other, each into
+an empty target; a slow one runs in the first round only. Figures are medians, and a ratio is the median of the rounds'
+own ratios to `sparkify load`, so that a machine whose speed drifts does not decide. The rows that all must agree on are
+compared after each run. A contender that takes more than 10 minutes, or 60 % of the memory, is ended and left out of
+that size. Contenders with packages of their own get an environment below the folder, from the locked bench/*.txt.
 """
 
 import argparse
-import os
-import platform
-import statistics
 import sys
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import duckdb
-
-from sparkify.simulator import SimulateOptions, simulate
-
-HERE = Path(__file__).resolve().parent
-
-
-@dataclass(frozen=True)
-class Run:
-    """One process: wall and CPU seconds, peak memory in MB."""
-
-    wall: float
-    cpu: float
-    peak: float
+from bench import results
+from bench.contest import CONTENDERS, OURS, Facts, compare_facts, find_missing, open_server, run_contender
+from bench.corpora import SIZES, Corpus, make_sized_corpus
+from bench.processes import LimitExceeded, Run, describe_machine
 
 
-def run(command: list[str], environment: Mapping[str, str] = os.environ) -> Run:
-    """Run a process to its end. Raises RuntimeError if it fails."""
-    # As for most users, compiled modules are kept: where this forbids it, every run would compile them anew.
-    kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    started = time.perf_counter()
-    # Its own resource usage, not that of every child so far, is what wait4 gives.
-    process = os.posix_spawn(command[0], command, kept)
-    _, status, usage = os.wait4(process, 0)
-    wall = time.perf_counter() - started
-    if code := os.waitstatus_to_exitcode(status):
-        raise RuntimeError(f"{' '.join(command)} ended with {code}")
-    # Linux counts in kB, macOS in bytes.
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
+def measure(corpus: Corpus, names: list[str], rounds: int, folder: Path) -> dict[str, Any]:
+    """Run the contenders in turn; returns their runs, who was left out and why, and the rows all agree on.
+
+    `sparkify load` has to be the first. Raises RuntimeError where a contender's rows are not those it made.
+    """
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    left_out: dict[str, str] = {}
+    expected: Facts = {}
+    corpus.warm()
+    with open_server(names) as server:
+        for turn in range(rounds):
+            for name in names:
+                if name in left_out or (turn and CONTENDERS[name].slow):
+                    continue
+                print(f"round {turn + 1} of {rounds}: {CONTENDERS[name].label}", file=sys.stderr, flush=True)
+                try:
+                    measured, facts = run_contender(name, corpus, folder, server)
+                except LimitExceeded as error:
+                    if name == OURS:
+                        raise
+                    left_out[name] = str(error)
+                    continue
+                expected = expected or facts
+                compare_facts(name, facts, expected)
+                runs[name].append(measured)
+    return {
+        "machine": describe_machine(),
+        "events": corpus.events,
+        "songs": corpus.songs,
+        "bytes": corpus.bytes,
+        "files": len(corpus.log_files),
+        "rounds": rounds,
+        "runs": {name: [asdict(one) for one in found] for name, found in runs.items() if name not in left_out},
+        "left_out": left_out,
+        "rows": {table: values[0] for table, values in expected.items()},
+    }
 
 
-def count_rows(warehouse: Path) -> dict[str, int]:
-    """Rows of the tables that both contenders must agree on."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        tables = ("staging_events", "staging_songs", "users", "songs", "artists")
-        return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in tables}
-
-
-def measure(folder: Path, rounds: int) -> dict[str, list[Run]]:
-    """Run the contenders in turn; returns their runs."""
-    corpus = [str(folder / "log_data"), str(folder / "song_data")]
-    runs: dict[str, list[Run]] = {"sparkify load": [], "hand-written script": []}
-    rows: list[dict[str, int]] = []
-    for _ in range(rounds):
-        for name, results in runs.items():
-            warehouse = folder / "warehouse.duckdb"
-            warehouse.unlink(missing_ok=True)
-            if name == "sparkify load":
-                roots = ["--log-data", corpus[0], "--song-data", corpus[1]]
-                command = [sys.executable, "-m", "sparkify", "load", "-q", "--warehouse", str(warehouse), *roots]
-            else:
-                command = [sys.executable, str(HERE / "handwritten.py"), str(warehouse), *corpus]
-            results.append(run(command))
-            rows.append(count_rows(warehouse))
-    if any(row != rows[0] for row in rows):
-        raise RuntimeError(f"the contenders disagree about the rows: {rows}")
-    return runs
-
-
-def render(runs: dict[str, list[Run]]) -> str:
-    """The figures as a Markdown table."""
-    ours, theirs = runs["sparkify load"], runs["hand-written script"]
-    ratio = statistics.median(a.wall / b.wall for a, b in zip(ours, theirs, strict=True))
-    lines = ["| contender | wall s (min–max) | CPU s | peak MB |", "|---|---|---|---|"]
-    for name, results in runs.items():
-        walls = [result.wall for result in results]
-        cpu = statistics.median(result.cpu for result in results)
-        peak = max(result.peak for result in results)
-        lines.append(
-            f"| {name} | {statistics.median(walls):.2f} ({min(walls):.2f}–{max(walls):.2f}) | {cpu:.1f} | {peak:.0f} |"
-        )
-    lines.append(f"\nRatio of wall times, median of {len(ours)} rounds: **{ratio:.2f}**")
-    lines.append(f"({os.cpu_count()} cores, Python {platform.python_version()}, DuckDB {duckdb.__version__})")
-    return "\n".join(lines)
+def choose_contenders(names: list[str]) -> list[str]:
+    """Those that can run here, `sparkify load` first; says who cannot and why."""
+    chosen = [OURS, *(name for name in names if name != OURS)]
+    missing = {name: sentence for name in chosen if (sentence := find_missing(name))}
+    for sentence in missing.values():
+        print(sentence, file=sys.stderr)
+    return [name for name in chosen if name not in missing]
 
 
 def main() -> None:
-    """Simulate where needed, measure, print."""
+    """Simulate where needed, measure, keep the results, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--songs", type=int, default=15_000)
+    parser.add_argument("--size", choices=SIZES, default="M", help="0.1, 1 or 10 million events (default: M)")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--contenders", nargs="*", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME")
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
+    parser.add_argument("--write-docs", action="store_true", help="write the tables of docs/performance.md too")
     options = parser.parse_args()
-    folder = options.folder / f"{options.events}-{options.songs}"
-    if not (folder / "truth.json").exists():
-        simulate(folder, SimulateOptions(events=options.events, users=2_000, days=7, songs=options.songs))
-    print(render(measure(folder, options.rounds)))
+    names = choose_contenders(options.contenders)
+    found = measure(make_sized_corpus(options.folder, options.size), names, options.rounds, options.folder)
+    results.keep(options.folder, "load", {options.size: found})
+    print(results.render_load(found))
+    if options.write_docs:
+        results.write_docs(options.folder)
 
 
 if __name__ == "__main__":

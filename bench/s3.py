@@ -13,9 +13,7 @@ import asyncio
 import multiprocessing
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,23 +25,13 @@ import duckdb
 import obstore
 from obstore.store import S3Store
 
-from bench.load import Run, count_rows, run
-from sparkify.simulator import SimulateOptions, simulate
+from bench.contest import Facts, read_facts
+from bench.corpora import SONGS, make_corpus
+from bench.processes import HERE, Run, prepare_environment, run
+from sparkify.simulator import SimulateOptions
 from tests.s3_server import BUCKET, SECRET, WRITE_KEY, S3Server, run_s3_server
 
-HERE = Path(__file__).resolve().parent
 ROOTS = [f"s3://{BUCKET}/log_data", f"s3://{BUCKET}/song_data"]
-
-
-def prepare_environment(folder: Path, name: str) -> str:
-    """An environment of the locked packages of bench/NAME.txt; returns its Python."""
-    python = folder / f"env-{name}" / "bin" / "python"
-    if not python.exists():
-        uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(python.parent.parent)], check=True)
-        locked = ["--require-hashes", str(HERE / f"{name}.txt")]
-        subprocess.run([uv, "pip", "sync", "--quiet", "--python", str(python), *locked], check=True)
-    return str(python)
 
 
 def upload(server: S3Server, folder: Path) -> int:
@@ -134,31 +122,32 @@ def slow_endpoint(server: S3Server, milliseconds: int) -> Iterator[str]:
 
 def measure(server: S3Server, folder: Path, milliseconds: int, rounds: int) -> dict[str, list[Run]]:
     """Run the contenders in turn, `again` right after `sparkify load`; returns their runs."""
+    script = str(HERE / "s3_contenders.py")
     others = {
-        "boto3, 32 threads + DuckDB": [sys.executable, str(HERE / "s3_contenders.py"), "boto3"],
-        "s3fs + DuckDB": [prepare_environment(folder, "s3fs"), str(HERE / "s3_contenders.py"), "s3fs"],
-        "DuckDB 1.5 with httpfs": [prepare_environment(folder, "httpfs"), str(HERE / "s3_contenders.py"), "httpfs"],
+        "boto3, 32 threads + DuckDB": [sys.executable, script, "boto3"],
+        "s3fs + DuckDB": [prepare_environment(folder.parent, "s3fs"), script, "s3fs"],
+        "DuckDB 1.5 with httpfs": [prepare_environment(folder.parent, "httpfs"), script, "httpfs"],
     }
     ours = ("sparkify load", "sparkify load again", "sparkify load --concurrency 128")
     runs: dict[str, list[Run]] = {name: [] for name in (*ours, *others)}
-    rows = []
+    rows: list[Facts] = []
+    warehouse = folder / "s3.duckdb"
     with slow_endpoint(server, milliseconds) as endpoint:
         environment = os.environ | server.environment() | {"AWS_ENDPOINT_URL": endpoint, "PYTHONPATH": str(HERE.parent)}
         for _ in range(rounds):
-            warehouse = folder / "s3.duckdb"
             warehouse.unlink(missing_ok=True)
             load = [sys.executable, "-m", "sparkify", "load", "-q", "--warehouse", str(warehouse)]
             load += ["--log-data", ROOTS[0], "--song-data", ROOTS[1]]
             runs[ours[0]].append(run(load, environment))
             runs[ours[1]].append(run(load, environment))
-            rows.append(count_rows(warehouse))
+            rows.append(read_facts("duckdb", str(warehouse)))
             warehouse.unlink()
             runs[ours[2]].append(run([*load, "--concurrency", "128"], environment))
-            rows.append(count_rows(warehouse))
+            rows.append(read_facts("duckdb", str(warehouse)))
             for name, command in others.items():
                 warehouse.unlink()
                 runs[name].append(run([*command, str(warehouse), *ROOTS], environment))
-                rows.append(count_rows(warehouse))
+                rows.append(read_facts("duckdb", str(warehouse)))
     if any(row != rows[0] for row in rows):
         raise RuntimeError(f"the contenders disagree about the rows: {rows}")
     return runs
@@ -183,14 +172,13 @@ def render(runs: dict[str, list[Run]], milliseconds: int) -> str:
 def main() -> None:
     """Simulate where needed, upload, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--songs", type=int, default=15_000)
+    parser.add_argument("--songs", type=int, default=SONGS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency", type=int, nargs="*", default=[0, 20], metavar="MS")
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
     options = parser.parse_args()
     folder = options.folder / f"s3-{options.songs}"
-    if not (folder / "truth.json").exists():
-        simulate(folder, SimulateOptions(events=8_000, users=100, days=30, songs=options.songs))
+    make_corpus(folder, SimulateOptions(events=8_000, users=100, days=30, songs=options.songs))
     with run_s3_server() as server:
         print(f"{upload(server, folder):,} objects\n")
         for milliseconds in options.latency:

@@ -9,11 +9,12 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT
+from types import MappingProxyType
 
 import psycopg
 
@@ -38,14 +39,19 @@ _OPTIONS = {
 
 @dataclass(frozen=True)
 class Postgres:
-    """Where the server listens, and a folder beside its own that it can read."""
+    """Where the server listens, a folder beside its own that it can read, and its process id."""
 
     port: int
     shared: Path
+    process: int
+
+    def address(self, database: str) -> str:
+        """What libpq reaches a database by, as the superuser."""
+        return f"host=127.0.0.1 port={self.port} user={SUPERUSER} dbname={database}"
 
     def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
         """A connection of the superuser, in autocommit."""
-        return psycopg.connect(host="127.0.0.1", port=self.port, user=SUPERUSER, dbname=database, autocommit=True)
+        return psycopg.connect(self.address(database), autocommit=True)
 
     def run_script(self, database: str, script: str) -> None:
         with self.connect(database) as connection:
@@ -53,8 +59,8 @@ class Postgres:
 
 
 @contextmanager
-def run_postgres() -> Iterator[Postgres]:
-    """Start the server and stop it by its process id."""
+def run_postgres(options: Mapping[str, str] = MappingProxyType({})) -> Iterator[Postgres]:
+    """Start the server, with options beside or instead of its usual ones, and stop it by its process id."""
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_open_folder()))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -64,13 +70,13 @@ def run_postgres() -> Iterator[Postgres]:
         _initialise(folder, programs)
         port = _free_port()
         command = [str(programs / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
-        command += [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
+        command += [part for name, value in (_OPTIONS | dict(options)).items() for part in ("-c", f"{name}={value}")]
         log = stack.enter_context((folder / "log").open("wb"))
         process = subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder, env=_environment(), user=_user()
         )
         stack.callback(_stop, process)
-        postgres = Postgres(port, shared)
+        postgres = Postgres(port, shared, process.pid)
         _wait_until_ready(process, postgres, folder / "log")
         yield postgres
 

@@ -1,0 +1,82 @@
+"""The simulated corpora, by size. Each is made once below a folder and kept while its options are the same."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sparkify.simulator import SimulateOptions, simulate
+
+SONGS = 15_000
+# 500 events a user. A week, or a month where there are more than a week's file should hold.
+SIZES = {
+    "S": SimulateOptions(events=100_000, users=200, days=7, songs=SONGS),
+    "M": SimulateOptions(events=1_000_000, users=2_000, days=7, songs=SONGS),
+    "L": SimulateOptions(events=10_000_000, users=20_000, days=30, songs=SONGS),
+}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Where a corpus lies, and its records."""
+
+    folder: Path
+    events: int
+    songs: int
+
+    @property
+    def log_data(self) -> str:
+        return str(self.folder / "log_data")
+
+    @property
+    def song_data(self) -> str:
+        """One file for each song."""
+        return str(self.folder / "song_data")
+
+    @property
+    def joined_songs(self) -> str:
+        """The same records in one file."""
+        return str(self.folder / "joined_songs")
+
+    @property
+    def log_files(self) -> list[Path]:
+        return sorted(Path(self.log_data).rglob("*.json"))
+
+    @property
+    def files(self) -> list[Path]:
+        """The log files and song files."""
+        return [*self.log_files, *Path(self.song_data).rglob("*.json")]
+
+    @property
+    def bytes(self) -> int:
+        """Size of the log files and song files."""
+        return sum(path.stat().st_size for path in self.files)
+
+    def warm(self) -> None:
+        """Read all files, so that whoever loads them first finds them in memory as the others do."""
+        for path in self.files:
+            with path.open("rb") as file:
+                while file.read(1 << 20):
+                    pass
+
+
+def make_corpus(folder: Path, options: SimulateOptions) -> Corpus:
+    """The corpus of these options, simulated where it is not there yet."""
+    corpus = Corpus(folder, options.events, options.songs)
+    truth = folder / "truth.json"
+    wanted = asdict(options) | {"start": options.start.isoformat()}
+    if not truth.exists() or json.loads(truth.read_text(encoding="utf-8"))["options"] != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        simulate(folder, options)
+    joined = Path(corpus.joined_songs) / "songs.json"
+    if not joined.exists():
+        joined.parent.mkdir(exist_ok=True)
+        files = sorted(Path(corpus.song_data).rglob("*.json"))
+        joined.write_bytes(b"".join(path.read_bytes().rstrip(b"\n") + b"\n" for path in files))
+    return corpus
+
+
+def make_sized_corpus(folder: Path, size: str) -> Corpus:
+    """The corpus of one of SIZES, below a folder."""
+    options = SIZES[size]
+    return make_corpus(folder / f"{options.events}-{options.songs}", options)

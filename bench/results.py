@@ -1,0 +1,202 @@
+"""What was measured, as JSON below the bench's folder, and as the tables of docs/performance.md.
+
+    python bench/results.py [--folder DIR]
+
+writes the tables anew of what the folder holds. A table stands between `<!-- bench: NAME -->` and `<!-- end -->`.
+"""
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.contest import CONTENDERS, OURS
+from bench.picture import draw_growth
+from bench.processes import HERE
+
+DOCS = HERE.parent / "docs"
+Result = dict[str, Any]
+
+
+# ---- keeping ----
+
+
+def read(folder: Path) -> Result:
+    """All results of a folder, by kind."""
+    path = folder / "results.json"
+    found: Result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def keep(folder: Path, kind: str, found: Result) -> None:
+    """Add results to those of their kind, in place of older ones of the same name."""
+    kept = read(folder)
+    kept[kind] = kept.get(kind, {}) | found
+    (folder / "results.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+# ---- figures ----
+
+
+def ratio(runs: Result, name: str, other: str, figure: str = "wall") -> float:
+    """How many times one contender's figure is another's: the median of the rounds' own ratios."""
+    # A slow contender has fewer rounds than the other.
+    pairs = zip(runs[name], runs[other], strict=False)
+    return float(statistics.median(one[figure] / two[figure] for one, two in pairs))
+
+
+def day_ratio(days: list[Result], empty: list[Result], step: str) -> float:
+    """How many times the load of a day into an empty warehouse a step of that day takes, the rounds' median."""
+    return float(statistics.median(one[step] / two["load"] for one, two in zip(days, empty, strict=True)))
+
+
+def median(runs: Sequence[Result], figure: str) -> float:
+    """The median of one figure."""
+    return float(statistics.median(one[figure] for one in runs))
+
+
+def format_events(events: int) -> str:
+    """A number of events, in millions where it is large."""
+    return f"{events / 1e6:g} M" if events >= 100_000 else f"{events:,}"
+
+
+def describe(machine: Result) -> str:
+    """The machine, as part of a sentence."""
+    return (
+        f"{machine['cores']} cores, {machine['memory_gb']} GB of memory, {machine['system']}, Python "
+        f"{machine['python']}, DuckDB {machine['duckdb']}"
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+
+
+# ---- tables ----
+
+
+def render_load(found: Result) -> str:
+    """One size: every contender's figures, its time as a multiple of ours, and the rows that all agreed on."""
+    runs = found["runs"]
+    rows = []
+    for name, measured in runs.items():
+        walls = [one["wall"] for one in measured]
+        spread = f" ({min(walls):.1f}–{max(walls):.1f})" if len(walls) > 1 else ""
+        rows.append([
+            CONTENDERS[name].label, f"{statistics.median(walls):.1f}{spread}", f"{ratio(runs, name, OURS):.2f}",
+            f"{median(measured, 'cpu'):.1f}", f"{max(one['peak'] for one in measured):,.0f}", str(len(walls)),
+        ])  # fmt: skip
+    rows += [[CONTENDERS[name].label, why, "", "", "", ""] for name, why in found["left_out"].items()]
+    head = ["contender", "wall s (min–max)", "times ours", "CPU s", "peak MB", "rounds"]
+    title = (
+        f"{format_events(found['events'])} events ({found['bytes'] / 1e6:,.0f} MB in {found['files']} log files and "
+        f"{found['songs']:,} song files); {describe(found['machine'])}:"
+    )
+    counted = ", ".join(f"{table} {count:,}" for table, count in found["rows"].items())
+    ours = [
+        f"{ratio(runs, OURS, name):.2f} of the time of {words}"
+        for name, words in (("handwritten", "the hand-written script"), ("floor", "the floor"))
+        if name in runs
+    ]
+    told = f"`sparkify load` takes {' and '.join(ours)}. " if ours else ""
+    return f"{title}\n\n{_table(head, rows)}\n\n{told}Rows that all agree on: {counted}."
+
+
+def render_loads(found: Result) -> str:
+    """Every size measured, the smallest first."""
+    return "\n\n".join(render_load(one) for one in sorted(found.values(), key=lambda one: one["events"]))
+
+
+def render_growth(found: Result) -> str:
+    """Time and memory of a first load, by size."""
+    rows = [
+        [
+            format_events(one["events"]), f"{median(one['loads'], 'wall'):.1f}", f"{median(one['loads'], 'cpu'):.1f}",
+            f"{one['events'] / median(one['loads'], 'wall'):,.0f}",
+            f"{max(load['peak'] for load in one['loads']):,.0f}",
+        ]
+        for one in _by_events(found)
+    ]  # fmt: skip
+    table = _table(["events", "wall s", "CPU s", "events a second", "peak MB"], rows)
+    return f"{_told_rounds(found)}\n\n{table}"
+
+
+def render_day(found: Result) -> str:
+    """One more day, by what the warehouse holds before; in brackets times the day into an empty one."""
+    sizes = _by_events(found)
+    columns = [(sizes[0]["empty"], sizes[0]["empty"]), *((one["days"], one["empty"]) for one in sizes)]
+    rows = []
+    for step in sizes[0]["empty"][0]:
+        cells = [step]
+        for days, empty in columns:
+            cells.append(f"{median(days, step):.2f} ({day_ratio(days, empty, step):.1f})")
+        rows.append(cells)
+    head = ["step", "into an empty warehouse", *(f"into {format_events(one['events'])}" for one in sizes)]
+    return f"{_told_rounds(found)}\n\n{_table(head, rows)}"
+
+
+def render_space(found: Result) -> str:
+    """Bytes an event of the files, of the warehouse, and of Parquet with the same rows."""
+    kinds = {"ndjson": "log and song files", "warehouse": "warehouse", "parquet": "Parquet of the same rows"}
+    rows = [
+        [format_events(one["events"]), *(f"{one['bytes'][kind] / one['events']:,.0f}" for kind in kinds)]
+        for one in _by_events(found)
+    ]
+    return _table(["events", *kinds.values()], rows)
+
+
+def _by_events(found: Result) -> list[Result]:
+    return sorted(found.values(), key=lambda one: int(one["events"]))
+
+
+def _told_rounds(found: Result) -> str:
+    last = _by_events(found)[-1]
+    told = f"Medians of {last['rounds']} rounds" if last["rounds"] > 1 else "One round"
+    return f"{told}; {describe(last['machine'])}:"
+
+
+# ---- the documentation ----
+
+# The parts of docs/performance.md, each with the kind of result that it shows.
+PARTS: dict[str, tuple[str, Callable[[Result], str]]] = {
+    "load": ("load", render_loads),
+    "growth": ("growth", render_growth),
+    "day": ("growth", render_day),
+    "space": ("growth", render_space),
+}
+
+
+def fill(text: str, kept: Result) -> str:
+    """A text with the parts anew of which there are results. Raises ValueError where one has no place in it."""
+    for name, (kind, render) in PARTS.items():
+        if kind not in kept:
+            continue
+        start, end = f"<!-- bench: {name} -->", "<!-- end -->"
+        before, found, rest = text.partition(start)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(f"there is no place for the part {name}: {start} … {end}")
+        text = f"{before}{start}\n\n{render(kept[kind])}\n\n{end}{after}"
+    return text
+
+
+def write_docs(folder: Path, docs: Path = DOCS) -> None:
+    """Write the tables, and the picture of growth, of what a folder holds."""
+    kept = read(folder)
+    page = docs / "performance.md"
+    page.write_text(fill(page.read_text(encoding="utf-8"), kept), encoding="utf-8")
+    if "growth" in kept:
+        (docs / "growth.svg").write_text(draw_growth(kept["growth"]), encoding="utf-8")
+
+
+def main() -> None:
+    """Write what the folder holds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("build/bench"))
+    write_docs(parser.parse_args().folder)
+
+
+if __name__ == "__main__":
+    main()

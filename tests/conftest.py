@@ -20,6 +20,8 @@ def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in [name for name in os.environ if name.upper().startswith(("SPARKIFY_", "AWS_"))]:
             patch.delenv(name)
         patch.chdir(tmp_path_factory.mktemp("session"))
+        # What a report keeps for the next one.
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

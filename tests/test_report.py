@@ -6,9 +6,11 @@ import datetime as dt
 import gzip
 import io
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,8 @@ from sparkify.pipeline import Answers, answer_all
 from sparkify.questions import WHOLE_LOG, Cut, list_questions
 from sparkify.report import render_report
 from sparkify.report.charts import draw
-from sparkify.report.drawing import Runtime
+from sparkify.report.drawing import Drawing, draw_pictures
+from sparkify.report.marks import Spec
 from sparkify.report.page import render_page
 from sparkify.report.words import format_change, format_day, format_number, format_period, list_places
 from sparkify.simulator import SimulateOptions, simulate
@@ -82,9 +85,13 @@ class Page(HTMLParser):
                 row[-1] += data.strip()
 
 
+def draw_here(specs: Mapping[str, Spec]) -> Drawing:
+    """Draw without the library: putting it together takes longer than all the rest."""
+    return Drawing.of("window.vegaEmbed=0", draw_pictures(specs))
+
+
 def as_page(config: Config, cut: Cut = WHOLE_LOG, *, with_people: bool = False) -> Page:
-    """The page without the script that draws: putting it together takes longer than all the rest."""
-    return Page(render_page(answer_all(config, cut=cut), Runtime.of(b"window.vegaEmbed=0"), with_people=with_people))
+    return Page(render_page(answer_all(config, cut=cut), draw_here, with_people=with_people))
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +165,15 @@ def test_page_carries_the_script_that_draws_and_is_small(simulated: Config) -> N
     script = gzip.decompress(base64.b64decode(found[1])).decode()
     assert "window.vegaEmbed=" in script.replace(" ", "")
     assert len(source.encode()) < 1_500_000
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(simulated: Config, tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "sparkify", "report", "-q", "--warehouse", simulated.warehouse_address]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (tmp_path / "sparkify-report.html").read_text(encoding="utf-8") == render_report(simulated)
 
 
 def test_page_names_nothing_on_the_network(page: Page) -> None:

@@ -1,6 +1,7 @@
 """All questions at once, of one state of a warehouse: what a report is made of. Changes nothing."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,10 +69,11 @@ def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
         require_tables(engine)
         loads = fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(engine)
+        answers = [_answer(engine, question, cut) for question in questions.list_questions()]
         return Answers(
             cut,
-            [_answer(engine, question, cut) for question in questions.list_questions()],
-            _compare(engine, cut),
+            answers,
+            _compare(engine, cut, answers),
             loads[-1] if loads else None,
             newest,
             count_lag(loads, newest),
@@ -89,8 +91,9 @@ def _overview(engine: Engine, cut: Cut) -> dict[str, Any]:
     return _answer(engine, questions.get_question("overview"), cut).records[0]
 
 
-def _compare(engine: Engine, cut: Cut) -> Comparison | None:
-    log = _overview(engine, WHOLE_LOG)
+def _compare(engine: Engine, cut: Cut, answers: Sequence[Answer]) -> Comparison | None:
+    asked = next(answer for answer in answers if answer.question.name == "overview")
+    log = _overview(engine, WHOLE_LOG) if any(asked.values.values()) else asked.records[0]
     if log["first_day"] is None:
         return None
     first = max(cut.first_day or log["first_day"], log["first_day"])

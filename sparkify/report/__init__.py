@@ -19,12 +19,11 @@ def render_report(config: Config, *, cut: Cut = WHOLE_LOG, with_people: bool = F
     """
     require_packages()
     from sparkify.pipeline import answer_all
-    from sparkify.report.drawing import start_runtime
+    from sparkify.report.drawing import start_drawing
     from sparkify.report.page import render_page
 
-    with start_runtime() as finish_runtime:
-        answers = answer_all(config, cut=cut)
-        return render_page(answers, finish_runtime(), with_people=with_people)
+    with start_drawing() as draw:
+        return render_page(answer_all(config, cut=cut), draw, with_people=with_people)
 
 
 def require_packages() -> None:

@@ -17,29 +17,36 @@ Record = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 MAIN, SECOND, THIRD, QUIET, INK = "var(--main)", "var(--second)", "var(--third)", "var(--quiet)", "var(--ink)"
-# What all drawings share.
-CONFIG: Spec = {
-    "background": None,
-    "font": _FONT,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": "var(--muted)", "titleColor": "var(--muted)", "gridColor": "var(--line)",
-        "domainColor": "var(--line)", "tickColor": "var(--line)", "labelFontSize": 12, "titleFontSize": 12,
-        "titleFontWeight": "normal", "labelFont": _FONT, "titleFont": _FONT,
-    },
-    "legend": {
-        "labelColor": "var(--muted)", "titleColor": "var(--muted)", "labelFontSize": 12, "titleFontSize": 12,
-        "titleFontWeight": "normal", "orient": "top", "offset": 8, "labelLimit": 240,
-        "columns": {"expr": "isFinite(containerSize()[0]) && containerSize()[0] < 520 ? 2 : 4"},
-    },
-    "text": {"font": _FONT, "fontSize": 12},
-    "bar": {"color": MAIN},
-}  # fmt: skip
 # The names of a ranking take at most this part of the width, on a phone as on a desktop.
 _NAMES_WIDTH = "isFinite(containerSize()[0]) ? max(90, containerSize()[0] * 0.45) : 280"
 NAMES_AXIS: Spec = {"labelLimit": {"expr": _NAMES_WIDTH}, "domain": False, "ticks": False, "labelPadding": 6}
 _ROW_HEIGHT, BAR_HEIGHT = 22, 32
 _LEVELS = {"paid": MAIN, "free": SECOND, "unknown": QUIET}
+
+
+def config_of(font: str) -> Spec:
+    """What all drawings share, with letters measured in a font."""
+    return {
+        "background": None,
+        "font": font,
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": "var(--muted)", "titleColor": "var(--muted)", "gridColor": "var(--line)",
+            "domainColor": "var(--line)", "tickColor": "var(--line)", "labelFontSize": 12, "titleFontSize": 12,
+            "titleFontWeight": "normal", "labelFont": font, "titleFont": font,
+        },
+        "legend": {
+            "labelColor": "var(--muted)", "titleColor": "var(--muted)", "labelFontSize": 12, "titleFontSize": 12,
+            "titleFontWeight": "normal", "orient": "top", "offset": 8, "labelLimit": 240,
+            "columns": {"expr": "isFinite(containerSize()[0]) && containerSize()[0] < 520 ? 2 : 4"},
+        },
+        "text": {"font": font, "fontSize": 12},
+        "bar": {"color": MAIN},
+    }  # fmt: skip
+
+
+# In a browser letters are measured as the page shows them.
+CONFIG = config_of(_FONT)
 
 
 def data_of(records: Sequence[Record]) -> Spec:

@@ -15,8 +15,8 @@ from sparkify import __version__
 from sparkify.formats import format_age, format_share, format_value, write_rows
 from sparkify.pipeline import Answer, Answers, Comparison
 from sparkify.report import charts, findings
-from sparkify.report.drawing import Runtime, embed_json, name_source, render_svg
-from sparkify.report.marks import CONFIG
+from sparkify.report.drawing import Draw, embed_json, name_source
+from sparkify.report.marks import CONFIG, Spec
 from sparkify.report.words import (
     count_of,
     format_change,
@@ -51,7 +51,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """One question on the page. `spec` and `svg` draw the same; both are empty where there is nothing to draw."""
+    """One question on the page. `spec` is None where there is nothing to draw."""
 
     name: str
     question: str
@@ -59,9 +59,7 @@ class Section:
     definition: str
     limits: str
     notes: list[str]
-    spec: Markup
-    svg: Markup
-    caption: str
+    spec: Spec | None
     columns: list[Column]
     rows: list[list[str]]
     size: str
@@ -100,15 +98,21 @@ class Fact:
     bad: bool = False
 
 
-def render_page(answers: Answers, runtime: Runtime, *, with_people: bool) -> str:
-    """The page as HTML, with the packed script that draws. Places of a single listener stand in it only with people."""
+def render_page(answers: Answers, draw: Draw, *, with_people: bool) -> str:
+    """The page as HTML. Places of a single listener stand in it only with people."""
     overview = answers.of("overview").records[0]
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["code"] = _mark_code
+    environment.filters |= {"code": _mark_code, "json": embed_json}
     script = _read("page.js")
+    chapters = [
+        Chapter(id, title, [_section(answers.of(name), with_people) for name in names])
+        for id, title, names in _CHAPTERS
+    ]
+    sections = [section for chapter in chapters for section in chapter.sections]
+    drawing = draw({section.name: section.spec for section in sections if section.spec is not None})
     return environment.get_template("page.html").render(
         version=__version__,
         period=_period(answers, overview),
@@ -116,16 +120,14 @@ def render_page(answers: Answers, runtime: Runtime, *, with_people: bool) -> str
         tiles=_tiles(overview, answers.comparison),
         compared=_compared(answers, overview),
         facts=_facts(answers),
-        chapters=[
-            Chapter(id, title, [_section(answers.of(name), with_people) for name in names])
-            for id, title, names in _CHAPTERS
-        ],
+        chapters=chapters,
+        pictures=drawing.pictures,
         people=_people(with_people),
-        allowed=Markup(f"{name_source(script.encode())} {runtime.source}"),
+        allowed=Markup(f"{name_source(script)} {drawing.source}"),
         style=Markup(_read("page.css")),
         script=Markup(script),
-        runtime=runtime,
-        drawing_config=embed_json(CONFIG),
+        library=drawing.library,
+        drawing_config=CONFIG,
     )
 
 
@@ -252,9 +254,7 @@ def _section(answer: Answer, with_people: bool) -> Section:
         " ".join([definition.strip(), *(f"Here {number}." for number in numbers)]),
         f"{_LIMITS}{limits}",
         notes,
-        spec=embed_json(spec) if spec else Markup(),
-        svg=render_svg(name, spec) if spec else Markup(),
-        caption=spec["description"] if spec else "",
+        spec=spec,
         columns=[Column(column, _is_numeric(record[column] for record in records)) for column in answer.columns],
         rows=[[_cell(value) for value in record.values()] for record in shown],
         size=count_of(len(records), "row"),

@@ -22,28 +22,40 @@ plays AS (
 ),
 
 artist_plays AS (
-    SELECT
-        artist_name,
-        count(*) AS plays,
-        count(DISTINCT user_id) AS listeners,
-        count(DISTINCT song_title) AS songs,
-        cast(count(song_id) AS DOUBLE PRECISION) / count(*) AS match_rate
+    SELECT artist_name, count(*) AS plays, cast(count(song_id) AS DOUBLE PRECISION) / count(*) AS match_rate
     FROM plays
     GROUP BY artist_name
 ),
 
 ranked_artists AS (
-    SELECT artist_name, plays, listeners, songs, match_rate, rank() OVER (ORDER BY plays DESC) AS place
+    SELECT artist_name, plays, match_rate, rank() OVER (ORDER BY plays DESC) AS place
     FROM artist_plays
+),
+
+top_artists AS (
+    SELECT ranked_artists.artist_name, ranked_artists.plays, ranked_artists.match_rate, ranked_artists.place
+    FROM ranked_artists
+    INNER JOIN parameters ON ranked_artists.place <= parameters.places
+),
+
+-- Of the top artists alone: telling listeners and songs apart is what takes long.
+artist_audiences AS (
+    SELECT
+        plays.artist_name,
+        count(DISTINCT plays.user_id) AS listeners,
+        count(DISTINCT plays.song_title) AS songs
+    FROM plays
+    INNER JOIN top_artists ON plays.artist_name = top_artists.artist_name
+    GROUP BY plays.artist_name
 )
 
 SELECT
-    ranked_artists.place,
-    ranked_artists.artist_name,
-    ranked_artists.plays,
-    ranked_artists.listeners,
-    ranked_artists.songs,
-    ranked_artists.match_rate
-FROM ranked_artists
-INNER JOIN parameters ON ranked_artists.place <= parameters.places
-ORDER BY ranked_artists.place, ranked_artists.artist_name
+    top_artists.place,
+    top_artists.artist_name,
+    top_artists.plays,
+    artist_audiences.listeners,
+    artist_audiences.songs,
+    top_artists.match_rate
+FROM top_artists
+INNER JOIN artist_audiences ON top_artists.artist_name = artist_audiences.artist_name
+ORDER BY top_artists.place, top_artists.artist_name

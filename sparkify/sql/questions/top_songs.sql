@@ -25,24 +25,40 @@ song_plays AS (
         song_title,
         artist_name,
         count(*) AS plays,
-        count(DISTINCT user_id) AS listeners,
         cast(count(song_id) AS DOUBLE PRECISION) / count(*) AS match_rate
     FROM plays
     GROUP BY song_title, artist_name
 ),
 
 ranked_songs AS (
-    SELECT song_title, artist_name, plays, listeners, match_rate, rank() OVER (ORDER BY plays DESC) AS place
+    SELECT song_title, artist_name, plays, match_rate, rank() OVER (ORDER BY plays DESC) AS place
     FROM song_plays
+),
+
+top_songs AS (
+    SELECT
+        ranked_songs.song_title, ranked_songs.artist_name, ranked_songs.plays, ranked_songs.match_rate,
+        ranked_songs.place
+    FROM ranked_songs
+    INNER JOIN parameters ON ranked_songs.place <= parameters.places
+),
+
+-- Of the top songs alone: telling listeners apart is what takes long.
+song_listeners AS (
+    SELECT plays.song_title, plays.artist_name, count(DISTINCT plays.user_id) AS listeners
+    FROM plays
+    INNER JOIN top_songs ON plays.song_title = top_songs.song_title AND plays.artist_name = top_songs.artist_name
+    GROUP BY plays.song_title, plays.artist_name
 )
 
 SELECT
-    ranked_songs.place,
-    ranked_songs.song_title,
-    ranked_songs.artist_name,
-    ranked_songs.plays,
-    ranked_songs.listeners,
-    ranked_songs.match_rate
-FROM ranked_songs
-INNER JOIN parameters ON ranked_songs.place <= parameters.places
-ORDER BY ranked_songs.place, ranked_songs.song_title, ranked_songs.artist_name
+    top_songs.place,
+    top_songs.song_title,
+    top_songs.artist_name,
+    top_songs.plays,
+    song_listeners.listeners,
+    top_songs.match_rate
+FROM top_songs
+INNER JOIN song_listeners
+    ON top_songs.song_title = song_listeners.song_title AND top_songs.artist_name = song_listeners.artist_name
+ORDER BY top_songs.place, top_songs.song_title, top_songs.artist_name

@@ -53,11 +53,10 @@ browser: setup ## install Debian's headless Chromium for the tests of the report
 	fi; \
 	$$find >/dev/null
 
-# Redshift's tests take minutes, and what they test depends on the driver more than on the Python. What a page does is
-# up to the browser.
-ONCE := --ignore tests/engines --ignore tests/redshift --ignore tests/browser
+# What depends on the Python more than on DuckDB, a driver, a server or a browser.
+ON_NEWEST := $(foreach name,cli config engine package records reference sources,tests/test_$(name).py)
 
-test: ## run the whole suite, then all but Redshift's and the browser's part on the newest other Python at hand
+test: ## run the whole suite, then what depends on the Python on the newest other one at hand
 	@$(MAKE) --no-print-directory test-main
 	@$(MAKE) --no-print-directory test-newest
 
@@ -65,7 +64,7 @@ test-main: setup browser ## run the whole suite on .venv's Python
 	$(BIN)/pytest -n auto
 
 # Only Pythons that are installed already; pyenv's are not on PATH, so its folder is added.
-test-newest: setup ## run the suite but for Redshift's and the browser's part on the newest other Python at hand
+test-newest: setup ## run what depends on the Python on the newest other one at hand
 	@python="$(NEWEST_PYTHON)"; \
 	if [ -z "$$python" ]; then \
 	    own=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
@@ -80,9 +79,9 @@ test-newest: setup ## run the suite but for Redshift's and the browser's part on
 	    echo "No other Python (3.11 or newer) is at hand: the suite ran on .venv's only."; \
 	else \
 	    version=$$("$$python" -c 'import platform; print(platform.python_version())') && \
-	    echo "The suite but for Redshift's and the browser's part once more, on Python $$version:" && \
+	    echo "What depends on the Python once more, on Python $$version:" && \
 	    $(MAKE) --no-print-directory "$(NEWEST)/.stamp-$$version" NEWEST_PYTHON="$$python" && \
-	    $(NEWEST)/bin/pytest -n auto $(ONCE); \
+	    $(NEWEST)/bin/pytest -n auto $(ON_NEWEST); \
 	fi
 
 lint: setup ## check style, types, layers and SQL

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import psutil
 import pytest
 
 from sparkify import pipeline
@@ -451,6 +453,22 @@ def test_a_link_is_followed_and_stays_a_link(simulated: Config, tmp_path: Path) 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert (tmp_path / "link.html").is_symlink()
     assert (tmp_path / "real.html").stat().st_size > 100_000
+
+
+def test_ctrl_c_ends_the_drawing_too_without_a_word_of_python(simulated: Config, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sparkify", "report", "--warehouse", simulated.warehouse_address]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        while not (drawing := psutil.Process(process.pid).children()):
+            assert process.poll() is None
+        # As a terminal does it: to every process of the group.
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.split() == ["interrupted"]
+    assert not any(child.is_running() for child in drawing)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_warehouse_there_is_no_page(tmp_path: Path) -> None:

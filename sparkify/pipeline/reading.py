@@ -18,29 +18,6 @@ from sparkify.pipeline.listing import list_sources, plan_found
 from sparkify.questions import WHOLE_LOG, Cut
 from sparkify.records import Dataset
 
-_COUNT_EVENTS = """WITH parameters AS (
-    SELECT cast($1 AS DATE) AS first_day, cast($2 AS DATE) AS last_day, cast($3 AS VARCHAR) AS level
-),
-
-bounds AS (
-    SELECT
-        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
-        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts,
-        level
-    FROM parameters
-)
-
-SELECT
-    count(CASE
-        WHEN (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
-            AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
-            AND (bounds.level IS NULL OR staging_events.level = bounds.level) THEN 1
-    END) AS events,
-    min(staging_events.ts) AS first_ts,
-    max(staging_events.ts) AS last_ts
-FROM staging_events
-CROSS JOIN bounds"""
-
 
 @dataclass(frozen=True)
 class Status:
@@ -191,17 +168,20 @@ def query(
 
 def explain_nothing(engine: Engine, cut: Cut = WHOLE_LOG) -> str | None:
     """A sentence where the warehouse holds no event, or none in the cut; None where there is one."""
-    ((in_cut, first, last),) = engine.fetch(_COUNT_EVENTS, [cut.first_day, cut.last_day, cut.level])
-    if in_cut:
+    if _log_days(engine, cut)[0] is not None:
         return None
+    first, last = _log_days(engine, WHOLE_LOG)
     if first is None:
         return f"the warehouse {engine.address} holds no events yet; run sparkify load --log-data ROOT"
     given = ", ".join(f"{name} {value}" for name, value in cut.values.items() if name in ("from", "to", "level"))
-    return f"no event is in the cut ({given}); the log has events from {_day_of(first)} to {_day_of(last)}"
+    return f"no event is in the cut ({given}); the log has events from {first} to {last}"
 
 
-def _day_of(ts: int) -> dt.date:
-    return dt.date(1970, 1, 1) + dt.timedelta(milliseconds=ts)
+def _log_days(engine: Engine, cut: Cut) -> tuple[dt.date | None, dt.date | None]:
+    """The days of the first and the last event in a cut; None for both where there is none."""
+    overview = questions.get_question("overview")
+    first, last, *_ = engine.fetch(overview.sql, questions.bind(overview, cut))[0]
+    return first, last
 
 
 def query_sql(config: Config, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:

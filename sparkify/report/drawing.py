@@ -65,7 +65,12 @@ def start_drawing() -> Iterator[Draw]:
     home = [str(Path(sparkify.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, home)), "PYTHONUTF8": "1"}
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        [sys.executable, "-P", "-c", command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        # Ctrl-C is for this process, which ends the other.
+        start_new_session=True,
     ) as process:
 
         def draw(specs: Mapping[str, Spec]) -> Drawing:
@@ -85,8 +90,9 @@ def serve() -> None:
     script = _make_library()
     # The first picture is the one that takes long.
     vl_convert.vegalite_to_svg({"data": {"values": []}, "mark": "bar"})
-    specs = json.load(sys.stdin)
-    json.dump({"script": script, "pictures": draw_pictures(specs)}, sys.stdout)
+    # Nothing comes where whoever asked was killed.
+    if specs := sys.stdin.read():
+        json.dump({"script": script, "pictures": draw_pictures(json.loads(specs))}, sys.stdout)
 
 
 def _make_library() -> str:

@@ -31,12 +31,12 @@ An empty value counts as absent. Passwords never need to be in the file: SPARKIF
 import configparser
 import difflib
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+import msgspec
+from msgspec import Meta
 
 from sparkify.errors import ConfigError
 
@@ -68,72 +68,74 @@ _FILE_KEYS = {
 }
 
 
-class Config(BaseModel):
+class Secret:
+    """A text that shows nowhere: its value has to be asked for."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "Secret('**********')"
+
+    def reveal(self) -> str:
+        return self._value
+
+
+def _as_secret(kind: type, value: object) -> object:
+    # Anything else than a secret is refused by whoever asked.
+    return Secret(value) if isinstance(value, str) else value
+
+
+# What configparser reads as a boolean.
+_SWITCHES = configparser.ConfigParser.BOOLEAN_STATES
+# A description says what a setting must be, where it is not.
+_Number = Annotated[int, Meta(description="a whole number")]
+_Switch = Annotated[bool, Meta(description="true or false")]
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, resolved; cannot be changed. Make one with `load_config`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    warehouse: str | None = None
+    # An address is seen in lists of processes and in the shell's history.
+    warehouse: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"\A(?!redshift://[^/@]*:.*@)",
+                description="an address without a password, which belongs in SPARKIFY_DB_PASSWORD",
+            ),
+        ]
+        | None
+    ) = None
     memory_limit: str | None = None
-    threads: int | None = None
-    wait: float = 0
+    # The engine starts as many as it is told, and thousands of them bring a machine to its knees.
+    threads: Annotated[int, Meta(ge=1, le=1024, description="a whole number from 1 to 1024")] | None = None
+    wait: Annotated[float, Meta(ge=0, le=86_400, description="a number of seconds from 0 to 86400")] = 0
     log_data: str | None = None
     song_data: str | None = None
-    anonymous: bool = False
-    concurrency: int = 64
+    anonymous: _Switch = False
+    concurrency: Annotated[int, Meta(ge=1, le=512, description="a whole number from 1 to 512")] = 64
     log_jsonpath: str | None = None
-    stage: str | None = None
+    stage: (
+        Annotated[str, Meta(pattern=r"\As3://[^/]+(/.*)?\Z", description="a folder in S3, such as s3://bucket/stage")]
+        | None
+    ) = None
     host: str | None = None
     db_name: str | None = None
     db_user: str | None = None
-    db_password: SecretStr | None = None
-    db_port: int = 5439
-    db_secret_arn: SecretStr | None = None
-    iam: bool = False
+    db_password: Secret | None = None
+    db_port: _Number = 5439
+    db_secret_arn: Secret | None = None
+    iam: _Switch = False
     cluster: str | None = None
-    sslmode: Literal["verify-full", "verify-ca"] = "verify-full"
+    sslmode: Annotated[Literal["verify-full", "verify-ca"], Meta(description="verify-full or verify-ca")] = (
+        "verify-full"
+    )
     arn: str | None = None
-
-    @field_validator("threads")
-    @classmethod
-    def _within_reason(cls, threads: int | None) -> int | None:
-        # The engine starts as many as it is told, and thousands of them bring a machine to its knees.
-        if threads is not None and not 1 <= threads <= 1024:
-            raise ValueError("it must be from 1 to 1024")
-        return threads
-
-    @field_validator("concurrency")
-    @classmethod
-    def _within_what_a_store_bears(cls, concurrency: int) -> int:
-        if not 1 <= concurrency <= 512:
-            raise ValueError("it must be from 1 to 512")
-        return concurrency
-
-    @field_validator("wait")
-    @classmethod
-    def _within_a_day(cls, wait: float) -> float:
-        if not 0 <= wait <= 86_400:
-            raise ValueError("it must be from 0 to 86400 seconds")
-        return wait
-
-    @field_validator("stage")
-    @classmethod
-    def _in_s3(cls, stage: str | None) -> str | None:
-        if stage is not None and not re.fullmatch(r"s3://[^/]+(/.*)?", stage):
-            raise ValueError("it must be a folder in S3, such as s3://bucket/stage")
-        return stage
-
-    @field_validator("warehouse")
-    @classmethod
-    def _without_password(cls, warehouse: str | None) -> str | None:
-        # An address is seen in lists of processes and in the shell's history.
-        if warehouse is not None and re.match(r"redshift://[^/@]*:.*@", warehouse):
-            raise ValueError("it must not hold a password; set SPARKIFY_DB_PASSWORD in its place")
-        return warehouse
 
     def at(self, warehouse: str) -> "Config":
         """The same settings for another warehouse. Raises ConfigError for an address that holds a password."""
-        return _validate(self.model_dump() | {"warehouse": warehouse})
+        return _validate(msgspec.structs.asdict(self) | {"warehouse": warehouse})
 
     @property
     def warehouse_address(self) -> str:
@@ -155,20 +157,34 @@ def load_config(config_file: str | os.PathLike[str] | None = None, **settings: A
     if config_file is not None and not path.is_file():
         raise ConfigError(f"there is no configuration file {path}; name an existing one or leave --config out")
     file_values = _read_file(path) if path.is_file() else {}
-    environment = {name: os.environ.get(f"SPARKIFY_{name.upper()}") for name in Config.model_fields}
+    environment = {name: os.environ.get(f"SPARKIFY_{name.upper()}") for name in Config.__struct_fields__}
     given = {name: value for name, value in settings.items() if value is not None}
     return _validate(file_values | {name: value for name, value in environment.items() if value} | given)
 
 
 def _validate(settings: dict[str, Any]) -> Config:
+    for name, value in settings.items():
+        if name not in Config.__struct_fields__:
+            raise ConfigError(f"there is no setting {name}{_did_you_mean(name, Config.__struct_fields__)}")
+        if Config.__annotations__[name] is _Switch:
+            settings[name] = _SWITCHES.get(str(value).lower(), value)
     try:
-        return Config(**settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        # The library says: Value error, <our words>; or: Input should be a valid integer, unable to parse ...
-        reason = first["msg"].removeprefix("Value error, ").split(", unable to")[0].replace("Input should", "it should")
-        raise ConfigError(f"the setting {name} is not usable: {reason}; see docs/configuration.md") from None
+        return msgspec.convert(settings, Config, strict=False, dec_hook=_as_secret)
+    except msgspec.ValidationError as error:
+        # Its words end in the place; before it they may hold the value.
+        name = str(error).rpartition("$.")[2].rstrip("`")
+        raise ConfigError(
+            f"the setting {name} is not usable: it must be {_meaning(name)}; see docs/configuration.md"
+        ) from None
+
+
+def _meaning(name: str) -> str:
+    """What a setting must be, as its type describes it."""
+    kind = Config.__annotations__[name]
+    for part in (kind, *get_args(kind)):
+        for meta in getattr(part, "__metadata__", ()):
+            return str(meta.description)
+    return "a text"
 
 
 def _read_file(path: Path) -> dict[str, str]:
@@ -189,10 +205,12 @@ def _read_file(path: Path) -> dict[str, str]:
     for section in parser.sections():
         known = _FILE_KEYS.get(section.upper())
         if known is None:
-            raise ConfigError(f"unknown section [{section}] in {path}{_did_you_mean(section, _FILE_KEYS)}")
+            raise ConfigError(f"unknown section [{section}] in {path}{_did_you_mean(section.upper(), _FILE_KEYS)}")
         for key, value in parser.items(section):
             if key.upper() not in known:
-                raise ConfigError(f"unknown key {key.upper()} in [{section}] of {path}{_did_you_mean(key, known)}")
+                raise ConfigError(
+                    f"unknown key {key.upper()} in [{section}] of {path}{_did_you_mean(key.upper(), known)}"
+                )
             if unquoted := _unquote(value.strip()):
                 values[known[key.upper()]] = unquoted
     return values
@@ -203,6 +221,6 @@ def _unquote(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
-def _did_you_mean(word: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(word.upper(), known, n=1)
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from msgspec import structs
 
 import sparkify
 from sparkify import model, pipeline
@@ -958,7 +959,7 @@ def send_while_loading(config: Config, number: signal.Signals, seconds: float) -
 
 def elsewhere(config: Config, folder: Path) -> Config:
     """The same sources, and a warehouse that does not exist yet."""
-    return config.model_copy(update={"warehouse": str(folder / "interrupted.duckdb")})
+    return structs.replace(config, warehouse=str(folder / "interrupted.duckdb"))
 
 
 # Opening, staging, computing the star: what waits for the signal is another thing each time.

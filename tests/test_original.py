@@ -280,7 +280,7 @@ def test_no_statement_holds_a_password(configured: Config, monkeypatch: pytest.M
     write_config(configured, "[CLUSTER]", "HOST=cluster.example", f"DB_PASSWORD={SECRET}", "DB_USER=awsuser")
     password = load_config().db_password
     assert password is not None
-    assert password.get_secret_value() == SECRET
+    assert password.reveal() == SECRET
     lists = [sql_queries.copy_table_queries, sql_queries.create_table_queries, sql_queries.insert_table_queries]
     assert not any(SECRET in sql for queries in lists for sql in queries)
     monkeypatch.setenv("SPARKIFY_DB_PASSWORD", SECRET)

@@ -13,7 +13,7 @@ import sparkify
 
 ROOT = Path(__file__).parents[1]
 ROOT_MODULES = ("create_tables.py", "etl.py", "sql_queries.py")
-HEAVY = {"duckdb", "_duckdb", "pydantic", "rich", "nanoarrow", "boto3", "botocore", "obstore"}
+HEAVY = {"duckdb", "_duckdb", "msgspec", "rich", "nanoarrow", "boto3", "botocore", "obstore"}
 
 
 def run_python(*arguments: str | Path, path: Path = ROOT) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from sparkify import model, pipeline
 from sparkify.config import Config, load_config
@@ -241,7 +242,7 @@ def test_file_below_another_root_is_not_vanished(warehouse: Config, tmp_path: Pa
     write_file(log_file(warehouse), [play()])
     pipeline.load(warehouse)
     other = write_file(tmp_path / "log_data_2" / "1.json", [play(userId=2)])
-    result = pipeline.load(warehouse.model_copy(update={"log_data": str(other.parent)}))
+    result = pipeline.load(structs.replace(warehouse, log_data=str(other.parent)))
     assert result.files == NO_FILES | {"new": 1}
     assert result.tables["songplays"] == 2
 
@@ -337,7 +338,7 @@ def test_missing_root_is_an_error(warehouse: Config, tmp_path: Path) -> None:
     write_file(log_file(warehouse), [play()])
     missing = tmp_path / "no_songs"
     with pytest.raises(SourceError, match=f"there is no folder or file {missing}"):
-        pipeline.load(warehouse.model_copy(update={"song_data": str(missing)}))
+        pipeline.load(structs.replace(warehouse, song_data=str(missing)))
     assert not Path(warehouse.warehouse_address).exists()
 
 
@@ -376,7 +377,7 @@ def test_no_root_at_all_is_refused(tmp_path: Path) -> None:
 def test_root_that_is_one_file(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play()])
     write_file(log_file(warehouse, "other.json"), [play(userId=2)])
-    config = warehouse.model_copy(update={"log_data": str(path)})
+    config = structs.replace(warehouse, log_data=str(path))
     assert pipeline.load(config).files == NO_FILES | {"new": 1}
     path.unlink()
     write_file(log_file(warehouse), [play(), play(userId=3)])
@@ -668,7 +669,7 @@ def test_warehouse_that_is_no_database(warehouse: Config) -> None:
 
 def test_warehouse_by_scheme(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play()])
-    config = warehouse.model_copy(update={"warehouse": f"duckdb:{warehouse.warehouse_address}"})
+    config = structs.replace(warehouse, warehouse=f"duckdb:{warehouse.warehouse_address}")
     assert pipeline.load(config).status == "loaded"
     assert pipeline.load(warehouse).status == "nothing_to_do"
 
@@ -717,7 +718,7 @@ def test_copied_warehouse_goes_on(warehouse: Config, tmp_path: Path) -> None:
     pipeline.load(warehouse)
     copy = tmp_path / "copy.duckdb"
     shutil.copyfile(warehouse.warehouse_address, copy)
-    assert pipeline.load(warehouse.model_copy(update={"warehouse": str(copy)})).status == "nothing_to_do"
+    assert pipeline.load(structs.replace(warehouse, warehouse=str(copy))).status == "nothing_to_do"
 
 
 # ---- a user's own SQL ----

@@ -70,8 +70,6 @@ def _start_fast() -> None:
     """Spare a process that lives for seconds what pays in one that lives for days."""
     # What is imported stays; the objects of a listing are no cycles, and looking for some would take a tenth of it.
     gc.set_threshold(100_000)
-    # Otherwise pydantic reads the metadata of every installed package, in search of plugins.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def _open_closed_streams() -> None:

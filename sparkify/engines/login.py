@@ -140,7 +140,7 @@ def find_credentials(address: Address, config: Config) -> dict[str, Any]:
     if config.iam:
         return _iam(address, config)
     if config.db_secret_arn is not None:
-        return _read_secret(address, config.db_secret_arn.get_secret_value())
+        return _read_secret(address, config.db_secret_arn.reveal())
     if config.db_password is None:
         raise ConfigError(
             f"no password for {address}; set SPARKIFY_DB_PASSWORD, DB_SECRET_ARN for a secret in Secrets Manager, or "
@@ -148,7 +148,7 @@ def find_credentials(address: Address, config: Config) -> dict[str, Any]:
         )
     if not address.user:
         raise ConfigError(f"no user for {address}; write redshift://user@host:5439/database, or set DB_USER")
-    return {"user": address.user, "password": config.db_password.get_secret_value()}
+    return {"user": address.user, "password": config.db_password.reveal()}
 
 
 def _iam(address: Address, config: Config) -> dict[str, Any]:

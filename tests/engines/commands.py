@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from sparkify.cli import main
 from sparkify.config import Config
@@ -64,11 +65,11 @@ def run_command(*arguments: str | Path, **variables: str) -> Ran:
 
 def variables_of(config: Config) -> dict[str, str]:
     """The environment that says what a configuration does."""
-    settings = {name: value for name, value in config.model_dump().items() if value is not None}
+    settings = {name: value for name, value in structs.asdict(config).items() if value is not None}
     if config.db_password is not None:
-        settings["db_password"] = config.db_password.get_secret_value()
+        settings["db_password"] = config.db_password.reveal()
     if config.db_secret_arn is not None:
-        settings["db_secret_arn"] = config.db_secret_arn.get_secret_value()
+        settings["db_secret_arn"] = config.db_secret_arn.reveal()
     return {f"SPARKIFY_{name.upper()}": str(value) for name, value in settings.items()}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import obstore
 import pytest
+from msgspec import structs
 from obstore.store import S3Store
 
 from sparkify import pipeline
@@ -184,12 +185,12 @@ def test_nothing_is_changed(redshift: Redshift, config: Config, store: S3Store, 
 
 @pytest.mark.parametrize("root", ["log_data", "song_data"])
 def test_root_that_is_missing(config: Config, examine: Callable[..., Ran], root: str) -> None:
-    ran = examine(config.model_copy(update={root: "nowhere"}))
+    ran = examine(structs.replace(config, **{root: "nowhere"}))
     assert_fails(ran, OF_ALL + OF_REDSHIFT, root.replace("_", " "), "nowhere")
 
 
 def test_root_in_a_bucket_that_is_missing(config: Config, examine: Callable[..., Ran]) -> None:
-    ran = examine(config.model_copy(update={"log_data": "s3://no-such-bucket/log_data"}))
+    ran = examine(structs.replace(config, log_data="s3://no-such-bucket/log_data"))
     names = [*OF_ALL, *OF_REDSHIFT, "role and events"]
     assert_fails(ran, names, "log data", "s3://no-such-bucket/log_data", "check its name")
 
@@ -207,7 +208,7 @@ def test_stopped_server(redshift: Redshift, config: Config, examine: Callable[..
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         stopped = config.warehouse_address.replace(f":{redshift.port}/", f":{free.getsockname()[1]}/")
-    ran = examine(config.model_copy(update={"warehouse": stopped}))
+    ran = examine(structs.replace(config, warehouse=stopped))
     assert_fails(ran, OF_ALL, "warehouse", "Connection refused", "check the endpoint, that the cluster is not paused")
 
 
@@ -222,7 +223,7 @@ def test_wrong_password(config: Config, examine: Callable[..., Ran], monkeypatch
 
 
 def test_no_password(config: Config, examine: Callable[..., Ran]) -> None:
-    ran = examine(config.model_copy(update={"db_password": None}))
+    ran = examine(structs.replace(config, db_password=None))
     assert_fails(ran, OF_ALL, "warehouse", "no password for", "set SPARKIFY_DB_PASSWORD")
 
 
@@ -260,7 +261,7 @@ def test_user_who_may_use_no_schema(redshift: Redshift, config: Config, examine:
 
 
 def test_no_stage(config: Config, examine: Callable[..., Ran]) -> None:
-    ran = examine(config.model_copy(update={"stage": None}))
+    ran = examine(structs.replace(config, stage=None))
     assert_fails(ran, OF_ALL + OF_REDSHIFT, "stage and role", "no folder in S3 is named", "give --stage s3://")
 
 
@@ -294,20 +295,20 @@ def test_role_without_rights(
 
 
 def test_role_that_is_not_attached(config: Config, examine: Callable[..., Ran], store: S3Store) -> None:
-    ran = examine(config.model_copy(update={"arn": "arn:aws:iam::123456789012:role/another"}))
+    ran = examine(structs.replace(config, arn="arn:aws:iam::123456789012:role/another"))
     told = ["not authorized to assume IAM Role arn:aws:iam::123456789012:role/another", "not attached to the cluster"]
     assert_fails(ran, OF_ALL + OF_REDSHIFT, "stage and role", *told, "does not trust redshift.amazonaws.com; attach it")
     assert keys_below(store, config.stage) == []
 
 
 def test_no_role_and_no_default(config: Config, examine: Callable[..., Ran]) -> None:
-    ran = examine(config.model_copy(update={"arn": None}))
+    ran = examine(structs.replace(config, arn=None))
     assert_fails(ran, OF_ALL + OF_REDSHIFT, "stage and role", "no role is named", "set ARN in [IAM_ROLE]")
 
 
 def test_default_role(redshift: Redshift, config: Config, examine: Callable[..., Ran], s3_server: S3Server) -> None:
     redshift.roles["default"] = Role(s3_server.endpoint, WRITE_KEY, SECRET)
-    ran = examine(config.model_copy(update={"arn": None}))
+    ran = examine(structs.replace(config, arn=None))
     assert ran.code == 0
     assert "and the default role can read it" in ran.out
 
@@ -315,9 +316,9 @@ def test_default_role(redshift: Redshift, config: Config, examine: Callable[...,
 def in_s3(config: Config, store: S3Store) -> Config:
     obstore.put(store, "doctor-sources/log_data/a.json", b'{"page": "Home"}\nno JSON\n')
     obstore.put(store, "doctor-sources/song_data/a.json", b"{}")
-    return config.model_copy(update={
-        "log_data": f"s3://{BUCKET}/doctor-sources/log_data", "song_data": f"s3://{BUCKET}/doctor-sources/song_data",
-    })  # fmt: skip
+    return structs.replace(config,
+        log_data=f"s3://{BUCKET}/doctor-sources/log_data", song_data=f"s3://{BUCKET}/doctor-sources/song_data",
+    )  # fmt: skip
 
 
 def test_role_that_can_read_the_sources(config: Config, examine: Callable[..., Ran], store: S3Store) -> None:
@@ -340,7 +341,7 @@ def test_role_that_cannot_read_the_sources(
 
 def test_everything_wrong_is_told_at_once(redshift: Redshift, config: Config, examine: Callable[..., Ran]) -> None:
     wrong = {"log_data": "nowhere", "song_data": "s3://no-such-bucket/song_data", "stage": None}
-    ran = examine(config.model_copy(update=wrong), "--json")
+    ran = examine(structs.replace(config, **wrong), "--json")
     assert ran.code == 5
     told = ran.json()
     assert told["status"] == "failed"

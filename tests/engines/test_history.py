@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from sparkify import cli, ledger, pipeline
 from sparkify.config import Config
@@ -104,10 +105,10 @@ def test_second_process_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(LockedError, match=rf"in use by process {holder.pid}; wait until it ends, or give --wait"):
-            pipeline.load(config.model_copy(update={"wait": 0.3}))
+            pipeline.load(structs.replace(config, wait=0.3))
         holder.stdin.write("\n")
         holder.stdin.flush()
-        assert pipeline.load(config.model_copy(update={"wait": 30})).status == "loaded"
+        assert pipeline.load(structs.replace(config, wait=30)).status == "loaded"
 
 
 def test_load_that_another_took_for_killed_ends_as_one(config: Config) -> None:

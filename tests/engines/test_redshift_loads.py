@@ -16,6 +16,7 @@ from typing import Any
 
 import obstore
 import pytest
+from msgspec import structs
 
 from sparkify import model, pipeline
 from sparkify.config import Config
@@ -174,7 +175,7 @@ def test_two_loads_at_once_load_everything_once(redshift: Redshift, config: Conf
 
     def load() -> None:
         try:
-            results.append(pipeline.load(config.model_copy(update={"wait": 60})).status)
+            results.append(pipeline.load(structs.replace(config, wait=60)).status)
         except SparkifyError as error:
             results.append(error)
 
@@ -334,7 +335,7 @@ def test_reject_that_redshift_cannot_keep_fails_its_file(redshift: Redshift, con
 def test_load_without_a_stage_is_refused(redshift: Redshift, config: Config) -> None:
     write_first(config)
     with pytest.raises(ConfigError, match="give --stage s3://bucket/folder"):
-        pipeline.load(config.model_copy(update={"stage": None}))
+        pipeline.load(structs.replace(config, stage=None))
     assert not any(read_tables(redshift, config).values())
 
 

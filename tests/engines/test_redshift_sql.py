@@ -8,6 +8,7 @@ from pathlib import Path
 
 import obstore
 import pytest
+from msgspec import structs
 
 from sparkify import model, pipeline, script
 from sparkify.config import Config
@@ -88,7 +89,7 @@ def test_direct_load_sends_what_is_printed(redshift: Redshift, config: Config, s
     for name, record in (("log_data", play()), ("song_data", song())):
         obstore.put(store, f"sent/{name}/a.json", to_lines([record]))
     roots = {"log_data": f"s3://{BUCKET}/sent/log_data", "song_data": f"s3://{BUCKET}/sent/song_data"}
-    config = config.model_copy(update=roots)
+    config = structs.replace(config, **roots)
     pipeline.create(config)
     redshift.statements.clear()
     pipeline.load(config, direct=True)

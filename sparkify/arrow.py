@@ -23,7 +23,7 @@ _EIO = 5
 
 
 class Table:
-    """Batches of one schema that exist already. Read as often as needed."""
+    """Batches of one schema that exist already. Read as often as needed, until they are let go."""
 
     error: BaseException | None = None
 
@@ -42,6 +42,10 @@ class Table:
         columns = [_column(values) for values in zip(*rows, strict=True)]
         schema = na.c_schema(na.struct({name: column.schema for name, column in zip(names, columns, strict=True)}))
         return cls(schema, [na.c_array_from_buffers(schema, len(rows), [None], children=columns)])
+
+    def let_go(self) -> None:
+        """Free the batches, whoever still holds this object."""
+        self._batches = []
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return CArrayStream.from_c_arrays(list(self._batches), self._schema).__arrow_c_stream__()
@@ -73,6 +77,10 @@ class LineStream:
         struct.get_schema, struct.get_next, struct.get_last_error, struct.release = self._functions
         return stream.__arrow_c_stream__()
 
+    def let_go(self) -> None:
+        """Free the bundles, whoever still holds this object: what C calls back and it hold each other."""
+        self.taken = []
+
     def _get_next(self, array: int) -> int:
         try:
             bundle = next((bundle for bundle in self._coming if len(bundle)), None)
@@ -89,7 +97,11 @@ class LineStream:
 
 @contextmanager
 def registered(connection: duckdb.DuckDBPyConnection, name: str, table: Table | LineStream) -> Iterator[None]:
-    """Give a table a name in SQL. Raises the table's own error in place of the reader's."""
+    """Give a table a name in SQL; afterwards it is let go. Raises the table's own error in place of the reader's.
+
+    DuckDB keeps what it was given until the transaction ends, in the versions of its catalogue: without letting go, a
+    load would hold all that it has read.
+    """
     connection.register(name, table)
     try:
         yield
@@ -101,6 +113,7 @@ def registered(connection: duckdb.DuckDBPyConnection, name: str, table: Table | 
         # After an error the connection may refuse even this; the error must not be lost over it.
         with suppress(duckdb.Error):
             connection.unregister(name)
+        table.let_go()
 
 
 class _Struct(ctypes.Structure):

@@ -134,7 +134,7 @@ def append_rows(
         stream = LineStream(bundles)
         with registered(connection, "bundle", stream):
             appended = _fetch(connection, _append_quickly_sql(dataset, table, "bundle"))[0][0]
-        bundles = stream.taken
+            bundles = stream.taken
     with registered(connection, "bundle", Table.of_lines(bundles)):
         if not trusting:
             connection.execute(_odd_lines_sql(dataset))

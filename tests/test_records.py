@@ -8,11 +8,13 @@ the promise of its own tests.
 # just their names, would make it print a report of leaks then.
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import duckdb
@@ -230,6 +232,32 @@ def test_bundles_are_taken_as_they_come_and_all_counted(connection: duckdb.DuckD
     empty = Bundle(b"", array("i", [0]), array("i"), array("i"))
     assert land(connection, "events", empty, *bundles, empty) == dict.fromkeys(range(1, 41), 50)
     assert len(landed(connection, "events")) == 2_000
+
+
+class Data(bytearray):
+    """A bundle's bytes, of which can be told whether they are still held."""
+
+
+@pytest.mark.parametrize("trusting", [True, False])
+def test_bytes_are_let_go_before_the_transaction_ends(connection: duckdb.DuckDBPyConnection, *, trusting: bool) -> None:
+    alive = []
+
+    def bundles() -> Iterator[Bundle]:
+        for bundle in bundles_of([event(), b"no event"]):
+            data = Data(bundle.data)
+            alive.append(weakref.ref(data))
+            yield replace(bundle, data=data)
+
+    land(connection, "events")
+    gc.disable()
+    connection.execute("BEGIN")
+    try:
+        for _ in range(3):
+            assert append_rows(connection, "events", bundles(), "staging", trusting=trusting) == {1: 1, 2: 1}
+        assert [data() for data in alive] == [None] * len(alive)
+    finally:
+        connection.execute("ROLLBACK")
+        gc.enable()
 
 
 # ---- the table ----

@@ -148,7 +148,7 @@ def _release(stream: Any) -> None:
 
 
 def _column(values: Sequence[Any]) -> Any:
-    if all(isinstance(value, int | None) for value in values):
+    if {*map(type, values)} <= {int, type(None)}:
         return na.c_array(values, na.int64())
     return na.c_array([value if value is None else str(value) for value in values], na.string())
 

@@ -102,6 +102,11 @@ class FileCount(NamedTuple):
     rejected: int = 0
 
 
+def add_up(counts: Iterable[FileCount]) -> FileCount:
+    """The records of all files together."""
+    return FileCount(*map(sum, zip(*counts, strict=True)))
+
+
 class FileEntry(NamedTuple):
     """One row of load_files to be written."""
 
@@ -278,15 +283,14 @@ def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -
         ],
     )  # fmt: skip
     done = sum(entry.status == "loaded" for entry in entries)
-    counts = [entry.records for entry in entries]
+    total = add_up(entry.records for entry in entries)
     engine.insert_rows(
         "load_history",
         LOAD_COLUMNS,
         [
             (
                 load.load_id, load.started_at, load.finished_at, load.status, load.mode, done,
-                sum(count.read for count in counts), sum(count.loaded for count in counts),
-                sum(count.rejected for count in counts), load.version, load.detail,
+                total.read, total.loaded, total.rejected, load.version, load.detail,
             )
         ],
     )  # fmt: skip

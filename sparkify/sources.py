@@ -299,10 +299,21 @@ class _Filling:
 
     def add(self, block: bytes, source_id: int, next_line: int) -> int:
         """Take a block of one file's content; returns the number of the line that its next block begins or goes on."""
+        first_end = block.find(b"\n") + 1
+        if 0 < first_end < len(block):
+            return self._add_lines(block, source_id, next_line)
+        # Most small files are one line.
+        self.data += block
+        if not first_end:
+            return next_line
+        self._end_line(source_id, next_line)
+        return next_line + 1
+
+    def _add_lines(self, block: bytes, source_id: int, next_line: int) -> int:
         # Reading lines from memory finds their ends faster than any search for them, and an array takes a list faster
         # than what only iterates.
         ends = list(itertools.accumulate(map(len, io.BytesIO(block)), initial=len(self.data)))
-        if block and not block.endswith(b"\n"):
+        if not block.endswith(b"\n"):
             ends.pop()
         self.data += block
         if count := len(ends) - 1:
@@ -311,9 +322,13 @@ class _Filling:
             self._lines.fromlist(list(range(next_line, next_line + count)))
         return next_line + count
 
-    def end_line(self, source_id: int, line: int) -> None:
-        """Give the last line the end that it lacks."""
-        self.data += b"\n"
+    def close(self, source_id: int, line: int) -> None:
+        """Give the last line of a file the end that it may lack."""
+        if self.unended:
+            self.data += b"\n"
+            self._end_line(source_id, line)
+
+    def _end_line(self, source_id: int, line: int) -> None:
         self._ends.append(len(self.data))
         self._source_ids.append(source_id)
         self._lines.append(line)
@@ -352,8 +367,7 @@ def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: 
                     if filling and len(filling.data) >= bundle_bytes:
                         bundle, filling = filling.split()
                         yield bundle
-                if filling.unended:
-                    filling.end_line(source_id, line)
+                filling.close(source_id, line)
                 end = FileRead(source_id, stored.size, stored.content_id)
             except (OSError, EOFError, zlib.error, ValueError, SourceError) as error:
                 end = FileRead(source_id, error=str(_unreadable(file, error)))

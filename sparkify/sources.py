@@ -125,6 +125,7 @@ def read_bundles(
 ) -> Generator[Bundle, None, None]:
     """Read (source id, file) pairs in order and cut them into bundles of about `bundle_bytes`.
 
+    The first bundle of a group is of a block, so that whoever takes the bundles can begin, and learn from it.
     No bundle holds files of two groups. Reading runs ahead in a thread of its own by a few bundles, so memory does not
     grow with the corpus. Every file given stands in exactly one bundle's `finished`; the lines of one that failed
     midway may stand in bundles before it, and the caller has to drop them.
@@ -352,7 +353,7 @@ class _Filling:
 
 
 def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: S3Access) -> Iterator[Bundle]:
-    filling = _Filling()
+    filling, wanted_bytes = _Filling(), min(_READ_BYTES, bundle_bytes)
     with _open_blocks(files, access) as blocks_of:
         for place, (source_id, file) in enumerate(files):
             stored = _Stored(file, blocks_of(place))
@@ -364,9 +365,10 @@ def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: 
                         raise ValueError(
                             f"it holds a line of more than {_LONGEST_LINE >> 20} MiB; is it a file of JSON lines?"
                         )
-                    if filling and len(filling.data) >= bundle_bytes:
+                    if filling and len(filling.data) >= wanted_bytes:
                         bundle, filling = filling.split()
                         yield bundle
+                        wanted_bytes = bundle_bytes
                 filling.close(source_id, line)
                 end = FileRead(source_id, stored.size, stored.content_id)
             except (OSError, EOFError, zlib.error, ValueError, SourceError) as error:

@@ -25,11 +25,10 @@ from sparkify.sources import Bundle
 _logger = logging.getLogger("sparkify")
 
 # Half of the machine and at most this: the loader streams, so more memory would not make it faster.
-_MOST_MEMORY = 4 << 30
+_MOST_MEMORY = 3 << 29
 # Every statement that appends leaves a group of rows that is not full, for each thread, and DuckDB joins those at a
 # price when it closes the file: so as few statements as memory allows, for a run is held in it.
 _RUN_BYTES = 448 << 20
-_FIRST_RUN_BYTES = 8 << 20
 _SETTINGS = {
     # Redshift's order: NULLs are greatest in both directions.
     "default_null_order": "NULLS_LAST_ON_ASC_FIRST_ON_DESC",
@@ -162,8 +161,8 @@ class DuckDBEngine:
         staged = Staged()
         table = f"staging_{dataset}"
         coming = iter(bundles)
-        # The first run is short, to learn early whether the lines are odd.
-        run_bytes, trusting = _FIRST_RUN_BYTES, True
+        # The first run is of one bundle, to learn early whether the lines are odd.
+        run_bytes, trusting = 0, True
         while (first := next(coming, None)) is not None:
             run: list[Bundle] = []
             taking = _take_run(first, coming, run_bytes, run, on_bundle)

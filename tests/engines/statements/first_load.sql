@@ -164,6 +164,7 @@ ranked_copies AS (
             AND event.itemInSession = copied_plays.itemInSession
             AND event.ts = copied_plays.ts
     WHERE event.page = 'NextSong'
+        -- Where no play has copies, the join by itself does not tell which blocks to leave out.
 ),
 
 surplus_copies AS (

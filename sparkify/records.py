@@ -408,8 +408,8 @@ def _doubt(field: Field) -> str:
 def _append_quickly_sql(dataset: Dataset, table: str, source: str) -> str:
     """Append the lines that are quickly seen to pass.
 
-    A cast from JSON stumbles over what is no JSON in UTF-8, no object, or has a key too few, too many or twice: TRY
-    makes NULL of it.
+    A cast from JSON stumbles over what is blank, no JSON in UTF-8, no object, or has a key too few, too many or twice:
+    TRY makes NULL of it.
     """
     fields = FIELDS[dataset]
     values = ",\n        ".join(f"{_quick_value(field)} AS value_{field.name}" for field in fields)
@@ -431,7 +431,7 @@ def _append_quickly_sql(dataset: Dataset, table: str, source: str) -> str:
     return f"""INSERT INTO {table} ({_columns(dataset)})
 WITH parsed_lines AS (
     SELECT source_id, line, CAST(json AS VARCHAR) AS text, TRY(CAST(json AS STRUCT({structure}))) AS json_object
-    FROM {source} WHERE {_HAS_TEXT}
+    FROM {source}
 ), value_lines AS (
     SELECT *,
         {values}

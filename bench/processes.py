@@ -1,9 +1,9 @@
 """Processes that are measured, and the environments they run in.
 
 Time is that of the whole process. Memory is the resident memory of the process and of all that it started, summed, as
-seen ten times a second (pages that processes share count for each), or the kernel's own peak of the first process
-where that is more. CPU seconds are the kernel's count of the process and of the children it waited for, or what was
-last seen of each process, where that is more.
+seen ten times a second (pages that processes share count for each), or on Linux the kernel's own peak of the first
+process, as last seen, where that is more. CPU seconds are the kernel's count of the process and of the children it
+waited for, or what was last seen of each process, where that is more.
 """
 
 import os
@@ -73,10 +73,9 @@ def run(
     if code := os.waitstatus_to_exitcode(status):
         told = f": {log.read_text(errors='replace')[-2000:]}" if log else ""
         raise RuntimeError(f"{' '.join(command)} ended with {code}{told}")
-    # Linux counts in kB, macOS in bytes.
-    unit = 1e6 if sys.platform == "darwin" else 1e3
     cpu = max(usage.ru_utime + usage.ru_stime, watch.cpu) + watch.server_cpu
-    return Run(wall, cpu, max(usage.ru_maxrss / unit, watch.peak))
+    # Not ru_maxrss: what this process once held counts there as the child's.
+    return Run(wall, cpu, watch.peak)
 
 
 def _printing_to(log: Path) -> list[tuple[Any, ...]]:
@@ -121,7 +120,7 @@ class _Watch:
             served = _list_tree(self._server) if self._server else []
             self._seen |= _cpu_seconds(tree)
             self._served |= _cpu_seconds(served)
-            self.peak = max(self.peak, _resident_megabytes([*tree, *served]))
+            self.peak = max(self.peak, _resident_megabytes([*tree, *served]), _peak_megabytes(process))
             if time.monotonic() > deadline:
                 self.exceeded = f"over {seconds:.0f} s"
             elif self.peak > self._memory:
@@ -158,6 +157,16 @@ def _resident_megabytes(processes: list[psutil.Process]) -> float:
         except psutil.Error:
             continue
     return total / 1e6
+
+
+def _peak_megabytes(process: int) -> float:
+    """The most that a process has held, as Linux tells; elsewhere 0."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0
+    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peaks[0]) * 1024 / 1e6 if peaks else 0
 
 
 def _end_tree(processes: list[psutil.Process]) -> None:

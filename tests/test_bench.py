@@ -166,6 +166,12 @@ def test_what_a_child_takes_counts() -> None:
     assert run([sys.executable, "-c", command]).peak > 200
 
 
+def test_what_the_measuring_process_holds_does_not_count() -> None:
+    held = b"x" * 500_000_000
+    assert 0 < run([sys.executable, "-c", "import time; time.sleep(0.5)"]).peak < 100
+    assert held
+
+
 def test_a_process_over_the_limit_is_ended_with_all_it_started(tmp_path: Path) -> None:
     child = f"import time; time.sleep(600)  # {tmp_path}"
     command = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"

@@ -102,7 +102,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             str,
             Meta(
                 pattern=r"\A(?!redshift://[^/@]*:.*@)",
-                description="an address without a password, which belongs in SPARKIFY_DB_PASSWORD",
+                description="an address without a password; set SPARKIFY_DB_PASSWORD in its place",
             ),
         ]
         | None

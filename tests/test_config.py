@@ -252,7 +252,7 @@ def test_file_that_is_no_text() -> None:
         (
             "warehouse",
             f"redshift://me:{SECRET}@host/db",
-            "an address without a password, which belongs in SPARKIFY_DB_PASSWORD",
+            "an address without a password; set SPARKIFY_DB_PASSWORD in its place",
         ),
     ],
 )

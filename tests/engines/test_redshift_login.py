@@ -145,8 +145,8 @@ def test_login_fails_as_a_process(redshift: Redshift, database: str) -> None:
     ],
 )
 def test_password_in_the_address_is_refused(warehouse: str) -> None:
-    assert_told(run_here("status", "--warehouse", warehouse), 2, "must not hold a password; set SPARKIFY_DB_PASSWORD")
-    assert_told(run_here("compare", "one.duckdb", warehouse), 2, "must not hold a password; set SPARKIFY_DB_PASSWORD")
+    assert_told(run_here("status", "--warehouse", warehouse), 2, "without a password; set SPARKIFY_DB_PASSWORD")
+    assert_told(run_here("compare", "one.duckdb", warehouse), 2, "without a password; set SPARKIFY_DB_PASSWORD")
 
 
 @pytest.mark.parametrize("warehouse", ["redshift://localhost", "redshift:///dev", "redshift://a@localhost:5439/d/e"])
@@ -271,7 +271,7 @@ def test_server_that_breaks_tls_off(log_in: Callable[..., Ran]) -> None:
 @pytest.mark.parametrize("mode", ["require", "prefer", "disable", "VERIFY-FULL"])
 def test_unknown_sslmode(mode: str) -> None:
     Path("dwh.cfg").write_text(f"[CLUSTER]\nHOST=localhost\nSSLMODE={mode}\n", encoding="utf-8")
-    assert_told(run_here("status"), 2, "the setting sslmode is not usable: it should be 'verify-full' or 'verify-ca'")
+    assert_told(run_here("status"), 2, "the setting sslmode is not usable: it must be verify-full or verify-ca")
 
 
 # ---- a secret of Secrets Manager ----

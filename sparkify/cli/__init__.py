@@ -41,7 +41,8 @@ or too many rejects, 130 interrupted."""
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the command: the one place that turns errors into exit codes."""
-    _start_fast()
+    # For a process of seconds: what is imported stays, and the objects of a listing are no cycles.
+    gc.set_threshold(100_000)
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -64,12 +65,6 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
         code = 0
     sys.exit(code)
-
-
-def _start_fast() -> None:
-    """Spare a process that lives for seconds what pays in one that lives for days."""
-    # What is imported stays; the objects of a listing are no cycles, and looking for some would take a tenth of it.
-    gc.set_threshold(100_000)
 
 
 def _open_closed_streams() -> None:

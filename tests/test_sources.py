@@ -381,6 +381,17 @@ def test_small_files_share_a_bundle_and_ids_are_the_callers(tmp_path: Path) -> N
     assert list(bundle.lines) == [1] * 5
 
 
+def test_first_bundle_of_a_group_is_small(tmp_path: Path) -> None:
+    line = b'{"ts":1}\n'
+    write(tmp_path, {"a.json": line * 1_000_000})
+    file = [(1, source_file(tmp_path / "a.json"))]
+    sizes = [len(bundle.data) for bundle in read_bundles(file, [(2, file[0][1])], bundle_bytes=4 << 20)]
+    first = min(sizes)
+    assert first <= 1 << 20
+    assert sizes == [first, *sizes[1:3], first, *sizes[1:3]]
+    assert sizes[1] > 3 << 20
+
+
 def test_bundles_stay_near_the_size_asked_for(tmp_path: Path) -> None:
     line = b"x" * 99 + b"\n"
     write(tmp_path, {"a.json.gz": compress_gz(*[line] * 100)})

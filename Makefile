@@ -54,7 +54,7 @@ browser: setup ## install Debian's headless Chromium for the tests of the report
 	$$find >/dev/null
 
 # What depends on the Python more than on DuckDB, a driver, a server or a browser.
-ON_NEWEST := $(foreach name,cli config engine package records sources,tests/test_$(name).py)
+ON_NEWEST := $(foreach name,cli engine package records settings sources,tests/test_$(name).py)
 
 test: ## run the whole suite, then what depends on the Python on the newest other one at hand
 	@$(MAKE) --no-print-directory test-main

@@ -4,8 +4,8 @@ from typing import Any
 
 from sparkify import model, pipeline
 from sparkify.cli import main as run
-from sparkify.config import load_config
 from sparkify.engines import wrap_cursor
+from sparkify.settings import load_config
 
 
 def load_staging_tables(cur: Any, conn: Any) -> None:

@@ -6,10 +6,10 @@ which are Redshift's, name the configured sources: `dwh.cfg` is read when they a
 
 from typing import Any
 
-from sparkify.config import load_config
 from sparkify.engines.copy import copy_sql
 from sparkify.model import CREATION_ORDER, STAR
 from sparkify.records import Dataset
+from sparkify.settings import load_config
 from sparkify.sql import create_sql, read_sql, rebuild_sql
 
 

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sparkify.config import Config, load_config
     from sparkify.doctor import list_findings
     from sparkify.errors import SparkifyError
     from sparkify.pipeline import (
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     )
     from sparkify.questions import Cut
     from sparkify.report import render_report
+    from sparkify.settings import Config, load_config
     from sparkify.simulator import SimulateOptions, simulate
 
 __version__ = "0.1.0"
@@ -56,9 +56,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Config": "config",
+    "Config": "settings",
     "Cut": "questions",
-    "load_config": "config",
+    "load_config": "settings",
     "SparkifyError": "errors",
     "list_findings": "doctor",
     "render_report": "report",

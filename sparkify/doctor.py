@@ -10,10 +10,10 @@ from functools import partial
 from importlib import metadata
 
 from sparkify import __version__, sources
-from sparkify.config import Config
 from sparkify.engines import Finding, examine, open_engine
 from sparkify.errors import NoWarehouseError, SourceError, SparkifyError
 from sparkify.s3 import S3Access
+from sparkify.settings import Config
 
 _DRIVERS = ("duckdb", "obstore", "redshift-connector", "boto3")
 

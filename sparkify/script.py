@@ -7,7 +7,6 @@ stands in angle brackets, and values are bound: $1, $2 …
 from collections.abc import Iterable
 
 from sparkify import checks, ledger, model
-from sparkify.config import Config
 from sparkify.engines.copy import copy_parts_sql
 from sparkify.engines.direct import copy_object_sql, doubtful_sql, jsonpaths_url, landing_sql, stage_landed_sql
 from sparkify.engines.redshift import (
@@ -24,6 +23,7 @@ from sparkify.engines.redshift import (
     timeout_sql,
 )
 from sparkify.records import Dataset
+from sparkify.settings import Config
 from sparkify.sql import create_sql
 
 _OF_LOAD = "<stage>/.sparkify/<warehouse>/<load>"

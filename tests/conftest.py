@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sparkify import pipeline
-from sparkify.config import Config
+from sparkify.settings import Config
 from tests.s3_server import S3Server, run_s3_server
 from tests.support import new_warehouse, write_ballast
 

@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 
 from sparkify import model, pipeline
-from sparkify.config import Config, load_config
 from sparkify.engines import open_engine
+from sparkify.settings import Config, load_config
 from tests import reference
 from tests.reference import Dataset, FileResult, Row
 

@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from sparkify import checks, model, pipeline
-from sparkify.config import Config
 from sparkify.errors import CheckError, SparkifyError
+from sparkify.settings import Config
 from sparkify.sql import rebuild_sql
 from tests.support import (
     TS,

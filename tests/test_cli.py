@@ -25,8 +25,8 @@ from msgspec import structs
 import sparkify
 from sparkify import model, pipeline
 from sparkify.cli import main
-from sparkify.config import Config
 from sparkify.formats import format_age
+from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.support import (
     event,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sparkify import pipeline
-from sparkify.config import Config
+from sparkify.settings import Config
 from tests.engines.commands import run_here
 from tests.support import event, fetch, log_file, new_warehouse, play, read_star, snapshot, song, song_file, write_file
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sparkify import pipeline, questions
-from sparkify.config import Config
+from sparkify.settings import Config
 from tests.engines.commands import ROOT, run_here
 from tests.support import event, log_file, new_warehouse, play, song_file, write_file
 

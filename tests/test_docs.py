@@ -12,9 +12,9 @@ import pytest
 from msgspec import structs
 
 from docs import generate
-from sparkify import check, config, model, records
+from sparkify import check, model, records, settings
 from sparkify.cli import cli
-from sparkify.config import load_config
+from sparkify.settings import load_config
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -179,30 +179,30 @@ def test_readme_opens_with_the_two_commands() -> None:
 def test_every_setting_is_documented() -> None:
     rows = [line for line in read(DOCS / "configuration.md").splitlines() if line.startswith("| `")]
     documented = {row.split("`")[1]: row for row in rows}
-    assert set(documented) == set(config.Config.__struct_fields__)
+    assert set(documented) == set(settings.Config.__struct_fields__)
     for name, row in documented.items():
         assert f"`SPARKIFY_{name.upper()}`" in row
-    for section, keys in config._FILE_KEYS.items():
+    for section, keys in settings._FILE_KEYS.items():
         for key, name in keys.items():
             assert f"`[{section}]` `{key}`" in documented[name]
-    for field in structs.fields(config.Config):
+    for field in structs.fields(settings.Config):
         if field.default is not None:
             assert f"| {field.default} |" in documented[field.name]
-    assert f"`{config.DEFAULT_WAREHOUSE}`" in documented["warehouse"]
+    assert f"`{settings.DEFAULT_WAREHOUSE}`" in documented["warehouse"]
 
 
 def test_settings_of_common_options_are_documented() -> None:
     text = read(DOCS / "configuration.md")
     for parameter in cli.commands["load"].params:
-        if parameter.name in config.Config.__struct_fields__:
+        if parameter.name in settings.Config.__struct_fields__:
             assert f"| `{parameter.name}` | `{parameter.opts[0]}` |" in text
 
 
 def test_example_settings_are_read(tmp_path: Path) -> None:
     (block,) = list_blocks(read(DOCS / "configuration.md"), "ini")
     (tmp_path / "dwh.cfg").write_text(block, encoding="utf-8")
-    settings = load_config()
-    assert (settings.log_data, settings.memory_limit) == ("data/log_data", "2GB")
+    found = load_config()
+    assert (found.log_data, found.memory_limit) == ("data/log_data", "2GB")
 
 
 def test_rules_are_listed_in_order() -> None:

@@ -15,10 +15,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from sparkify.config import load_config
 from sparkify.engines import Engine, open_engine, wrap_cursor
 from sparkify.engines.copy import copy_sql, quote_literal
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, SparkifyError, UsageError
+from sparkify.settings import load_config
 
 WAREHOUSE = "warehouse.duckdb"
 

@@ -15,8 +15,8 @@ import create_tables
 import etl
 import sql_queries
 from sparkify import model, pipeline
-from sparkify.config import Config, load_config
 from sparkify.errors import ConfigError, UsageError
+from sparkify.settings import Config, load_config
 from tests.support import (
     event,
     expected_star,

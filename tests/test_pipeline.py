@@ -17,7 +17,6 @@ import pytest
 from msgspec import structs
 
 from sparkify import model, pipeline
-from sparkify.config import Config, load_config
 from sparkify.errors import (
     EngineError,
     LockedError,
@@ -27,6 +26,7 @@ from sparkify.errors import (
     UsageError,
 )
 from sparkify.pipeline import Progress
+from sparkify.settings import Config, load_config
 from tests.support import (
     TS,
     event,
@@ -485,7 +485,7 @@ def test_load_interrupted_at_any_step_changes_nothing(warehouse: Config) -> None
 _KILLED = """
 import os, signal, sys
 from sparkify import pipeline
-from sparkify.config import load_config
+from sparkify.settings import load_config
 
 left = int(sys.argv[4])
 

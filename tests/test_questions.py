@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 from sparkify import pipeline
-from sparkify.config import Config, load_config
 from sparkify.engines import open_engine
 from sparkify.errors import SparkifyError, UsageError
 from sparkify.questions import (
@@ -33,6 +32,7 @@ from sparkify.questions import (
     parse_day,
     parse_question,
 )
+from sparkify.settings import Config, load_config
 from sparkify.simulator import SimulateOptions, simulate
 from tests import reference
 

@@ -14,10 +14,10 @@ import zstandard
 from obstore.store import S3Store
 
 from sparkify import cli, pipeline
-from sparkify.config import Config, load_config
 from sparkify.errors import SourceError
 from sparkify.files import SourceFile
 from sparkify.s3 import S3Access
+from sparkify.settings import Config, load_config
 from sparkify.sources import list_files, read_bundles
 from tests.s3_proxy import Fault, S3Proxy, run_s3_proxy
 from tests.s3_server import BUCKET, READ_KEY, SECRET, S3Server

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sparkify import pipeline
-from sparkify.config import Config, load_config
 from sparkify.pipeline import LoadResult
+from sparkify.settings import Config, load_config
 from tests.support import expected_star, failing_checks, fetch, read_star
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sparkify import model, pipeline
-from sparkify.config import Config
+from sparkify.settings import Config
 from tests.reference import build_star, read_file
 from tests.support import log_file, read_star, song_file, sort_rows, write_file
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sparkify import pipeline
-from sparkify.config import Config
+from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.reference import build_star
 from tests.support import (

@@ -14,8 +14,8 @@ from sparkify.errors import SourceError, UsageError
 from sparkify.formats import to_json
 
 if TYPE_CHECKING:
-    from sparkify.config import Config
     from sparkify.pipeline import LoadResult, OnEvent
+    from sparkify.settings import Config
 
 
 @click.command()

@@ -40,7 +40,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
     @functools.wraps(command)
     def wrapped(*args: Any, config_file: str | None, **options: Any) -> Any:
-        from sparkify.config import load_config
+        from sparkify.settings import load_config
 
         config = load_config(config_file, **{name: options.pop(name) for name in _SETTINGS})
         return command(*args, config=config, **options)

@@ -15,10 +15,10 @@ from sparkify.errors import CheckError, UsageError
 from sparkify.formats import FORMATS, write_rows
 
 if TYPE_CHECKING:
-    from sparkify.config import Config
     from sparkify.ledger import PlannedFile
     from sparkify.questions import Cut, Question
     from sparkify.records import Dataset
+    from sparkify.settings import Config
 
 
 @click.command()

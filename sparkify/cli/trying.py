@@ -15,7 +15,7 @@ from sparkify.cli.reading import write_page
 from sparkify.errors import UsageError
 
 if TYPE_CHECKING:
-    from sparkify.config import Config
+    from sparkify.settings import Config
 
 
 @click.command()
@@ -60,7 +60,7 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
 def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """The first five minutes: simulate, load, check, ask and report, all in DIR."""
     from sparkify import console, pipeline
-    from sparkify.config import Config
+    from sparkify.settings import Config
     from sparkify.simulator import SimulateOptions
     from sparkify.simulator import simulate as write
 

@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sparkify.config import Config
 from sparkify.errors import LockedError, SparkifyError, UsageError
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
+from sparkify.settings import Config
 from sparkify.sources import Bundle, FileRead
 
 _ASK_AGAIN_SECONDS = 0.2

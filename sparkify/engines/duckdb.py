@@ -15,11 +15,11 @@ from typing import Any
 import duckdb
 
 from sparkify import records
-from sparkify.config import Config
 from sparkify.engines import Finding, Row, Staged, examine
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
+from sparkify.settings import Config
 from sparkify.sources import Bundle
 
 _logger = logging.getLogger("sparkify")

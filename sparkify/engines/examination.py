@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkify.config import Config
 from sparkify.engines import Finding, examine
 from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
 from sparkify.engines.direct import copy_object_sql, jsonpaths, jsonpaths_url, landing_sql
@@ -16,6 +15,7 @@ from sparkify.engines.parts import write_trial
 from sparkify.errors import ConfigError, EngineError, SourceError
 from sparkify.records import Dataset
 from sparkify.s3 import SCHEME, S3Access
+from sparkify.settings import Config
 from sparkify.sources import list_files
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sparkify.config import Config
 from sparkify.errors import ConfigError, EngineError, UsageError
+from sparkify.settings import Config
 
 _CONNECT_SECONDS = 10
 _ADDRESS = re.compile(

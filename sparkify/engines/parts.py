@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from sparkify.config import Config
 from sparkify.engines.duckdb import DuckDBEngine
 from sparkify.records import Dataset, quote
+from sparkify.settings import Config
 from sparkify.sql import read_sql
 
 # The most that a column of text holds in Redshift.

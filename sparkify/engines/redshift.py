@@ -16,7 +16,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sparkify.config import Config
 from sparkify.engines import Finding, Row, Staged
 from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
 from sparkify.engines.direct import (
@@ -34,6 +33,7 @@ from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError
 from sparkify.files import SourceFile
 from sparkify.records import Dataset
 from sparkify.s3 import SCHEME, S3Access, has_changed
+from sparkify.settings import Config
 from sparkify.sources import Bundle, FileRead
 from sparkify.sql import list_columns, read_sql
 

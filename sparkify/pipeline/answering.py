@@ -7,10 +7,10 @@ from typing import Any
 
 from sparkify import checks, questions
 from sparkify.checks import CheckResult
-from sparkify.config import Config
 from sparkify.engines import Engine, Row, open_engine
 from sparkify.pipeline.reading import count_lag, fetch_dicts, find_newest_event, require_tables
 from sparkify.questions import WHOLE_LOG, Cut, Question
+from sparkify.settings import Config
 
 # What is compared where the log does not reach back far enough before the period.
 _LAST_DAYS = 7

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sparkify import checks, ledger, model
-from sparkify.config import Config
 from sparkify.engines import Engine, open_engine
 from sparkify.errors import UsageError
 from sparkify.ledger import LoadedFile, Replayable
 from sparkify.pipeline.reading import require_tables
 from sparkify.pipeline.retrying import retry_conflicts
+from sparkify.settings import Config
 
 Mode = Literal["rebuild", "refresh"]
 

@@ -3,12 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from sparkify import ledger, sources
-from sparkify.config import Config
 from sparkify.errors import UsageError
 from sparkify.files import SourceFile
 from sparkify.ledger import LoadedFile, PlannedFile
 from sparkify.records import Dataset
 from sparkify.s3 import S3Access
+from sparkify.settings import Config
 
 
 def roots_of(config: Config) -> dict[Dataset, str]:

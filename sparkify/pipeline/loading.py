@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sparkify import __version__, checks, ledger, model, sources
-from sparkify.config import Config
 from sparkify.engines import Engine, Staged, open_engine
 from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
 from sparkify.files import SourceFile
@@ -21,6 +20,7 @@ from sparkify.pipeline.progress import OnEvent, OnProgress, Teller, utc_now
 from sparkify.pipeline.retrying import retry_conflicts
 from sparkify.records import Dataset
 from sparkify.s3 import S3Access
+from sparkify.settings import Config
 from sparkify.sources import Bundle
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.

@@ -10,13 +10,13 @@ from typing import Any
 
 from sparkify import checks, ledger, model, questions
 from sparkify.comparison import TableComparison, compare_stars
-from sparkify.config import Config
 from sparkify.engines import Engine, open_engine
 from sparkify.errors import NoWarehouseError
 from sparkify.ledger import PlannedFile
 from sparkify.pipeline.listing import list_sources, plan_found
 from sparkify.questions import WHOLE_LOG, Cut
 from sparkify.records import Dataset
+from sparkify.settings import Config
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ same warehouse gives the same bytes.
 
 from importlib import import_module
 
-from sparkify.config import Config
 from sparkify.errors import UsageError
 from sparkify.questions import WHOLE_LOG, Cut
+from sparkify.settings import Config
 
 
 def render_report(config: Config, *, cut: Cut = WHOLE_LOG, with_people: bool = False) -> str:

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from sparkify import pipeline
-from sparkify.config import Config
 from sparkify.questions import Cut
+from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.browser.chromium import find_chromium
 from tests.browser.hostile import write_hostile_log

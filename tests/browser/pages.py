@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from sparkify.cli import cli
-from sparkify.config import Config
 from sparkify.pipeline import Answers, answer_all
 from sparkify.questions import WHOLE_LOG, Cut
+from sparkify.settings import Config
 
 Record = dict[str, Any]
 # Milliseconds. A machine with much to do still draws a page in it.

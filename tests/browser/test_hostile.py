@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from playwright.sync_api import Browser, Page
 
-from sparkify.config import Config
+from sparkify.settings import Config
 from tests.browser.hostile import AGENT, FIRST_NAME, LAST_NAME, TEXTS, name_artist, name_location
 from tests.browser.pages import Report, Visit, download_rows, hover_mark, list_texts, open_details, visit
 from tests.support import fetch

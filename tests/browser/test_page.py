@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from sparkify.config import Config
+from sparkify.settings import Config
 from tests.browser.pages import WIDTHS, Report, Visit, download_rows, list_texts, open_details, set_width, visit
 
 WHITE = "rgb(255, 255, 255)"

@@ -17,7 +17,7 @@ import pytest
 from msgspec import structs
 
 from sparkify.cli import main
-from sparkify.config import Config
+from sparkify.settings import Config
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkify.config import Config
+from sparkify.settings import Config
 from tests.redshift.server import Redshift, Role, run_redshift
 from tests.s3_server import BUCKET, SECRET, WRITE_KEY, S3Server
 from tests.support import new_warehouse

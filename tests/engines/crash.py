@@ -7,8 +7,8 @@ import signal
 from multiprocessing.context import ForkServerProcess
 
 from sparkify import pipeline
-from sparkify.config import Config
 from sparkify.engines import open_engine
+from sparkify.settings import Config
 from tests.support import Star, event, log_file, play, snapshot, song, song_file, write_file
 
 VERBS = ["load", "undo", "replay"]

@@ -5,7 +5,6 @@
 
 from pathlib import Path
 
-from sparkify.config import Config
 from sparkify.script import (
     check_statements,
     create_statements,
@@ -14,6 +13,7 @@ from sparkify.script import (
     replay_statements,
     undo_statements,
 )
+from sparkify.settings import Config
 
 FOLDER = Path(__file__).parent / "statements"
 ROLE = "arn:aws:iam::123456789012:role/warehouse"

@@ -14,12 +14,12 @@ import pytest
 
 from sparkify import model, pipeline, questions
 from sparkify.comparison import TableComparison
-from sparkify.config import Config
 from sparkify.engines import open_engine
 from sparkify.errors import CheckError, TooManyRejectsError
 from sparkify.questions import Cut
 from sparkify.report.drawing import Drawing, draw_pictures
 from sparkify.report.page import render_page
+from sparkify.settings import Config
 from tests.bad_records import BAD_RECORDS
 from tests.engines.conftest import Factory
 from tests.support import (

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sparkify import pipeline
-from sparkify.config import Config
 from sparkify.engines import open_engine
 from sparkify.errors import UsageError
+from sparkify.settings import Config
 from tests.support import (
     event,
     expected_star,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sparkify import pipeline
-from sparkify.config import Config
+from sparkify.settings import Config
 from tests.engines.commands import run_command, variables_of
 from tests.engines.conftest import Factory
 from tests.engines.crash import EVERY, VERBS, kill_after, prepare, race, rows_of, run_verb, was_killed

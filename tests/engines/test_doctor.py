@@ -13,9 +13,9 @@ from msgspec import structs
 from obstore.store import S3Store
 
 from sparkify import pipeline
-from sparkify.config import Config
 from sparkify.engines import open_engine
 from sparkify.errors import EngineError
+from sparkify.settings import Config
 from tests.engines.commands import Ran, run_command, run_here, variables_of
 from tests.engines.conftest import ROLE, Factory, redshift_config
 from tests.redshift.server import Redshift, Role

@@ -13,9 +13,9 @@ import pytest
 from msgspec import structs
 
 from sparkify import cli, ledger, pipeline
-from sparkify.config import Config
 from sparkify.engines import open_engine
 from sparkify.errors import LockedError, TooManyRejectsError
+from sparkify.settings import Config
 from tests.support import failing_checks, fetch, log_file, new_warehouse, play, song, song_file, write_file
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"

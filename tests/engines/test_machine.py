@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 )
 
 from sparkify import pipeline
-from sparkify.config import Config
 from sparkify.engines import open_engine
+from sparkify.settings import Config
 from tests import reference
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Redshift

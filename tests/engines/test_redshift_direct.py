@@ -16,8 +16,8 @@ from msgspec import structs
 from obstore.store import S3Store
 
 from sparkify import pipeline
-from sparkify.config import Config
 from sparkify.errors import UsageError
+from sparkify.settings import Config
 from tests.bad_records import BAD_RECORDS
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Fault, Redshift

@@ -19,9 +19,9 @@ import pytest
 from msgspec import structs
 
 from sparkify import model, pipeline
-from sparkify.config import Config
 from sparkify.engines import open_engine
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, SparkifyError
+from sparkify.settings import Config
 from tests.engines.commands import variables_of
 from tests.engines.conftest import redshift_config
 from tests.engines.crash import EVERY, VERBS, prepare, run_verb

@@ -17,10 +17,10 @@ from moto import mock_aws
 from psycopg import sql
 from redshift_connector.iam_helper import IamHelper
 
-from sparkify.config import Config, load_config
 from sparkify.engines import open_engine
 from sparkify.engines.login import Address, find_credentials
 from sparkify.errors import ConfigError
+from sparkify.settings import Config, load_config
 from tests.engines.commands import Ran, run_command, run_here, run_python, run_secrets_manager
 from tests.engines.conftest import ROLE
 from tests.redshift.server import Redshift

@@ -15,8 +15,8 @@ import create_tables
 import etl
 import sql_queries
 from sparkify import model, pipeline
-from sparkify.config import Config
 from sparkify.errors import EngineError, SparkifyError, UsageError
+from sparkify.settings import Config
 from tests.engines.commands import ROOT, run_python
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Redshift

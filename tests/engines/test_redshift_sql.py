@@ -11,8 +11,8 @@ import pytest
 from msgspec import structs
 
 from sparkify import model, pipeline, script
-from sparkify.config import Config
 from sparkify.engines import open_engine
+from sparkify.settings import Config
 from sparkify.sql import create_sql, read_sql
 from tests.engines.conftest import ROLE, redshift_config
 from tests.engines.statements import FOLDER, render_files

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from sparkify.config import Config, load_config
 from sparkify.errors import ConfigError
+from sparkify.settings import Config, load_config
 
 SECRET = "hunter2%(x)s"
 

@@ -18,7 +18,7 @@ def _drop(table: str) -> str:
 
 
 def _insert(table: str) -> str:
-    return rebuild_sql(read_sql(f"{table}/load"))
+    return rebuild_sql(read_sql(f"tables/{table}/load"))
 
 
 staging_events_table_drop = _drop("staging_events")

@@ -60,8 +60,8 @@ class Table:
 
 
 def read_table(name: str) -> Table:
-    """The table as `sql/NAME/create.sql` describes it."""
-    return parse_table(name, read_sql(f"{name}/create"))
+    """The table as `sql/tables/NAME/create.sql` describes it."""
+    return parse_table(name, read_sql(f"tables/{name}/create"))
 
 
 def parse_table(name: str, text: str) -> Table:
@@ -78,7 +78,7 @@ def parse_table(name: str, text: str) -> Table:
         elif column := _COLUMN.match(line):
             columns.append(Column(column[1], column[2].strip(), bool(column[3]), column[5]))
         elif not re.match(r"CREATE TABLE IF NOT EXISTS \w+ \(( -- noqa: PRS)?$|\)$", line):
-            raise ValueError(f"sql/{name}/create.sql: this is no column with a comment: {line}")
+            raise ValueError(f"sql/tables/{name}/create.sql: this is no column with a comment: {line}")
     return Table(name, header, columns)
 
 
@@ -111,7 +111,7 @@ def _link_columns(text: str) -> str:
 def render_tables() -> str:
     """docs/tables.md: the data dictionary and the checks of each table."""
     text = _NOTE + "# Tables\n\n"
-    text += "Every table of the warehouse, as its `create.sql` in [sparkify/sql](../sparkify/sql) says. "
+    text += "Every table of the warehouse, as its `create.sql` in [sparkify/sql/tables](../sparkify/sql/tables) says. "
     text += "Columns that hold another table's key link to it. "
     text += "Keys are held by checks, not by constraints: `sparkify check` runs all of them, "
     text += "and a load that breaks one of severity fail is rolled back.\n"

@@ -1,6 +1,6 @@
 """Data-quality checks: a check is a SELECT of the rows that break a rule.
 
-They stand in `sql/<table>/checks.sql` as blocks: `-- fail: name` or `-- warn: name`, a comment that says why it
+They stand in `sql/tables/<table>/checks.sql` as blocks: `-- fail: name` or `-- warn: name`, a comment that says why it
 matters, one SELECT, a semicolon. Text outside a block is an error, so that an unmarked check cannot vanish.
 """
 
@@ -49,8 +49,8 @@ def list_checks() -> list[Check]:
     """Every check, in the order of the tables."""
     checks: list[Check] = []
     for table in model.TABLES:
-        if has_sql(f"{table}/checks"):
-            checks += parse_checks(table, read_sql(f"{table}/checks"))
+        if has_sql(f"tables/{table}/checks"):
+            checks += parse_checks(table, read_sql(f"tables/{table}/checks"))
     return checks
 
 
@@ -61,7 +61,7 @@ def parse_checks(table: str, text: str) -> list[Check]:
         block = _BLOCK.match(text, end)
         if block is None:
             line = text.count("\n", 0, end) + 1
-            raise SparkifyError(f"sql/{table}/checks.sql, line {line}: this is no block of -- fail: or -- warn:")
+            raise SparkifyError(f"sql/tables/{table}/checks.sql, line {line}: this is no block of -- fail: or -- warn:")
         severity, name, why, sql = block.groups()
         words = " ".join(line.removeprefix("-- ") for line in why.strip().splitlines())
         checks.append(Check(table, name, "fail" if severity == "fail" else "warn", words, sql.strip()))

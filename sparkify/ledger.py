@@ -49,9 +49,9 @@ WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM load_file
 GROUP BY source_id, dataset, reason"""
 COLLECT_REPLAYED = (
     "DROP TABLE IF EXISTS replayed_records",
-    *(read_sql(f"replayed_records/{step}") for step in ("create", "collect", "leave")),
+    *(read_sql(f"changes/replayed_records/{step}") for step in ("create", "collect", "leave")),
 )
-RECOUNT = (read_sql("load_files/recount"), read_sql("load_history/recount"))
+RECOUNT = (read_sql("tables/load_files/recount"), read_sql("tables/load_history/recount"))
 
 State = Literal["new", "changed", "unchanged", "vanished"]
 

@@ -1,6 +1,6 @@
 """The tables: their order, their SQL, and how the star is brought up to date.
 
-Every statement lies in `sql/<table>/`; nothing here knows an engine. The star is a pure function of staging. When rows
+Every statement is a file below `sql/`; nothing here knows an engine. The star is a pure function of staging. When rows
 enter or leave staging, the keys they touch are collected, and only those are deleted from the star and computed anew.
 
 A line of SQL that ends in `-- touched` narrows a statement to the touched keys. A rebuild is the same statement
@@ -22,7 +22,7 @@ TABLES = (*STAGING, *STAR, *LEDGER)
 
 # In the order in which they are collected: touched_plays reads touched_tracks.
 _TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs", "touched_artists")
-COLLECT_TOUCHED = tuple(read_sql(f"{table}/collect") for table in _TOUCHED)
+COLLECT_TOUCHED = tuple(read_sql(f"changes/{table}/collect") for table in _TOUCHED)
 # The files that the next statements are about stand in changed_files.
 FORGET_FILES = "DELETE FROM changed_files"
 DELETE_STAGED = tuple(
@@ -70,7 +70,7 @@ def begin_changes(engine: Engine) -> None:
 def begin_changes_sql() -> list[str]:
     """The statements of `begin_changes`."""
     tables = ("changed_files", *_TOUCHED)
-    return [sql for table in tables for sql in (f"DROP TABLE IF EXISTS {table}", read_sql(f"{table}/create"))]
+    return [sql for table in tables for sql in (f"DROP TABLE IF EXISTS {table}", read_sql(f"changes/{table}/create"))]
 
 
 def collect_touched(engine: Engine, source_ids: Iterable[int]) -> None:
@@ -108,7 +108,7 @@ def refresh(
 
 def refresh_sql(table: str, *, rebuild: bool) -> list[str]:
     """The statements that bring a table of the star up to date."""
-    statements = [read_sql(f"{table}/{step}") for step in ("delete", "load")]
+    statements = [read_sql(f"tables/{table}/{step}") for step in ("delete", "load")]
     return [rebuild_sql(sql) for sql in statements] if rebuild else statements
 
 

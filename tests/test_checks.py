@@ -266,12 +266,12 @@ def test_blocks_are_parsed() -> None:
     ],
 )
 def test_text_outside_a_block_is_an_error(text: str, line: int) -> None:
-    with pytest.raises(SparkifyError, match=rf"sql/users/checks\.sql, line {line}: this is no block"):
+    with pytest.raises(SparkifyError, match=rf"sql/tables/users/checks\.sql, line {line}: this is no block"):
         checks.parse_checks("users", text)
 
 
 def test_every_checks_file_belongs_to_a_table() -> None:
-    folders = {path.parent.name for path in (Path(model.__file__).parent / "sql").glob("*/checks.sql")}
+    folders = {path.parent.name for path in (Path(model.__file__).parent / "sql" / "tables").glob("*/checks.sql")}
     assert folders == {check.table for check in checks.list_checks()}
     names = [(check.table, check.name) for check in checks.list_checks()]
     assert len(set(names)) == len(names)

@@ -122,7 +122,8 @@ def test_wheel_holds_the_package_and_the_root_modules(wheel: Path) -> None:
         held = set(archive.namelist())
     files = (path for path in (ROOT / "sparkify").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     expected = {path.relative_to(ROOT).as_posix() for path in files}
-    assert {"sparkify/py.typed", "sparkify/sql/songplays/load.sql", "sparkify/sql/questions/top_songs.sql"} <= expected
+    statements = {f"sparkify/sql/{name}.sql" for name in ("tables/songplays/load", "questions/top_songs")}
+    assert {"sparkify/py.typed", *statements} <= expected
     information = f"sparkify-{sparkify.__version__}.dist-info/"
     assert {name for name in held if not name.startswith(information)} == expected | set(ROOT_MODULES)
     assert {f"{information}licenses/LICENSE", f"{information}METADATA"} <= held

@@ -78,7 +78,7 @@ def land(
 ) -> dict[int, int]:
     """Put bundles through the validator, into a staging table of their own; returns the records read of each file."""
     connection.execute("DROP TABLE IF EXISTS staging")
-    create = read_sql(f"staging_{dataset}/create")
+    create = read_sql(f"tables/staging_{dataset}/create")
     connection.execute(create.replace(f"CREATE TABLE IF NOT EXISTS staging_{dataset}", "CREATE TEMP TABLE staging"))
     return append_rows(connection, dataset, iter(bundles), "staging", trusting=trusting)
 

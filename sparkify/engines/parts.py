@@ -40,7 +40,7 @@ def open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBEngine]:
         scratch = DuckDBEngine.open(str(folder / "scratch.duckdb"), config, read_only=False)
         stack.callback(scratch.close)
         for table in (f"staging_{dataset}", "rejected_records"):
-            scratch.execute(read_sql(f"{table}/create"))
+            scratch.execute(read_sql(f"tables/{table}/create"))
         yield scratch
 
 

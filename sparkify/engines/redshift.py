@@ -53,7 +53,7 @@ LOCK = f"LOCK {LOCK_TABLE}"
 NO_TIMEOUT = "RESET statement_timeout"
 # The driver holds all rows of an answer, and a text may have 65,535 bytes.
 _MOST_REPLAYED = 4_000
-REPLAYED_COLUMNS = tuple(list_columns("replayed_records"))
+REPLAYED_COLUMNS = tuple(list_columns("replayed_records", folder="changes"))
 FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in REPLAYED_COLUMNS)} FROM replayed_records
 WHERE dataset = $1 AND number >= $2 AND number < $3"""
 _HOLDER = "SELECT load_id, started_at FROM load_history WHERE status = 'running' ORDER BY load_id DESC LIMIT 1"
@@ -271,7 +271,7 @@ class RedshiftEngine:
         self._open_stage()
         with open_scratch(self._config, dataset) as scratch:
             with scratch.transaction():
-                scratch.execute(read_sql("replayed_records/create"))
+                scratch.execute(read_sql("changes/replayed_records/create"))
                 for first in itertools.count(1, _MOST_REPLAYED):
                     rows = self.fetch(FETCH_REPLAYED, [dataset, first, first + _MOST_REPLAYED])
                     scratch.insert_rows("replayed_records", REPLAYED_COLUMNS, rows)

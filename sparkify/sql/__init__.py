@@ -1,7 +1,8 @@
-"""The statements of the warehouse: one a file, in `<table>/<step>.sql`.
+"""The statements of the warehouse, one a file.
 
-The text is one for all engines, in the subset that they share. Only the making of a table has a text of its own for
-Redshift, in `<table>/create.redshift.sql`.
+`tables/<table>/` has the tables of the warehouse, `changes/<table>/` the temporary tables of a load, and `questions/`
+one question a file. The text is the same for all engines, in the subset that they share. Only the making of a table
+has a text of its own for Redshift, in `tables/<table>/create.redshift.sql`.
 """
 
 import re
@@ -14,7 +15,7 @@ _MARK = "-- touched"
 
 @cache
 def read_sql(name: str) -> str:
-    """The text of `NAME.sql`, such as `songplays/load`."""
+    """The text of `NAME.sql`, such as `tables/songplays/load`."""
     return (files("sparkify.sql") / f"{name}.sql").read_text(encoding="utf-8").strip()
 
 
@@ -25,13 +26,13 @@ def has_sql(name: str) -> bool:
 
 def create_sql(table: str, dialect: str) -> str:
     """The statement that makes a table, in a dialect of its own where there is one."""
-    own = f"{table}/create.{dialect}"
-    return read_sql(own if has_sql(own) else f"{table}/create")
+    own = f"tables/{table}/create.{dialect}"
+    return read_sql(own if has_sql(own) else f"tables/{table}/create")
 
 
-def list_columns(table: str) -> dict[str, str]:
+def list_columns(table: str, *, folder: str = "tables") -> dict[str, str]:
     """The columns of a table in order, with their types, as its create.sql has them."""
-    return dict(_COLUMN.findall(read_sql(f"{table}/create")))
+    return dict(_COLUMN.findall(read_sql(f"{folder}/{table}/create")))
 
 
 def rebuild_sql(sql: str) -> str:

@@ -133,7 +133,7 @@ def test_check_sends_what_is_printed(redshift: Redshift, config: Config) -> None
 
 
 def test_star_is_computed_by_the_text_of_every_engine() -> None:
-    shared = {read_sql(f"{table}/{step}") for table in model.STAR for step in ("delete", "load")}
+    shared = {read_sql(f"tables/{table}/{step}") for table in model.STAR for step in ("delete", "load")}
     assert shared <= set(script.load_statements(Config(), rebuild=False))
 
 

@@ -1,7 +1,7 @@
 """CREATE TABLE as Redshift reads it: the whole grammar is checked, PostgreSQL gets what it can enforce.
 
 Keys are parsed and dropped, as Redshift enforces none (DG r_CREATE_TABLE_NEW); texts get a limit in bytes. What was
-declared is kept as the table's comment, from which svv_table_info and pg_table_def are read.
+declared is kept as the comment of the table's row type, from which svv_table_info and pg_table_def are read.
 """
 
 import json
@@ -55,7 +55,7 @@ class Table:
     like: str | None = None
     references: list[str] = field(default_factory=list)
 
-    def comment(self) -> str:
+    def declaration(self) -> str:
         return json.dumps({
             "diststyle": self.diststyle or "auto", "distkey": self.distkey, "sortkey": self.sortkey,
             "sortstyle": self.sortstyle or "auto", "encodings": self.encodings, "like": self.like,
@@ -141,7 +141,7 @@ class Created:
     """A CREATE TABLE for PostgreSQL, the statement that keeps what was declared, and the tables that have to exist."""
 
     sql: str
-    comment: str
+    declare: str
     references: tuple[str, ...]
 
 
@@ -169,8 +169,8 @@ def create_table(reader: Reader, *, serverless: bool) -> Created:
             # DG r_CREATE_TABLE_AS has no such words.
             raise syntax_error("AS")
         body = "AS " + join(rewrite(reader.tokens[reader.place :], serverless=serverless))
-    comment = f"COMMENT ON TABLE {name} IS {quote(table.comment())}"
-    return Created(start + body, comment, tuple(one for one in table.references if one != name))
+    declare = f"SELECT redshift_declare({quote(name)}, {quote(table.declaration())})"
+    return Created(start + body, declare, tuple(one for one in table.references if one != name))
 
 
 def add_column(reader: Reader, *, serverless: bool) -> str:

@@ -167,7 +167,7 @@ def _create(tokens: list[Token], serverless: bool) -> Plan:
     reader = Reader(tokens[1:])
     if reader.peek().is_word("temp", "temporary", "local", "table"):
         created = ddl.create_table(reader, serverless=serverless)
-        return Plan("sql", created.sql, after=created.comment, references=created.references)
+        return Plan("sql", created.sql, after=created.declare, references=created.references)
     if reader.take("schema"):
         condition = "IF NOT EXISTS " if reader.take("if", "not", "exists") else ""
         sql = f"CREATE SCHEMA {condition}{reader.path()}"
@@ -356,6 +356,22 @@ def _vacuum(tokens: list[Token], serverless: bool) -> Plan:
     return Plan("sql", f"VACUUM {name}")
 
 
+def _comment(tokens: list[Token], serverless: bool) -> Plan:
+    """DG r_COMMENT."""
+    reader = Reader(tokens[1:])
+    reader.expect("on")
+    kind = next((one for one in ("table", "column", "view") if reader.take(one)), None)
+    if kind is None:
+        raise unknown(f"COMMENT ON {reader.next().text.upper()}")
+    name = reader.path()
+    reader.expect("is")
+    text = reader.next()
+    if text.kind != "string" and not text.is_word("null"):
+        raise syntax_error(text.text)
+    reader.end()
+    return Plan("sql", f"COMMENT ON {kind} {name} IS {text.text}")
+
+
 def _copy(tokens: list[Token], serverless: bool) -> Plan:
     return Plan("copy", copy=copy_statement.read(Reader(tokens[1:])))
 
@@ -365,5 +381,5 @@ _HANDLERS = {
     "create": _create, "drop": _drop, "alter": _alter, "truncate": _truncate, "lock": _lock, "begin": _begin,
     "start": _begin, "commit": _end, "end": _end, "rollback": _end, "abort": _end, "savepoint": _savepoint,
     "release": _savepoint, "set": _set, "show": _show, "reset": _show, "analyze": _analyze, "analyse": _analyze,
-    "vacuum": _vacuum, "copy": _copy,
+    "vacuum": _vacuum, "copy": _copy, "comment": _comment,
 }  # fmt: skip

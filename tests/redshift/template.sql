@@ -198,16 +198,25 @@ FROM generate_series(0, redshift_slices() - 1) AS number;
 CREATE VIEW pg_catalog.stv_db_isolation_level AS
 SELECT datname::character(128) AS db_name, 'Snapshot Isolation'::character(20) AS isolation_level FROM pg_database;
 CREATE VIEW pg_catalog.svv_tables AS
-SELECT table_catalog::text, table_schema::text, table_name::text, table_type::text, NULL::text AS remarks
+SELECT table_catalog::text, table_schema::text, table_name::text, table_type::text,
+    obj_description(format('%I.%I', table_schema, table_name)::regclass, 'pg_class') AS remarks
 FROM information_schema.tables;
 CREATE VIEW pg_catalog.svv_all_tables AS
 SELECT table_catalog AS database_name, table_schema AS schema_name, table_name,
     CASE table_type WHEN 'VIEW' THEN 'VIEW' ELSE 'TABLE' END AS table_type
 FROM pg_catalog.svv_tables;
-CREATE VIEW pg_catalog.svv_columns AS SELECT * FROM information_schema.columns;
+CREATE VIEW pg_catalog.svv_columns AS
+SELECT *, col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position) AS remarks
+FROM information_schema.columns;
 
+-- What CREATE TABLE declared is the comment of the table's row type: the table's own comment is the user's.
+CREATE FUNCTION pg_catalog.redshift_declare("table" text, declared text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('COMMENT ON TYPE %s IS %L', (SELECT reltype::regtype FROM pg_class WHERE oid = $1::regclass), $2);
+END
+$$;
 CREATE FUNCTION pg_catalog.redshift_declared(oid) RETURNS json LANGUAGE sql STABLE
-RETURN CASE WHEN obj_description($1, 'pg_class') LIKE '{%' THEN obj_description($1, 'pg_class')::json END;
+RETURN (SELECT obj_description(reltype, 'pg_type')::json FROM pg_class WHERE pg_class.oid = $1);
 -- A table outside `dropped` whose foreign key names this one. The names are quoted for SQL, and parted by commas.
 CREATE FUNCTION pg_catalog.redshift_dependent(referenced text, dropped text) RETURNS name LANGUAGE sql STABLE AS $$
     SELECT classes.relname

@@ -60,6 +60,29 @@ def test_what_a_table_declares_can_be_read(cursor: Cursor) -> None:
     ]
 
 
+def test_comments_and_what_a_table_declares_are_kept_apart(cursor: Cursor) -> None:
+    cursor.execute('CREATE TABLE "time" (a INT) DISTSTYLE ALL')
+    cursor.execute("CREATE OR REPLACE VIEW v AS SELECT a FROM time")
+    cursor.execute("COMMENT ON TABLE time IS 'One row per hour; it''s small.'")
+    cursor.execute("COMMENT ON VIEW v IS 'A view.'")
+    cursor.execute("COMMENT ON COLUMN v.a IS 'Of a view.'")
+    cursor.execute("COMMENT ON COLUMN public.time.a IS 'A number.'")
+    assert fetch(cursor, "SELECT obj_description('public.time'::regclass), col_description('time'::regclass, 1)") == [
+        ["One row per hour; it's small.", "A number."]
+    ]
+    assert fetch(cursor, "SELECT remarks FROM svv_tables WHERE table_schema = 'public' ORDER BY table_name") == [
+        ["One row per hour; it's small."], ["A view."]
+    ]  # fmt: skip
+    assert fetch(cursor, "SELECT remarks FROM svv_columns WHERE table_schema = 'public' ORDER BY table_name") == [
+        ["A number."], ["Of a view."]
+    ]  # fmt: skip
+    assert fetch(cursor, "SELECT diststyle FROM svv_table_info WHERE \"table\" = 'time'") == [["ALL"]]
+    cursor.execute("COMMENT ON TABLE time IS NULL")
+    assert fetch(cursor, "SELECT obj_description('time'::regclass)") == [[None]]
+    cursor.execute("DROP VIEW v")
+    cursor.execute("DROP VIEW IF EXISTS v")
+
+
 @pytest.mark.parametrize(("columns", "attributes", "words"), [
     ("a INT, a INT", "", "42701"),
     ("a INT ENCODE lz4", "", "42601 unknown encoding"),
@@ -267,6 +290,8 @@ def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
     ("DO $$ BEGIN END $$", "0A000"),
     ("UPDATE t SET a = 1 FROM t AS x LEFT JOIN t AS y ON x.a = y.a", "0A000 Target table"),
     ("MERGE INTO t USING (SELECT 1 AS a) AS u ON t.a = u.a WHEN MATCHED THEN DELETE", "0A000"),
+    ("COMMENT ON FUNCTION md5 IS 'a'", "0A000 the stand-in does not know COMMENT ON FUNCTION"),
+    ("COMMENT ON TABLE t IS 1", "42601"),
     ("MERGE INTO t USING t ON t.a = t.a WHEN MATCHED THEN DELETE", "0A000"),
     ("MERGE INTO t USING u ON t.a = u.a WHEN NOT MATCHED THEN INSERT VALUES (u.a, u.b)", "0A000"),
 ])  # fmt: skip

@@ -13,6 +13,7 @@ _PLAIN = {
     "smallint": "smallint", "int2": "smallint", "integer": "integer", "int": "integer", "int4": "integer",
     "bigint": "bigint", "int8": "bigint", "real": "real", "float4": "real", "float8": "double precision",
     "boolean": "boolean", "bool": "boolean", "date": "date", "timestamptz": "timestamptz", "timetz": "timetz",
+    "regclass": "regclass",
 }  # fmt: skip
 _VARCHARS, _CHARS = {"varchar", "nvarchar", "text"}, {"char", "character", "nchar", "bpchar"}
 # DG c_unsupported-postgresql-datatypes.

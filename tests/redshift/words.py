@@ -53,12 +53,12 @@ WINDOW = RANKING | AGGREGATES | {"first_value", "last_value", "nth_value"}
 # Functions of Redshift that PostgreSQL has under the same name with the same meaning, or that the template of
 # databases adds to it.
 FUNCTIONS = WINDOW | _words("""
-    abs acos ascii asin atan atan2 btrim cbrt ceil ceiling char_length character_length chr coalesce concat cos
-    cot current_database current_schema current_setting date_part date_trunc dateadd datediff degrees exp
-    extract floor getdate greatest grouping has_database_privilege has_schema_privilege has_table_privilege
+    abs acos ascii asin atan atan2 btrim cbrt ceil ceiling char_length character_length chr coalesce concat
+    col_description cos cot current_database current_schema current_setting date_part date_trunc dateadd datediff
+    degrees exp extract floor getdate greatest grouping has_database_privilege has_schema_privilege has_table_privilege
     initcap is_valid_json is_valid_json_array
     json_extract_path_text last_day least left len length ln log lower lpad ltrim md5 mod nullif nvl
-    octet_length pg_backend_pid pg_last_copy_count pg_last_copy_id pi position pow power quote_ident
+    obj_description octet_length pg_backend_pid pg_last_copy_count pg_last_copy_id pi position pow power quote_ident
     quote_literal radians random regexp_count regexp_instr regexp_replace regexp_substr repeat replace replicate
     reverse right round rpad rtrim set_config sha2 sign sin split_part sqrt strpos strtol substr substring
     tan textlen to_char to_date to_hex translate trim trunc upper version

@@ -8,9 +8,9 @@ from typing import Any
 
 from sparkify.engines.copy import copy_sql
 from sparkify.model import CREATION_ORDER, STAR
-from sparkify.records import Dataset
 from sparkify.settings import load_config
 from sparkify.sql import create_sql, read_sql, rebuild_sql
+from sparkify.validation.fields import Dataset
 
 
 def _drop(table: str) -> str:

@@ -9,11 +9,13 @@ from contextlib import closing
 from functools import partial
 from importlib import metadata
 
-from sparkify import __version__, sources
+from sparkify import __version__
 from sparkify.engines import Finding, examine, open_engine
 from sparkify.errors import NoWarehouseError, SourceError, SparkifyError
-from sparkify.s3 import S3Access
 from sparkify.settings import Config
+from sparkify.sources.bucket import S3Access
+from sparkify.sources.bundles import read_bundles
+from sparkify.sources.listing import list_files
 
 _DRIVERS = ("duckdb", "obstore", "redshift-connector", "boto3")
 
@@ -48,12 +50,12 @@ def _versions() -> str:
 def _look_at(root: str | None, access: S3Access) -> str:
     if root is None:
         return "no root is named: this dataset is not loaded"
-    files = sources.list_files(root, access)
+    files = list_files(root, access)
     if not files:
         return f"there is no data file below {root}"
     # The permission to list is not that to read.
     smallest = min(files, key=lambda file: file.size)
-    with closing(sources.read_bundles([(1, smallest)], bundle_bytes=1 << 20, access=access)) as bundles:
+    with closing(read_bundles([(1, smallest)], bundle_bytes=1 << 20, access=access)) as bundles:
         errors = [end.error for bundle in bundles for end in bundle.finished if end.error is not None]
     if errors:
         raise SourceError(errors[0])

@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple
 
 from sparkify.engines import Engine
 from sparkify.errors import SourceError
-from sparkify.files import SourceFile
-from sparkify.records import Dataset
+from sparkify.sources.file import SourceFile
 from sparkify.sql import read_sql
+from sparkify.validation.fields import Dataset
 
 FILE_COLUMNS = (
     "source_id", "load_id", "dataset", "url", "etag", "size", "modified", "read", "loaded", "rejected", "status",

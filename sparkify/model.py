@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 from sparkify.engines import Engine
-from sparkify.records import Dataset
 from sparkify.sql import create_sql, read_sql, rebuild_sql
+from sparkify.validation.fields import Dataset
 
 STAGING = ("staging_events", "staging_songs")
 # In the order in which they are computed: time reads songplays.

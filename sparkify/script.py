@@ -22,9 +22,9 @@ from sparkify.engines.redshift import (
     insert_sql,
     timeout_sql,
 )
-from sparkify.records import Dataset
 from sparkify.settings import Config
 from sparkify.sql import create_sql
+from sparkify.validation.fields import Dataset
 
 _OF_LOAD = "<stage>/.sparkify/<warehouse>/<load>"
 _DATASETS: tuple[Dataset, ...] = ("events", "songs")

@@ -12,9 +12,11 @@ import pytest
 from msgspec import structs
 
 from docs import generate
-from sparkify import check, model, records, settings
+from sparkify import check, model, settings
 from sparkify.cli import cli
 from sparkify.settings import load_config
+from sparkify.validation import judge
+from sparkify.validation.fields import FIELDS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -208,13 +210,13 @@ def test_example_settings_are_read(tmp_path: Path) -> None:
 def test_rules_are_listed_in_order() -> None:
     rows = re.findall(r"^\| (\d) \| `(\w+)", read(DOCS / "records.md"), re.MULTILINE)
     assert rows == [(str(place), rule) for place, rule in enumerate(generate.RULES, 1)]
-    sql = records._judged_sql("events", "bundle")
+    sql = judge._judged_sql("events", "bundle")
     assert {found.split(":")[0] for found in re.findall(r"THEN '([a-z_]+[:\w]*)'", sql)} == set(generate.RULES)
 
 
 def test_fields_are_listed_in_order() -> None:
     fields = read(DOCS / "records.md").split("\n## Fields\n")[1].split("\n## ")[0]
-    for dataset, known in records.FIELDS.items():
+    for dataset, known in FIELDS.items():
         listed = fields.split(f"\n{dataset.capitalize()}, in order: ")[1].split("\n\n")[0]
         assert re.findall(r"\w+", re.sub(r"\([^)]*\)", "", listed)) == [field.name for field in known]
 

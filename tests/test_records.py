@@ -22,9 +22,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkify.records import FIELDS, Dataset, append_rows, unknown_keys
-from sparkify.sources import Bundle
+from sparkify.sources.bundles import Bundle
 from sparkify.sql import read_sql
+from sparkify.validation.fields import FIELDS, Dataset
+from sparkify.validation.judge import append_rows, unknown_keys
 from tests import reference
 from tests.bad_records import BAD_RECORDS, BadRecord, event, song
 

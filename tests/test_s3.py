@@ -15,10 +15,11 @@ from obstore.store import S3Store
 
 from sparkify import cli, pipeline
 from sparkify.errors import SourceError
-from sparkify.files import SourceFile
-from sparkify.s3 import S3Access
 from sparkify.settings import Config, load_config
-from sparkify.sources import list_files, read_bundles
+from sparkify.sources.bucket import S3Access
+from sparkify.sources.bundles import read_bundles
+from sparkify.sources.file import SourceFile
+from sparkify.sources.listing import list_files
 from tests.s3_proxy import Fault, S3Proxy, run_s3_proxy
 from tests.s3_server import BUCKET, READ_KEY, SECRET, S3Server
 from tests.support import event, fetch, play, read_star, snapshot, song, to_lines, truncated_gzip

@@ -18,8 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkify.errors import SourceError
-from sparkify.files import SourceFile
-from sparkify.sources import Bundle, FileRead, hash_content, is_data_key, list_files, read_bundles
+from sparkify.sources.bundles import Bundle, FileRead, read_bundles
+from sparkify.sources.content import read_fingerprint
+from sparkify.sources.file import SourceFile
+from sparkify.sources.listing import is_data_key, list_files
 from tests import reference
 
 BOM = b"\xef\xbb\xbf"
@@ -457,28 +459,28 @@ def test_any_files_in_any_bundles_give_the_references_lines(
     ]
 
 
-# ---- content identity ----
+# ---- fingerprints ----
 
 
 @pytest.mark.parametrize(
     ("name", "stored"), [("a.json", GOOD), ("a.json.gz", compress_gz(GOOD)), ("a.json.zst", compress_zst(GOOD))]
 )
-def test_content_identity_is_that_of_the_bytes_as_stored(tmp_path: Path, name: str, stored: bytes) -> None:
+def test_fingerprint_is_that_of_the_bytes_as_stored(tmp_path: Path, name: str, stored: bytes) -> None:
     (end,) = read_one(tmp_path, name, stored).finished
     assert end == FileRead(1, len(stored), f"sha256:{hashlib.sha256(stored).hexdigest()}")
-    assert hash_content(list_files(str(tmp_path))[0]) == end.etag
+    assert read_fingerprint(list_files(str(tmp_path))[0]) == end.fingerprint
 
 
-def test_content_identity_of_many_reads(tmp_path: Path) -> None:
+def test_fingerprint_of_many_reads(tmp_path: Path) -> None:
     data = bytes(range(256)) * (40 << 10)
     (end,) = read_one(tmp_path, "a.json", data).finished
-    assert (end.size, end.etag) == (len(data), f"sha256:{hashlib.sha256(data).hexdigest()}")
-    assert hash_content(source_file(tmp_path / "a.json")) == end.etag
+    assert (end.size, end.fingerprint) == (len(data), f"sha256:{hashlib.sha256(data).hexdigest()}")
+    assert read_fingerprint(source_file(tmp_path / "a.json")) == end.fingerprint
 
 
-def test_content_identity_of_a_vanished_file_is_an_error(tmp_path: Path) -> None:
+def test_fingerprint_of_a_vanished_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"gone\.json"):
-        hash_content(source_file(tmp_path / "gone.json"))
+        read_fingerprint(source_file(tmp_path / "gone.json"))
 
 
 # ---- files that cannot be read fail alone ----
@@ -579,7 +581,7 @@ def test_file_that_changes_after_it_was_listed_fails_alone(tmp_path: Path, chang
     assert result.errors == {0: None, 1: said, 2: None}
     assert result.records(0) == result.records(2) == list(reference.read_lines(GOOD))
     with pytest.raises(SourceError) as caught:
-        hash_content(files[1][1])
+        read_fingerprint(files[1][1])
     assert str(caught.value) == said
 
 

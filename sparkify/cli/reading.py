@@ -17,8 +17,8 @@ from sparkify.formats import FORMATS, write_rows
 if TYPE_CHECKING:
     from sparkify.ledger import PlannedFile
     from sparkify.questions import Cut, Question
-    from sparkify.records import Dataset
     from sparkify.settings import Config
+    from sparkify.validation.fields import Dataset
 
 
 @click.command()

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sparkify.errors import LockedError, SparkifyError, UsageError
-from sparkify.files import SourceFile
-from sparkify.records import Dataset
 from sparkify.settings import Config
-from sparkify.sources import Bundle, FileRead
+from sparkify.sources.bundles import Bundle, FileRead
+from sparkify.sources.file import SourceFile
+from sparkify.validation.fields import Dataset
 
 _ASK_AGAIN_SECONDS = 0.2
 

@@ -8,8 +8,8 @@ is left for the validator, which alone decides about rejects: a reject is the sa
 import json
 
 from sparkify.engines.copy import quote_literal, role_sql
-from sparkify.records import FIELDS, Dataset, Field, required_fields
 from sparkify.settings import Config
+from sparkify.validation.fields import FIELDS, Dataset, Field, required_fields
 
 # COPY's own limit. With fewer it would fail, and with it the whole load: there are no savepoints.
 _MOST_ERRORS = 100_000

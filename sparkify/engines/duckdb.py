@@ -14,13 +14,13 @@ from typing import Any
 
 import duckdb
 
-from sparkify import records
 from sparkify.engines import Finding, Row, Staged, examine
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
-from sparkify.files import SourceFile
-from sparkify.records import Dataset
 from sparkify.settings import Config
-from sparkify.sources import Bundle
+from sparkify.sources.bundles import Bundle
+from sparkify.sources.file import SourceFile
+from sparkify.validation import judge
+from sparkify.validation.fields import Dataset
 
 _logger = logging.getLogger("sparkify")
 
@@ -118,7 +118,7 @@ class DuckDBEngine:
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         # Only a load needs it, and every command imports this module.
-        from sparkify.arrow import Table, registered
+        from sparkify.validation.arrow import Table, registered
 
         if not rows:
             return
@@ -167,9 +167,9 @@ class DuckDBEngine:
             run: list[Bundle] = []
             taking = _take_run(first, coming, run_bytes, run, on_bundle)
             with _mapped_errors(self._connection):
-                read = records.append_rows(self._connection, dataset, taking, table, trusting=trusting)
-                trusting = trusting and not records.found_odd_lines(self._connection)
-                staged.unknown_keys |= records.unknown_keys(self._connection)
+                read = judge.append_rows(self._connection, dataset, taking, table, trusting=trusting)
+                trusting = trusting and not judge.found_odd_lines(self._connection)
+                staged.unknown_keys |= judge.unknown_keys(self._connection)
             self._keep_rejects(dataset, load_id, urls)
             staged.add(run, read)
             run_bytes = _RUN_BYTES
@@ -192,7 +192,7 @@ class DuckDBEngine:
     def restage(self, dataset: Dataset) -> None:
         source = f"(SELECT encode(raw) AS bytes, source_id, line FROM replayed_records WHERE dataset = '{dataset}')"
         with _mapped_errors(self._connection):
-            records.append_again(self._connection, dataset, source, f"staging_{dataset}")
+            judge.append_again(self._connection, dataset, source, f"staging_{dataset}")
         self.execute(
             """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
             SELECT again.source_id, again.load_id, again.dataset, again.url, again.line, landed.reason, again.raw

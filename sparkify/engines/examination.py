@@ -13,10 +13,10 @@ from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
 from sparkify.engines.direct import copy_object_sql, jsonpaths, jsonpaths_url, landing_sql
 from sparkify.engines.parts import write_trial
 from sparkify.errors import ConfigError, EngineError, SourceError
-from sparkify.records import Dataset
-from sparkify.s3 import SCHEME, S3Access
 from sparkify.settings import Config
-from sparkify.sources import list_files
+from sparkify.sources.bucket import SCHEME, S3Access
+from sparkify.sources.listing import list_files
+from sparkify.validation.fields import Dataset
 
 if TYPE_CHECKING:
     from sparkify.engines.redshift import RedshiftEngine

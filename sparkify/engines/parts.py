@@ -11,9 +11,10 @@ from pathlib import Path
 import duckdb
 
 from sparkify.engines.duckdb import DuckDBEngine
-from sparkify.records import Dataset, quote
 from sparkify.settings import Config
 from sparkify.sql import read_sql
+from sparkify.validation.fields import Dataset
+from sparkify.validation.judge import quote
 
 # The most that a column of text holds in Redshift.
 MOST_BYTES = 65_535

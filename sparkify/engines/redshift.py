@@ -30,12 +30,13 @@ from sparkify.engines.duckdb import DuckDBEngine
 from sparkify.engines.login import Address, check_driver, login
 from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, UsageError
-from sparkify.files import SourceFile
-from sparkify.records import Dataset
-from sparkify.s3 import SCHEME, S3Access, has_changed
 from sparkify.settings import Config
-from sparkify.sources import Bundle, FileRead
+from sparkify.sources.bucket import SCHEME, S3Access
+from sparkify.sources.bundles import Bundle, FileRead
+from sparkify.sources.file import SourceFile
+from sparkify.sources.s3 import has_changed
 from sparkify.sql import list_columns, read_sql
+from sparkify.validation.fields import Dataset
 
 _logger = logging.getLogger("sparkify")
 

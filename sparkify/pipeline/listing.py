@@ -2,13 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from sparkify import ledger, sources
+from sparkify import ledger
 from sparkify.errors import UsageError
-from sparkify.files import SourceFile
 from sparkify.ledger import LoadedFile, PlannedFile
-from sparkify.records import Dataset
-from sparkify.s3 import S3Access
 from sparkify.settings import Config
+from sparkify.sources.bucket import S3Access
+from sparkify.sources.content import read_fingerprint
+from sparkify.sources.file import SourceFile
+from sparkify.sources.listing import list_files, resolve_root
+from sparkify.validation.fields import Dataset
 
 
 def roots_of(config: Config) -> dict[Dataset, str]:
@@ -24,7 +26,7 @@ def list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
         raise UsageError("no source is named; give --log-data, --song-data or both, or set them in dwh.cfg")
     # A store answers both in the time of one.
     with ThreadPoolExecutor(len(roots)) as executor:
-        found = executor.map(lambda root: sources.list_files(root, access_of(config)), roots.values())
+        found = executor.map(lambda root: list_files(root, access_of(config)), roots.values())
         return dict(zip(roots, found, strict=True))
 
 
@@ -44,6 +46,6 @@ def plan_found(config: Config, found: dict[Dataset, list[SourceFile]], loaded: l
     roots = roots_of(config)
     planned: list[PlannedFile] = []
     for dataset, files in found.items():
-        root = sources.resolve_root(roots[dataset])
-        planned += ledger.plan_files(dataset, root, files, loaded, sources.hash_content)
+        root = resolve_root(roots[dataset])
+        planned += ledger.plan_files(dataset, root, files, loaded, read_fingerprint)
     return planned

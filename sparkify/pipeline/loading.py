@@ -9,19 +9,19 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sparkify import __version__, checks, ledger, model, sources
+from sparkify import __version__, checks, ledger, model
 from sparkify.engines import Engine, Staged, open_engine
 from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
-from sparkify.files import SourceFile
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
 from sparkify.pipeline.limit import RejectLimit, refuse
 from sparkify.pipeline.listing import access_of, list_empty_roots, list_sources, plan_found
 from sparkify.pipeline.progress import OnEvent, OnProgress, Teller, utc_now
 from sparkify.pipeline.retrying import retry_conflicts
-from sparkify.records import Dataset
-from sparkify.s3 import S3Access
 from sparkify.settings import Config
-from sparkify.sources import Bundle
+from sparkify.sources.bucket import S3Access
+from sparkify.sources.bundles import Bundle, read_bundles
+from sparkify.sources.file import SourceFile
+from sparkify.validation.fields import Dataset
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.
 _BUNDLE_BYTES = 8 << 20
@@ -260,7 +260,7 @@ class _Load:
                 if planned:
                     self._stage_directly(dataset, planned)
         # One reader for all, so that it is at the second dataset while the first is being staged.
-        bundles = sources.read_bundles(
+        bundles = read_bundles(
             *map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES, access=self._access
         )
         with closing(bundles):
@@ -379,4 +379,4 @@ def _entry(
     if end.error is not None:
         return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
     count = FileCount(staged.read[source_id], *counts.get(source_id, (0, 0)))
-    return FileEntry(source_id, dataset, file, file.etag or end.etag, end.size, count, "loaded")
+    return FileEntry(source_id, dataset, file, file.etag or end.fingerprint, end.size, count, "loaded")

@@ -15,8 +15,8 @@ from sparkify.errors import NoWarehouseError
 from sparkify.ledger import PlannedFile
 from sparkify.pipeline.listing import list_sources, plan_found
 from sparkify.questions import WHOLE_LOG, Cut
-from sparkify.records import Dataset
 from sparkify.settings import Config
+from sparkify.validation.fields import Dataset
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,13 @@ Where the contract leaves a choice, these rules hold:
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 
-from sparkify.sources import Bundle
+from sparkify.sources.bundles import Bundle
+from sparkify.validation.fields import DOUBLE_EXACT_RANGE, FIELDS, Dataset, Field, required_fields
 
-Dataset = Literal["events", "songs"]
-
-# 2000-01-01 and 2100-01-01 in milliseconds: seconds that were sent as milliseconds fall outside.
-_TS_RANGE = (946_684_800_000, 4_102_444_800_000)
-_INT32_RANGE = (-(2**31), 2**31 - 1)
-_DOUBLE_EXACT_RANGE = (-(2**53), 2**53)
 _LONGEST_TEXT_BYTES = 1024
 
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
@@ -39,69 +33,6 @@ _LENIENT = r"(?i)nan|inf|,[ \t\r\n]*[\]}]"
 _TRAILING_COMMA = r",[ \t\r\n]*\}[ \t\r\n]*$"
 _BRACKET_OR_WORD = r"^([\[{]|(?i)(nan|inf|infinity|true|false)$)"
 _BLANK = r"^[ \t\r\n]*$"
-
-
-@dataclass(frozen=True)
-class Field:
-    """One known key. `kind` is text, whole (number) or decimal; `low` and `high` bound a whole number, inclusive."""
-
-    name: str
-    kind: Literal["text", "whole", "decimal"] = "text"
-    low: int = _INT32_RANGE[0]
-    high: int = _INT32_RANGE[1]
-
-    @property
-    def type(self) -> str:
-        """The column's type in DuckDB."""
-        if self.kind == "whole":
-            return "INTEGER" if (self.low, self.high) == _INT32_RANGE else "BIGINT"
-        return "DOUBLE" if self.kind == "decimal" else "VARCHAR"
-
-
-def _text(*names: str) -> list[Field]:
-    return [Field(name) for name in names]
-
-
-def _whole(name: str) -> Field:
-    return Field(name, "whole")
-
-
-FIELDS: dict[Dataset, list[Field]] = {
-    "events": [
-        *_text("artist", "auth", "firstName", "gender"),
-        _whole("itemInSession"),
-        *_text("lastName"),
-        Field("length", "decimal"),
-        *_text("level", "location", "method", "page"),
-        Field("registration", "whole", *_DOUBLE_EXACT_RANGE),
-        _whole("sessionId"),
-        *_text("song"),
-        _whole("status"),
-        Field("ts", "whole", *_TS_RANGE),
-        *_text("userAgent"),
-        _whole("userId"),
-    ],
-    "songs": [
-        _whole("num_songs"),
-        *_text("artist_id"),
-        Field("artist_latitude", "decimal"),
-        Field("artist_longitude", "decimal"),
-        *_text("artist_location", "artist_name", "song_id", "title"),
-        Field("duration", "decimal"),
-        _whole("year"),
-    ],
-}
-
-_REQUIRED: dict[Dataset, tuple[str, ...]] = {
-    "events": ("itemInSession", "page", "sessionId", "ts"),
-    "songs": ("artist_id", "artist_name", "song_id", "title"),
-}
-_REQUIRED_OF_PLAYS = ("artist", "song", "userId")
-
-
-def required_fields(dataset: Dataset, *, of_plays: bool = False) -> tuple[str, ...]:
-    """The fields that every record of a dataset needs, or those that plays need besides."""
-    return _REQUIRED_OF_PLAYS if of_plays else _REQUIRED[dataset]
 
 
 # The app writes these numbers as strings.
@@ -127,7 +58,7 @@ def append_rows(
     can go it, and much where they stumble, as `found_odd_lines` says of the lines of these bundles.
     """
     # Only a load needs it, and every command imports this module.
-    from sparkify.arrow import LineStream, Table, registered
+    from sparkify.validation.arrow import LineStream, Table, registered
 
     appended = 0
     if trusting:
@@ -227,7 +158,7 @@ def _bad_type(field: Field) -> str:
 def _out_of_range(field: Field) -> str:
     value = f"value_{field.name}"
     outside = f"{value} NOT BETWEEN {field.low} AND {field.high}"
-    if (field.low, field.high) != _DOUBLE_EXACT_RANGE:
+    if (field.low, field.high) != DOUBLE_EXACT_RANGE:
         return outside
     # The integers next to the limit round to it as doubles; written out as integers they are exact.
     digits = f"""regexp_extract(token_{field.name}, '^"?-?([0-9]+)"?$', 1)"""
@@ -241,9 +172,12 @@ def _first_failing(rule: str, conditions: dict[str, str]) -> str:
 
 
 def _missing(dataset: Dataset) -> dict[str, str]:
-    absent = {name: f"value_{name} IS NULL" for name in _REQUIRED[dataset]}
+    absent = {name: f"value_{name} IS NULL" for name in required_fields(dataset)}
     if dataset == "events":
-        absent |= {name: f"value_page = 'NextSong' AND value_{name} IS NULL" for name in _REQUIRED_OF_PLAYS}
+        absent |= {
+            name: f"value_page = 'NextSong' AND value_{name} IS NULL"
+            for name in required_fields(dataset, of_plays=True)
+        }
     return {field.name: absent[field.name] for field in FIELDS[dataset] if field.name in absent}
 
 

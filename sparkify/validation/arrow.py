@@ -13,7 +13,7 @@ import duckdb
 import nanoarrow as na
 from nanoarrow.c_array_stream import CArrayStream
 
-from sparkify.sources import Bundle
+from sparkify.sources.bundles import Bundle
 
 _JSON = na.extension_type(na.string(), "arrow.json")
 # As DuckDB's JSON the bytes come unchecked: what they are shows when they are parsed.

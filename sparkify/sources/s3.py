@@ -1,32 +1,22 @@
-"""Objects in S3, and in stores that speak its protocol: what stands below a root, and their bytes, many at a time.
-
-Credentials are found as AWS tools find them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), else,
-where boto3 is installed, AWS_PROFILE, the shared files and the roles that boto3 knows. AWS_REGION, AWS_ENDPOINT_URL
-name another region or store. Messages are made of the store's error code: its own words may repeat a key.
-"""
+"""Objects in S3: what is below a root, and their bytes, many requests at a time."""
 
 import datetime as dt
-import importlib.util
 import itertools
-import os
-import re
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkify.errors import SourceError
-from sparkify.files import CHANGED, SourceFile
+from sparkify.sources.bucket import SCHEME, S3Access, explain_error, is_passing, open_bucket, split_url
+from sparkify.sources.file import SourceFile
 
 if TYPE_CHECKING:
     from obstore import GetOptions
-    from obstore.store import S3Config, S3Store
-
-SCHEME = "s3://"
+    from obstore.store import S3Store
 
 # A larger object is fetched in parts, so that no request is long and memory is bounded.
 _PART_BYTES = 8 << 20
@@ -35,33 +25,8 @@ _MOST_TASKS_AHEAD = 4
 # A thread fetches small objects some at a time: handing over each alone would cost as much as fetching it.
 _SMALL_BYTES = 16 << 10
 _MOST_PER_TASK = 8
-# The store's client tries a request again that got no answer, or one of 500 and above; we do when a body was cut.
-_MOST_SECONDS = 30
+# The store's client repeats a request that got no answer; a body that was cut is asked for again here.
 _ATTEMPTS = 4
-
-_CODE = re.compile(r"<Code>(\w+)</Code>")
-_REGION = re.compile(r"<Region>([\w-]+)</Region>")
-_STATUS = re.compile(r"status code: (\d{3})")
-_SENTENCES = {
-    "NoSuchBucket": "there is no such bucket; check its name",
-    "NoSuchKey": "it is no longer there",
-    "SignatureDoesNotMatch": "the secret access key does not belong to the access key; check AWS_SECRET_ACCESS_KEY",
-    "InvalidAccessKeyId": "the store does not know the access key; check AWS_ACCESS_KEY_ID",
-    "ExpiredToken": "the session token has expired; sign in again",
-    "TokenRefreshRequired": "the session token has expired; sign in again",
-    "InvalidToken": "the session token is not valid; sign in again",
-    "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
-    "PreconditionFailed": CHANGED,
-}
-_OTHER_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
-
-
-@dataclass(frozen=True)
-class S3Access:
-    """How to reach the store: without credentials or with, and the requests that may be under way at a time."""
-
-    anonymous: bool = False
-    concurrency: int = 64
 
 
 def list_objects(root: str, access: S3Access) -> list[SourceFile]:
@@ -72,15 +37,15 @@ def list_objects(root: str, access: S3Access) -> list[SourceFile]:
     """
     from obstore.exceptions import BaseError
 
-    bucket, key = _split(root)
-    store = _open_store(bucket, access)
+    bucket, key = split_url(root)
+    store = open_bucket(bucket, access)
     try:
         # A store's console marks a folder with an object of the folder's own name.
         found = [meta for meta in _list_below(store, key, access) if meta["path"] != key]
         if not found and key:
             found = _find_object(store, key)
     except (BaseError, OSError) as error:
-        raise SourceError(f"cannot list {root}: {_reason(error, access, 's3:ListBucket')}") from None
+        raise SourceError(f"cannot list {root}: {explain_error(error, access, 's3:ListBucket')}") from None
     if not found:
         raise SourceError(f"there is no object below {root}; name the bucket and the folder that hold the JSON files")
     return [
@@ -180,7 +145,7 @@ class S3Reader:
     def _fetch(self, part: _Part) -> bytes:
         from obstore.exceptions import BaseError
 
-        bucket, key = _split(part.item.url)
+        bucket, key = split_url(part.item.url)
         reason = ""
         for attempt in range(_ATTEMPTS):
             # A store that fails every request is not asked thousands of times more.
@@ -191,8 +156,8 @@ class S3Reader:
             try:
                 data = self._get(bucket, key, part)
             except (BaseError, OSError) as error:
-                reason = _reason(error, self._access, "s3:GetObject")
-                if not _is_passing(error):
+                reason = explain_error(error, self._access, "s3:GetObject")
+                if not is_passing(error):
                     raise SourceError(reason) from None
             else:
                 if len(data) == part.size:
@@ -208,7 +173,7 @@ class S3Reader:
 
         with self._lock:
             if bucket not in self._stores:
-                self._stores[bucket] = _open_store(bucket, self._access)
+                self._stores[bucket] = open_bucket(bucket, self._access)
         options: GetOptions = {} if part.size == part.item.size else {"range": (part.start, part.end)}
         # A weak tag matches nothing, by RFC 9110.
         if part.item.etag is not None and not part.item.etag.startswith("W/"):
@@ -216,61 +181,16 @@ class S3Reader:
         return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())
 
 
-class S3Folder:
-    """A folder in S3 to write to. Its methods raise SourceError where the store refuses."""
-
-    def __init__(self, root: str, access: S3Access) -> None:
-        self.root = root.rstrip("/")
-        self._access = access
-        bucket, self._prefix = _split(root)
-        self._store = _open_store(bucket, access)
-
-    def put(self, name: str, content: bytes | Path) -> str:
-        """Write an object, in parts where it is large; returns its URL."""
-        import obstore
-        from obstore.exceptions import BaseError
-
-        url = f"{self.root}/{name}"
-        try:
-            obstore.put(self._store, f"{self._prefix}/{name}", content)
-        except (BaseError, OSError) as error:
-            raise SourceError(f"cannot write {url}: {_reason(error, self._access, 's3:PutObject')}") from None
-        return url
-
-    def clear(self, folder: str = "") -> None:
-        """Delete every object below this folder, or below one in it."""
-        import obstore
-        from obstore.exceptions import BaseError
-
-        prefix = f"{self._prefix}/{folder}".rstrip("/")
-        try:
-            for page in obstore.list(self._store, prefix=prefix, chunk_size=1000):
-                obstore.delete(self._store, [meta["path"] for meta in page])
-        except FileNotFoundError:
-            # Somebody else deleted it.
-            return
-        except (BaseError, OSError) as error:
-            reason = _reason(error, self._access, "s3:DeleteObject")
-            raise SourceError(f"cannot delete below {self.root}/{folder}: {reason}") from None
-
-
 def has_changed(file: SourceFile, access: S3Access) -> bool:
     """Whether an object is no longer what was listed. Raises SourceError where that cannot be found out."""
     from obstore.exceptions import BaseError
 
-    bucket, key = _split(file.url)
+    bucket, key = split_url(file.url)
     try:
-        found = _find_object(_open_store(bucket, access), key)
+        found = _find_object(open_bucket(bucket, access), key)
     except (BaseError, OSError) as error:
-        raise SourceError(f"cannot read {file.url}: {_reason(error, access, 's3:GetObject')}") from None
+        raise SourceError(f"cannot read {file.url}: {explain_error(error, access, 's3:GetObject')}") from None
     return not found or (found[0]["e_tag"] or "").strip('"') != (file.etag or "")
-
-
-def _split(url: str) -> tuple[str, str]:
-    bucket, _, key = url.removeprefix(SCHEME).partition("/")
-    if not bucket:
-        raise SourceError(f"{url} names no bucket; write it as s3://bucket/folder")
-    return bucket, key.rstrip("/")
 
 
 def _cut(objects: Sequence[SourceFile]) -> Iterator[_Part]:
@@ -296,55 +216,6 @@ def _group(parts: Iterator[_Part], most_small: int) -> Iterator[list[_Part]]:
         yield group
 
 
-def _open_store(bucket: str, access: S3Access) -> "S3Store":
-    from obstore.store import S3Store
-
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    settings: S3Config = {"endpoint": endpoint} if endpoint else {}
-    provider = None
-    if access.anonymous:
-        settings["skip_signature"] = True
-    elif not (os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY")):
-        provider, of_profile = _find_credentials()
-        region = region or of_profile
-    return S3Store(
-        bucket,
-        config={**settings, "region": region or "us-east-1"},
-        client_options={
-            "timeout": f"{_MOST_SECONDS}s",
-            "connect_timeout": "5s",
-            "allow_http": bool(endpoint and endpoint.startswith("http://")),
-        },
-        retry_config={"max_retries": 5, "retry_timeout": dt.timedelta(seconds=_MOST_SECONDS)},
-        credential_provider=provider,
-    )
-
-
-def _find_credentials() -> tuple[Any, str | None]:
-    """boto3's credentials and region. Raises SourceError where there are none."""
-    if importlib.util.find_spec("boto3") is None:
-        raise SourceError(
-            "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; set them, install "
-            "sparkify[aws] for profiles and roles, or give --anonymous for a public bucket"
-        )
-    import boto3
-    from botocore.exceptions import BotoCoreError
-    from obstore.auth.boto3 import Boto3CredentialProvider
-
-    try:
-        session = boto3.Session()
-        if session.get_credentials() is None:
-            raise SourceError(
-                "no AWS credentials: looked at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, at the profile "
-                f"{session.profile_name}, and for a role of this machine; set one of them, or give --anonymous for a "
-                "public bucket"
-            )
-        return Boto3CredentialProvider(session), session.region_name
-    except BotoCoreError as error:
-        raise SourceError(f"no AWS credentials: {error}; mend the profile, or set AWS_PROFILE to another") from None
-
-
 def _list_below(store: "S3Store", prefix: str, access: S3Access) -> list[Any]:
     """What is below a prefix, in no order. A page follows the page before it, but folders can be listed at a time."""
     import obstore
@@ -368,39 +239,3 @@ def _find_object(store: "S3Store", key: str) -> list[Any]:
         return [obstore.head(store, key)]
     except FileNotFoundError:
         return []
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether asking again may help: the store is overloaded, or the connection broke."""
-    text = str(error)
-    status = _STATUS.search(text)
-    return not isinstance(error, FileNotFoundError) and (status is None or status[1] >= "500")
-
-
-def _reason(error: Exception, access: S3Access, permission: str) -> str:
-    """What an error of the store's client means, without the client's words."""
-    text = str(error)
-    found, status = _CODE.search(text), _STATUS.search(text)
-    code = found[1] if found else ""
-    if isinstance(error, FileNotFoundError):
-        return _SENTENCES[code if code == "NoSuchBucket" else "NoSuchKey"]
-    if code in _OTHER_REGION or "without LOCATION" in text:
-        region = _REGION.search(text)
-        return f"the bucket is in {f'the region {region[1]}' if region else 'another region'}; set AWS_REGION to it"
-    if code in _SENTENCES:
-        return _SENTENCES[code]
-    if status is not None and status[1] == "412":
-        return _SENTENCES["PreconditionFailed"]
-    if status is not None and status[1] == "403":
-        if access.anonymous:
-            return "access is denied without credentials; leave --anonymous out"
-        return f"access is denied; the credentials lack the permission {permission}"
-    if status is not None:
-        return f"the store answers {status[1]}{f' ({code})' if code else ''}; try later"
-    if "invalid path" in text:
-        return "it holds a key with a part that is empty, . or .., which cannot be read; rename that object"
-    if "timed out" in text:
-        return f"the store does not answer within {_MOST_SECONDS} s; try later"
-    if "error sending request" in text or "connect" in text:
-        return "the store cannot be reached; check AWS_ENDPOINT_URL and the network"
-    return "the connection broke; try later"

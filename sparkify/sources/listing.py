@@ -1,0 +1,96 @@
+"""Which files below a root are data, in a local folder and in S3 alike (docs/records.md). Sorted by URL as text."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sparkify.errors import SourceError
+from sparkify.sources import s3
+from sparkify.sources.bucket import SCHEME, S3Access
+from sparkify.sources.file import SourceFile, modified_time
+
+_DATA_ENDINGS = tuple(
+    f".{form}{compression}" for form in ("json", "jsonl", "ndjson") for compression in ("", ".gz", ".zst")
+)
+_HIDDEN = re.compile(r"(?:\A|/)[._]")
+_DEFAULT_ACCESS = S3Access()
+
+
+def is_data_key(key: str) -> bool:
+    """Whether a key, relative to its root and with `/` between its parts, is data (docs/records.md)."""
+    return key.endswith(_DATA_ENDINGS) and _HIDDEN.search(key) is None
+
+
+def list_files(root: str, access: S3Access = _DEFAULT_ACCESS) -> list[SourceFile]:
+    """The data files of a root: a folder (with all below it) or one file, local or s3://. Sorted by URL as text.
+
+    Raises SourceError where the root does not exist or cannot be listed; an existing folder without data is empty.
+    """
+    if root.startswith(SCHEME):
+        return _list_s3(root, access)
+    path = Path(resolve_root(root))
+    try:
+        if path.is_file():
+            return [_local_file(str(path), path.stat)]
+        if not path.is_dir():
+            raise SourceError(f"there is no folder or file {root}; name the folder that holds the JSON files")
+        files = list(_walk(path))
+    except OSError as error:
+        raise SourceError(f"cannot list {root}: {error.strerror} ({error.filename}); check its permissions") from error
+    return sorted(files, key=lambda file: file.url)
+
+
+def resolve_root(root: str) -> str:
+    """The root as the URLs of its files begin with it."""
+    if root.startswith(SCHEME):
+        return root.rstrip("/")
+    return os.path.normpath(Path(root).absolute())
+
+
+def _walk(root: Path) -> Iterator[SourceFile]:
+    folders = [str(root)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if _is_folder(entry):
+                    if entry.name[0] not in "._" and not _leads_up(entry):
+                        folders.append(entry.path)
+                elif is_data_key(entry.name):
+                    yield _local_file(entry.path, entry.stat)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link in a circle is neither folder nor file, until it is read.
+        return False
+
+
+def _leads_up(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder is a link to one above it, which would lead round and round."""
+    return entry.is_symlink() and Path(entry.path).parent.resolve().is_relative_to(Path(entry.path).resolve())
+
+
+def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile:
+    try:
+        stat = read_stat()
+    except OSError:
+        # A link that leads nowhere, or in a circle, is listed, so that it is reading it that fails, and fails alone.
+        stat = os.lstat(url)
+    shown = url if url.isascii() else os.fsencode(url).decode("utf-8", "backslashreplace")
+    fault = None if shown == url else "its name is no UTF-8; rename it"
+    return SourceFile(shown, stat.st_size, None, modified_time(stat), fault)
+
+
+def _list_s3(root: str, access: S3Access) -> list[SourceFile]:
+    below = resolve_root(root) + "/"
+    return sorted(
+        (
+            file
+            for file in s3.list_objects(root, access)
+            if not file.url.startswith(below) or is_data_key(file.url.removeprefix(below))
+        ),
+        key=lambda file: file.url,
+    )

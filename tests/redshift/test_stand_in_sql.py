@@ -10,6 +10,7 @@ from redshift_connector.cursor import Cursor
 import sparkify
 from sparkify.model import CREATION_ORDER
 from sparkify.questions import WHOLE_LOG, bind, list_questions
+from sparkify.sql import create_sql
 from tests.redshift.answers import fetch, refusal
 from tests.redshift.conftest import Connect
 from tests.redshift.server import Redshift
@@ -154,16 +155,16 @@ def test_names_fold_to_lower_case_even_in_quotes(cursor: Cursor) -> None:
 
 
 def test_the_projects_own_statements_run(cursor: Cursor) -> None:
-    touched = sorted(path.parent.name for path in SQL.glob("*/create.sql") if path.parent.name not in CREATION_ORDER)
-    for table in (*CREATION_ORDER, *touched):
-        path = SQL / table / "create.redshift.sql"
-        cursor.execute((path if path.exists() else path.with_name("create.sql")).read_text())
-    for path in sorted(SQL.glob("*/*.sql")):
-        if path.name in ("load.sql", "delete.sql", "collect.sql"):
-            cursor.execute(path.read_text())
-        elif path.name == "checks.sql":
+    for table in CREATION_ORDER:
+        cursor.execute(create_sql(table, "redshift"))
+    for path in sorted(SQL.glob("changes/*/create.sql")):
+        cursor.execute(path.read_text())
+    for path in sorted(SQL.glob("*/*/*.sql")):
+        if path.name == "checks.sql":
             for check in path.read_text().split(";\n"):
                 assert not check.strip() or fetch(cursor, check) is not None
+        elif not path.name.startswith("create."):
+            cursor.execute(path.read_text())
     cursor.paramstyle = "numeric"
     for question in list_questions():
         cursor.execute(question.sql, bind(question, WHOLE_LOG))

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from sparkify import model, pipeline
-from sparkify.engines import open_engine
+from sparkify.engines import Engine, open_engine
 from sparkify.settings import Config, load_config
 from tests import reference
 from tests.reference import Dataset, FileResult, Row
@@ -147,7 +147,12 @@ def sort_rows(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
 def read_star(config: Config) -> Star:
     """The star of the warehouse in the form of `reference.build_star`."""
     with open_engine(config, read_only=True) as engine:
-        return {table: sort_rows(engine.fetch(f"SELECT * FROM {table}")) for table in model.STAR}
+        return fetch_star(engine)
+
+
+def fetch_star(engine: Engine) -> Star:
+    """As `read_star`, of a warehouse that is open."""
+    return {table: sort_rows(engine.fetch(f"SELECT * FROM {table}")) for table in model.STAR}
 
 
 def read_sources(root: str | Path, dataset: Dataset) -> FileResult:

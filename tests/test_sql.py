@@ -1,21 +1,35 @@
 """The star's SQL against given and expected rows, one rule a folder.
 
 `sql/<table>/<case>/` holds `given_events.jsonl` and `given_songs.jsonl` (source records; either may be absent) and
-`expect.jsonl`: the rows of that table, in any order, by the columns that the case is about. Every case is loaded as
-one rebuild in two file orders, and as refreshes, where the star follows by touched keys.
+`expect.jsonl`: the rows of that table, in any order, by the columns that the case is about. The records of a case are
+written to staging directly. The star is then computed as one rebuild, and as refreshes that follow the touched keys.
+One load of all records of a table's cases shows that the way through files and the loader gives the same star.
 """
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sparkify import model, pipeline
+from sparkify.engines import Engine, open_engine
 from sparkify.settings import Config
-from tests.reference import build_star, read_file
-from tests.support import log_file, read_star, song_file, sort_rows, write_file
+from tests import reference
+from tests.reference import FIELDS, Dataset, Row
+from tests.support import (
+    Star,
+    expected_star,
+    fetch_star,
+    log_file,
+    new_warehouse,
+    read_star,
+    song_file,
+    sort_rows,
+    write_file,
+)
 
 FOLDER = Path(__file__).parent / "sql"
 TABLE_COLUMNS = {
@@ -28,6 +42,7 @@ TABLE_COLUMNS = {
     "artists": ["artist_id", "name", "location", "latitude", "longitude"],
     "time": ["start_time", "hour", "day", "week", "month", "year", "weekday"],
 }  # fmt: skip
+DATASETS: tuple[Dataset, ...] = ("events", "songs")
 CASES = sorted(path.parent for path in FOLDER.glob("*/*/expect.jsonl"))
 
 
@@ -41,35 +56,27 @@ def to_json(value: Any) -> Any:
 
 
 class Case:
-    """One folder, and its records as files of one line each: every order of records is then an order of files."""
+    """One folder."""
 
     def __init__(self, folder: Path) -> None:
         self.table = folder.parent.name
-        self.events = read_lines(folder / "given_events.jsonl")
-        self.songs = read_lines(folder / "given_songs.jsonl")
         self.expected: list[dict[str, Any]] = [json.loads(line) for line in read_lines(folder / "expect.jsonl")]
+        self.lines = {dataset: read_lines(folder / f"given_{dataset}.jsonl") for dataset in DATASETS}
+        self.rows = {dataset: self._rows(dataset) for dataset in DATASETS}
 
-    def write_events(self, config: Config, *, backwards: bool = False) -> None:
-        for number, line in enumerate(reversed(self.events) if backwards else self.events):
-            write_file(log_file(config, f"{number:03}.json"), [line])
+    def _rows(self, dataset: Dataset) -> list[Row]:
+        result = reference.read_file(dataset, "\n".join(self.lines[dataset]).encode())
+        assert not result.rejects
+        return result.rows
 
-    def write_songs(self, config: Config, *, backwards: bool = False) -> None:
-        for number, line in enumerate(reversed(self.songs) if backwards else self.songs):
-            write_file(song_file(config, f"{number:03}.json"), [line])
-
-    def hold(self, config: Config) -> None:
+    def hold(self, star: Star) -> None:
         """The table holds what the case expects, and the whole star what the reference builds."""
         columns = list(self.expected[0])
         assert all(list(row) == columns for row in self.expected)
         places = [TABLE_COLUMNS[self.table].index(name) for name in columns]
-        star = read_star(config)
         rows = [[to_json(row[place]) for place in places] for row in star[self.table]]
         assert sort_rows(rows) == sort_rows([list(row.values()) for row in self.expected])
-        events = read_file("events", "\n".join(self.events).encode())
-        songs = read_file("songs", "\n".join(self.songs).encode())
-        assert not events.rejects
-        assert not songs.rejects
-        assert star == build_star(events.rows, songs.rows)
+        assert star == reference.build_star(self.rows["events"], self.rows["songs"])
 
 
 @pytest.fixture(params=CASES, ids=lambda path: "/".join(path.parts[-2:]))
@@ -77,28 +84,56 @@ def case(request: pytest.FixtureRequest) -> Case:
     return Case(request.param)
 
 
-def load(config: Config, mode: str) -> None:
-    result = pipeline.load(config)
-    assert (result.status, result.mode) == ("loaded", mode)
+@pytest.fixture(scope="module")
+def open_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Tables without rows."""
+    with open_engine(new_warehouse(tmp_path_factory.mktemp("cases"), threads=1)) as engine:
+        model.create(engine)
+        yield engine
+
+
+@pytest.fixture
+def engine(open_warehouse: Engine) -> Iterator[Engine]:
+    """In a transaction that is rolled back."""
+    open_warehouse.execute("BEGIN TRANSACTION")
+    yield open_warehouse
+    open_warehouse.execute("ROLLBACK")
+
+
+def stage(engine: Engine, dataset: Dataset, rows: list[Row], source_id: int) -> None:
+    columns = [*FIELDS[dataset], "line"]
+    values = [(*(row[name] for name in columns), source_id) for row in rows]
+    engine.insert_rows(f"staging_{dataset}", [*columns, "source_id"], values)
 
 
 @pytest.mark.parametrize("backwards", [False, True], ids=["in_order", "backwards"])
-def test_one_load(case: Case, warehouse: Config, backwards: bool) -> None:
-    case.write_events(warehouse, backwards=backwards)
-    case.write_songs(warehouse, backwards=backwards)
-    load(warehouse, "rebuild")
-    case.hold(warehouse)
+def test_rebuild(case: Case, engine: Engine, backwards: bool) -> None:
+    for source_id, dataset in enumerate(case.rows):
+        stage(engine, dataset, case.rows[dataset][:: -1 if backwards else 1], source_id)
+    model.refresh(engine, rebuild=True)
+    case.hold(fetch_star(engine))
 
 
 @pytest.mark.parametrize("events_first", [True, False], ids=["events_first", "songs_first"])
-def test_two_refreshes(case: Case, ballasted: Config, events_first: bool) -> None:
-    for write, lines in [(case.write_events, case.events), (case.write_songs, case.songs)][
-        :: 1 if events_first else -1
-    ]:
-        if lines:
-            write(ballasted)
-            load(ballasted, "refresh")
-    case.hold(ballasted)
+def test_two_refreshes(case: Case, engine: Engine, events_first: bool) -> None:
+    for source_id, (dataset, rows) in enumerate(list(case.rows.items())[:: 1 if events_first else -1]):
+        if rows:
+            model.begin_changes(engine)
+            stage(engine, dataset, rows, source_id)
+            model.collect_touched(engine, [source_id])
+            model.refresh(engine, rebuild=False)
+    case.hold(fetch_star(engine))
+
+
+@pytest.mark.parametrize("table", model.STAR)
+def test_all_cases_of_a_table_through_the_loader(ballasted: Config, table: str) -> None:
+    """The events first, then the catalogue."""
+    cases = [Case(folder) for folder in CASES if folder.parent.name == table]
+    for dataset, place in zip(DATASETS, (log_file, song_file), strict=True):
+        lines = [line for case in cases for line in case.lines[dataset]]
+        write_file(place(ballasted), lines)
+        assert pipeline.load(ballasted).mode == "refresh"
+    assert read_star(ballasted) == expected_star(ballasted)
 
 
 def test_every_table_of_the_star_has_cases() -> None:

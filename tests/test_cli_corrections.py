@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from sparkify import pipeline
@@ -114,43 +116,39 @@ def test_rejects_of_one_file(loaded: Config) -> None:
 def test_dry_run_changes_nothing_and_makes_nothing(tmp_path: Path, verb: str) -> None:
     config = new_warehouse(tmp_path)
     write_file(log_file(config, "a.json"), [play()])
-    for options in ([], ["--show-sql"]):
-        ran = run_here(verb, "--dry-run", *options, *roots(config))
-        assert ran.code == 0
-        assert ("BEGIN" in ran.out or "SELECT" in ran.out) == bool(options)
-        assert options or "would " in ran.err or "1 new" in ran.err
+    ran = run_here(verb, "--dry-run", *roots(config))
+    assert ran.code == 0
+    assert "would " in ran.err or "1 new" in ran.err
     assert not Path(config.warehouse_address).exists()
 
 
-def test_statements_follow_the_plan(loaded: Config) -> None:
-    write_file(log_file(loaded, "b.json"), [play(userId=3)])
-    shown = run_here("load", "--dry-run", "--show-sql", *roots(loaded)).out
-    assert "SET status = 'superseded'" in shown
-    assert "-- touched" in shown
+@pytest.mark.parametrize("arguments", [["check"], ["undo", "2", "--yes"], ["replay"], ["query", "hours"]], ids=" ".join)
+def test_log_of_the_statements_sent(loaded: Config, tmp_path: Path, arguments: list[str]) -> None:
+    log = tmp_path / "sent.sql"
+    ran = run_here(*arguments, "--log-sql", log, *at(loaded))
+    assert (ran.code, "SELECT" in ran.out) == (0, False)
+    text = log.read_text(encoding="utf-8")
+    # What a statement took stands after it, so that the file can be run.
+    assert re.search(r"(?m)^-- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", text)
+    assert re.search(r"(?m);\n-- \d+\.\d{3} s, [\d,]+ rows\n\n", text)
+    assert len(duckdb.extract_statements(text)) == text.count(" UTC\n")
+    assert ("-- touched" in text) == (arguments[0] == "undo")
+    before = len(text)
+    run_here("check", "--log-sql", log, *at(loaded))
+    assert log.read_text(encoding="utf-8")[:before] == text
 
 
-@pytest.mark.parametrize("arguments", [["undo", "1"], ["undo", "2"], ["replay"]], ids=" ".join)
-def test_statements_of_what_corrects(loaded: Config, arguments: list[str]) -> None:
-    before = snapshot(loaded)
-    ran = run_here(*arguments, "--dry-run", "--show-sql", *at(loaded))
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.out.endswith("\n\nCOMMIT;\n")
-    # The second load brought little, so that its undoing computes little.
-    assert ("-- touched" in ran.out) == (arguments[-1] == "2")
-    assert snapshot(loaded) == before
+def test_log_tells_which_statement_failed(loaded: Config, tmp_path: Path) -> None:
+    log = tmp_path / "sent.sql"
+    ran = run_here("query", "--sql", "SELECT error('wrong')", "--log-sql", log, *at(loaded))
+    assert ran.code == 2
+    assert re.search(r"SELECT error\('wrong'\);\n-- failed after \d+\.\d{3} s\n", log.read_text(encoding="utf-8"))
 
 
-def test_statements_of_an_undo_that_cannot_be_done(loaded: Config) -> None:
-    ran = run_here("undo", "9", "--dry-run", "--show-sql", *at(loaded))
+def test_log_that_cannot_be_written(loaded: Config, tmp_path: Path) -> None:
+    ran = run_here("check", "--log-sql", tmp_path, *at(loaded))
     assert (ran.code, ran.out) == (2, "")
-    assert "there is no load 9" in ran.err
-
-
-def test_show_sql_alone_is_refused(loaded: Config) -> None:
-    ran = run_here("load", "--show-sql", *roots(loaded))
-    assert (ran.code, ran.err) == (
-        2, "sparkify: --show-sql prints statements and runs none; say --dry-run with it\n",
-    )  # fmt: skip
+    assert ran.err.startswith(f"sparkify: cannot write the log {tmp_path}: ")
 
 
 def test_plan_tells_why_a_file_is_pending_again(loaded: Config) -> None:

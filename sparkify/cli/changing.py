@@ -1,16 +1,13 @@
 """The commands that change a warehouse: create, load, undo, replay."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from sparkify.cli.options import common, confirm, dry_run, echo_json
+from sparkify.cli.options import common, confirm, dry_run, echo_json, open_log
 from sparkify.cli.reading import show_plan
-from sparkify.errors import SourceError, UsageError
+from sparkify.errors import SourceError
 from sparkify.formats import to_json
 
 if TYPE_CHECKING:
@@ -23,14 +20,12 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run
 @common
-def create(config: "Config", drop: bool, yes: bool, dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
+def create(config: "Config", drop: bool, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Create the tables that are missing."""
-    from sparkify import pipeline, script
+    from sparkify import pipeline
 
     if dry_run:
-        if show_sql:
-            _show_statements(script.create_statements(drop=drop))
-        elif not quiet:
+        if not quiet:
             done = "drop every table, and create them all" if drop else "create the tables that are missing"
             click.echo(f"would {done}: {config.warehouse_address}", err=True)
         return
@@ -46,27 +41,25 @@ def create(config: "Config", drop: bool, yes: bool, dry_run: bool, show_sql: boo
 @click.command()
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
 @click.option("--log-json", metavar="FILE", help="Append an event a line to a file: each step with its load.")
-@click.option("--direct", is_flag=True, help="Redshift only: let its COPY read the objects in S3 by itself.")
 @dry_run
 @common
 def load(
     config: "Config",
     max_rejects: str | None,
     log_json: str | None,
-    direct: bool,
     dry_run: bool,
-    show_sql: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Load what is new or changed at the sources, exactly once."""
-    from sparkify import console
+    from sparkify import console, pipeline
 
     if dry_run:
-        _show_load(config, direct, show_sql, as_json, quiet)
+        show_plan(pipeline.plan(config), as_json, quiet)
         return
-    with _event_log(log_json) as on_event:
-        result = load_with_progress(config, as_json or quiet, max_rejects=max_rejects, direct=direct, on_event=on_event)
+    with open_log(log_json) as stream:
+        on_event = _event_writer(stream)
+        result = load_with_progress(config, as_json or quiet, max_rejects=max_rejects, on_event=on_event)
     if as_json:
         echo_json(asdict(result))
     elif not quiet:
@@ -81,36 +74,16 @@ def load(
         )
 
 
-@contextmanager
-def _event_log(file: str | None) -> "Iterator[OnEvent | None]":
-    """A receiver of events that appends each to a file as a line of JSON, at once."""
-    if file is None:
-        yield None
-        return
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(Path(file).open("a", encoding="utf-8", newline=""))
-        except OSError as error:
-            raise UsageError(f"cannot write the log {file}: {error.strerror}; name another file") from None
+def _event_writer(stream: TextIO | None) -> "OnEvent | None":
+    """A receiver of events that writes each as a line of JSON, at once."""
+    if stream is None:
+        return None
 
-        def write(event: dict[str, Any]) -> None:
-            stream.write(to_json(event) + "\n")
-            stream.flush()
+    def write(event: dict[str, Any]) -> None:
+        stream.write(to_json(event) + "\n")
+        stream.flush()
 
-        yield write
-
-
-def _show_load(config: "Config", direct: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
-    """Print the plan, or the statements that a load would send: where nothing is loaded yet, those of a rebuild."""
-    from sparkify import pipeline, script
-
-    planned = pipeline.plan(config)
-    if not show_sql:
-        show_plan(planned, as_json, quiet)
-        return
-    loads_first = not any(file.loaded for file in planned)
-    replaces = any(file.state == "changed" for file in planned)
-    _show_statements(script.load_statements(config, rebuild=loads_first, replaces=replaces, direct=direct))
+    return write
 
 
 def load_with_progress(config: "Config", silent: bool, **options: Any) -> "LoadResult":
@@ -126,14 +99,10 @@ def load_with_progress(config: "Config", silent: bool, **options: Any) -> "LoadR
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run
 @common
-def undo(config: "Config", load_id: int, yes: bool, dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
+def undo(config: "Config", load_id: int, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Take one load's rows and rejects out, as if it had never been; its files are pending again."""
-    from sparkify import console, pipeline, script
+    from sparkify import console, pipeline
 
-    if show_sql:
-        planned = pipeline.undo(config, load_id, dry_run=True)
-        _show_statements(script.undo_statements(config, rebuild=planned.mode == "rebuild"))
-        return
     if not (dry_run or yes):
         planned = pipeline.undo(config, load_id, dry_run=True)
         console.print_undo(planned, to_stderr=True)
@@ -148,20 +117,12 @@ def undo(config: "Config", load_id: int, yes: bool, dry_run: bool, show_sql: boo
 @click.command()
 @dry_run
 @common
-def replay(config: "Config", dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
+def replay(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Put rejected records through the current rules again; those that pass enter the star."""
-    from sparkify import console, pipeline, script
+    from sparkify import console, pipeline
 
     result = pipeline.replay(config, dry_run=dry_run)
-    if show_sql:
-        _show_statements(script.replay_statements(config, rebuild=result.mode == "rebuild"))
-    elif as_json:
+    if as_json:
         echo_json(asdict(result))
     elif not quiet:
         console.print_replay(result)
-
-
-def _show_statements(statements: Iterable[str]) -> None:
-    from sparkify import script
-
-    click.echo(script.render(statements), nl=False)

@@ -2,8 +2,10 @@
 
 import functools
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
@@ -36,16 +38,30 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--config", "config_file", metavar="FILE", help="Settings file.  [default: dwh.cfg if present]")
     @click.option("--memory-limit", metavar="SIZE", help="Memory of the embedded engine, such as 2GB.")
     @click.option("--threads", type=int, help="Threads of the embedded engine.  [default: all cores]")
+    @click.option("--log-sql", metavar="FILE", help="Append the statements sent to the warehouse to a file.")
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
     @functools.wraps(command)
-    def wrapped(*args: Any, config_file: str | None, **options: Any) -> Any:
+    def wrapped(*args: Any, config_file: str | None, log_sql: str | None, **options: Any) -> Any:
         from sparkify.settings import load_config
+        from sparkify.statement_log import write_statements
 
         config = load_config(config_file, **{name: options.pop(name) for name in _SETTINGS})
-        return command(*args, config=config, **options)
+        with open_log(log_sql) as stream, write_statements(stream) if stream else nullcontext():
+            return command(*args, config=config, **options)
 
     return wrapped
+
+
+@contextmanager
+def open_log(file: str | None) -> Iterator[TextIO | None]:
+    """A file that the command appends to as it goes, or None where none is named. Raises UsageError."""
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(Path(file).open("a", encoding="utf-8", newline="")) if file else None
+        except OSError as error:
+            raise UsageError(f"cannot write the log {file}: {error.strerror}; name another file") from None
+        yield stream
 
 
 def echo_json(value: object) -> None:
@@ -54,17 +70,8 @@ def echo_json(value: object) -> None:
 
 
 def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that show what a command would do in place of doing it."""
-
-    @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-    @click.option("--show-sql", is_flag=True, help="With --dry-run: print the statements sent to Redshift.")
-    @functools.wraps(command)
-    def wrapped(*args: Any, dry_run: bool, show_sql: bool, **options: Any) -> Any:
-        if show_sql and not dry_run:
-            raise UsageError("--show-sql prints statements and runs none; say --dry-run with it")
-        return command(*args, dry_run=dry_run, show_sql=show_sql, **options)
-
-    return wrapped
+    """The option that shows what a command would do in place of doing it."""
+    return click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")(command)
 
 
 def cutting(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -115,14 +115,12 @@ def _export(rejects: list[dict[str, Any]], file: str) -> None:
 @click.command()
 @dry_run
 @common
-def check(config: "Config", dry_run: bool, show_sql: bool, as_json: bool, quiet: bool) -> None:
+def check(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Run the data-quality checks; exit 5 if one of severity fail finds rows."""
-    from sparkify import checks, console, pipeline, script
+    from sparkify import checks, console, pipeline
 
     if dry_run:
-        if show_sql:
-            click.echo(script.render(script.check_statements()), nl=False)
-        elif not quiet:
+        if not quiet:
             console.say(f"would run {len(checks.list_checks())} checks: {config.warehouse_address}")
         return
     results = pipeline.check(config)

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from sparkify.errors import LockedError, SparkifyError, UsageError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, FileRead
-from sparkify.sources.file import SourceFile
 from sparkify.validation.fields import Dataset
 
 _ASK_AGAIN_SECONDS = 0.2
@@ -113,13 +112,6 @@ class Engine(Protocol):
         """Judge the records in the temporary table replayed_records again, in the open transaction.
 
         Those of the dataset that pass enter staging, the others rejected_records, with today's reason.
-        """
-
-    def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
-        """Append to staging, in the open transaction, what the engine can take in by itself of some source files.
-
-        A file that it leaves out, for it holds a record that is not surely good, is not among the result's. Raises
-        UsageError where the engine cannot do it at all.
         """
 
     def examine(self) -> Iterator[Finding]:

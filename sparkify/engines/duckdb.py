@@ -1,7 +1,6 @@
 """The embedded warehouse: one DuckDB file, one process that writes it."""
 
 import itertools
-import logging
 import os
 import re
 import shutil
@@ -18,11 +17,9 @@ from sparkify.engines import Finding, Row, Staged, examine
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
-from sparkify.sources.file import SourceFile
+from sparkify.statement_log import logged
 from sparkify.validation import judge
 from sparkify.validation.fields import Dataset
-
-_logger = logging.getLogger("sparkify")
 
 # Half of the machine and at most this: the loader streams, so more memory would not make it faster.
 _MOST_MEMORY = 3 << 29
@@ -85,18 +82,19 @@ class DuckDBEngine:
         return cls(connection, "the caller's connection")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        _logger.debug("%s", sql)
-        with _mapped_errors(self._connection):
+        with logged(sql) as sent, _mapped_errors(self._connection):
             self._connection.execute(sql, list(parameters))
+            sent.rows = count if (count := self._connection.rowcount) >= 0 else None
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self.fetch_table(sql, parameters)[1]
 
     def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
-        _logger.debug("%s", sql)
-        with _mapped_errors(self._connection):
+        with logged(sql) as sent, _mapped_errors(self._connection):
             result = self._connection.execute(sql, list(parameters))
-            return [column[0] for column in result.description or []], result.fetchall()
+            rows = result.fetchall()
+            sent.rows = len(rows)
+            return [column[0] for column in result.description or []], rows
 
     def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
         try:
@@ -122,12 +120,14 @@ class DuckDBEngine:
 
         if not rows:
             return
-        _logger.debug("INSERT INTO %s", table)
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) FROM inserted_rows"
         with (
+            logged(sql) as sent,
             _mapped_errors(self._connection),
             registered(self._connection, "inserted_rows", Table.of_rows(columns, rows)),
         ):
-            self._connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) FROM inserted_rows")
+            self._connection.execute(sql)
+            sent.rows = len(rows)
 
     def list_tables(self) -> set[str]:
         return {
@@ -200,9 +200,6 @@ class DuckDBEngine:
             WHERE landed.reason IS NOT NULL"""
         )
         self.execute("DROP TABLE landed")
-
-    def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
-        raise UsageError("--direct lets Redshift read S3 by itself; leave it out for an embedded warehouse")
 
     def examine(self) -> Iterator[Finding]:
         yield examine("tables", lambda: f"{len(self.list_tables())} tables")

@@ -4,19 +4,14 @@ import datetime as dt
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkify.engines import Finding, examine
-from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
-from sparkify.engines.direct import copy_object_sql, jsonpaths, jsonpaths_url, landing_sql
+from sparkify.engines.copy import Stage, copy_parts_sql
 from sparkify.engines.parts import write_trial
-from sparkify.errors import ConfigError, EngineError, SourceError
+from sparkify.errors import ConfigError, EngineError
 from sparkify.settings import Config
-from sparkify.sources.bucket import SCHEME, S3Access
-from sparkify.sources.listing import list_files
-from sparkify.validation.fields import Dataset
 
 if TYPE_CHECKING:
     from sparkify.engines.redshift import RedshiftEngine
@@ -31,9 +26,6 @@ class Examination:
         self._engine = engine
         self._config = config
         self._role = config.arn or "the default role"
-        self._access = S3Access(config.anonymous, config.concurrency)
-        roots: dict[Dataset, str | None] = {"events": config.log_data, "songs": config.song_data}
-        self._roots = {dataset: root for dataset, root in roots.items() if root and root.startswith(SCHEME)}
 
     def list_findings(self) -> Iterator[Finding]:
         """Look at one thing after the other."""
@@ -43,8 +35,6 @@ class Examination:
         yield examine("rights", self._examine_rights)
         yield examine("tables", lambda: f"{len(self._engine.list_tables())} tables in {self._schema()}")
         yield examine("stage and role", self._examine_stage)
-        for dataset, root in self._roots.items():
-            yield examine(f"role and {dataset}", partial(self._examine_source, dataset, root))
 
     def _examine_clock(self) -> str:
         there = self._engine.fetch("SELECT getdate()")[0][0]
@@ -96,28 +86,6 @@ class Examination:
             self._engine.execute("CREATE TEMP TABLE doctor (answer INTEGER)")
             self._engine.execute(copy_parts_sql(self._config, "doctor", manifest))
         return f"{self._config.stage} can be written, and {self._role} can read it"
-
-    def _examine_source(self, dataset: Dataset, root: str) -> str:
-        """Let COPY read an object without loading it. Only the direct way needs that."""
-        if self._config.stage is None:
-            return "not tried, for no folder is named to put a manifest into"
-        try:
-            files = [file for file in list_files(root, self._access) if file.size]
-        except SourceError:
-            files = []
-        if not files:
-            return f"not tried, for there is nothing to read below {root}"
-        smallest = min(files, key=lambda file: file.size)
-        try:
-            with self._trial(self._config.stage) as stage:
-                manifest = stage.put("doctor.manifest", manifest_of([(smallest.url, smallest.size)]))
-                paths = jsonpaths_url(self._config, dataset) or stage.put("doctor.jsonpaths", jsonpaths(dataset))
-                self._engine.execute(landing_sql(dataset))
-                sql = copy_object_sql(self._config, dataset, smallest.url, manifest, paths)
-                self._engine.execute(f"{sql} NOLOAD")
-        except EngineError as error:
-            return f"{self._role} cannot read {root}, which a load with --direct needs, and no other: {error}"
-        return f"{self._role} can read {root}, as --direct needs"
 
     @contextmanager
     def _trial(self, root: str) -> Iterator[Stage]:

@@ -7,7 +7,6 @@ about what a record is. Its rows travel as Parquet parts through a staging folde
 """
 
 import itertools
-import logging
 import re
 import struct
 import tempfile
@@ -17,28 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from sparkify.engines import Finding, Row, Staged
-from sparkify.engines.copy import Stage, copy_parts_sql, manifest_of
-from sparkify.engines.direct import (
-    copy_object_sql,
-    doubtful_sql,
-    jsonpaths,
-    jsonpaths_url,
-    landing_sql,
-    stage_landed_sql,
-)
+from sparkify.engines.copy import Stage, copy_parts_sql
 from sparkify.engines.duckdb import DuckDBEngine
 from sparkify.engines.login import Address, check_driver, login
 from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, UsageError
 from sparkify.settings import Config
-from sparkify.sources.bucket import SCHEME, S3Access
+from sparkify.sources.bucket import S3Access
 from sparkify.sources.bundles import Bundle, FileRead
-from sparkify.sources.file import SourceFile
-from sparkify.sources.s3 import has_changed
 from sparkify.sql import list_columns, read_sql
+from sparkify.statement_log import logged
 from sparkify.validation.fields import Dataset
-
-_logger = logging.getLogger("sparkify")
 
 # The driver binds no more parameters in a statement.
 _MOST_PARAMETERS = 32_767
@@ -58,9 +46,6 @@ REPLAYED_COLUMNS = tuple(list_columns("replayed_records", folder="changes"))
 FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in REPLAYED_COLUMNS)} FROM replayed_records
 WHERE dataset = $1 AND number >= $2 AND number < $3"""
 _HOLDER = "SELECT load_id, started_at FROM load_history WHERE status = 'running' ORDER BY load_id DESC LIMIT 1"
-# COPY's errors: a cluster of old has no view for all kinds of warehouse, and Serverless none of the old ones.
-COUNT_ERRORS = "SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id()"
-_COUNT_ERRORS_OF_OLD = "SELECT count(*) FROM stl_load_errors WHERE query = pg_last_copy_id()"
 _SENTENCES = {
     "28000": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
     "28P01": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
@@ -123,8 +108,7 @@ class RedshiftEngine:
         self._config = config
         self._is_own = is_own
         self._slices = _USUAL_SLICES
-        self._count_errors = ""
-        self._copies_directly = True
+        self._is_prepared = False
         self._stage: Stage | None = None
         self._is_dead = False
 
@@ -143,11 +127,11 @@ class RedshiftEngine:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         # Left to itself the driver opens a transaction before the first statement.
-        _logger.debug("%s", sql)
         before, self._connection.autocommit = self._connection.autocommit, True
         try:
-            with _mapped_errors():
+            with logged(sql) as sent, _mapped_errors():
                 self._cursor.execute(sql, tuple(parameters))
+                sent.rows = count if (count := self._cursor.rowcount) >= 0 else None
         except EngineError:
             self._is_dead = True
             raise
@@ -227,12 +211,12 @@ class RedshiftEngine:
 
     def _prepare(self) -> None:
         """Find out, outside of any transaction, what could end one."""
-        if self._count_errors:
+        if self._is_prepared:
             return
         if LOCK_TABLE not in self.list_tables():
             self.execute(CREATE_LOCK)
         self._slices = self._count_slices()
-        self._count_errors = self._find_errors()
+        self._is_prepared = True
 
     def _lock(self) -> None:
         self.execute(timeout_sql(self._config.wait))
@@ -287,46 +271,6 @@ class RedshiftEngine:
             with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
                 self._copy_parts(table, *write_parts(scratch, table, Path(folder), self._slices))
 
-    def stage_directly(self, dataset: Dataset, files: Sequence[tuple[int, SourceFile]]) -> Staged:
-        staged = Staged()
-        objects = [(source_id, file) for source_id, file in files if file.url.startswith(SCHEME)]
-        if not objects or not self._copies_directly:
-            return staged
-        self._open_stage()
-        self.execute(landing_sql(dataset))
-        paths = jsonpaths_url(self._config, dataset) or self._open_stage().put(
-            f"{dataset}.jsonpaths", jsonpaths(dataset)
-        )
-        for source_id, file in objects:
-            # An empty object makes COPY fail, as one that is not there does.
-            if file.size and (records := self._copy_object(dataset, source_id, file, paths)) is not None:
-                staged.files[source_id] = FileRead(source_id, file.size, file.etag or "")
-                staged.read[source_id] = records
-            self.execute(f"DELETE FROM landing_{dataset}")
-        self.execute(f"DROP TABLE landing_{dataset}")
-        return staged
-
-    def _copy_object(self, dataset: Dataset, source_id: int, file: SourceFile, paths: str) -> int | None:
-        """The records of an object, which are then in staging, or None where one of them is not surely good."""
-        manifest = self._open_stage().put(f"{source_id}.manifest", manifest_of([(file.url, file.size)]))
-        self._connection.notices.clear()
-        try:
-            self.execute(copy_object_sql(self._config, dataset, file.url, manifest, paths))
-        except EngineError as error:
-            # The transaction is dead, and the object may still be readable, or fail alone, the other way.
-            self._copies_directly = False
-            _logger.warning("Redshift's own COPY of %s failed, so all files are read here: %s", file.url, error)
-            raise ConflictError(f"Redshift's own COPY of {file.url} failed: {error}") from error
-        # Two witnesses: the view of errors might be late.
-        refused = any(b"could not be loaded" in notice.get(b"M", b"") for notice in self._connection.notices)
-        refused = refused or bool(self.fetch(self._count_errors)[0][0])
-        ((landed, doubtful),) = self.fetch(doubtful_sql(dataset))
-        # COPY takes what is there when it looks.
-        if refused or doubtful or has_changed(file, S3Access(self._config.anonymous, self._config.concurrency)):
-            return None
-        self.execute(stage_landed_sql(dataset), [source_id])
-        return int(landed)
-
     def _copy_parts(self, table: str, rows: int, parts: Sequence[Path]) -> None:
         if not rows:
             return
@@ -358,14 +302,6 @@ class RedshiftEngine:
             return int(self.fetch(COUNT_SLICES)[0][0]) or _USUAL_SLICES
         except EngineError:
             return _USUAL_SLICES
-
-    def _find_errors(self) -> str:
-        """The query that counts the last COPY's errors. To ask inside a transaction could end it."""
-        try:
-            self.fetch(COUNT_ERRORS)
-            return COUNT_ERRORS
-        except EngineError:
-            return _COUNT_ERRORS_OF_OLD
 
     def _commit(self) -> None:
         try:

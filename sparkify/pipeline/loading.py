@@ -64,20 +64,18 @@ def load(
     on_progress: OnProgress = lambda progress: None,
     on_event: OnEvent | None = None,
     max_rejects: str | None = None,
-    direct: bool = False,
 ) -> LoadResult:
     """Load what is new or changed at the sources, exactly once.
 
     `on_event` is told of each step with a dictionary: `event` is started, file, refreshed, committed or failed, and
     `load_id` names the load. `max_rejects` is a number of records (`"100"`) or a share of those read (`"1%"`); more
-    make the load fail. With `direct`, Redshift reads by itself the objects in S3 whose records are all surely good;
-    only the others pass through this machine.
+    make the load fail.
 
     Raises SourceError, EngineError, CheckError or TooManyRejectsError; then nothing of the load is in the warehouse but
     its row in load_history and, of too many rejects, the rejects. A file that cannot be read does not raise: the others
     load, the status is `partial` and `errors` names it.
     """
-    options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects), direct)
+    options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects))
     found = list_sources(config)
     with open_engine(config) as engine:
         return _load_found(engine, config, found, options)
@@ -134,7 +132,6 @@ class _Options:
     on_progress: OnProgress = lambda progress: None
     on_event: OnEvent | None = None
     limit: RejectLimit | None = None
-    direct: bool = False
 
 
 class _Load:
@@ -156,7 +153,7 @@ class _Load:
         self._teller = Teller(
             options.on_progress, options.on_event, len(self.pending), sum(file.size for file in self.pending)
         )
-        self._limit, self._direct = options.limit, options.direct
+        self._limit = options.limit
         self.started_at = utc_now()
         self.entries: list[FileEntry] = []
         self.unknown_keys: dict[str, list[str]] = {}
@@ -255,10 +252,6 @@ class _Load:
             dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
             for dataset in _DATASETS
         }
-        if self._direct:
-            for dataset, planned in of_dataset.items():
-                if planned:
-                    self._stage_directly(dataset, planned)
         # One reader for all, so that it is at the second dataset while the first is being staged.
         bundles = read_bundles(
             *map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES, access=self._access
@@ -266,14 +259,6 @@ class _Load:
         with closing(bundles):
             for dataset, chosen in itertools.groupby(bundles, lambda bundle: files[bundle.any_source_id].dataset):
                 self._stage_dataset(dataset, of_dataset[dataset], chosen)
-
-    def _stage_directly(self, dataset: Dataset, chosen: dict[int, PlannedFile]) -> None:
-        """Let the engine take in what it can by itself; the files left in `chosen` are read here."""
-        self._teller.tell(f"staging {dataset}")
-        staged = self.engine.stage_directly(dataset, _files_to_read(chosen))
-        taken = {source_id: chosen.pop(source_id) for source_id in staged.files}
-        self._teller.add(len(taken), sum(staged.read.values()))
-        self._enter(dataset, taken, staged)
 
     def _enter(self, dataset: Dataset, chosen: dict[int, PlannedFile], staged: Staged) -> None:
         """Note what became of some files, with their records counted where they stand."""

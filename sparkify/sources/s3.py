@@ -181,18 +181,6 @@ class S3Reader:
         return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())
 
 
-def has_changed(file: SourceFile, access: S3Access) -> bool:
-    """Whether an object is no longer what was listed. Raises SourceError where that cannot be found out."""
-    from obstore.exceptions import BaseError
-
-    bucket, key = split_url(file.url)
-    try:
-        found = _find_object(open_bucket(bucket, access), key)
-    except (BaseError, OSError) as error:
-        raise SourceError(f"cannot read {file.url}: {explain_error(error, access, 's3:GetObject')}") from None
-    return not found or (found[0]["e_tag"] or "").strip('"') != (file.etag or "")
-
-
 def _cut(objects: Sequence[SourceFile]) -> Iterator[_Part]:
     """The parts of each object in turn; an empty one has none."""
     for place, item in enumerate(objects):

@@ -19,7 +19,7 @@ EVERY = int(os.environ.get("SPARKIFY_TEST_EVERY", "23"))
 _INHERITED = ("AWS_", "SSL_CERT_FILE")
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
-    ["tests.engines.crash", "sparkify.arrow", "sparkify.engines.duckdb", "sparkify.engines.redshift"]
+    ["tests.engines.crash", "sparkify.validation.arrow", "sparkify.engines.duckdb", "sparkify.engines.redshift"]
 )
 
 
@@ -59,7 +59,7 @@ class _Killer(logging.Handler):
         self.left = number
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.left -= 1
+        self.left -= hasattr(record, "statement")
         if self.left == 0:
             os._exit(KILLED)
 

@@ -1,43 +1,113 @@
-"""The statements that Redshift gets, as files: what a change of the loader changes there shows in their diff.
+"""The statements that the stand-in for Redshift received from each verb, as files: a change of them shows in a diff.
 
-`python -m tests.engines.statements` writes them anew.
+`python -m tests.engines.statements` writes them anew. Statements whose text has a file or a check of its own in the
+package are only named, except in `create.sql` and `check.sql`.
 """
 
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
-from sparkify.script import (
-    check_statements,
-    create_statements,
-    load_statements,
-    render,
-    replay_statements,
-    undo_statements,
-)
+from sparkify import checks, pipeline
+from sparkify.engines import open_engine
 from sparkify.settings import Config
+from sparkify.sql import rebuild_sql
+from sparkify.statement_log import end_statement
+from tests.engines.conftest import ROLE, redshift_config
+from tests.redshift.server import Redshift, Role, run_redshift
+from tests.s3_server import SECRET, WRITE_KEY, run_s3_server
+from tests.support import event, log_file, play, song, song_file, write_file
 
 FOLDER = Path(__file__).parent / "statements"
-ROLE = "arn:aws:iam::123456789012:role/warehouse"
 
 
-def render_files() -> dict[str, str]:
-    """Each file's name and the text that it has to hold."""
-    config = Config(arn=ROLE)
-    return {
-        "create.sql": render(create_statements()),
-        "drop_and_create.sql": render(create_statements(drop=True)),
-        "first_load.sql": render(load_statements(config, rebuild=True)),
-        "later_load.sql": render(load_statements(config, rebuild=False, replaces=True)),
-        "direct_load.sql": render(load_statements(config, rebuild=True, direct=True)),
-        "undo.sql": render(undo_statements(config, rebuild=False)),
-        "replay.sql": render(replay_statements(config, rebuild=False)),
-        "check.sql": render(check_statements()),
+def record_files(redshift: Redshift, folder: Path) -> dict[str, str]:
+    """Run each verb on an empty warehouse of the stand-in; returns the text that each file has to hold."""
+    config = redshift_config(redshift, folder)
+    pipeline.create(config)
+    texts = {"create.sql": _render(_take(redshift))}
+    _write_sources(config)
+    pipeline.load(config)
+    texts["first_load.sql"] = _render(_take(redshift), naming=True)
+    _change_sources(config)
+    pipeline.load(config)
+    texts["later_load.sql"] = _render(_take(redshift), naming=True)
+    _let_some_rejects_pass(config)
+    _take(redshift)
+    assert pipeline.replay(config).records == {"replayed": 4, "loaded": 2, "rejected": 2}
+    texts["replay.sql"] = _render(_take(redshift), naming=True)
+    pipeline.undo(config, 2)
+    texts["undo.sql"] = _render(_take(redshift), naming=True)
+    pipeline.check(config)
+    texts["check.sql"] = _render(_take(redshift))
+    pipeline.create(config, drop=True)
+    texts["drop_and_create.sql"] = _render(_take(redshift), naming=True)
+    return texts
+
+
+def _write_sources(config: Config) -> None:
+    write_file(log_file(config, "a.json"), [play(), "not JSON"])
+    write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(40)])
+    write_file(song_file(config), [song(), "not JSON", song(title=None)])
+
+
+def _change_sources(config: Config) -> None:
+    write_file(log_file(config, "a.json"), [play(userId=2), "nor this", "nor that"])
+    write_file(song_file(config), [song(year=2010), "nor this", song(title=None)])
+
+
+def _let_some_rejects_pass(config: Config) -> None:
+    """Of each dataset one reject passes today and one stays, so that there are rows of both to copy."""
+    with open_engine(config) as engine:
+        for dataset, record in (("events", play(userId=3)), ("songs", song(year=1))):
+            sql = 'UPDATE rejected_records SET "raw" = $1 WHERE line = 2 AND dataset = $2'
+            engine.execute(sql, [json.dumps(record), dataset])
+
+
+def _take(redshift: Redshift) -> list[str]:
+    """What the stand-in received since it was last asked, with one row for many and names for what each run chooses."""
+    taken = []
+    for sql in redshift.statements:
+        sql = re.sub(r"(?s)(\nVALUES \([^)]*\)).*", r"\1", sql)
+        taken.append(re.sub(r"s3://[^']*/\.sparkify/[^/]+/[0-9a-f]{32}", "<stage>/.sparkify/<warehouse>/<load>", sql))
+    redshift.statements.clear()
+    return taken
+
+
+def _render(statements: Iterable[str], *, naming: bool = False) -> str:
+    return "\n\n".join((naming and _name(sql)) or end_statement(sql) for sql in statements) + "\n"
+
+
+def _name(sql: str) -> str | None:
+    """The name of a statement that has a text of its own in the package."""
+    whole = rebuild_sql(sql)
+    name = _names().get(whole)
+    return f"-- {name}{'' if sql == whole else ', only what was touched'}" if name else None
+
+
+@cache
+def _names() -> dict[str, str]:
+    folder = files("sparkify.sql")
+    assert isinstance(folder, Path)
+    paths = sorted(folder.rglob("*.sql"))
+    texts = {rebuild_sql(path.read_text(encoding="utf-8").strip()): f"{path.relative_to(folder)}" for path in paths}
+    return texts | {
+        checks.count_sql(check, touched=False): f"check {check.table}.{check.name}" for check in checks.list_checks()
     }
 
 
 def main() -> None:
-    """Write every file."""
-    for name, text in render_files().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+    """Write every file, from servers of their own."""
+    with run_s3_server() as s3, run_redshift() as redshift, tempfile.TemporaryDirectory() as folder:
+        os.environ |= s3.environment() | {"SSL_CERT_FILE": str(redshift.ca_file)}
+        redshift.roles[ROLE] = Role(s3.endpoint, WRITE_KEY, SECRET)
+        for name, text in record_files(redshift, Path(folder)).items():
+            (FOLDER / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

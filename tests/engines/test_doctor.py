@@ -191,7 +191,7 @@ def test_root_that_is_missing(config: Config, examine: Callable[..., Ran], root:
 
 def test_root_in_a_bucket_that_is_missing(config: Config, examine: Callable[..., Ran]) -> None:
     ran = examine(structs.replace(config, log_data="s3://no-such-bucket/log_data"))
-    names = [*OF_ALL, *OF_REDSHIFT, "role and events"]
+    names = [*OF_ALL, *OF_REDSHIFT]
     assert_fails(ran, names, "log data", "s3://no-such-bucket/log_data", "check its name")
 
 
@@ -313,32 +313,6 @@ def test_default_role(redshift: Redshift, config: Config, examine: Callable[...,
     assert "and the default role can read it" in ran.out
 
 
-def in_s3(config: Config, store: S3Store) -> Config:
-    obstore.put(store, "doctor-sources/log_data/a.json", b'{"page": "Home"}\nno JSON\n')
-    obstore.put(store, "doctor-sources/song_data/a.json", b"{}")
-    return structs.replace(config,
-        log_data=f"s3://{BUCKET}/doctor-sources/log_data", song_data=f"s3://{BUCKET}/doctor-sources/song_data",
-    )  # fmt: skip
-
-
-def test_role_that_can_read_the_sources(config: Config, examine: Callable[..., Ran], store: S3Store) -> None:
-    config = in_s3(config, store)
-    ran = examine(config)
-    assert ran.code == 0
-    assert f"ok    role and events: {ROLE} can read {config.log_data}, as --direct needs\n" in ran.out
-    assert f"ok    role and songs: {ROLE} can read {config.song_data}, as --direct needs\n" in ran.out
-    assert keys_below(store, config.stage) == []
-
-
-def test_role_that_cannot_read_the_sources(
-    redshift: Redshift, config: Config, examine: Callable[..., Ran], s3_server: S3Server, store: S3Store
-) -> None:
-    config = in_s3(config, store)
-    redshift.roles[ROLE] = Role(s3_server.endpoint, READ_KEY, SECRET)
-    ran = examine(config)
-    assert f"role and events: {ROLE} cannot read {config.log_data}, which a load with --direct needs" in ran.out
-
-
 def test_everything_wrong_is_told_at_once(redshift: Redshift, config: Config, examine: Callable[..., Ran]) -> None:
     wrong = {"log_data": "nowhere", "song_data": "s3://no-such-bucket/song_data", "stage": None}
     ran = examine(structs.replace(config, **wrong), "--json")
@@ -348,7 +322,7 @@ def test_everything_wrong_is_told_at_once(redshift: Redshift, config: Config, ex
     assert [found["name"] for found in told["findings"] if not found["passed"]] == [
         "log data", "song data", "stage and role",
     ]  # fmt: skip
-    assert ran.err == "sparkify: 3 of 11 are not in order: log data, song data, stage and role\n"
+    assert ran.err == "sparkify: 3 of 10 are not in order: log data, song data, stage and role\n"
 
 
 # ---- what COPY says, in a load ----

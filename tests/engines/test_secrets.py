@@ -56,6 +56,7 @@ class Watched:
     def __post_init__(self) -> None:
         self.temporary = self.folder / "tmp"
         self.temporary.mkdir()
+        self.log = self.folder / "statements.sql"
         self.variables["TMPDIR"] = str(self.temporary)
 
     def run(
@@ -96,7 +97,7 @@ class Watched:
                 self.written[f"stage {moment}: {meta['path']}"] = meta["path"].encode() + content
 
     def _keep_files(self, moment: str) -> None:
-        for path in self.temporary.rglob("*"):
+        for path in [*self.temporary.rglob("*"), self.log]:
             with suppress(OSError):
                 content = path.read_bytes() if path.is_file() else b""
                 self.written[f"file {moment}: {path.name}"] = str(path).encode() + content
@@ -156,15 +157,16 @@ def watched(
 
 def _run_all(watched: Watched) -> None:
     first, second, third, failing = (watched.redshift.new_database() for _ in range(4))
+    log = ("--log-sql", str(watched.log))
     watched.run("load", "load", database=first)
-    watched.run("load --direct", "load", "--direct", database=second)
+    watched.run("load --log-sql", "load", *log, database=second)
     watched.run("load --json", "load", "--json", database=third)
     for command in ("status", "check", "doctor"):
         watched.run(command, command, database=first)
     watched.run("help", "load", "--help")
     another = {"SPARKIFY_ARN": ROLE.replace("warehouse", "another")}
     watched.run("load with a wrong role", "load", database=failing, changes=another)
-    watched.run("load --direct, debugging", "load", "--direct", database=failing, is_debugging=True, changes=another)
+    watched.run("load, debugging", "load", *log, database=failing, is_debugging=True, changes=another)
     token = {"AWS_SESSION_TOKEN": PLANTED["session token"]}
     watched.run("load with a wrong token", "load", database=failing, changes=token)
     unknown = {"SPARKIFY_DB_SECRET_ARN": f"{SECRET_ARN}-unknown"}
@@ -179,8 +181,8 @@ def _run_all(watched: Watched) -> None:
 
 def test_runs_end_as_they_should(watched: Watched) -> None:
     assert {name: ran.code for name, ran in watched.ran.items()} == {
-        "load": 0, "load --direct": 0, "load --json": 0, "status": 0, "check": 0, "doctor": 0, "help": 0,
-        "load with a wrong role": 4, "load --direct, debugging": 4, "load with a wrong token": 3,
+        "load": 0, "load --log-sql": 0, "load --json": 0, "status": 0, "check": 0, "doctor": 0, "help": 0,
+        "load with a wrong role": 4, "load, debugging": 4, "load with a wrong token": 3,
         "load with a wrong secret": 2, "load that is cut": 4, "embedded load": 0,
     }  # fmt: skip
 
@@ -188,13 +190,13 @@ def test_runs_end_as_they_should(watched: Watched) -> None:
 def test_everything_is_searched(watched: Watched) -> None:
     written = watched.written
     assert re.search(rb"COPY staging_events FROM .* IAM_ROLE", written["statements of load"])
-    assert re.search(rb"COPY landing_events FROM .* IAM_ROLE", written["statements of load --direct"])
+    assert b"COPY staging_events FROM" in written["file after load --log-sql: statements.sql"]
     assert b"'no JSON'" in written["table of load: rejected_records"]
     assert b"Uprising" in written["embedded table: songs"]
     kinds = {name.split(":")[0].split(" at ")[0]: content for name, content in written.items()}
     assert {"stage", "file", "embedded table"} <= set(kinds)
     endings = {name.rpartition(".")[2] for name in written if name.startswith(("stage", "file"))}
-    assert {"parquet", "manifest", "jsonpaths", "duckdb"} <= endings
+    assert {"parquet", "manifest", "sql", "duckdb"} <= endings
     if Path("/proc/self/cmdline").exists():
         assert any(name.startswith("command line") and b"load" in line for name, line in written.items())
 

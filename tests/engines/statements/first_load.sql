@@ -10,8 +10,6 @@ CREATE TABLE IF NOT EXISTS load_lock (holder INTEGER ENCODE AZ64) DISTSTYLE AUTO
 
 SELECT count(*) FROM stv_slices;
 
-SELECT count(*) FROM sys_load_error_detail WHERE query_id = pg_last_copy_id();
-
 BEGIN;
 
 SET statement_timeout TO 1000;
@@ -45,50 +43,27 @@ SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_
 
 DROP TABLE IF EXISTS changed_files;
 
--- Grain: one file whose rows enter or leave staging in the load under way.
-CREATE TEMP TABLE changed_files (
-    source_id INTEGER NOT NULL -- file: load_files.source_id
-);
+-- changes/changed_files/create.sql
 
 DROP TABLE IF EXISTS touched_tracks;
 
--- Grain: one title and artist name of a changed catalogue record, in one or more rows.
-CREATE TEMP TABLE touched_tracks (
-    title VARCHAR(1024) NOT NULL, -- title as in the catalogue
-    artist_name VARCHAR(1024) NOT NULL -- artist name as in the catalogue
-);
+-- changes/touched_tracks/create.sql
 
 DROP TABLE IF EXISTS touched_plays;
 
--- Grain: one play to be computed anew, in one or more rows.
-CREATE TEMP TABLE touched_plays (
-    start_time TIMESTAMP NOT NULL, -- ts as a timestamp
-    user_id INTEGER NOT NULL, -- natural key of the play
-    session_id INTEGER NOT NULL, -- natural key of the play
-    item_in_session INTEGER NOT NULL, -- natural key of the play
-    ts BIGINT NOT NULL -- natural key of the play
-);
+-- changes/touched_plays/create.sql
 
 DROP TABLE IF EXISTS touched_users;
 
--- Grain: one user to be computed anew, in one or more rows.
-CREATE TEMP TABLE touched_users (
-    user_id INTEGER NOT NULL -- user
-);
+-- changes/touched_users/create.sql
 
 DROP TABLE IF EXISTS touched_songs;
 
--- Grain: one song to be computed anew, in one or more rows.
-CREATE TEMP TABLE touched_songs (
-    song_id VARCHAR(1024) NOT NULL -- song
-);
+-- changes/touched_songs/create.sql
 
 DROP TABLE IF EXISTS touched_artists;
 
--- Grain: one artist to be computed anew, in one or more rows.
-CREATE TEMP TABLE touched_artists (
-    artist_id VARCHAR(1024) NOT NULL -- artist
-);
+-- changes/touched_artists/create.sql
 
 SELECT coalesce(max(source_id), 0) + 1 FROM load_files;
 
@@ -130,209 +105,25 @@ FROM (
 ) AS counts
 GROUP BY source_id;
 
--- The plays to be computed anew.
-DELETE FROM songplays;
+-- tables/songplays/delete.sql
 
--- One row per play: copies reduced to the least, song and artist matched exactly by title and name.
--- The milliseconds are split into days and the rest: both fit the integers that engines multiply intervals by.
-INSERT INTO songplays (
-    songplay_id, start_time, user_id, level, song_id, artist_id, session_id, location, user_agent, item_in_session,
-    song_title, artist_name, song_length
-)
--- Few plays have copies: only those are ranked, and no step but the last carries a whole row.
-WITH copied_plays AS (
-    SELECT event.userId, event.sessionId, event.itemInSession, event.ts
-    FROM staging_events AS event
-    WHERE event.page = 'NextSong'
-    GROUP BY event.userId, event.sessionId, event.itemInSession, event.ts
-    HAVING count(*) > 1
-),
+-- tables/songplays/load.sql
 
-ranked_copies AS (
-    SELECT
-        event.source_id, event.line,
-        row_number() OVER (
-            PARTITION BY event.userId, event.sessionId, event.itemInSession, event.ts
-            ORDER BY
-                event.song, event.artist, event.length, event.level, event.location, event.userAgent,
-                event.source_id, event.line
-        ) AS copy_rank
-    FROM staging_events AS event
-    INNER JOIN copied_plays
-        ON event.userId = copied_plays.userId
-            AND event.sessionId = copied_plays.sessionId
-            AND event.itemInSession = copied_plays.itemInSession
-            AND event.ts = copied_plays.ts
-    WHERE event.page = 'NextSong'
-        -- Where no play has copies, the join by itself does not tell which blocks to leave out.
-),
+-- tables/users/delete.sql
 
-surplus_copies AS (
-    SELECT source_id, line FROM ranked_copies WHERE copy_rank > 1
-),
+-- tables/users/load.sql
 
-tracks AS (
-    SELECT DISTINCT event.song, event.artist, event.length
-    FROM staging_events AS event
-    WHERE event.page = 'NextSong'
-),
+-- tables/songs/delete.sql
 
-ranked_matches AS (
-    SELECT
-        tracks.song, tracks.artist, tracks.length, catalogue.song_id, catalogue.artist_id,
-        row_number() OVER (
-            PARTITION BY tracks.song, tracks.artist, tracks.length
-            ORDER BY abs(catalogue.duration - tracks.length), catalogue.song_id, catalogue.artist_id
-        ) AS match_rank
-    FROM tracks
-    INNER JOIN staging_songs AS catalogue ON tracks.song = catalogue.title AND tracks.artist = catalogue.artist_name
-),
+-- tables/songs/load.sql
 
-matches AS (
-    SELECT song, artist, length, song_id, artist_id FROM ranked_matches WHERE match_rank = 1
-)
+-- tables/artists/delete.sql
 
-SELECT
-    md5(
-        cast(event.userId AS VARCHAR) || '|' || cast(event.sessionId AS VARCHAR) || '|'
-        || cast(event.itemInSession AS VARCHAR) || '|' || cast(event.ts AS VARCHAR)
-    ) AS songplay_id,
-    TIMESTAMP '1970-01-01 00:00:00'
-    + cast((event.ts - event.ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
-    + cast(event.ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time,
-    event.userId AS user_id,
-    event.level,
-    matches.song_id,
-    matches.artist_id,
-    event.sessionId AS session_id,
-    event.location,
-    event.userAgent AS user_agent,
-    event.itemInSession AS item_in_session,
-    event.song AS song_title,
-    event.artist AS artist_name,
-    event.length AS song_length
-FROM staging_events AS event
-LEFT JOIN matches
-    ON event.song = matches.song
-        AND event.artist = matches.artist
-        AND (event.length = matches.length OR (event.length IS NULL AND matches.length IS NULL))
-LEFT JOIN surplus_copies ON event.source_id = surplus_copies.source_id AND event.line = surplus_copies.line
-WHERE event.page = 'NextSong'
-    AND surplus_copies.line IS NULL;
+-- tables/artists/load.sql
 
--- The users to be computed anew.
-DELETE FROM users;
+-- tables/time/delete.sql
 
--- One row per user: the whole row comes from the user's latest event.
--- Descending order puts NULLs first, so that of equal events the greatest wins, NULLs greatest.
-INSERT INTO users (user_id, first_name, last_name, gender, level)
-WITH user_events AS (
-    SELECT userId, ts, sessionId, itemInSession, firstName, lastName, gender, level
-    FROM staging_events
-    WHERE userId IS NOT NULL
-),
-
--- The last moment of each user first: ranking its few events costs less than ranking them all.
-last_moments AS (
-    SELECT userId, max(ts) AS ts FROM user_events GROUP BY userId
-),
-
-ranked_events AS (
-    SELECT
-        event.userId, event.firstName, event.lastName, event.gender, event.level,
-        row_number() OVER (
-            PARTITION BY event.userId
-            ORDER BY
-                event.sessionId DESC, event.itemInSession DESC,
-                event.firstName DESC, event.lastName DESC, event.gender DESC, event.level DESC
-        ) AS event_rank
-    FROM user_events AS event
-    INNER JOIN last_moments ON event.userId = last_moments.userId AND event.ts = last_moments.ts
-)
-
-SELECT userId AS user_id, firstName AS first_name, lastName AS last_name, gender, level
-FROM ranked_events
-WHERE event_rank = 1;
-
--- The songs to be computed anew.
-DELETE FROM songs;
-
--- One row per song: the first of its records by (year, title, artist_id, duration), NULLs last.
-INSERT INTO songs (song_id, title, artist_id, year, duration)
-WITH ranked_records AS (
-    SELECT
-        song_id, title, artist_id, year, duration,
-        row_number() OVER (PARTITION BY song_id ORDER BY year, title, artist_id, duration) AS record_rank
-    FROM staging_songs
-)
-
-SELECT song_id, title, artist_id, year, duration
-FROM ranked_records
-WHERE record_rank = 1;
-
--- The artists to be computed anew.
-DELETE FROM artists;
-
--- One row per artist: the shortest name, and the whole place of the record that knows most about it.
--- Coordinates come in pairs: a lone one is dropped.
-INSERT INTO artists (artist_id, name, location, latitude, longitude)
-WITH artist_records AS (
-    SELECT
-        artist_id, artist_name,
-        artist_location AS location,
-        CASE WHEN artist_longitude IS NOT NULL THEN artist_latitude END AS latitude,
-        CASE WHEN artist_latitude IS NOT NULL THEN artist_longitude END AS longitude
-    FROM staging_songs
-),
-
-ranked_names AS (
-    SELECT
-        artist_id, artist_name,
-        row_number() OVER (PARTITION BY artist_id ORDER BY length(artist_name), artist_name) AS name_rank
-    FROM artist_records
-),
-
-ranked_places AS (
-    SELECT
-        artist_id, location, latitude, longitude,
-        row_number() OVER (
-            PARTITION BY artist_id
-            ORDER BY
-                CASE WHEN location IS NULL THEN 1 ELSE 0 END + CASE WHEN latitude IS NULL THEN 1 ELSE 0 END,
-                location, latitude, longitude
-        ) AS place_rank
-    FROM artist_records
-)
-
-SELECT
-    ranked_names.artist_id,
-    ranked_names.artist_name AS name,
-    ranked_places.location,
-    ranked_places.latitude,
-    ranked_places.longitude
-FROM ranked_names
-INNER JOIN ranked_places ON ranked_names.artist_id = ranked_places.artist_id
-WHERE ranked_names.name_rank = 1 AND ranked_places.place_rank = 1;
-
--- The moments to be computed anew.
-DELETE FROM time;
-
--- One row per moment at which a play began.
-INSERT INTO time (start_time, hour, day, week, month, year, weekday)
-WITH moments AS (
-    SELECT DISTINCT start_time
-    FROM songplays
-)
-
-SELECT
-    start_time,
-    cast(extract(HOUR FROM start_time) AS INTEGER) AS hour,
-    cast(extract(DAY FROM start_time) AS INTEGER) AS day,
-    cast(extract(WEEK FROM start_time) AS INTEGER) AS week,
-    cast(extract(MONTH FROM start_time) AS INTEGER) AS month,
-    cast(extract(YEAR FROM start_time) AS INTEGER) AS year,
-    cast(extract(DOW FROM start_time) AS INTEGER) AS weekday
-FROM moments;
+-- tables/time/load.sql
 
 DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupted');
 
@@ -342,348 +133,99 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
-SELECT count(*)
-FROM (
-SELECT songplay_id, count(*) AS copies
-FROM songplays
-GROUP BY songplay_id
-HAVING count(*) > 1
-) AS broken;
+-- check songplays.songplay_is_unique
 
-SELECT count(*)
-FROM (
-SELECT user_id, session_id, item_in_session, start_time, count(*) AS copies
-FROM songplays
-GROUP BY user_id, session_id, item_in_session, start_time
-HAVING count(*) > 1
-) AS broken;
+-- check songplays.natural_key_is_unique
 
-SELECT count(*)
-FROM (
-SELECT songplay_id, start_time, user_id, session_id, item_in_session
-FROM songplays
-WHERE songplay_id IS NULL OR start_time IS NULL OR user_id IS NULL OR session_id IS NULL OR item_in_session IS NULL
-) AS broken;
+-- check songplays.key_is_not_null
 
-SELECT count(*)
-FROM (
-SELECT staged.user_id, staged.session_id, staged.item_in_session, staged.start_time, play.songplay_id
-FROM (
-    SELECT
-        userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session,
-        TIMESTAMP '1970-01-01 00:00:00'
-        + cast((ts - ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
-        + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time
-    FROM staging_events
-    WHERE page = 'NextSong'
-) AS staged
-FULL OUTER JOIN (
-    SELECT songplay_id, user_id, session_id, item_in_session, start_time
-    FROM songplays
-) AS play
-    ON staged.user_id = play.user_id
-        AND staged.session_id = play.session_id
-        AND staged.item_in_session = play.item_in_session
-        AND staged.start_time = play.start_time
-WHERE staged.user_id IS NULL OR play.songplay_id IS NULL
-) AS broken;
+-- check songplays.plays_are_those_staged
 
-SELECT count(*)
-FROM (
-SELECT plays.user_id, plays.number
-FROM (
-    SELECT user_id, count(*) AS number
-    FROM songplays
-    WHERE user_id IS NOT NULL
-    GROUP BY user_id
-) AS plays
-WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = plays.user_id)
-) AS broken;
+-- check songplays.user_is_found
 
-SELECT count(*)
-FROM (
-SELECT plays.song_id, plays.number
-FROM (
-    SELECT song_id, count(*) AS number
-    FROM songplays
-    WHERE song_id IS NOT NULL
-    GROUP BY song_id
-) AS plays
-WHERE NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = plays.song_id)
-) AS broken;
+-- check songplays.song_is_found
 
-SELECT count(*)
-FROM (
-SELECT plays.artist_id, plays.number
-FROM (
-    SELECT artist_id, song_id IS NULL AS is_without_song, count(*) AS number
-    FROM songplays
-    WHERE (artist_id IS NOT NULL OR song_id IS NOT NULL)
-    GROUP BY artist_id, song_id IS NULL
-) AS plays
-WHERE plays.artist_id IS NULL
-    OR plays.is_without_song
-    OR NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = plays.artist_id)
-) AS broken;
+-- check songplays.artist_is_found
 
-SELECT count(*)
-FROM (
-SELECT user_id, count(*) AS copies
-FROM users
-GROUP BY user_id
-HAVING count(*) > 1
-) AS broken;
+-- check users.user_is_unique
 
-SELECT count(*)
-FROM (
-SELECT user_id
-FROM users
-WHERE user_id IS NULL
-) AS broken;
+-- check users.user_is_not_null
 
-SELECT count(*)
-FROM (
-SELECT staged.user_id AS staged_user_id, kept.user_id AS kept_user_id
-FROM (
-    SELECT DISTINCT userId AS user_id
-    FROM staging_events
-    WHERE userId IS NOT NULL
-) AS staged
-FULL OUTER JOIN (
-    SELECT user_id
-    FROM users
-) AS kept ON staged.user_id = kept.user_id
-WHERE staged.user_id IS NULL OR kept.user_id IS NULL
-) AS broken;
+-- check users.users_are_those_staged
 
-SELECT count(*)
-FROM (
-SELECT song_id, count(*) AS copies
-FROM songs
-GROUP BY song_id
-HAVING count(*) > 1
-) AS broken;
+-- check songs.song_is_unique
 
-SELECT count(*)
-FROM (
-SELECT song_id
-FROM songs
-WHERE song_id IS NULL
-) AS broken;
+-- check songs.song_is_not_null
 
-SELECT count(*)
-FROM (
-SELECT staged.song_id AS staged_song_id, kept.song_id AS kept_song_id
-FROM (
-    SELECT DISTINCT song_id
-    FROM staging_songs
-    WHERE song_id IS NOT NULL
-) AS staged
-FULL OUTER JOIN (
-    SELECT song_id
-    FROM songs
-) AS kept ON staged.song_id = kept.song_id
-WHERE staged.song_id IS NULL OR kept.song_id IS NULL
-) AS broken;
+-- check songs.songs_are_those_staged
 
-SELECT count(*)
-FROM (
-SELECT songs.song_id, songs.artist_id
-FROM songs
-WHERE songs.artist_id IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = songs.artist_id)
-) AS broken;
+-- check songs.artist_is_found
 
-SELECT count(*)
-FROM (
-SELECT artist_id, count(*) AS copies
-FROM artists
-GROUP BY artist_id
-HAVING count(*) > 1
-) AS broken;
+-- check artists.artist_is_unique
 
-SELECT count(*)
-FROM (
-SELECT artist_id
-FROM artists
-WHERE artist_id IS NULL
-) AS broken;
+-- check artists.artist_is_not_null
 
-SELECT count(*)
-FROM (
-SELECT staged.artist_id AS staged_artist_id, kept.artist_id AS kept_artist_id
-FROM (
-    SELECT DISTINCT artist_id
-    FROM staging_songs
-    WHERE artist_id IS NOT NULL
-) AS staged
-FULL OUTER JOIN (
-    SELECT artist_id
-    FROM artists
-) AS kept ON staged.artist_id = kept.artist_id
-WHERE staged.artist_id IS NULL OR kept.artist_id IS NULL
-) AS broken;
+-- check artists.artists_are_those_staged
 
-SELECT count(*)
-FROM (
-SELECT start_time
-FROM time
-WHERE start_time IS NULL
-) AS broken;
+-- check time.moment_is_not_null
 
-SELECT count(*)
-FROM (
-SELECT start_time, count(moment) AS moments, count(play) AS plays
-FROM (
-    SELECT start_time, 1 AS moment, cast(NULL AS INTEGER) AS play
-    FROM time
-    UNION ALL
-    SELECT start_time, cast(NULL AS INTEGER) AS moment, 1 AS play
-    FROM songplays
-) AS sides
-WHERE start_time IS NOT NULL
-GROUP BY start_time
-HAVING count(moment) <> 1 OR count(play) = 0
-) AS broken;
+-- check time.moments_are_those_of_plays
 
-SELECT count(*)
-FROM (
-SELECT load_id, count(*) AS copies
-FROM load_history
-GROUP BY load_id
-HAVING count(*) > 1
-) AS broken;
+-- check load_history.load_is_unique
 
-SELECT count(*)
-FROM (
-SELECT load_history.load_id, load_history.read, load_history.loaded, load_history.rejected, files.read AS files_read
-FROM load_history
-INNER JOIN (
-    SELECT load_id, sum(read) AS read, sum(loaded) AS loaded, sum(rejected) AS rejected
-    FROM load_files
-    GROUP BY load_id
-) AS files ON load_history.load_id = files.load_id
-WHERE load_history.read <> files.read
-    OR load_history.loaded <> files.loaded
-    OR load_history.rejected <> files.rejected
-) AS broken;
+-- check load_history.counts_are_those_of_the_files
 
-SELECT count(*)
-FROM (
-SELECT source_id, url, read, loaded, rejected
-FROM load_files
-WHERE status <> 'failed' AND read <> loaded + rejected
-) AS broken;
+-- check load_files.read_is_loaded_and_rejected
 
-SELECT count(*)
-FROM (
-SELECT source_id, count(*) AS copies
-FROM load_files
-GROUP BY source_id
-HAVING count(*) > 1
-) AS broken;
+-- check load_files.source_is_unique
 
-SELECT count(*)
-FROM (
-SELECT dataset, url, count(*) AS contents
-FROM load_files
-WHERE status = 'loaded'
-GROUP BY dataset, url
-HAVING count(*) > 1
-) AS broken;
+-- check load_files.one_content_of_a_file
 
-SELECT count(*)
-FROM (
-SELECT load_files.source_id, load_files.load_id
-FROM load_files
-WHERE NOT EXISTS (SELECT 1 FROM load_history WHERE load_history.load_id = load_files.load_id)
-) AS broken;
+-- check load_files.load_is_found
 
-SELECT count(*)
-FROM (
-SELECT files.source_id, files.url, files.loaded, coalesce(staged.records, 0) AS staged
-FROM (
-    SELECT source_id, url, loaded
-    FROM load_files
-    WHERE status = 'loaded'
-) AS files
-FULL OUTER JOIN (
-    SELECT source_id, count(*) AS records
-    FROM (
-        SELECT source_id FROM staging_events
-        UNION ALL
-        SELECT source_id FROM staging_songs
-    ) AS staging
-    GROUP BY source_id
-) AS staged ON files.source_id = staged.source_id
-WHERE coalesce(files.loaded, 0) <> coalesce(staged.records, 0)
-) AS broken;
+-- check load_files.loaded_is_staged
 
-SELECT count(*)
-FROM (
-SELECT files.source_id, files.url, files.rejected, coalesce(kept.records, 0) AS kept
-FROM (
-    SELECT source_id, url, rejected
-    FROM load_files
-    WHERE status IN ('loaded', 'failed')
-) AS files
-FULL OUTER JOIN (
-    SELECT source_id, count(*) AS records
-    FROM rejected_records
-    GROUP BY source_id
-) AS kept ON files.source_id = kept.source_id
-WHERE coalesce(files.rejected, 0) <> coalesce(kept.records, 0)
-) AS broken;
+-- check load_files.rejected_is_kept
 
 UPDATE load_history SET detail = $1 WHERE load_id = $2;
 
 COMMIT;
 
-SELECT count(*)
-FROM (
-SELECT count(*) AS plays, count(song_id) AS matched_plays
-FROM songplays
-HAVING count(*) > 0 AND count(song_id) * 100 < count(*)
-) AS broken;
+-- check songplays.match_rate_is_useful
 
-SELECT count(*)
-FROM (
-SELECT last_load.load_id, last_load.newest_ts, every_load.newest_ts AS newest_ts_of_all
-FROM (
-    SELECT files.load_id, max(event.ts) AS newest_ts
-    FROM staging_events AS event
-    INNER JOIN load_files AS files ON event.source_id = files.source_id
-    WHERE files.load_id = (SELECT max(load_id) FROM load_files WHERE dataset = 'events' AND loaded > 0)
-    GROUP BY files.load_id
-) AS last_load
-CROSS JOIN (SELECT max(ts) AS newest_ts FROM staging_events) AS every_load
-WHERE last_load.newest_ts < every_load.newest_ts
-) AS broken;
+-- check songplays.last_delivery_is_newest
 
-SELECT count(*)
-FROM (
-SELECT artist_id, latitude, longitude
-FROM artists
-WHERE latitude NOT BETWEEN -90 AND 90 OR longitude NOT BETWEEN -180 AND 180
-) AS broken;
+-- check artists.coordinates_are_on_earth
 
-SELECT count(*)
-FROM (
-SELECT load_files.source_id, load_files.url
-FROM load_files
-WHERE load_files.status = 'failed'
-    AND load_files.read = 0
-    AND NOT EXISTS (
-        SELECT 1 FROM load_files AS later
-        WHERE later.dataset = load_files.dataset AND later.url = load_files.url
-            AND later.source_id > load_files.source_id
-    )
-) AS broken;
+-- check load_files.no_file_failed
 
-SELECT count(*)
-FROM (
-SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
+-- check rejected_records.rejected_share_is_small
+
+SELECT * FROM (SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
 FROM load_files
 WHERE status = 'loaded'
-HAVING sum(rejected) * 20 > sum(read)
-) AS broken;
+HAVING sum(rejected) * 20 > sum(read)) AS broken LIMIT 3;
+
+SELECT reason, count(*) FROM rejected_records WHERE load_id = $1 GROUP BY reason ORDER BY 2 DESC, 1;
+
+SELECT count(*) FROM staging_events;
+
+SELECT count(*) FROM staging_songs;
+
+SELECT count(*) FROM songplays;
+
+SELECT count(*) FROM users;
+
+SELECT count(*) FROM songs;
+
+SELECT count(*) FROM artists;
+
+SELECT count(*) FROM time;
+
+SELECT count(*) FROM load_history;
+
+SELECT count(*) FROM load_files;
+
+SELECT count(*) FROM rejected_records;
+
+SELECT count(*), count(song_id) FROM songplays;

@@ -1,0 +1,75 @@
+"""The log of the statements that a warehouse gets.
+
+Each is logged at DEBUG by the logger `sparkify` before it is sent, as the record's attribute `statement`, and again
+once it has ended, with the attributes `seconds` and `rows` (None where the engine does not say). Bound values are not
+logged.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+_logger = logging.getLogger("sparkify")
+
+
+@dataclass
+class Sent:
+    """A statement that was sent. `rows` is how many it returned or changed, as far as the engine says."""
+
+    rows: int | None = None
+
+
+@contextmanager
+def logged(sql: str) -> Iterator[Sent]:
+    """Log a statement before the block sends it, and what it took after the block."""
+    sent = Sent()
+    if not _logger.isEnabledFor(logging.DEBUG):
+        yield sent
+        return
+    _logger.debug("%s", sql, extra={"statement": sql})
+    started = time.perf_counter()
+    ended = "failed after %.3f s"
+    try:
+        yield sent
+        ended = "%.3f s" if sent.rows is None else f"%.3f s, {sent.rows:,} rows"
+    finally:
+        seconds = time.perf_counter() - started
+        _logger.debug(ended, seconds, extra={"seconds": seconds, "rows": sent.rows})
+
+
+@contextmanager
+def write_statements(stream: TextIO) -> Iterator[None]:
+    """Write every statement that is sent during the block to a stream, with its time, seconds and rows.
+
+    The text is SQL: the rest stands in comments. A statement is written before it is sent.
+    """
+    handler, level = _StatementHandler(stream), _logger.level
+    _logger.addHandler(handler)
+    _logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        _logger.removeHandler(handler)
+        _logger.setLevel(level)
+
+
+class _StatementHandler(logging.Handler):
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(logging.DEBUG)
+        self._stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if hasattr(record, "statement"):
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created))
+            self._stream.write(f"-- {when} UTC\n{end_statement(record.statement)}\n")
+        elif hasattr(record, "seconds"):
+            self._stream.write(f"-- {record.getMessage()}\n\n")
+        self._stream.flush()
+
+
+def end_statement(sql: str) -> str:
+    """A statement with its semicolon, which gets a line of its own after a comment."""
+    return f"{sql}\n;" if "--" in sql.splitlines()[-1] else f"{sql};"

@@ -15,8 +15,6 @@ LOCKS := requirements.txt requirements-dev.txt
 
 CODE := $(wildcard sparkify tests bench docs/*.py create_tables.py etl.py sql_queries.py)
 SQL := $(wildcard sparkify/sql/*.sql sparkify/sql/*/*.sql sparkify/sql/*/*/*.sql)
-REDSHIFT_SQL := $(filter %.redshift.sql,$(SQL))
-SHARED_SQL := $(filter-out %.redshift.sql,$(SQL))
 
 # What Redshift gets is parsed in its own dialect; how the text is laid out is a matter of the files it is made of.
 STATEMENTS := tests/engines/statements/*.sql
@@ -89,15 +87,13 @@ lint: setup ## check style, types, layers and SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports --no-logo
-	$(if $(SHARED_SQL),$(BIN)/sqlfluff lint $(SHARED_SQL))
-	$(if $(REDSHIFT_SQL),$(BIN)/sqlfluff lint --dialect redshift $(REDSHIFT_SQL))
+	$(BIN)/sqlfluff lint $(SQL)
 	$(BIN)/sqlfluff lint --processes 0 --dialect redshift --rules capitalisation,references.consistent $(STATEMENTS)
 
 format: setup ## put right what lint can put right by itself
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	$(if $(SHARED_SQL),$(BIN)/sqlfluff fix $(SHARED_SQL))
-	$(if $(REDSHIFT_SQL),$(BIN)/sqlfluff fix --dialect redshift $(REDSHIFT_SQL))
+	$(BIN)/sqlfluff fix $(SQL)
 
 docs: setup ## regenerate the generated parts of docs/, and the statements on file
 	$(BIN)/python docs/generate.py

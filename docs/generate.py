@@ -17,7 +17,7 @@ from sparkify import model
 from sparkify.checks import list_checks
 from sparkify.cli import cli
 from sparkify.questions import list_questions
-from sparkify.sql import read_sql
+from sparkify.sql import Column, Table, read_table
 
 FOLDER = Path(__file__).parent
 # The validator's rules, in the order in which they are tried.
@@ -26,60 +26,8 @@ RULES = (
 )  # fmt: skip
 
 _NOTE = "<!-- Made by `make docs`. Do not edit. -->\n\n"
-_COLUMN = re.compile(r"^    (\w+) ([A-Z][A-Z ]*?(?:\(\d+\))?)( NOT NULL)?( USING COMPRESSION \w+)?,? -- (.+)$")
 _REFERENCE = re.compile(r": (\w+)\.(\w+)")
 _GROUPS = (("Staging", model.STAGING), ("Star", model.STAR), ("Ledger", model.LEDGER))
-
-
-# ---- the tables, as their create.sql says ----
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: `meaning` is the comment that trails it."""
-
-    name: str
-    type: str
-    required: bool
-    meaning: str
-
-    @property
-    def refers_to(self) -> str | None:
-        """The table whose key this column holds, if its comment names one."""
-        found = _REFERENCE.search(self.meaning)
-        return found[1] if found and found[1] in model.TABLES else None
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table, with the labelled lines of the comment that heads its create.sql."""
-
-    name: str
-    header: dict[str, str]
-    columns: list[Column]
-
-
-def read_table(name: str) -> Table:
-    """The table as `sql/tables/NAME/create.sql` describes it."""
-    return parse_table(name, read_sql(f"tables/{name}/create"))
-
-
-def parse_table(name: str, text: str) -> Table:
-    """Parse a create.sql. Raises ValueError for a line that is neither comment, frame nor column with a comment."""
-    header: dict[str, str] = {}
-    columns = []
-    label = ""
-    for line in text.splitlines():
-        if line.startswith("-- "):
-            words = line.removeprefix("-- ")
-            if labelled := re.match(r"(Grain|Source): (.*)", words):
-                label, words = labelled.groups()
-            header[label] = f"{header[label]} {words}" if label in header else words
-        elif column := _COLUMN.match(line):
-            columns.append(Column(column[1], column[2].strip(), bool(column[3]), column[5]))
-        elif not re.match(r"CREATE TABLE IF NOT EXISTS \w+ \(( -- noqa: PRS)?$|\)$", line):
-            raise ValueError(f"sql/tables/{name}/create.sql: this is no column with a comment: {line}")
-    return Table(name, header, columns)
 
 
 # ---- Markdown ----
@@ -338,8 +286,9 @@ def _marker(name: str) -> str:
 
 
 def _short_type(column: Column) -> tuple[str, str]:
-    if column.refers_to:
-        return f"→ {column.refers_to}", "key"
+    reference = _REFERENCE.search(column.meaning)
+    if reference and reference[1] in model.TABLES:
+        return f"→ {reference[1]}", "key"
     short = {"VARCHAR": "text", "DOUBLE PRECISION": "double"}
     name = column.type.split("(")[0]
     return short.get(name, column.type.lower()), "type"

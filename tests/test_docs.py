@@ -15,6 +15,7 @@ from docs import generate
 from sparkify import check, model, settings
 from sparkify.cli import cli
 from sparkify.settings import load_config
+from sparkify.sql import read_table
 from sparkify.validation import judge
 from sparkify.validation.fields import FIELDS
 
@@ -80,19 +81,13 @@ def test_commands_do_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch)
     assert generate.render_commands() == text
 
 
-def test_a_column_without_a_comment_is_an_error() -> None:
-    text = "-- Grain: x.\n-- Source: y.\nCREATE TABLE IF NOT EXISTS t (\n    a INTEGER\n)"
-    with pytest.raises(ValueError, match="no column with a comment:     a INTEGER"):
-        generate.parse_table("t", text)
-
-
 def test_picture_is_small_and_self_contained() -> None:
     text = read(DOCS / "flow.svg")
     assert len(text.encode()) <= 40_000
     ElementTree.fromstring(text)
     assert not re.search(r"<script|<image|href=|@import|url\((?!#)", text)
     for table in model.TABLES:
-        for column in generate.read_table(table).columns:
+        for column in read_table(table).columns:
             assert f">{column.name}<" in text
 
 
@@ -100,7 +95,7 @@ def test_every_table_and_column_is_described() -> None:
     text = read(DOCS / "tables.md")
     for table in model.TABLES:
         section = text.split(f"\n## {table}\n")[1].split("\n## ")[0]
-        for column in generate.read_table(table).columns:
+        for column in read_table(table).columns:
             assert f"| `{column.name}` | `{column.type}` |" in section
         assert table in README
 

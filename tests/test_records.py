@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkify.sources.bundles import Bundle
-from sparkify.sql import read_sql
+from sparkify.sql import create_sql
 from sparkify.validation.fields import FIELDS, Dataset
 from sparkify.validation.judge import append_rows, unknown_keys
 from tests import reference
@@ -79,7 +79,7 @@ def land(
 ) -> dict[int, int]:
     """Put bundles through the validator, into a staging table of their own; returns the records read of each file."""
     connection.execute("DROP TABLE IF EXISTS staging")
-    create = read_sql(f"tables/staging_{dataset}/create")
+    create = create_sql(f"staging_{dataset}", "duckdb")
     connection.execute(create.replace(f"CREATE TABLE IF NOT EXISTS staging_{dataset}", "CREATE TEMP TABLE staging"))
     return append_rows(connection, dataset, iter(bundles), "staging", trusting=trusting)
 

@@ -12,7 +12,7 @@ import duckdb
 
 from sparkify.engines.duckdb import DuckDBEngine
 from sparkify.settings import Config
-from sparkify.sql import read_sql
+from sparkify.sql import create_sql
 from sparkify.validation.fields import Dataset
 from sparkify.validation.judge import quote
 
@@ -41,7 +41,7 @@ def open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBEngine]:
         scratch = DuckDBEngine.open(str(folder / "scratch.duckdb"), config, read_only=False)
         stack.callback(scratch.close)
         for table in (f"staging_{dataset}", "rejected_records"):
-            scratch.execute(read_sql(f"tables/{table}/create"))
+            scratch.execute(create_sql(table, "duckdb"))
         yield scratch
 
 

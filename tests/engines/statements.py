@@ -13,10 +13,10 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from sparkify import checks, pipeline
+from sparkify import checks, model, pipeline
 from sparkify.engines import open_engine
 from sparkify.settings import Config
-from sparkify.sql import rebuild_sql
+from sparkify.sql import create_sql, rebuild_sql
 from sparkify.statement_log import end_statement
 from tests.engines.conftest import ROLE, redshift_config
 from tests.redshift.server import Redshift, Role, run_redshift
@@ -96,6 +96,7 @@ def _names() -> dict[str, str]:
     assert isinstance(folder, Path)
     paths = sorted(folder.rglob("*.sql"))
     texts = {rebuild_sql(path.read_text(encoding="utf-8").strip()): f"{path.relative_to(folder)}" for path in paths}
+    texts |= {create_sql(table, "redshift"): f"tables/{table}/create.sql" for table in model.TABLES}
     return texts | {
         checks.count_sql(check, touched=False): f"check {check.table}.{check.name}" for check in checks.list_checks()
     }

@@ -2,7 +2,6 @@ BEGIN;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
--- Rows come and go by file, so they are sorted by it; no column is worth distributing by.
 CREATE TABLE IF NOT EXISTS staging_events (
     artist VARCHAR(1024) ENCODE ZSTD,
     auth VARCHAR(1024) ENCODE ZSTD,
@@ -28,7 +27,6 @@ CREATE TABLE IF NOT EXISTS staging_events (
 DISTSTYLE EVEN
 SORTKEY (source_id);
 
--- Rows come and go by file, so they are sorted by it; no column is worth distributing by.
 CREATE TABLE IF NOT EXISTS staging_songs (
     num_songs INTEGER ENCODE AZ64,
     artist_id VARCHAR(1024) NOT NULL ENCODE ZSTD,
@@ -46,7 +44,6 @@ CREATE TABLE IF NOT EXISTS staging_songs (
 DISTSTYLE EVEN
 SORTKEY (source_id);
 
--- Sorted as songplays is. Not distributed by it: plays of one moment would seek out one slice.
 CREATE TABLE IF NOT EXISTS time (
     start_time TIMESTAMP NOT NULL ENCODE RAW,
     hour INTEGER NOT NULL ENCODE AZ64,
@@ -60,7 +57,6 @@ CREATE TABLE IF NOT EXISTS time (
 DISTSTYLE AUTO
 SORTKEY (start_time);
 
--- Redshift copies a small table to every node by itself, and distributes it once it has grown.
 CREATE TABLE IF NOT EXISTS artists (
     artist_id VARCHAR(1024) NOT NULL ENCODE RAW,
     name VARCHAR(1024) NOT NULL ENCODE ZSTD,
@@ -72,7 +68,6 @@ CREATE TABLE IF NOT EXISTS artists (
 DISTSTYLE AUTO
 SORTKEY (artist_id);
 
--- Redshift copies a small table to every node by itself, and distributes it once it has grown.
 CREATE TABLE IF NOT EXISTS songs (
     song_id VARCHAR(1024) NOT NULL ENCODE RAW,
     title VARCHAR(1024) NOT NULL ENCODE ZSTD,
@@ -85,7 +80,6 @@ CREATE TABLE IF NOT EXISTS songs (
 DISTSTYLE AUTO
 SORTKEY (song_id);
 
--- Redshift copies a small table to every node by itself, and distributes it once it has grown.
 CREATE TABLE IF NOT EXISTS users (
     user_id INTEGER NOT NULL ENCODE RAW,
     first_name VARCHAR(1024) ENCODE ZSTD,
@@ -97,7 +91,6 @@ CREATE TABLE IF NOT EXISTS users (
 DISTSTYLE AUTO
 SORTKEY (user_id);
 
--- Analysts ask for spans of time. song_id is NULL for most plays: distributed by it, they would pile up on one slice.
 CREATE TABLE IF NOT EXISTS songplays (
     songplay_id CHAR(32) NOT NULL ENCODE RAW,
     start_time TIMESTAMP NOT NULL ENCODE RAW,
@@ -121,7 +114,6 @@ CREATE TABLE IF NOT EXISTS songplays (
 DISTSTYLE EVEN
 SORTKEY (start_time);
 
--- One row a load: small, and read whole.
 CREATE TABLE IF NOT EXISTS load_history (
     load_id INTEGER NOT NULL ENCODE RAW,
     started_at TIMESTAMP NOT NULL ENCODE AZ64,
@@ -139,7 +131,6 @@ CREATE TABLE IF NOT EXISTS load_history (
 DISTSTYLE AUTO
 SORTKEY (load_id);
 
--- Read whole by every plan.
 CREATE TABLE IF NOT EXISTS load_files (
     source_id INTEGER NOT NULL ENCODE RAW,
     load_id INTEGER NOT NULL ENCODE AZ64,
@@ -159,7 +150,6 @@ CREATE TABLE IF NOT EXISTS load_files (
 DISTSTYLE AUTO
 SORTKEY (source_id);
 
--- raw is a reserved word here. 65,535 bytes are the most that a column holds.
 CREATE TABLE IF NOT EXISTS rejected_records (
     source_id INTEGER NOT NULL ENCODE RAW,
     load_id INTEGER NOT NULL ENCODE AZ64,

@@ -26,24 +26,24 @@ DROP TABLE staging_events;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
--- tables/staging_events/create.redshift.sql
+-- tables/staging_events/create.sql
 
--- tables/staging_songs/create.redshift.sql
+-- tables/staging_songs/create.sql
 
--- tables/time/create.redshift.sql
+-- tables/time/create.sql
 
--- tables/artists/create.redshift.sql
+-- tables/artists/create.sql
 
--- tables/songs/create.redshift.sql
+-- tables/songs/create.sql
 
--- tables/users/create.redshift.sql
+-- tables/users/create.sql
 
--- tables/songplays/create.redshift.sql
+-- tables/songplays/create.sql
 
--- tables/load_history/create.redshift.sql
+-- tables/load_history/create.sql
 
--- tables/load_files/create.redshift.sql
+-- tables/load_files/create.sql
 
--- tables/rejected_records/create.redshift.sql
+-- tables/rejected_records/create.sql
 
 COMMIT;

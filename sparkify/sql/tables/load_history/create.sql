@@ -1,5 +1,8 @@
 -- Grain: one load that met a new or changed file.
 -- Source: the loader. The row is there while the load runs, and gets its figures in the load's own transaction.
+-- Keys: PRIMARY KEY (load_id)
+-- Redshift: DISTSTYLE AUTO SORTKEY (load_id)
+-- Why: small, and read whole.
 CREATE TABLE IF NOT EXISTS load_history (
     load_id INTEGER NOT NULL, -- load, counting from 1
     started_at TIMESTAMP NOT NULL, -- when the load began, UTC

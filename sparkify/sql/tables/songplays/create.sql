@@ -1,8 +1,14 @@
--- Digests do not compress: a load need not try. sqlfluff cannot read how that is said.
 -- Grain: one play, which is one natural key (user_id, session_id, item_in_session, start_time).
 -- Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs.
-CREATE TABLE IF NOT EXISTS songplays ( -- noqa: PRS
-    songplay_id CHAR(32) NOT NULL USING COMPRESSION uncompressed, -- MD5 of the natural key: the same on every load and engine
+-- Keys: PRIMARY KEY (songplay_id), FOREIGN KEY (user_id) REFERENCES users (user_id),
+-- FOREIGN KEY (song_id) REFERENCES songs (song_id), FOREIGN KEY (artist_id) REFERENCES artists (artist_id),
+-- FOREIGN KEY (start_time) REFERENCES time (start_time)
+-- Redshift: DISTSTYLE EVEN SORTKEY (start_time)
+-- Uncompressed: songplay_id
+-- Why: analysts ask for spans of time. song_id is NULL for most plays: distributed by it, they would pile up on one
+-- slice. A digest does not compress, so a load does not try.
+CREATE TABLE IF NOT EXISTS songplays (
+    songplay_id CHAR(32) NOT NULL, -- MD5 of the natural key: the same on every load and engine
     start_time TIMESTAMP NOT NULL, -- when the play began, UTC, to the millisecond: time.start_time
     user_id INTEGER NOT NULL, -- who played: users.user_id
     level VARCHAR(1024), -- subscription at the time of the play: free or paid

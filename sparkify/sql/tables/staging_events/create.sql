@@ -1,5 +1,7 @@
 -- Grain: one loaded event record. A record delivered in two files stands twice.
 -- Source: log data (eventsim), under the keys of the source; rejected records are left out.
+-- Redshift: DISTSTYLE EVEN SORTKEY (source_id)
+-- Why: rows come and go by file, so they are sorted by it; no column is worth distributing by.
 CREATE TABLE IF NOT EXISTS staging_events (
     artist VARCHAR(1024), -- artist of the track, as logged
     auth VARCHAR(1024), -- authentication state: Logged In, Logged Out, Cancelled, Guest

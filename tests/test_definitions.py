@@ -1,0 +1,74 @@
+"""What a create.sql says, and what each engine is sent for it."""
+
+import pytest
+
+from sparkify.sql import create_sql, list_columns, parse_table
+
+TEXT = """-- Grain: one visit.
+-- Source: the door,
+-- at any hour.
+-- Keys: PRIMARY KEY (id), FOREIGN KEY (guest)
+-- REFERENCES guests (guest)
+-- Redshift: DISTSTYLE EVEN SORTKEY (at)
+-- Uncompressed: id
+-- Why: guests come in spans of time.
+CREATE TABLE IF NOT EXISTS visits (
+    id CHAR(32) NOT NULL, -- visit
+    at TIMESTAMP NOT NULL, -- when, UTC
+    guest INTEGER, -- who: guests.guest
+    "raw" VARCHAR(1024), -- what was said, word for word
+    hours DOUBLE PRECISION -- how long
+)"""
+
+
+def test_a_definition_is_read_from_its_text() -> None:
+    table = parse_table("visits", TEXT)
+    assert table.header["Source"] == "the door, at any hour."
+    assert [(column.name, column.type, column.required) for column in table.columns] == [
+        ("id", "CHAR(32)", True),
+        ("at", "TIMESTAMP", True),
+        ("guest", "INTEGER", False),
+        ("raw", "VARCHAR(1024)", False),
+        ("hours", "DOUBLE PRECISION", False),
+    ]
+    assert table.columns[3].meaning == "what was said, word for word"
+
+
+def test_a_line_that_is_not_a_column_with_a_meaning_is_an_error() -> None:
+    with pytest.raises(ValueError, match="not a column with a comment:     a INTEGER"):
+        parse_table("t", "-- Grain: x.\n-- Source: y.\nCREATE TABLE IF NOT EXISTS t (\n    a INTEGER\n)")
+
+
+def test_redshift_gets_keys_order_and_encodings() -> None:
+    assert (
+        create_sql("songplays", "redshift")
+        == """CREATE TABLE IF NOT EXISTS songplays (
+    songplay_id CHAR(32) NOT NULL ENCODE RAW,
+    start_time TIMESTAMP NOT NULL ENCODE RAW,
+    user_id INTEGER NOT NULL ENCODE AZ64,
+    level VARCHAR(1024) ENCODE ZSTD,
+    song_id VARCHAR(1024) ENCODE ZSTD,
+    artist_id VARCHAR(1024) ENCODE ZSTD,
+    session_id INTEGER NOT NULL ENCODE AZ64,
+    location VARCHAR(1024) ENCODE ZSTD,
+    user_agent VARCHAR(1024) ENCODE ZSTD,
+    item_in_session INTEGER NOT NULL ENCODE AZ64,
+    song_title VARCHAR(1024) NOT NULL ENCODE ZSTD,
+    artist_name VARCHAR(1024) NOT NULL ENCODE ZSTD,
+    song_length DOUBLE PRECISION ENCODE ZSTD,
+    PRIMARY KEY (songplay_id),
+    FOREIGN KEY (user_id) REFERENCES users (user_id),
+    FOREIGN KEY (song_id) REFERENCES songs (song_id),
+    FOREIGN KEY (artist_id) REFERENCES artists (artist_id),
+    FOREIGN KEY (start_time) REFERENCES time (start_time)
+)
+DISTSTYLE EVEN
+SORTKEY (start_time)"""
+    )
+
+
+def test_duckdb_gets_columns_alone() -> None:
+    first, *others = create_sql("songplays", "duckdb").splitlines()[1:-1]
+    assert first == "    songplay_id CHAR(32) NOT NULL USING COMPRESSION uncompressed,"
+    columns = [line.strip(" ,").removesuffix(" NOT NULL").split(" ", 1) for line in others]
+    assert {name: kind.partition("(")[0] for name, kind in columns} == dict([*list_columns("songplays").items()][1:])

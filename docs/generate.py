@@ -1,11 +1,12 @@
-"""The generated parts of docs/: `make docs` writes them, `python docs/generate.py --check` only tells what is stale.
+"""The generated files: `make docs` writes them, `python docs/generate.py --check` only tells what is stale.
 
-Each `render_` function returns the whole text of one file. They read the package and nothing else: no clock, no
-terminal, no warehouse. So the same package gives the same bytes everywhere.
+Each `render_` function returns the whole text of one file. They read the package, and the written rest of a page of
+which only a part is generated: no clock, no terminal, no warehouse. So the same package gives the same bytes.
 """
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +18,10 @@ from sparkify import model
 from sparkify.checks import list_checks
 from sparkify.cli import cli
 from sparkify.questions import list_questions
+from sparkify.settings import SETTINGS, Setting
 from sparkify.sql import Column, Table, read_table
 
-FOLDER = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 # The validator's rules, in the order in which they are tried.
 RULES = (
     "bad_encoding", "not_json", "not_object", "bad_type", "out_of_range", "too_long", "nul_character", "missing",
@@ -185,6 +187,57 @@ def _command_section(name: str, command: click.Command, common: dict[str, list[s
     if has_all:
         text += "\n" + ("And" if own else "Takes") + " the [common options](#common-options).\n"
     return text
+
+
+# ---- the settings ----
+
+
+def render_configuration() -> str:
+    """docs/configuration.md, with the table of the settings in its place."""
+    table = _markdown_table(
+        ["setting", "option", "environment", "dwh.cfg", "default", "meaning"],
+        [
+            [
+                f"`{setting.name}`",
+                f"`{setting.option}`" if setting.option else "",
+                f"`{setting.variable}`",
+                f"`[{setting.section}]` `{setting.key}`",
+                setting.default_in_words or "none",
+                _explain(setting),
+            ]
+            for setting in SETTINGS
+        ],
+    )
+    return replace_part((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8"), "settings", table)
+
+
+def render_example() -> str:
+    """dwh.cfg.example: every setting, none of them set."""
+    text = "# Made by `make docs`. Copy it to dwh.cfg and fill in what you need: what is empty counts as not given.\n"
+    text += "# Options and SPARKIFY_* environment variables win over this file; see docs/configuration.md.\n"
+    section = ""
+    for setting in SETTINGS:
+        if setting.section != section:
+            section = setting.section
+            text += f"\n[{section}]\n"
+        default = f" Default: {setting.default_in_words}." if setting.default_in_words else ""
+        text += "".join(f"# {line}\n" for line in textwrap.wrap(_explain(setting) + default, 118))
+        text += f"{setting.key} =\n"
+    return text
+
+
+def _explain(setting: Setting) -> str:
+    return f"{setting.help} From {setting.bounds[0]} to {setting.bounds[1]}." if setting.bounds else setting.help
+
+
+def replace_part(page: str, name: str, part: str) -> str:
+    """A page with its part between two markers replaced. Raises ValueError where there is no such part."""
+    start, end = f"<!-- {name}: made by `make docs`, do not edit -->\n", f"<!-- end of {name} -->"
+    before, has_start, rest = page.partition(start)
+    _, has_end, after = rest.partition(end)
+    if not (has_start and has_end):
+        raise ValueError(f"there is no part between {start.strip()} and {end}")
+    return f"{before}{start}\n{part}\n{end}{after}"
 
 
 # ---- the picture ----
@@ -400,14 +453,16 @@ def _draw(box: Box) -> str:
 # ---- writing ----
 
 RENDERERS: dict[str, Callable[[], str]] = {
-    "tables.md": render_tables,
-    "commands.md": render_commands,
-    "questions.md": render_questions,
-    "flow.svg": render_flow,
+    "docs/tables.md": render_tables,
+    "docs/commands.md": render_commands,
+    "docs/configuration.md": render_configuration,
+    "docs/questions.md": render_questions,
+    "docs/flow.svg": render_flow,
+    "dwh.cfg.example": render_example,
 }
 
 
-def main(check: bool = False, folder: Path = FOLDER) -> list[str]:
+def main(check: bool = False, folder: Path = ROOT) -> list[str]:
     """Write the files whose text has changed, or with `check` write none. Returns the names of the stale ones."""
     stale = []
     for name, render in RENDERERS.items():
@@ -415,6 +470,7 @@ def main(check: bool = False, folder: Path = FOLDER) -> list[str]:
         if not path.is_file() or path.read_bytes() != text.encode():
             stale.append(name)
             if not check:
+                path.parent.mkdir(exist_ok=True)
                 path.write_bytes(text.encode())
     return stale
 
@@ -423,5 +479,5 @@ if __name__ == "__main__":
     only_check = "--check" in sys.argv[1:]
     changed = main(only_check)
     for name in changed:
-        print(f"docs/{name} is stale: run make docs" if only_check else f"wrote docs/{name}")
+        print(f"{name} is stale: run make docs" if only_check else f"wrote {name}")
     sys.exit(1 if only_check and changed else 0)

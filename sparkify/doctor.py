@@ -12,8 +12,7 @@ from importlib import metadata
 from sparkify import __version__
 from sparkify.engines import Finding, examine, open_engine
 from sparkify.errors import NoWarehouseError, SourceError, SparkifyError
-from sparkify.settings import Config
-from sparkify.sources.bucket import S3Access
+from sparkify.settings import Config, Dataset, S3Access
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
 
@@ -23,10 +22,9 @@ _DRIVERS = ("duckdb", "obstore", "redshift-connector", "boto3")
 def list_findings(config: Config) -> Iterator[Finding]:
     """Examine versions, sources and the warehouse, one after the other."""
     yield Finding("versions", True, _versions())
-    access = S3Access(config.anonymous, config.concurrency)
-    roots = {"log data": config.log_data, "song data": config.song_data}
-    for name, root in roots.items():
-        yield examine(name, partial(_look_at, root, access))
+    names: dict[str, Dataset] = {"log data": "events", "song data": "songs"}
+    for name, dataset in names.items():
+        yield examine(name, partial(_look_at, config.roots.get(dataset), config.s3_access))
     try:
         with open_engine(config, read_only=True) as engine:
             yield Finding("warehouse", True, engine.address)

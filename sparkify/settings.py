@@ -1,71 +1,33 @@
-"""Settings: the only reader of `dwh.cfg` and of the environment.
+"""The settings, in one table: the fields of Config. Each field is the one entry of its setting.
+
+From them come the reader of `dwh.cfg` and of SPARKIFY_* in the environment, the options of the commands, the table in
+docs/configuration.md and the file dwh.cfg.example (`make docs` writes these two). Variables that are not sparkify's own
+are read where they are used: AWS_* where S3 and Redshift are reached, XDG_CACHE_HOME where a report is drawn.
 
 The first of these that names a setting decides:
 
     1. what the caller passes (a command's option)
-    2. the environment: SPARKIFY_<SETTING>, such as SPARKIFY_LOG_DATA
-    3. the file: --config, else dwh.cfg in the working folder where there is one
+    2. the environment: SPARKIFY_<NAME>, such as SPARKIFY_LOG_DATA
+    3. the file: --config, else dwh.cfg in the working folder if there is one
     4. the default
-
-    setting       dwh.cfg                  meaning
-    warehouse     [SPARKIFY] WAREHOUSE     file path or duckdb:PATH
-    memory_limit  [SPARKIFY] MEMORY_LIMIT  what the embedded engine may hold in memory, such as 2GB
-    threads       [SPARKIFY] THREADS       threads of the embedded engine
-    log_data      [S3] LOG_DATA            root of the log data
-    song_data     [S3] SONG_DATA           root of the song data
-    anonymous     [S3] ANONYMOUS           whether S3 is read without credentials
-    concurrency   [S3] CONCURRENCY         requests to S3 under way at a time
-    log_jsonpath  [S3] LOG_JSONPATH        JSONPaths file of a direct COPY of log data
-    stage         [S3] STAGE               folder in S3 through which a load reaches Redshift
-    host          [CLUSTER] HOST           Redshift's endpoint; naming it chooses Redshift
-    db_name       [CLUSTER] DB_NAME        and likewise db_user, db_password, db_port and db_secret_arn
-    iam           [CLUSTER] IAM            whether to log in with AWS credentials in place of a password
-    cluster       [CLUSTER] CLUSTER        identifier of a provisioned cluster, for the login with IAM
-    wait          [SPARKIFY] WAIT          seconds to wait for another load, 0 by default
-    sslmode       [CLUSTER] SSLMODE        verify-full, or verify-ca where a tunnel hides the cluster's name
-    arn           [IAM_ROLE] ARN           role that COPY reads S3 with; without one, the cluster's default role
-
-An empty value counts as absent. Passwords never need to be in the file: SPARKIFY_DB_PASSWORD, DB_SECRET_ARN or IAM do.
 """
 
-import configparser
-import difflib
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
-from msgspec import Meta
 
 from sparkify.errors import ConfigError
 
 DEFAULT_CONFIG_FILE = "dwh.cfg"
 DEFAULT_WAREHOUSE = "sparkify.duckdb"
 
-_FILE_KEYS = {
-    "CLUSTER": {
-        "HOST": "host",
-        "DB_NAME": "db_name",
-        "DB_USER": "db_user",
-        "DB_PASSWORD": "db_password",
-        "DB_PORT": "db_port",
-        "DB_SECRET_ARN": "db_secret_arn",
-        "IAM": "iam",
-        "CLUSTER": "cluster",
-        "SSLMODE": "sslmode",
-    },
-    "IAM_ROLE": {"ARN": "arn"},
-    "S3": {
-        "LOG_DATA": "log_data",
-        "LOG_JSONPATH": "log_jsonpath",
-        "SONG_DATA": "song_data",
-        "ANONYMOUS": "anonymous",
-        "CONCURRENCY": "concurrency",
-        "STAGE": "stage",
-    },
-    "SPARKIFY": {"WAREHOUSE": "warehouse", "MEMORY_LIMIT": "memory_limit", "THREADS": "threads", "WAIT": "wait"},
-}
+Dataset = Literal["events", "songs"]
+# What a command needs a setting for. A setting of a group is an option of the commands that name the group.
+Group = Literal["warehouse", "sources", "stage"]
 
 
 class Secret:
@@ -81,61 +43,198 @@ class Secret:
         return self._value
 
 
-def _as_secret(kind: type, value: object) -> object:
-    # Anything else than a secret is refused by whoever asked.
-    return Secret(value) if isinstance(value, str) else value
+class S3Access(msgspec.Struct, frozen=True):
+    """How to reach the store: without credentials or with, and the requests that may be under way at a time."""
+
+    anonymous: bool = False
+    concurrency: int = 64
 
 
-# What configparser reads as a boolean.
-_SWITCHES = configparser.ConfigParser.BOOLEAN_STATES
-# A description says what a setting must be, where it is not.
-_Number = Annotated[int, Meta(description="a whole number")]
-_Switch = Annotated[bool, Meta(description="true or false")]
+class Setting(msgspec.Struct, frozen=True):
+    """What is said about a setting beside its name, type and default, which are those of its field in Config.
+
+    `section` is that of dwh.cfg, `unset` says in words what is used where the setting is absent, and `must_be` what
+    values are allowed where type and bounds do not say it.
+    """
+
+    section: str
+    help: str
+    group: Group | None = None
+    metavar: str | None = None
+    unset: str = ""
+    bounds: tuple[float, float] | None = None
+    pattern: str = ""
+    must_be: str = ""
+    # Filled in from the field.
+    name: str = ""
+    type: Any = str
+    default: Any = None
+
+    @property
+    def key(self) -> str:
+        """The key in dwh.cfg."""
+        return self.name.upper()
+
+    @property
+    def variable(self) -> str:
+        """The variable in the environment."""
+        return f"SPARKIFY_{self.key}"
+
+    @property
+    def option(self) -> str:
+        """The option of commands; empty where there is none."""
+        return "--" + self.name.replace("_", "-") if self.group else ""
+
+    @property
+    def allowed(self) -> str:
+        """What a value must be, in words."""
+        words = {int: "a whole number", float: "a number", bool: "true or false"}.get(self.type)
+        if self.bounds:
+            return f"{words} from {self.bounds[0]} to {self.bounds[1]}"
+        return self.must_be or words or " or ".join(get_args(self.type)) or "a text"
+
+    @property
+    def default_in_words(self) -> str:
+        """What is used where the setting is absent, if anything."""
+        return self.unset or ("" if self.default is None else str(self.default).lower())
+
+    def convert(self, value: object) -> Any:
+        """The value that a text stands for; another value of the right type stays. Raises ConfigError."""
+        if isinstance(value, str):
+            value = _unquote(value)
+            value = Secret(value) if self.type is Secret else _expand_home(value)
+        try:
+            if self.type is bool:
+                return msgspec.convert(_SWITCHES.get(str(value).lower(), value), bool)
+            converted = msgspec.convert(value, self.type, strict=False)
+        except msgspec.ValidationError:
+            # The library's words may repeat the value.
+            raise self._refusal() from None
+        if self.bounds and not self.bounds[0] <= converted <= self.bounds[1]:
+            raise self._refusal()
+        if self.pattern and not re.match(self.pattern, converted):
+            raise self._refusal()
+        return converted
+
+    def _refusal(self) -> ConfigError:
+        return ConfigError(
+            f"the setting {self.name} is not usable: it must be {self.allowed}; see docs/configuration.md"
+        )
+
+
+_SWITCHES = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, resolved; cannot be changed. Make one with `load_config`."""
 
-    # An address is seen in lists of processes and in the shell's history.
-    warehouse: (
-        Annotated[
-            str,
-            Meta(
-                pattern=r"\A(?!redshift://[^/@]*:.*@)",
-                description="an address without a password; set SPARKIFY_DB_PASSWORD in its place",
-            ),
-        ]
-        | None
-    ) = None
-    memory_limit: str | None = None
-    # The engine starts as many as it is told, and thousands of them bring a machine to its knees.
-    threads: Annotated[int, Meta(ge=1, le=1024, description="a whole number from 1 to 1024")] | None = None
-    wait: Annotated[float, Meta(ge=0, le=86_400, description="a number of seconds from 0 to 86400")] = 0
-    log_data: str | None = None
-    song_data: str | None = None
-    anonymous: _Switch = False
-    concurrency: Annotated[int, Meta(ge=1, le=512, description="a whole number from 1 to 512")] = 64
-    log_jsonpath: str | None = None
-    stage: (
-        Annotated[str, Meta(pattern=r"\As3://[^/]+(/.*)?\Z", description="a folder in S3, such as s3://bucket/stage")]
-        | None
-    ) = None
-    host: str | None = None
-    db_name: str | None = None
-    db_user: str | None = None
-    db_password: Secret | None = None
-    db_port: _Number = 5439
-    db_secret_arn: Secret | None = None
-    iam: _Switch = False
-    cluster: str | None = None
-    sslmode: Annotated[Literal["verify-full", "verify-ca"], Meta(description="verify-full or verify-ca")] = (
-        "verify-full"
-    )
-    arn: str | None = None
+    warehouse: Annotated[
+        str | None,
+        Setting(
+            "SPARKIFY",
+            "File path, duckdb:PATH or redshift://user@host:5439/database.",
+            group="warehouse",
+            metavar="ADDRESS",
+            unset=f"{DEFAULT_WAREHOUSE}, or Redshift if a host is set",
+            # An address is seen in lists of processes and in the shell's history.
+            pattern="(?!redshift://[^/@]*:.*@)",
+            must_be="an address without a password; set SPARKIFY_DB_PASSWORD in its place",
+        ),
+    ] = None
+    wait: Annotated[
+        float,
+        Setting(
+            "SPARKIFY",
+            "Seconds to wait for another load that holds the warehouse.",
+            group="warehouse",
+            metavar="SECONDS",
+            bounds=(0, 86_400),
+        ),
+    ] = 0
+    memory_limit: Annotated[
+        str | None,
+        Setting(
+            "SPARKIFY",
+            "Memory of the embedded engine, such as 2GB.",
+            group="warehouse",
+            metavar="SIZE",
+            unset="half of the machine's, at most 1.5 GiB",
+        ),
+    ] = None
+    threads: Annotated[
+        int | None,
+        Setting(
+            "SPARKIFY",
+            "Threads of the embedded engine.",
+            group="warehouse",
+            metavar="N",
+            unset="all cores",
+            # The engine starts as many as it is asked for, and thousands of them stop a machine.
+            bounds=(1, 1024),
+        ),
+    ] = None
+    log_data: Annotated[
+        str | None,
+        Setting("S3", "Folder or file of the log data, or s3://bucket/folder.", group="sources", metavar="ROOT"),
+    ] = None
+    song_data: Annotated[
+        str | None,
+        Setting("S3", "Folder or file of the song data, or s3://bucket/folder.", group="sources", metavar="ROOT"),
+    ] = None
+    anonymous: Annotated[
+        bool, Setting("S3", "Read S3 without credentials, as public buckets allow.", group="sources")
+    ] = False
+    concurrency: Annotated[
+        int, Setting("S3", "Requests to S3 under way at a time.", group="sources", metavar="N", bounds=(1, 512))
+    ] = 64
+    stage: Annotated[
+        str | None,
+        Setting(
+            "S3",
+            "Folder in S3 through which a load reaches Redshift, such as s3://bucket/stage.",
+            group="stage",
+            metavar="FOLDER",
+            pattern=r"s3://[^/]+(/.*)?\Z",
+            must_be="a folder in S3, such as s3://bucket/stage",
+        ),
+    ] = None
+    log_jsonpath: Annotated[
+        str | None, Setting("S3", "JSONPaths file that the COPY of log data in sql_queries.py names.")
+    ] = None
+    host: Annotated[
+        str | None, Setting("CLUSTER", "Redshift's address. Where it is set, Redshift is the warehouse.")
+    ] = None
+    db_name: Annotated[str | None, Setting("CLUSTER", "Redshift's database, such as dev.")] = None
+    db_user: Annotated[str | None, Setting("CLUSTER", "Redshift's user, such as awsuser.")] = None
+    db_password: Annotated[
+        Secret | None,
+        Setting("CLUSTER", "Redshift's password; the variable SPARKIFY_DB_PASSWORD keeps it out of the file."),
+    ] = None
+    db_port: Annotated[int, Setting("CLUSTER", "Redshift's port.", bounds=(1, 65_535))] = 5439
+    db_secret_arn: Annotated[
+        Secret | None, Setting("CLUSTER", "ARN of a Secrets Manager secret that holds Redshift's user and password.")
+    ] = None
+    iam: Annotated[bool, Setting("CLUSTER", "Log in to Redshift with AWS credentials in place of a password.")] = False
+    cluster: Annotated[
+        str | None,
+        Setting("CLUSTER", "Identifier of a provisioned cluster, for the login with IAM.", unset="read from the host"),
+    ] = None
+    sslmode: Annotated[
+        Literal["verify-full", "verify-ca"],
+        Setting("CLUSTER", "How Redshift's certificate is checked. Behind a tunnel, which hides the name: verify-ca."),
+    ] = "verify-full"
+    arn: Annotated[
+        str | None,
+        Setting(
+            "IAM_ROLE",
+            "Role with which Redshift reads S3, such as arn:aws:iam::123456789012:role/dwh.",
+            unset="the cluster's default role",
+        ),
+    ] = None
 
     def at(self, warehouse: str) -> "Config":
         """The same settings for another warehouse. Raises ConfigError for an address that holds a password."""
-        return _validate(msgspec.structs.asdict(self) | {"warehouse": warehouse})
+        return msgspec.structs.replace(self, warehouse=_BY_NAME["warehouse"].convert(warehouse))
 
     @property
     def warehouse_address(self) -> str:
@@ -146,81 +245,118 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             return f"redshift://{self.db_user or ''}@{self.host}:{self.db_port}/{self.db_name or ''}"
         return DEFAULT_WAREHOUSE
 
+    @property
+    def roots(self) -> dict[Dataset, str]:
+        """The root of each dataset that has one, as it is written."""
+        roots: dict[Dataset, str | None] = {"events": self.log_data, "songs": self.song_data}
+        return {dataset: root for dataset, root in roots.items() if root}
 
-def load_config(config_file: str | os.PathLike[str] | None = None, **settings: Any) -> Config:
-    """Resolve the settings. A setting of None is as good as not passed.
+    @property
+    def s3_access(self) -> S3Access:
+        """How the sources in S3 are reached."""
+        return S3Access(self.anonymous, self.concurrency)
 
-    Raises ConfigError for a named file that is missing or malformed, an unknown section or key, or a value of the
-    wrong type; the message never repeats a value.
+
+def _list_settings() -> Iterable[Setting]:
+    for field in msgspec.structs.fields(Config):
+        (setting,) = field.type.__metadata__
+        # Where a setting may be absent, its type is the one beside None.
+        kind = field.type.__origin__
+        kind = kind if isinstance(kind, type) or get_origin(kind) is Literal else get_args(kind)[0]
+        yield msgspec.structs.replace(setting, name=field.name, type=kind, default=field.default)
+
+
+SETTINGS = tuple(_list_settings())
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def load_config(
+    config_file: str | os.PathLike[str] | None = None,
+    *,
+    on_note: Callable[[str], None] | None = None,
+    **settings: Any,
+) -> Config:
+    """Resolve the settings. A setting of None is as good as not passed; `on_note` gets a sentence on what was ignored.
+
+    Raises ConfigError for a named file that is missing or malformed, an unknown key, or a value of the wrong type; the
+    message never repeats a value.
     """
-    path = Path(config_file) if config_file is not None else Path(DEFAULT_CONFIG_FILE)
+    path = Path(_expand_home(os.fspath(config_file if config_file is not None else DEFAULT_CONFIG_FILE)))
     if config_file is not None and not path.is_file():
         raise ConfigError(f"there is no configuration file {path}; name an existing one or leave --config out")
-    file_values = _read_file(path) if path.is_file() else {}
-    environment = {name: os.environ.get(f"SPARKIFY_{name.upper()}") for name in Config.__struct_fields__}
-    given = {name: value for name, value in settings.items() if value is not None}
-    return _validate(file_values | {name: value for name, value in environment.items() if value} | given)
+    found = _read_file(path, on_note) if path.is_file() else {}
+    # An empty variable counts as absent.
+    found |= {one.name: value for one in SETTINGS if _unquote(value := os.environ.get(one.variable, ""))}
+    found |= {name: value for name, value in settings.items() if value is not None}
+    for name in found:
+        if name not in _BY_NAME:
+            raise ConfigError(f"there is no setting {name}{_did_you_mean(name, _BY_NAME)}")
+    return Config(**{name: _BY_NAME[name].convert(value) for name, value in found.items()})
 
 
-def _validate(settings: dict[str, Any]) -> Config:
-    for name, value in settings.items():
-        if name not in Config.__struct_fields__:
-            raise ConfigError(f"there is no setting {name}{_did_you_mean(name, Config.__struct_fields__)}")
-        if Config.__annotations__[name] is _Switch:
-            settings[name] = _SWITCHES.get(str(value).lower(), value)
-    try:
-        return msgspec.convert(settings, Config, strict=False, dec_hook=_as_secret)
-    except msgspec.ValidationError as error:
-        # Its words end in the place; before it they may hold the value.
-        name = str(error).rpartition("$.")[2].rstrip("`")
-        raise ConfigError(
-            f"the setting {name} is not usable: it must be {_meaning(name)}; see docs/configuration.md"
-        ) from None
+def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, Any]:
+    import configparser
 
-
-def _meaning(name: str) -> str:
-    """What a setting must be, as its type describes it."""
-    kind = Config.__annotations__[name]
-    for part in (kind, *get_args(kind)):
-        for meta in getattr(part, "__metadata__", ()):
-            return str(meta.description)
-    return "a text"
-
-
-def _read_file(path: Path) -> dict[str, str]:
     # Interpolation would choke on a % in a password.
-    # A [DEFAULT] section is as unknown as any other: the parser would spread it over all.
+    # A [DEFAULT] section is like any other: the parser would spread it over all.
     parser = configparser.ConfigParser(interpolation=None, default_section="\n")
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
     except (configparser.Error, OSError, UnicodeDecodeError) as error:
         # The parser's own words may hold the offending line, and that line a password.
         lines = [number for number, _ in getattr(error, "errors", [])] + [getattr(error, "lineno", None)]
-        line = lines[0]
-        where = f"{path}, line {line}" if line else str(path)
+        where = f"{path}, line {lines[0]}" if lines[0] else str(path)
         raise ConfigError(
             f"cannot read {where}: {type(error).__name__}; each line is KEY=value in a [SECTION]"
         ) from None
+    sections: dict[str, dict[str, Setting]] = {}
+    for setting in SETTINGS:
+        sections.setdefault(setting.section, {})[setting.key] = setting
     values = {}
+    foreign = []
     for section in parser.sections():
-        known = _FILE_KEYS.get(section.upper())
+        known = sections.get(section.upper())
         if known is None:
-            raise ConfigError(f"unknown section [{section}] in {path}{_did_you_mean(section.upper(), _FILE_KEYS)}")
+            if suggestion := _did_you_mean(section.upper(), sections, likeness=0.8, otherwise=""):
+                raise ConfigError(f"unknown section [{section}] in {path}{suggestion}")
+            foreign.append(f"[{section}]")
+            continue
         for key, value in parser.items(section):
             if key.upper() not in known:
                 raise ConfigError(
                     f"unknown key {key.upper()} in [{section}] of {path}{_did_you_mean(key.upper(), known)}"
                 )
-            if unquoted := _unquote(value.strip()):
-                values[known[key.upper()]] = unquoted
+            setting = known[key.upper()]
+            text = value.strip() if setting.type is Secret else _without_comment(value.strip())
+            if _unquote(text):
+                values[setting.name] = text
+    if foreign and on_note is not None:
+        on_note(f"{path}: {', '.join(foreign)} ignored: sparkify has no such section")
     return values
 
 
+def _without_comment(value: str) -> str:
+    """The value without what follows ` #` or ` ;`. What is in quotes is no comment."""
+    quoted = re.match(r"""(['"]).*?\1(?=\s+[#;]|$)""", value)
+    return quoted[0] if quoted else re.split(r"(?:^|\s+)[#;]", value, maxsplit=1)[0]
+
+
 def _unquote(value: str) -> str:
-    """The original file puts its values in quotes; one that closes nothing is part of the value."""
+    """The value without the quotes around it. One that closes nothing is part of the value."""
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
+def _expand_home(value: str) -> str:
+    """The value with the home folder in place of the `~` of a path."""
+    scheme, path = ("duckdb:", value[7:]) if value.startswith("duckdb:~/") else ("", value)
+    # Unlike Path's, this leaves the path as it is where there is no home folder.
+    return scheme + os.path.expanduser(path) if path.startswith("~/") else value  # noqa: PTH111
+
+
+def _did_you_mean(word: str, known: Iterable[str], *, likeness: float = 0.6, otherwise: str | None = None) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known are {', '.join(known)}" if otherwise is None else otherwise

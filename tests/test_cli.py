@@ -801,7 +801,7 @@ def test_option_then_environment_then_file(run: Run, monkeypatch: pytest.MonkeyP
     ("text", "words"),
     [
         ("[S3]\nLOG_DTA=logs\n", "unknown key LOG_DTA in [S3] of dwh.cfg; did you mean LOG_DATA?"),
-        ("[S4]\nLOG_DATA=logs\n", "unknown section [S4] in dwh.cfg"),
+        ("[CLUSTR]\nHOST=h\n", "unknown section [CLUSTR] in dwh.cfg; did you mean CLUSTER?"),
         ("LOG_DATA=logs\n", "cannot read dwh.cfg, line 1"),
         ("[SPARKIFY]\nTHREADS=x\n", "the setting threads is not usable"),
     ],

@@ -90,7 +90,7 @@ def ask(config: Config, name: str, cut: Cut = WHOLE_LOG) -> list[Row]:
 
 
 def load(folder: Path, **roots: Path) -> Config:
-    settings = {name: str(root) for name, root in roots.items()}
+    settings: dict[str, Any] = {name: str(root) for name, root in roots.items()}
     config = load_config(warehouse=str(folder / "test.duckdb"), **settings)
     pipeline.load(config)
     return config

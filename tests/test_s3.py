@@ -15,8 +15,7 @@ from obstore.store import S3Store
 
 from sparkify import cli, pipeline
 from sparkify.errors import SourceError
-from sparkify.settings import Config, load_config
-from sparkify.sources.bucket import S3Access
+from sparkify.settings import Config, S3Access, load_config
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.file import SourceFile
 from sparkify.sources.listing import list_files

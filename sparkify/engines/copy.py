@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sparkify.settings import Config
-from sparkify.sources.bucket import S3Access, S3Folder
+from sparkify.settings import Config, S3Access
+from sparkify.sources.bucket import S3Folder
 from sparkify.validation.fields import Dataset
 
 # The public bucket of the original project; its region is not that of most warehouses, so COPY has to name it.
@@ -32,7 +32,7 @@ def copy_sql(config: Config, dataset: Dataset) -> str:
     A root is a folder: without its slash COPY would take every key that begins like it. Log data needs JSONPaths:
     'auto' matches no camelCase key and loads NULLs without a word.
     """
-    configured = (config.log_data if dataset == "events" else config.song_data) or ""
+    configured = config.roots.get(dataset, "")
     root = configured if configured.startswith("s3://") else _PUBLIC[dataset]
     region = "REGION 'us-west-2' " if root.startswith("s3://udacity-dend/") else ""
     paths = quote_literal(config.log_jsonpath or _PUBLIC_JSONPATHS) if dataset == "events" else "'auto'"

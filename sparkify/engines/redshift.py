@@ -21,8 +21,7 @@ from sparkify.engines.duckdb import DuckDBEngine
 from sparkify.engines.login import Address, check_driver, login
 from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, UsageError
-from sparkify.settings import Config
-from sparkify.sources.bucket import S3Access
+from sparkify.settings import Config, S3Access
 from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.sql import list_columns, read_sql
 from sparkify.statement_log import logged
@@ -295,6 +294,7 @@ class RedshiftEngine:
         """A staging folder of this warehouse's, below a folder in S3."""
         place = f"{self.address.partition('@')[2] or self.address}-{self.fetch(CURRENT_SCHEMA)[0][0]}"
         warehouse = re.sub(r"[^\w.-]+", "-", place)
+        # With credentials even where sources are read without: nobody may write into a folder unsigned.
         return Stage(root, warehouse, S3Access(concurrency=self._config.concurrency))
 
     def _count_slices(self) -> int:

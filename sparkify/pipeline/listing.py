@@ -6,44 +6,32 @@ from sparkify import ledger
 from sparkify.errors import UsageError
 from sparkify.ledger import LoadedFile, PlannedFile
 from sparkify.settings import Config
-from sparkify.sources.bucket import S3Access
 from sparkify.sources.content import read_fingerprint
 from sparkify.sources.file import SourceFile
 from sparkify.sources.listing import list_files, resolve_root
 from sparkify.validation.fields import Dataset
 
 
-def roots_of(config: Config) -> dict[Dataset, str]:
-    """The roots that are set, as they are written."""
-    roots: dict[Dataset, str | None] = {"events": config.log_data, "songs": config.song_data}
-    return {dataset: root for dataset, root in roots.items() if root}
-
-
 def list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
     """The data files of each root. Raises UsageError where none is set, SourceError where one cannot be listed."""
-    roots = roots_of(config)
+    roots = config.roots
     if not roots:
         raise UsageError("no source is named; give --log-data, --song-data or both, or set them in dwh.cfg")
     # A store answers both in the time of one.
     with ThreadPoolExecutor(len(roots)) as executor:
-        found = executor.map(lambda root: list_files(root, access_of(config)), roots.values())
+        found = executor.map(lambda root: list_files(root, config.s3_access), roots.values())
         return dict(zip(roots, found, strict=True))
-
-
-def access_of(config: Config) -> S3Access:
-    """How the sources in S3 are reached."""
-    return S3Access(config.anonymous, config.concurrency)
 
 
 def list_empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> list[str]:
     """A sentence for each root that holds no data."""
-    roots = roots_of(config)
+    roots = config.roots
     return [f"there is no data file below {roots[dataset]}" for dataset, files in found.items() if not files]
 
 
 def plan_found(config: Config, found: dict[Dataset, list[SourceFile]], loaded: list[LoadedFile]) -> list[PlannedFile]:
     """What a load would do with each file, dataset by dataset. Local files of unchanged size are read."""
-    roots = roots_of(config)
+    roots = config.roots
     planned: list[PlannedFile] = []
     for dataset, files in found.items():
         root = resolve_root(roots[dataset])

@@ -14,11 +14,10 @@ from sparkify.engines import Engine, Staged, open_engine
 from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
 from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
 from sparkify.pipeline.limit import RejectLimit, refuse
-from sparkify.pipeline.listing import access_of, list_empty_roots, list_sources, plan_found
+from sparkify.pipeline.listing import list_empty_roots, list_sources, plan_found
 from sparkify.pipeline.progress import OnEvent, OnProgress, Teller, utc_now
 from sparkify.pipeline.retrying import retry_conflicts
-from sparkify.settings import Config
-from sparkify.sources.bucket import S3Access
+from sparkify.settings import Config, S3Access
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile
 from sparkify.validation.fields import Dataset
@@ -107,7 +106,7 @@ def _load_once(
         model.create(engine)
     with engine.load_transaction():
         loaded = ledger.list_loaded(engine)
-        load = _Load(engine, loaded, plan_found(config, found, loaded), access_of(config), options)
+        load = _Load(engine, loaded, plan_found(config, found, loaded), config.s3_access, options)
         if load.pending:
             load.begin()
     if load.pending:

@@ -56,7 +56,7 @@ def plan(config: Config) -> list[PlannedFile]:
 
 def status(config: Config) -> Status:
     """What the warehouse holds and what waits at the sources. Read-only."""
-    found = list_sources(config) if config.log_data or config.song_data else None
+    found = list_sources(config) if config.roots else None
     with open_existing(config) as engine:
         if engine is None:
             raise NoWarehouseError(f"there is no warehouse {config.warehouse_address} yet; run sparkify load first")

@@ -9,11 +9,11 @@ import datetime as dt
 import importlib.util
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkify.errors import SourceError
+from sparkify.settings import S3Access
 from sparkify.sources.file import CHANGED
 
 if TYPE_CHECKING:
@@ -39,14 +39,6 @@ _SENTENCES = {
     "PreconditionFailed": CHANGED,
 }
 _OTHER_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
-
-
-@dataclass(frozen=True)
-class S3Access:
-    """How to reach the store: without credentials or with, and the requests that may be under way at a time."""
-
-    anonymous: bool = False
-    concurrency: int = 64
 
 
 class S3Folder:

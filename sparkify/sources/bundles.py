@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sparkify.errors import SourceError
-from sparkify.sources.bucket import S3Access
+from sparkify.settings import S3Access
 from sparkify.sources.content import READ_BYTES, StoredFile, open_blocks, open_content, unreadable
 from sparkify.sources.file import SourceFile
 

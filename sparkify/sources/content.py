@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from sparkify.errors import SourceError
-from sparkify.sources.bucket import SCHEME, S3Access
+from sparkify.settings import S3Access
+from sparkify.sources.bucket import SCHEME
 from sparkify.sources.file import CHANGED, SourceFile, modified_time
 from sparkify.sources.s3 import S3Reader
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sparkify.errors import SourceError
+from sparkify.settings import S3Access
 from sparkify.sources import s3
-from sparkify.sources.bucket import SCHEME, S3Access
+from sparkify.sources.bucket import SCHEME
 from sparkify.sources.file import SourceFile, modified_time
 
 _DATA_ENDINGS = tuple(

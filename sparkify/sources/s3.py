@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparkify.errors import SourceError
-from sparkify.sources.bucket import SCHEME, S3Access, explain_error, is_passing, open_bucket, split_url
+from sparkify.settings import S3Access
+from sparkify.sources.bucket import SCHEME, explain_error, is_passing, open_bucket, split_url
 from sparkify.sources.file import SourceFile
 
 if TYPE_CHECKING:

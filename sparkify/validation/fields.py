@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Dataset = Literal["events", "songs"]
+from sparkify.settings import Dataset as Dataset
 
 # 2000-01-01 and 2100-01-01 in milliseconds: seconds that were sent as milliseconds fall outside.
 _TS_RANGE = (946_684_800_000, 4_102_444_800_000)

@@ -115,10 +115,9 @@ class Histories(RuleBasedStateMachine):
         result = pipeline.load(self.config)
         if result.load_id is None:
             return
-        for dataset, root in (("events", self.config.log_data), ("songs", self.config.song_data)):
-            assert root is not None
+        for dataset, root in self.config.roots.items():
             for path in Path(root).iterdir():
-                key: tuple[Dataset, str] = ("events" if dataset == "events" else "songs", path.name)
+                key = (dataset, path.name)
                 content = path.read_bytes()
                 if key not in self.held or self.held[key].content != content:
                     self.held[key] = Held(result.load_id, content, content)

@@ -12,7 +12,7 @@ from typing import Any
 from sparkify.checks import CheckResult
 from sparkify.comparison import TableComparison
 from sparkify.engines import Finding
-from sparkify.formats import format_age, format_share, format_value
+from sparkify.formats import format_age, format_bytes, format_share, format_value, printable
 from sparkify.pipeline import LoadResult, Progress, ReplayResult, Status, UndoResult
 
 # Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
@@ -25,11 +25,6 @@ _REASONS = 8
 def say(text: str) -> None:
     """Write a line for the person to stderr."""
     print(printable(text), file=sys.stderr, flush=True)
-
-
-def printable(text: str) -> str:
-    """A text of the data, a path or an error: what would move the cursor or turn the line is shown escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @contextmanager
@@ -84,15 +79,6 @@ def _done(state: Progress, seconds: float) -> str:
     rate = state.records / seconds if seconds else 0
     files = f"{state.files:,}/{state.total_files:,} files"
     return f"{files}, {format_bytes(state.bytes)}, {state.records:,} records, {rate:,.0f}/s"
-
-
-def format_bytes(size: float) -> str:
-    """A size a person reads: 474.5 MB."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

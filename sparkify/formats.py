@@ -20,6 +20,21 @@ def format_value(value: object) -> str:
     return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
+def format_number(value: float | int | None) -> str:
+    """A number a person reads: whole ones with thousands set apart, others with three significant digits or more."""
+    if value is None:
+        return "–"
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{int(value):,}"
+    decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{decimals}f}"
+
+
+def count_of(number: int, one: str) -> str:
+    """1 play, 2 plays."""
+    return f"{format_number(number)} {one}{'' if number == 1 else 's'}"
+
+
 def format_share(share: float | None) -> str:
     """A share of 1 as a percentage, precise where it is small; what is nearly all does not read 100%."""
     if share is None:
@@ -30,12 +45,54 @@ def format_share(share: float | None) -> str:
     return f"{percent:.3g}%" if percent < 1 else f"{percent:.1f}".removesuffix(".0") + "%"
 
 
+def exact_share(share: float) -> str:
+    """A share from 0 to 1 as a percentage, as exact as the tables are."""
+    return f"{format_value(100 * share)}%"
+
+
+def format_change(later: float | None, earlier: float | None) -> str | None:
+    """The change from an earlier to a later number, as +12% or -3%; None where there is nothing to compare with."""
+    if later is None or not earlier:
+        return None
+    change = 100 * (later / earlier - 1)
+    digits = f"{abs(change):.0f}" if abs(change) >= 10 else f"{abs(change):.1f}"
+    sign = "±" if digits == "0.0" else "+" if change > 0 else "−"
+    return f"{sign}{digits}%"
+
+
+def format_bytes(size: float) -> str:
+    """A size a person reads: 474.5 MB."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+
+
 def format_age(seconds: float) -> str:
     """A span of time in the largest unit of which there are two: 36 hours."""
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if abs(seconds) >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"
     return f"{seconds:,.0f} seconds"
+
+
+def format_day(day: dt.date) -> str:
+    """Thu 1 Nov 2018."""
+    return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def format_period(first: dt.date, last: dt.date) -> str:
+    """1 Nov to 30 Nov 2018, with each year where there are two."""
+    end = f"{last.day} {last:%b %Y}"
+    if first == last:
+        return end
+    return f"{first.day} {first:%b}{'' if first.year == last.year else f' {first:%Y}'} to {end}"
+
+
+def printable(text: str) -> str:
+    """A text of the data, a path or an error: what would move the cursor or turn the line is shown escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def write_rows(stream: TextIO, form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -22,7 +22,7 @@ import pytest
 
 from sparkify import pipeline
 from sparkify.errors import UsageError
-from sparkify.formats import format_share
+from sparkify.formats import format_change, format_day, format_number, format_period, format_share
 from sparkify.pipeline import Answers, answer_all
 from sparkify.questions import WHOLE_LOG, Cut, list_questions
 from sparkify.report import render_report
@@ -30,7 +30,7 @@ from sparkify.report.charts import draw
 from sparkify.report.drawing import Drawing, draw_pictures
 from sparkify.report.marks import Spec
 from sparkify.report.page import render_page
-from sparkify.report.words import format_change, format_day, format_number, format_period, list_places
+from sparkify.report.words import list_places
 from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.support import TS, event, log_file, new_warehouse, play, write_file

@@ -23,6 +23,7 @@ from sparkify.errors import (
     TooManyRejectsError,
     UsageError,
 )
+from sparkify.formats import printable
 
 # The first class that fits decides.
 _EXIT_CODES: tuple[tuple[type[SparkifyError], int], ...] = (
@@ -80,8 +81,6 @@ def _open_closed_streams() -> None:
 
 
 def _say_error(text: str) -> None:
-    from sparkify.console import printable
-
     click.echo(printable(text), err=True)
 
 

@@ -12,7 +12,7 @@ import click
 
 from sparkify.cli.options import common, cutting, dry_run, echo_json
 from sparkify.errors import CheckError, UsageError
-from sparkify.formats import FORMATS, write_rows
+from sparkify.formats import FORMATS, format_bytes, write_rows
 
 if TYPE_CHECKING:
     from sparkify.ledger import PlannedFile
@@ -50,7 +50,7 @@ def show_plan(planned: "Sequence[PlannedFile]", as_json: bool, quiet: bool) -> N
     if not quiet:
         size = sum(f.size for f in planned if f.is_pending)
         console.say(
-            ", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {console.format_bytes(size)} to load"
+            ", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {format_bytes(size)} to load"
         )
 
 
@@ -244,7 +244,7 @@ def report(config: "Config", output: str, cut: "Cut", with_people: bool, as_json
     if as_json:
         echo_json({"report": output, "bytes": len(page)})
     elif not quiet:
-        console.say(f"{output}: {console.format_bytes(len(page))}; open it in a browser")
+        console.say(f"{output}: {format_bytes(len(page))}; open it in a browser")
 
 
 def write_page(page: bytes, file: str) -> None:

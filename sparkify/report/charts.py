@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
-from sparkify.formats import format_share, format_value
+from sparkify.formats import exact_share, format_day, format_number, format_share, format_value
 from sparkify.report.marks import (
     BAR_HEIGHT,
     INK,
@@ -33,7 +33,7 @@ from sparkify.report.marks import (
     tooltip_of,
     with_room,
 )
-from sparkify.report.words import exact_share, format_day, format_number, isolate, list_places
+from sparkify.report.words import isolate, list_places
 
 _TREND_DAYS = 7
 # Half a year; the numbers have all.

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from sparkify.formats import format_share
+from sparkify.formats import count_of, format_day, format_number, format_share
 from sparkify.report.marks import Record
-from sparkify.report.words import count_of, format_day, format_number, isolate
+from sparkify.report.words import isolate
 
 
 def tell(name: str, records: Sequence[Record]) -> str | None:

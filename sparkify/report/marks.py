@@ -8,8 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sparkify.formats import format_share
-from sparkify.report.words import format_day, format_number
+from sparkify.formats import format_day, format_number, format_share
 
 Spec = dict[str, Any]
 Record = dict[str, Any]

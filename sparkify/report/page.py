@@ -12,18 +12,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sparkify import __version__
-from sparkify.formats import format_age, format_share, format_value, write_rows
+from sparkify.formats import (
+    count_of,
+    format_age,
+    format_change,
+    format_number,
+    format_period,
+    format_share,
+    format_value,
+    write_rows,
+)
 from sparkify.pipeline import Answer, Answers, Comparison
 from sparkify.report import charts, findings
 from sparkify.report.drawing import Draw, embed_json, name_source
 from sparkify.report.marks import CONFIG, Spec
-from sparkify.report.words import (
-    count_of,
-    format_change,
-    format_number,
-    format_period,
-    list_places,
-)
+from sparkify.report.words import list_places
 
 _FOLDER = Path(__file__).parent
 # In reading order: identifier, title, questions.

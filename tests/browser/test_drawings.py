@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from playwright.sync_api import Browser, Page
 
-from sparkify.formats import format_share, format_value
+from sparkify.formats import format_day, format_share, format_value
 from sparkify.questions import list_questions
-from sparkify.report.words import format_day
 from tests.browser.pages import Record, Report, Visit, hover_mark, read_tooltip, visit
 
 # Marks of one drawing by their kind; texts that are blank do not count.

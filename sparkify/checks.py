@@ -1,7 +1,8 @@
 """Data-quality checks: a check is a SELECT of the rows that break a rule.
 
-They stand in `sql/tables/<table>/checks.sql` as blocks: `-- fail: name` or `-- warn: name`, a comment that says why it
-matters, one SELECT, a semicolon. Text outside a block is an error, so that an unmarked check cannot vanish.
+A table's are the blocks of `sql/tables/<table>/checks.sql`: `-- fail: name` or `-- warn: name`, a comment that says why
+it matters, one SELECT, a semicolon. In place of a SELECT the first line may end in a rule that many checks have in
+common, such as `-- fail: name = unique(user_id)`. Text outside a block is an error, so that no check is overlooked.
 """
 
 import re
@@ -11,13 +12,15 @@ from typing import Any, Literal
 
 from sparkify import model
 from sparkify.engines import Engine
-from sparkify.errors import CheckError, SparkifyError
+from sparkify.errors import CheckError
 from sparkify.sql import has_sql, read_sql, rebuild_sql
+from sparkify.sql.rules import expand_rule
 
 Severity = Literal["fail", "warn"]
 
 _EXAMPLES = 3
-_BLOCK = re.compile(r"-- (fail|warn): (\w+)\n((?:-- .*\n)+)((?:(?!-- (?:fail|warn): )[^;])+);\s*")
+_START = re.compile(r"^(?=-- (?:fail|warn): )", re.MULTILINE)
+_BLOCK = re.compile(r"-- (fail|warn): (\w+)(?: = (.+))?\n((?:-- .*\n)+)(?:([^;]+);)?\s*")
 
 
 @dataclass(frozen=True)
@@ -55,17 +58,18 @@ def list_checks() -> list[Check]:
 
 
 def parse_checks(table: str, text: str) -> list[Check]:
-    """The checks of one file. Raises SparkifyError for text that belongs to no block."""
-    checks, end = [], 0
-    while end < len(text):
-        block = _BLOCK.match(text, end)
-        if block is None:
-            line = text.count("\n", 0, end) + 1
-            raise SparkifyError(f"sql/tables/{table}/checks.sql, line {line}: this is no block of -- fail: or -- warn:")
-        severity, name, why, sql = block.groups()
-        words = " ".join(line.removeprefix("-- ") for line in why.strip().splitlines())
-        checks.append(Check(table, name, "fail" if severity == "fail" else "warn", words, sql.strip()))
-        end = block.end()
+    """The checks of one file. Raises ValueError for text that is not a block, and for a rule that does not exist."""
+    checks, line = [], 1
+    for part in filter(None, _START.split(text)):
+        block = _BLOCK.fullmatch(part + "\n")
+        # A block has a rule or a SELECT.
+        if block is None or (block[3] is None) == (block[5] is None):
+            raise ValueError(f"sql/tables/{table}/checks.sql, line {line}: this is not a block of -- fail: or -- warn:")
+        severity, name, rule, why, sql = block.groups()
+        words = " ".join(comment.removeprefix("-- ") for comment in why.splitlines())
+        selected = expand_rule(table, rule) if rule else sql.strip()
+        checks.append(Check(table, name, "fail" if severity == "fail" else "warn", words, selected))
+        line += part.count("\n")
     return checks
 
 

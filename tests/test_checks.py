@@ -1,5 +1,6 @@
 """The checks: each one notices the violation it is named for, and a load that would break one is rolled back."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import duckdb
 import pytest
 
 from sparkify import checks, model, pipeline
-from sparkify.errors import CheckError, SparkifyError
+from sparkify.errors import CheckError
 from sparkify.settings import Config
 from sparkify.sql import rebuild_sql
 from tests.support import (
@@ -271,8 +272,8 @@ def test_blocks_are_parsed() -> None:
     [
         ("SELECT 1;\n", 1),
         ("-- A heading.\n\n" + BLOCK, 1),
-        (BLOCK + "\nSELECT 1;\n", 7),
-        (BLOCK + BLOCK + "-- an afterthought", 11),
+        (BLOCK + "\nSELECT 1;\n", 1),
+        (BLOCK + BLOCK + "-- an afterthought", 6),
         ("-- fail: one\nSELECT 1;\n", 1),
         ("-- fail: one\n-- Why.\n", 1),
         ("-- fail: one\n-- Why.\nSELECT 1\n", 1),
@@ -280,13 +281,28 @@ def test_blocks_are_parsed() -> None:
         ("-- error: one\n-- Why.\nSELECT 1;\n", 1),
         ("-- fail: two words\n-- Why.\nSELECT 1;\n", 1),
         ("-- Fail: one\n-- Why.\nSELECT 1;\n", 1),
-        (BLOCK + "-- fail: two\n-- Why.\nSELECT 1; SELECT 2;\n", 8),
+        (BLOCK + "-- fail: two\n-- Why.\nSELECT 1; SELECT 2;\n", 6),
+        ("-- fail: one = unique(user_id)\n-- Why.\nSELECT 1;\n", 1),
+        (BLOCK + "-- fail: one = unique(user_id)\n", 6),
         ("-- fail: one\n-- Why.\nSELECT 1\n-- fail: two\n-- Why.\nSELECT 2;\n", 1),
     ],
 )
 def test_text_outside_a_block_is_an_error(text: str, line: int) -> None:
-    with pytest.raises(SparkifyError, match=rf"sql/tables/users/checks\.sql, line {line}: this is no block"):
+    with pytest.raises(ValueError, match=rf"sql/tables/users/checks\.sql, line {line}: this is not a block"):
         checks.parse_checks("users", text)
+
+
+@pytest.mark.parametrize("rule", ["distinct(user_id)", "unique", "unique()", "unique(a,b)", "found(user_id)"])
+def test_a_rule_that_does_not_exist_is_an_error(rule: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(rule)):
+        checks.parse_checks("users", f"-- fail: one = {rule}\n-- Why.\n")
+
+
+def test_a_rule_is_narrowed_where_a_load_collects_keys() -> None:
+    unique = "-- fail: one = unique(id)\n-- Why.\n"
+    (narrowed,), (whole,) = checks.parse_checks("users", unique), checks.parse_checks("load_files", unique)
+    assert "WHERE user_id IN (SELECT user_id FROM touched_users) -- touched" in narrowed.sql
+    assert rebuild_sql(narrowed.sql).replace("users", "load_files") == whole.sql
 
 
 def test_every_checks_file_belongs_to_a_table() -> None:

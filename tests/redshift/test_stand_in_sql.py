@@ -8,6 +8,7 @@ import pytest
 from redshift_connector.cursor import Cursor
 
 import sparkify
+from sparkify.checks import list_checks
 from sparkify.model import CREATION_ORDER
 from sparkify.questions import WHOLE_LOG, bind, list_questions
 from sparkify.sql import create_sql
@@ -160,11 +161,10 @@ def test_the_projects_own_statements_run(cursor: Cursor) -> None:
     for path in sorted(SQL.glob("changes/*/create.sql")):
         cursor.execute(path.read_text())
     for path in sorted(SQL.glob("*/*/*.sql")):
-        if path.name == "checks.sql":
-            for check in path.read_text().split(";\n"):
-                assert not check.strip() or fetch(cursor, check) is not None
-        elif not path.name.startswith("create."):
+        if path.stem not in ("create", "checks"):
             cursor.execute(path.read_text())
+    for check in list_checks():
+        cursor.execute(check.sql)
     cursor.paramstyle = "numeric"
     for question in list_questions():
         cursor.execute(question.sql, bind(question, WHOLE_LOG))

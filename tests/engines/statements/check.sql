@@ -48,26 +48,26 @@ WHERE staged.user_id IS NULL OR play.songplay_id IS NULL
 
 SELECT count(*)
 FROM (
-SELECT plays.user_id, plays.number
+SELECT used.user_id, used.number
 FROM (
     SELECT user_id, count(*) AS number
     FROM songplays
     WHERE user_id IS NOT NULL
     GROUP BY user_id
-) AS plays
-WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = plays.user_id)
+) AS used
+WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = used.user_id)
 ) AS broken;
 
 SELECT count(*)
 FROM (
-SELECT plays.song_id, plays.number
+SELECT used.song_id, used.number
 FROM (
     SELECT song_id, count(*) AS number
     FROM songplays
     WHERE song_id IS NOT NULL
     GROUP BY song_id
-) AS plays
-WHERE NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = plays.song_id)
+) AS used
+WHERE NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = used.song_id)
 ) AS broken;
 
 SELECT count(*)
@@ -154,7 +154,7 @@ SELECT count(*)
 FROM (
 SELECT staged.song_id AS staged_song_id, kept.song_id AS kept_song_id
 FROM (
-    SELECT DISTINCT song_id
+    SELECT DISTINCT song_id AS song_id
     FROM staging_songs
     WHERE song_id IS NOT NULL
 ) AS staged
@@ -167,10 +167,14 @@ WHERE staged.song_id IS NULL OR kept.song_id IS NULL
 
 SELECT count(*)
 FROM (
-SELECT songs.song_id, songs.artist_id
-FROM songs
-WHERE songs.artist_id IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = songs.artist_id)
+SELECT used.artist_id, used.number
+FROM (
+    SELECT artist_id, count(*) AS number
+    FROM songs
+    WHERE artist_id IS NOT NULL
+    GROUP BY artist_id
+) AS used
+WHERE NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = used.artist_id)
 ) AS broken;
 
 SELECT count(*)
@@ -192,7 +196,7 @@ SELECT count(*)
 FROM (
 SELECT staged.artist_id AS staged_artist_id, kept.artist_id AS kept_artist_id
 FROM (
-    SELECT DISTINCT artist_id
+    SELECT DISTINCT artist_id AS artist_id
     FROM staging_songs
     WHERE artist_id IS NOT NULL
 ) AS staged
@@ -280,9 +284,14 @@ HAVING count(*) > 1
 
 SELECT count(*)
 FROM (
-SELECT load_files.source_id, load_files.load_id
-FROM load_files
-WHERE NOT EXISTS (SELECT 1 FROM load_history WHERE load_history.load_id = load_files.load_id)
+SELECT used.load_id, used.number
+FROM (
+    SELECT load_id, count(*) AS number
+    FROM load_files
+    WHERE load_id IS NOT NULL
+    GROUP BY load_id
+) AS used
+WHERE NOT EXISTS (SELECT 1 FROM load_history WHERE load_history.load_id = used.load_id)
 ) AS broken;
 
 SELECT count(*)

@@ -4,12 +4,8 @@ SELECT source_id, url, read, loaded, rejected
 FROM load_files
 WHERE status <> 'failed' AND read <> loaded + rejected;
 
--- fail: source_is_unique
+-- fail: source_is_unique = unique(source_id)
 -- Every staged row and reject names its file by this number.
-SELECT source_id, count(*) AS copies
-FROM load_files
-GROUP BY source_id
-HAVING count(*) > 1;
 
 -- fail: one_content_of_a_file
 -- A file is loaded once: two contents of one URL side by side would count its records twice.
@@ -19,11 +15,8 @@ WHERE status = 'loaded'
 GROUP BY dataset, url
 HAVING count(*) > 1;
 
--- fail: load_is_found
+-- fail: load_is_found = found(load_id, load_history)
 -- Every file names the load that met it.
-SELECT load_files.source_id, load_files.load_id
-FROM load_files
-WHERE NOT EXISTS (SELECT 1 FROM load_history WHERE load_history.load_id = load_files.load_id);
 
 -- fail: loaded_is_staged
 -- The ledger says how many records of each file are staged; exactly those rows must be there.

@@ -1,9 +1,5 @@
--- fail: load_is_unique
+-- fail: load_is_unique = unique(load_id)
 -- Every row of the ledger names its load by this number.
-SELECT load_id, count(*) AS copies
-FROM load_history
-GROUP BY load_id
-HAVING count(*) > 1;
 
 -- fail: counts_are_those_of_the_files
 -- A load's figures are the sums of its files', whatever became of those files later.

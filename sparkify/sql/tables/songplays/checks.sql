@@ -1,24 +1,11 @@
--- fail: songplay_is_unique
+-- fail: songplay_is_unique = unique(songplay_id)
 -- A play that stands twice is counted twice in every figure.
-SELECT songplay_id, count(*) AS copies
-FROM songplays
-WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
-GROUP BY songplay_id
-HAVING count(*) > 1;
 
--- fail: natural_key_is_unique
+-- fail: natural_key_is_unique = unique(user_id, session_id, item_in_session, start_time)
 -- The id is a digest of the natural key: one key must not hide behind two ids.
-SELECT user_id, session_id, item_in_session, start_time, count(*) AS copies
-FROM songplays
-WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
-GROUP BY user_id, session_id, item_in_session, start_time
-HAVING count(*) > 1;
 
--- fail: key_is_not_null
+-- fail: key_is_not_null = not_null(songplay_id, start_time, user_id, session_id, item_in_session)
 -- Redshift declares keys and enforces none.
-SELECT songplay_id, start_time, user_id, session_id, item_in_session
-FROM songplays
-WHERE songplay_id IS NULL OR start_time IS NULL OR user_id IS NULL OR session_id IS NULL OR item_in_session IS NULL;
 
 -- fail: plays_are_those_staged
 -- Staged plays = distinct plays + copies: none is lost, and none came from nowhere. Copies meet the one play.
@@ -44,29 +31,11 @@ FULL OUTER JOIN (
         AND staged.start_time = play.start_time
 WHERE staged.user_id IS NULL OR play.songplay_id IS NULL;
 
--- fail: user_is_found
+-- fail: user_is_found = found(user_id, users)
 -- An analyst's join to users must not lose plays.
-SELECT plays.user_id, plays.number
-FROM (
-    SELECT user_id, count(*) AS number
-    FROM songplays
-    WHERE user_id IS NOT NULL
-        AND start_time IN (SELECT start_time FROM touched_plays) -- touched
-    GROUP BY user_id
-) AS plays
-WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = plays.user_id);
 
--- fail: song_is_found
+-- fail: song_is_found = found(song_id, songs)
 -- A song_id is NULL or stands in songs.
-SELECT plays.song_id, plays.number
-FROM (
-    SELECT song_id, count(*) AS number
-    FROM songplays
-    WHERE song_id IS NOT NULL
-        AND start_time IN (SELECT start_time FROM touched_plays) -- touched
-    GROUP BY song_id
-) AS plays
-WHERE NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = plays.song_id);
 
 -- fail: artist_is_found
 -- An artist_id is NULL or stands in artists, and comes with a song_id.

@@ -1,8 +1,5 @@
--- fail: moment_is_not_null
+-- fail: moment_is_not_null = not_null(start_time)
 -- Redshift declares keys and enforces none.
-SELECT start_time
-FROM time
-WHERE start_time IS NULL;
 
 -- fail: moments_are_those_of_plays
 -- Every play's moment stands in time exactly once, or joins lose or double plays; no other moment stands there.

@@ -49,9 +49,7 @@ def show_plan(planned: "Sequence[PlannedFile]", as_json: bool, quiet: bool) -> N
         )
     if not quiet:
         size = sum(f.size for f in planned if f.is_pending)
-        console.say(
-            ", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {format_bytes(size)} to load"
-        )
+        console.say(", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {format_bytes(size)} to load")
 
 
 @click.command()

@@ -5,8 +5,6 @@ Nothing heavy is imported before a command needs it: `sparkify --help` answers a
 """
 
 import gc
-import io
-import os
 import sys
 
 import click
@@ -14,6 +12,7 @@ import click
 from sparkify import __version__
 from sparkify.cli.changing import create, load, replay, undo
 from sparkify.cli.reading import check, compare, doctor, plan, query, rejects, report, status
+from sparkify.cli.streams import open_outputs
 from sparkify.cli.trying import demo, simulate
 from sparkify.errors import (
     CheckError,
@@ -44,40 +43,31 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point of the command: the one place that turns errors into exit codes."""
     # For a process of seconds: what is imported stays, and the objects of a listing are no cycles.
     gc.set_threshold(100_000)
-    _open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot show a letter gets its escape.
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        code = cli.main(arguments, standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Abort:
-        _say_error("interrupted")
-        code = 130
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except SparkifyError as error:
-        _say_error(f"sparkify: {error}")
-        code = next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
-    except (BrokenPipeError, SystemExit):
-        # The reader of our output has gone: the one case in which click exits by itself.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
-        code = 0
+    output = open_outputs()
+    code = _run(arguments)
+    # A reader that has gone (`| head`) wants no more, and is not an error.
+    if output and output.failure and not isinstance(output.failure, ConnectionError):
+        _say_error(f"sparkify: the output cannot be written: {output.failure.strerror}; send it elsewhere")
+        code = code or 1
     sys.exit(code)
 
 
-def _open_closed_streams() -> None:
-    """Send to nowhere what was closed (`2>&-`): the warehouse must not get its number, and messages written into it."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
+def _run(arguments: list[str] | None) -> int:
+    try:
         try:
-            os.fstat(number)
-        except OSError:
-            # The lowest number that is free.
-            os.open(os.devnull, os.O_RDWR)
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False, encoding="utf-8"))
+            # --help and --version give an exit code, a command gives none.
+            return cli.main(arguments, standalone_mode=False) or 0
+        finally:
+            sys.stdout.flush()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _say_error("interrupted")
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except SparkifyError as error:
+        _say_error(f"sparkify: {error}")
+        return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
 
 
 def _say_error(text: str) -> None:

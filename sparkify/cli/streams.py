@@ -1,0 +1,62 @@
+"""Standard output and standard error: the command goes on to its own end and exit code, also when nobody reads them."""
+
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class Output(io.FileIO):
+    """A descriptor to write to. After an error of the system, what is written is dropped; `failure` is that error."""
+
+    failure: OSError | None = None
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        if self.failure is None:
+            try:
+                return super().write(data)
+            except OSError as error:
+                self.failure = error
+        return memoryview(data).nbytes
+
+
+def open_outputs() -> Output | None:
+    """Put an Output behind stdout and stderr, and return that of stdout; None where a caller has put in its own."""
+    _open_closed()
+    outputs = [_replace(name, number) for number, name in ((1, "stdout"), (2, "stderr"))]
+    return outputs[0]
+
+
+def _open_closed() -> None:
+    """Open what the caller closed (`2>&-`) to nowhere, or the warehouse would get that number, and messages in it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, closefd=False, encoding="utf-8")
+
+
+def _replace(name: str, number: int) -> Output | None:
+    stream = getattr(sys, name)
+    if stream is not getattr(sys, f"__{name}__"):
+        return None
+    with suppress(AttributeError, OSError):
+        stream.flush()
+    output = Output(number, "w", closefd=False)
+    text = io.TextIOWrapper(
+        io.BufferedWriter(output),
+        encoding=stream.encoding if stream else "utf-8",
+        # A terminal that cannot show a letter gets its escape.
+        errors="backslashreplace",
+        # Python writes at once, not line by line, where PYTHONUNBUFFERED is set.
+        line_buffering=bool(stream) and (stream.line_buffering or stream.write_through),
+    )
+    setattr(sys, name, text)
+    return output

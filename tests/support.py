@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from sparkify import model, pipeline
 from sparkify.engines import Engine, open_engine
@@ -16,6 +18,10 @@ from tests import reference
 from tests.reference import Dataset, FileResult, Row
 
 Star = dict[str, list[tuple[Any, ...]]]
+
+# The public sample: a folder with log_data and song_data. An empty name is none.
+SAMPLE = Path(os.environ["SPARKIFY_TEST_DATA"]).resolve() if os.environ.get("SPARKIFY_TEST_DATA") else None
+needs_sample = pytest.mark.skipif(SAMPLE is None, reason="SPARKIFY_TEST_DATA does not name the folder of the sample")
 
 TS = 1_541_105_830_796  # 2018-11-01 20:57:10.796 UTC, a Thursday
 
@@ -80,6 +86,12 @@ def new_warehouse(folder: Path, **settings: Any) -> Config:
         root.mkdir(parents=True, exist_ok=True)
     given = {"warehouse": str(folder / "warehouse.duckdb"), "log_data": str(log_data), "song_data": str(song_data)}
     return load_config(**given | settings)
+
+
+def new_sample_warehouse(folder: Path) -> Config:
+    """The configuration of a warehouse that does not exist yet, over the public sample."""
+    assert SAMPLE is not None
+    return new_warehouse(folder, log_data=str(SAMPLE / "log_data"), song_data=str(SAMPLE / "song_data"))
 
 
 def log_file(config: Config, name: str = "events.json") -> Path:

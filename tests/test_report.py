@@ -16,6 +16,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import psutil
 import pytest
@@ -27,15 +28,14 @@ from sparkify.pipeline import Answers, answer_all
 from sparkify.questions import WHOLE_LOG, Cut, list_questions
 from sparkify.report import render_report
 from sparkify.report.charts import draw
-from sparkify.report.drawing import Drawing, draw_pictures
+from sparkify.report.drawing import Drawing, draw_picture, make_drawable, start_drawing
 from sparkify.report.marks import Spec
 from sparkify.report.page import render_page
 from sparkify.report.words import list_places
 from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
-from tests.support import TS, event, log_file, new_warehouse, play, write_file
+from tests.support import TS, event, log_file, needs_sample, new_sample_warehouse, new_warehouse, play, write_file
 
-SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data"
 DAY = 86_400_000
 # Every question but the overview, which stands at the top, has a section of its own.
 SECTIONS = {question.name for question in list_questions()} - {"overview"}
@@ -89,7 +89,7 @@ class Page(HTMLParser):
 
 def draw_here(specs: Mapping[str, Spec]) -> Drawing:
     """Draw without the library: putting it together takes longer than all the rest."""
-    return Drawing.of("window.vegaEmbed=0", draw_pictures(specs))
+    return Drawing.of("window.vegaEmbed=0", {name: draw_picture(name, spec) for name, spec in specs.items()})
 
 
 def as_page(config: Config, cut: Cut = WHOLE_LOG, *, with_people: bool = False) -> Page:
@@ -410,12 +410,105 @@ def test_a_place_is_drawn_with_all_that_share_it_or_not_at_all() -> None:
     assert list_places([]) == []
 
 
+# ---- what cannot be drawn ----
+
+# It ends the process that draws: XML has no such character, and vl-convert does not reckon with it.
+DEADLY: Spec = {
+    "data": {"values": [{"name": "Howlin\x19 For You"}]},
+    "mark": "bar",
+    "encoding": {"y": {"field": "name", "type": "nominal"}},
+}
+WRONG: Spec = {"mark": "no mark"}
+CONTROLS = [chr(code) for code in (*range(0x20), 0x7F, 0x85, 0x202E, 0xD800, 0xDFFF, 0xFDD0, 0xFFFE, 0xFFFF, 0x1FFFE)]
+
+
+def named(spec: Spec, names: list[str]) -> Spec:
+    return spec | {"data": {"values": [{"name": name} for name in names]}}
+
+
+def test_every_text_can_be_drawn() -> None:
+    spec = make_drawable(named(DEADLY, [f"a{letter}b" for letter in CONTROLS]))
+    with start_drawing() as draw_all:
+        drawing = draw_all({"controls": spec})
+    assert drawing.failures == {}
+    drawn = "".join(ElementTree.fromstring(drawing.pictures["controls"]).itertext())
+    for shown in ("a\u2400b", "a\u2419b", "a\u241fb", "a\x7fb", "a\u202eb", "a\ufdd0b", "a\U0001fffeb", "a\ufffdb"):
+        assert shown in drawn
+
+
+def test_texts_keep_what_xml_can_hold() -> None:
+    text = "tab\tline\nend\r\x7f\u202e \ufffd \U0001f600"
+    assert make_drawable({"values": [text, 1, None, True]}) == {"values": [text, 1, None, True]}
+
+
+def test_what_cannot_be_drawn_leaves_the_others(capfd: pytest.CaptureFixture[str]) -> None:
+    good = make_drawable(DEADLY)
+    specs = {"first": good, "deadly": DEADLY, "second": good, "wrong": WRONG, "deadly too": DEADLY, "third": good}
+    with start_drawing() as draw_all:
+        drawing = draw_all(specs)
+    assert drawing.pictures.keys() == {"first", "second", "third"}
+    assert drawing.failures.keys() == {"deadly", "wrong", "deadly too"}
+    assert drawing.failures["deadly"] == drawing.failures["deadly too"] == (
+        "the process that draws ended early (SIGABRT)"
+    )  # fmt: skip
+    assert drawing.failures["wrong"].startswith("vl-convert says: Vega-Lite to SVG conversion failed: ")
+    assert "at " not in drawing.failures["wrong"]
+    assert len(drawing.library) > 100_000
+    assert capfd.readouterr() == ("", "")
+
+
+def test_page_says_what_could_not_be_drawn_and_has_its_numbers(simulated: Config, page: Page) -> None:
+    with start_drawing() as draw_all:
+        source = render_page(
+            answer_all(simulated), lambda specs: draw_all({**specs, "top_songs": DEADLY}), with_people=False
+        )
+    broken = Page(source)
+    assert (broken.tables, broken.downloads, broken.findings) == (page.tables, page.downloads, page.findings)
+    instead = re.findall(r"<noscript><p class=\"note\">(.*?)</p></noscript>", source)
+    assert instead == [
+        "This could not be drawn: the process that draws ended early (SIGABRT). The numbers below have all that it "
+        "would show."
+    ]
+    assert source.count("<noscript><svg") == page.source.count("<noscript><svg") - 1
+
+
+@pytest.mark.parametrize(
+    ("happens", "words"),
+    [
+        (
+            "os.kill(os.getpid(), signal.SIGKILL)",
+            "the process that draws ended early (SIGKILL, as a system does that is short of memory)",
+        ),
+        ("raise ValueError('no room\\n    at script:1')", "vl-convert says: no room"),
+        ("sys.exit(3)", "vl-convert says: 3"),
+        ("os._exit(3)", "the process that draws ended early (exit code 3)"),
+    ],
+    ids=["killed", "raises", "exits", "ends"],
+)
+def test_page_without_any_drawing_has_its_numbers(
+    simulated: Config, page: Page, tmp_path: Path, happens: str, words: str
+) -> None:
+    (tmp_path / "vl_convert.py").write_text(
+        f"import os, signal, sys\ndef javascript_bundle(text):\n    {happens}\nvegalite_to_svg = javascript_bundle\n"
+    )
+    variables = {"PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ended = run("report", "--warehouse", simulated.warehouse_address, folder=tmp_path, **variables)
+    assert ended.returncode == 0
+    said, where = ended.stderr.splitlines()
+    assert re.fullmatch(rf"not drawn: (\w+, )+library; {re.escape(words)}\. The page has the numbers", said)
+    assert where.startswith("sparkify-report.html: ")
+    written = Page((tmp_path / "sparkify-report.html").read_text(encoding="utf-8"))
+    assert (written.tables, written.findings) == (page.tables, page.findings)
+    assert written.source.count(f"This could not be drawn: {words}.") == page.source.count("<noscript><svg")
+
+
 # ---- the command ----
 
 
-def run(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "sparkify", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    environment = os.environ | variables
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def test_command_writes_the_page_and_tells_where(simulated: Config, page: Page, tmp_path: Path) -> None:
@@ -495,11 +588,16 @@ def test_render_report_refuses_an_unknown_level(simulated: Config) -> None:
 # ---- the public sample ----
 
 
-@pytest.mark.skipif(not SAMPLE.is_dir(), reason="the public sample does not stand beside the project")
-def test_page_of_the_sample_has_its_known_numbers(tmp_path: Path) -> None:
-    config = new_warehouse(tmp_path, log_data=str(SAMPLE / "log_data"), song_data=str(SAMPLE / "song_data"))
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    config = new_sample_warehouse(tmp_path_factory.mktemp("sample"))
     pipeline.load(config)
-    findings = as_page(config).findings
+    return config
+
+
+@needs_sample
+def test_page_of_the_sample_has_its_known_numbers(sample: Config) -> None:
+    findings = as_page(sample).findings
     assert "20.9 people listened on an average day, 34 on the busiest" in findings["audience"]
     assert "Stickiness is 21.8%" in findings["audience"]
     assert "Friday from 16:00 UTC has the most in all: 140" in findings["heatmap"]
@@ -512,3 +610,23 @@ def test_page_of_the_sample_has_its_known_numbers(tmp_path: Path) -> None:
     assert "8 of 96 players (8.3%) have been silent for 14 days" in findings["churn"]
     assert "88.9% of plays" in findings["discovery"]
     assert "9 errors in 8,056 events (1.12 per 1,000) hit 9 sessions" in findings["health"]
+
+
+@needs_sample
+def test_every_week_and_level_of_the_sample_is_drawn(sample: Config) -> None:
+    specs: dict[str, Spec] = {}
+    for week in range(5):
+        first = dt.date(2018, 10, 29) + dt.timedelta(weeks=week)
+        for level in (None, "free", "paid"):
+
+            def keep(found: Mapping[str, Spec], cut: str = f"{first} {level}") -> Drawing:
+                specs.update({f"{cut} {name}": spec for name, spec in found.items()})
+                return Drawing.of("", {}, dict.fromkeys(found, "it is drawn later"))
+
+            answers = answer_all(sample, cut=Cut(first, first + dt.timedelta(6), level))
+            render_page(answers, keep, with_people=True)
+    with start_drawing() as draw_all:
+        drawing = draw_all(specs)
+    assert drawing.failures == {}
+    assert drawing.pictures.keys() == specs.keys()
+    assert len(specs) > 15 * 10

@@ -237,7 +237,8 @@ def report(config: "Config", output: str, cut: "Cut", with_people: bool, as_json
     from sparkify import console
     from sparkify.report import render_report
 
-    page = render_report(config, cut=cut, with_people=with_people).encode()
+    on_note = None if quiet else console.say
+    page = render_report(config, cut=cut, with_people=with_people, on_note=on_note).encode()
     write_page(page, output)
     if as_json:
         echo_json({"report": output, "bytes": len(page)})

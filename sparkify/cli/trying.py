@@ -72,7 +72,7 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     result = load_with_progress(config, as_json or quiet)
     checked = pipeline.check(config)
     columns, rows = pipeline.query(config, "top_artists")
-    page = _report(config, folder)
+    page = _report(config, folder, quiet)
     if as_json:
         checks = [asdict(one) for one in checked]
         echo_json({"warehouse": str(warehouse), "load": asdict(result), "checks": checks, "report": page})
@@ -95,8 +95,9 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     print(f"  {command} query --warehouse {address} --sql 'SELECT level, count(*) FROM songplays GROUP BY level'")
 
 
-def _report(config: "Config", folder: Path) -> str | None:
+def _report(config: "Config", folder: Path, quiet: bool) -> str | None:
     """Write the report; None where what draws is not installed, for the demo needs nothing but the package."""
+    from sparkify import console
     from sparkify.report import render_report, require_packages
 
     try:
@@ -104,5 +105,5 @@ def _report(config: "Config", folder: Path) -> str | None:
     except UsageError:
         return None
     file = str(folder / "report.html")
-    write_page(render_report(config).encode(), file)
+    write_page(render_report(config, on_note=None if quiet else console.say).encode(), file)
     return file

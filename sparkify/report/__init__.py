@@ -4,18 +4,26 @@
 same warehouse gives the same bytes.
 """
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from sparkify.errors import UsageError
 from sparkify.questions import WHOLE_LOG, Cut
 from sparkify.settings import Config
 
+if TYPE_CHECKING:
+    from sparkify.report.drawing import Drawing
+    from sparkify.report.marks import Spec
 
-def render_report(config: Config, *, cut: Cut = WHOLE_LOG, with_people: bool = False) -> str:
+
+def render_report(
+    config: Config, *, cut: Cut = WHOLE_LOG, with_people: bool = False, on_note: Callable[[str], None] | None = None
+) -> str:
     """The page, as HTML, for one cut of the log; a question that does not take a part of the cut is asked without it.
 
-    Places of a single listener are left out unless `with_people`. Read-only. Raises UsageError where the packages that
-    draw are not installed.
+    Places of a single listener are left out unless `with_people`. Where something cannot be drawn, the page says so in
+    its place, and `on_note` gets a sentence. Read-only. Raises UsageError where what draws is not installed.
     """
     require_packages()
     from sparkify.pipeline import answer_all
@@ -23,7 +31,16 @@ def render_report(config: Config, *, cut: Cut = WHOLE_LOG, with_people: bool = F
     from sparkify.report.page import render_page
 
     with start_drawing() as draw:
-        return render_page(answer_all(config, cut=cut), draw, with_people=with_people)
+
+        def draw_and_note(specs: "Mapping[str, Spec]") -> "Drawing":
+            drawing = draw(specs)
+            for why in dict.fromkeys(drawing.failures.values()):
+                names = ", ".join(name for name, failure in drawing.failures.items() if failure == why)
+                if on_note is not None:
+                    on_note(f"not drawn: {names}; {why}. The page has the numbers")
+            return drawing
+
+        return render_page(answer_all(config, cut=cut), draw_and_note, with_people=with_people)
 
 
 def require_packages() -> None:

@@ -10,11 +10,13 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,15 +25,18 @@ import vl_convert
 from markupsafe import Markup
 
 import sparkify
-from sparkify.errors import SparkifyError
 from sparkify.report.marks import Spec, config_of
 
+_LIBRARY_NAME = "library"
 _LIBRARY = "window.vegaEmbed = vegaEmbed;"
 # Pictures are drawn once, this wide; the page scales them down. Their letters are measured in the one font that
 # vl-convert does not have to look for.
 _PICTURE = {"width": 640, "config": config_of("sans-serif") | {"aria": False}}
 _SHAPE = re.compile(r' (?:d|transform|x|y|x1|y1|x2|y2|width|height)="[^"]*"')
 _FRACTION = re.compile(r"\d+\.\d{3,}")
+# https://www.w3.org/TR/xml/#charsets
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SIGNS = {chr(code): chr(0x2400 + code) for code in range(0x20)}
 _CLIP = re.compile(r'(?<=id=")clip\d+(?=")|(?<=url\(#)clip\d+(?=\))')
 
 
@@ -40,26 +45,44 @@ class Drawing:
     """What a page draws with: the library, packed by gzip and written in base64, which halves the page; and pictures.
 
     `source` is how a content security policy names the library. A picture is SVG, by the name of its specification.
+    `failures` says why a picture is missing, and by the name `library` why that is: then nothing draws in a browser.
     """
 
     library: Markup
     source: str
     pictures: dict[str, Markup]
+    failures: dict[str, str]
 
     @classmethod
-    def of(cls, script: str, pictures: Mapping[str, str]) -> "Drawing":
+    def of(cls, script: str, pictures: Mapping[str, str], failures: Mapping[str, str] | None = None) -> "Drawing":
         """Of a library's script and pictures as text."""
         packed = base64.b64encode(gzip.compress(script.encode(), mtime=0)).decode()
         drawn = {name: Markup(picture) for name, picture in pictures.items()}
-        return cls(Markup(packed), name_source(script), drawn)
+        return cls(Markup(packed), name_source(script), drawn, dict(failures or {}))
 
 
 Draw = Callable[[Mapping[str, Spec]], Drawing]
+# What came of drawing one thing: its text as `made`, or why it could not be drawn as `failure`.
+Outcome = dict[str, str]
 
 
 @contextmanager
 def start_drawing() -> Iterator[Draw]:
-    """Get ready to draw; the function given draws specifications, once. Raises SparkifyError where that fails."""
+    """Get ready to draw; the function given draws specifications, once. What fails is in the drawing's failures."""
+    with _start_process() as process:
+
+        def draw(specs: Mapping[str, Spec]) -> Drawing:
+            library, outcomes = _ask(process, specs)
+            outcomes |= {_LIBRARY_NAME: library}
+            pictures = {name: outcomes[name]["made"] for name in specs if "made" in outcomes[name]}
+            failures = {name: outcome["failure"] for name, outcome in outcomes.items() if "failure" in outcome}
+            return Drawing.of(library.get("made", ""), pictures, failures)
+
+        yield draw
+
+
+@contextmanager
+def _start_process() -> Iterator["subprocess.Popen[bytes]"]:
     command = "from sparkify.report.drawing import serve; serve()"
     # -P: a file of the working folder must not pass for a module. The package is found where it is here.
     home = [str(Path(sparkify.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -68,31 +91,64 @@ def start_drawing() -> Iterator[Draw]:
         [sys.executable, "-P", "-c", command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        # vl-convert writes there what only its makers can read.
+        stderr=subprocess.DEVNULL,
         env=environment,
         # Ctrl-C is for this process, which ends the other.
         start_new_session=True,
     ) as process:
-
-        def draw(specs: Mapping[str, Spec]) -> Drawing:
-            drawn, _ = process.communicate(json.dumps(specs).encode())
-            if process.returncode:
-                raise SparkifyError("vl-convert could not draw; install sparkify[report] anew")
-            return Drawing.of(**json.loads(drawn))
-
         try:
-            yield draw
+            yield process
         finally:
             process.kill()
 
 
+def _ask(process: "subprocess.Popen[bytes]", specs: Mapping[str, Spec]) -> tuple[Outcome, dict[str, Outcome]]:
+    """What came of the library and of each specification, also where one of them ends the process."""
+    answer, _ = process.communicate(json.dumps(specs).encode())
+    # The last line is empty, or broken off where the process ended within it.
+    lines = [json.loads(line) for line in answer.split(b"\n")[:-1]]
+    early = {"failure": _describe_end(process.returncode)}
+    if not lines:
+        return early, dict.fromkeys(specs, early)
+    library, *drawn = lines
+    outcomes = dict(zip(specs, drawn, strict=False))
+    if left := list(specs)[len(drawn) :]:
+        outcomes[left[0]] = early
+        # Another process draws what follows.
+        with _start_process() as another:
+            outcomes |= _ask(another, {name: specs[name] for name in left[1:]})[1]
+    return library, outcomes
+
+
+def _describe_end(code: int) -> str:
+    """Why a process that draws made no more, by its exit code."""
+    how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+    why = ", as a system does that is short of memory" if code == -signal.SIGKILL else ""
+    return f"the process that draws ended early ({how}{why})"
+
+
 def serve() -> None:
     """The other process: get ready, wait for specifications, draw them, end."""
-    script = _make_library()
+    library = _attempt(_make_library)
     # The first picture is the one that takes long.
-    vl_convert.vegalite_to_svg({"data": {"values": []}, "mark": "bar"})
+    _attempt(lambda: draw_picture("first", {"data": {"values": []}, "mark": "bar"}))
     # Nothing comes where whoever asked was killed.
-    if specs := sys.stdin.read():
-        json.dump({"script": script, "pictures": draw_pictures(json.loads(specs))}, sys.stdout)
+    if asked := sys.stdin.read():
+        # A line at once for each: what is drawn is not lost with what ends this process.
+        print(json.dumps(library), flush=True)
+        for name, spec in json.loads(asked).items():
+            print(json.dumps(_attempt(partial(draw_picture, name, spec))), flush=True)
+
+
+def _attempt(make: Callable[[], str]) -> Outcome:
+    try:
+        return {"made": make()}
+    # vl-convert raises whatever comes of a script, and of Rust what is no Exception.
+    except BaseException as error:
+        # The lines that follow say where in its own source.
+        lines = [line.strip() for line in str(error).splitlines() if not line.startswith("    at ")]
+        return {"failure": f"vl-convert says: {' '.join(lines)}"}
 
 
 def _make_library() -> str:
@@ -111,12 +167,8 @@ def _make_library() -> str:
     return script
 
 
-def draw_pictures(specs: Mapping[str, Spec]) -> dict[str, str]:
-    """The picture of each specification, as SVG. Marks have no text for screen readers: the table has it."""
-    return {name: _draw_picture(name, spec) for name, spec in specs.items()}
-
-
-def _draw_picture(name: str, spec: Spec) -> str:
+def draw_picture(name: str, spec: Spec) -> str:
+    """A specification's picture, as SVG. Marks have no text for screen readers: the table has it."""
     # Vega counts what it clips from the start of the process; on a page the names have to differ, and to be the same
     # each time.
     clips: dict[str, str] = {}
@@ -124,6 +176,21 @@ def _draw_picture(name: str, spec: Spec) -> str:
     svg = _CLIP.sub(lambda found: clips.setdefault(found[0], f"{name}-clip{len(clips)}"), svg)
     # A hundredth of a pixel is not seen, and half of a picture would be digits.
     return _SHAPE.sub(lambda found: _FRACTION.sub(lambda one: f"{float(one[0]):.2f}", found[0]), svg)
+
+
+def make_drawable(value: Any) -> Any:
+    """A specification, or a part of one, in which every text can be drawn.
+
+    A picture is XML, which has no character for most of the controls: each is shown by the sign that Unicode has for it
+    (U+2419 for U+0019), and what else XML cannot hold by U+FFFD. The white space that XML knows stays.
+    """
+    if isinstance(value, str):
+        return _NOT_IN_XML.sub(lambda found: _SIGNS.get(found[0], "\ufffd"), value)
+    if isinstance(value, Mapping):
+        return {make_drawable(key): make_drawable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [make_drawable(part) for part in value]
+    return value
 
 
 def name_source(script: str) -> str:

@@ -24,7 +24,7 @@ from sparkify.formats import (
 )
 from sparkify.pipeline import Answer, Answers, Comparison
 from sparkify.report import charts, findings
-from sparkify.report.drawing import Draw, embed_json, name_source
+from sparkify.report.drawing import Draw, embed_json, make_drawable, name_source
 from sparkify.report.marks import CONFIG, Spec
 from sparkify.report.words import list_places
 
@@ -125,6 +125,7 @@ def render_page(answers: Answers, draw: Draw, *, with_people: bool) -> str:
         facts=_facts(answers),
         chapters=chapters,
         pictures=drawing.pictures,
+        failures=drawing.failures,
         people=_people(with_people),
         allowed=Markup(f"{name_source(script)} {drawing.source}"),
         style=Markup(_read("page.css")),
@@ -246,7 +247,7 @@ def _section(answer: Answer, with_people: bool) -> Section:
         notes.append(
             f"Who shares a place is drawn with all of it or not at all: {count_of(hidden, 'more row')} in the numbers."
         )
-    spec = charts.draw(name, records) if records else None
+    spec = make_drawable(charts.draw(name, records)) if records else None
     definition, _, limits = question.definition.partition(_LIMITS)
     numbers = [f"`{one.name}` is {answer.values[one.name]}" for one in question.parameters if one.default is not None]
     shown = records[:_MOST_ROWS]

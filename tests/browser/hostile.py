@@ -22,6 +22,7 @@ TEXTS = (
     "&lt;img src=x&gt; &amp;amp;",
     "]]>--></svg></style><img src=x onerror=window.hacked=1>",
     "line\nbreak\r\nand\ttab",
+    "Howlin\x19 For\x07 You\uffff",
     "x" * 1_000,
 )
 FIRST_NAME, LAST_NAME, AGENT = "Quillonette", "Vantreesewick", "Peculiar-Agent/7.7"

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 from playwright.sync_api import Browser, Page
 
+from sparkify.report.drawing import make_drawable
 from sparkify.settings import Config
 from tests.browser.hostile import AGENT, FIRST_NAME, LAST_NAME, TEXTS, name_artist, name_location
 from tests.browser.pages import Report, Visit, download_rows, hover_mark, list_texts, open_details, visit
@@ -51,7 +52,8 @@ def names_in_order(page: Page) -> dict[str, list[str]]:
 
 
 def assert_names(labels: list[str], names: list[str]) -> None:
-    """Each label has its name, after its place where there is one, and cut off where it is too long."""
+    """Each label has its name as it can be drawn, after its place if it has one, and cut off where it is too long."""
+    names = [make_drawable(name) for name in names]
     texts = [
         visible(re.sub(r"^\d+\. ", "", visible(label))) for label in labels if visible(label).strip(",.0123456789")
     ]
@@ -109,10 +111,12 @@ def test_tooltips_show_the_texts_as_they_are(hostile_report: Report, hostile_vis
     page = hostile_visit.page
     for place, record in enumerate(hostile_report.records("top_songs")):
         shown = hover_mark(page, "top_songs", "rect", place)
-        assert (shown["song"], shown["artist"]) == (record["song_title"], record["artist_name"])
+        assert (shown["song"], shown["artist"]) == (
+            make_drawable(record["song_title"]), make_drawable(record["artist_name"]),
+        )  # fmt: skip
     for place, record in enumerate(hostile_report.records("places")):
         shown = hover_mark(page, "places", "rect", place)
-        assert (shown["place"], shown["state"]) == (record["location"], "–")
+        assert (shown["place"], shown["state"]) == (make_drawable(record["location"]), "–")
     assert_nothing_ran(hostile_visit)
 
 

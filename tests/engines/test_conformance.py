@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import random
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from sparkify.comparison import TableComparison
 from sparkify.engines import open_engine
 from sparkify.errors import CheckError, TooManyRejectsError
 from sparkify.questions import Cut
-from sparkify.report.drawing import Drawing, draw_pictures
+from sparkify.report.drawing import Drawing
+from sparkify.report.marks import Spec
 from sparkify.report.page import render_page
 from sparkify.settings import Config
 from tests.bad_records import BAD_RECORDS
@@ -360,12 +362,15 @@ def test_questions_have_the_same_answers(both: tuple[Config, Config]) -> None:
 
 def test_reports_are_the_same_but_for_their_loads(both: tuple[Config, Config]) -> None:
     write_all(both[1])
+
+    def undrawn(specs: Mapping[str, Spec]) -> Drawing:
+        # The specifications are on the page, and a picture says nothing else.
+        return Drawing.of("", {}, dict.fromkeys(specs, "not looked at"))
+
     pages = []
     for config in both:
         pipeline.load(config)
-        page = render_page(
-            pipeline.answer_all(config), lambda specs: Drawing.of("", draw_pictures(specs)), with_people=False
-        )
+        page = render_page(pipeline.answer_all(config), undrawn, with_people=False)
         pages.append(re.sub(r'<dl class="facts">.*?</dl>', "", page, flags=re.DOTALL))
     assert pages[0] == pages[1]
 

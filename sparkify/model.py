@@ -19,6 +19,8 @@ STAGING = ("staging_events", "staging_songs")
 STAR = ("songplays", "users", "songs", "artists", "time")
 LEDGER = ("load_history", "load_files", "rejected_records")
 TABLES = (*STAGING, *STAR, *LEDGER)
+# In the order in which they are created: sessions and days read events.
+VIEWS = ("events", "sessions", "plays", "days")
 
 # In the order in which they are collected: touched_plays reads touched_tracks.
 _TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs", "touched_artists")
@@ -35,20 +37,29 @@ DELETE_FILES = (
 MATCHES = "SELECT count(*), count(song_id) FROM songplays"
 # In the order in which they are created: a foreign key names a table that exists.
 CREATION_ORDER = (*STAGING, *reversed(STAR), *LEDGER)
+_LIST_VIEWS = "SELECT viewname FROM pg_views WHERE schemaname = current_schema()"
 
 
 def create(engine: Engine) -> list[str]:
-    """Create the tables that are missing; returns their names."""
-    existing = engine.list_tables()
-    missing = [table for table in CREATION_ORDER if table not in existing]
-    for table in missing:
-        engine.execute(create_sql(table, engine.dialect))
-    return [table for table in TABLES if table in missing]
+    """Create the tables and views that are missing; returns their names."""
+    existing = engine.list_tables() | _list_views(engine)
+    missing = [name for name in (*CREATION_ORDER, *VIEWS) if name not in existing]
+    for name in missing:
+        engine.execute(read_sql(f"views/{name}/create") if name in VIEWS else create_sql(name, engine.dialect))
+    return [name for name in (*TABLES, *VIEWS) if name in missing]
+
+
+def _list_views(engine: Engine) -> set[str]:
+    return {name for (name,) in engine.fetch(_LIST_VIEWS)}
 
 
 def drop(engine: Engine) -> list[str]:
     """Drop every table of the warehouse with all that it holds, and the engine's own; returns their names."""
     existing = engine.list_tables()
+    views = _list_views(engine)
+    # Redshift drops no table that a view reads.
+    for view in reversed([view for view in VIEWS if view in views]):
+        engine.execute(f"DROP VIEW {view}")
     # The engine's own first: where a load holds one, this waits until that has ended.
     present = [table for table in (*engine.own_tables, *reversed(CREATION_ORDER)) if table in existing]
     for table in present:

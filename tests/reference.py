@@ -470,3 +470,97 @@ def _time(songplays: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         )
         for moment in {play[1] for play in songplays}
     ]
+
+
+# ---- the views ----
+
+# By which the least of an event's copies is found: those of a play's copies first, then the others.
+_COPY_ORDER = (
+    "song", "artist", "length", "level", "location", "userAgent", "auth", "firstName", "gender", "lastName", "method",
+    "registration", "status",
+)  # fmt: skip
+_EVENT_NAMES = {
+    "userId": "user_id", "sessionId": "session_id", "itemInSession": "item_in_session", "song": "song_title",
+    "artist": "artist_name", "length": "song_length", "userAgent": "user_agent", "firstName": "first_name",
+    "lastName": "last_name",
+}  # fmt: skip
+_PLAY_COLUMNS = (
+    "songplay_id", "start_time", "user_id", "level", "song_id", "artist_id", "session_id", "location", "user_agent",
+    "item_in_session", "song_title", "artist_name", "song_length",
+)  # fmt: skip
+
+
+def single_events(events: list[Row]) -> list[Row]:
+    """Each event once, under the names of its source: of copies the least."""
+    copies = _group(events, "userId", "sessionId", "itemInSession", "ts", "page")
+    return [min(own, key=lambda event: _order_by(event, *_COPY_ORDER)) for own in copies.values()]
+
+
+def name_plays(star: dict[str, list[tuple[Any, ...]]]) -> list[Row]:
+    """The rows of songplays, by column."""
+    return [dict(zip(_PLAY_COLUMNS, play, strict=True)) for play in star["songplays"]]
+
+
+def build_views(events: list[Row], songs: list[Row]) -> dict[str, list[Row]]:
+    """The rows of the four views, in no order."""
+    single = single_events(events)
+    days = sorted(_start_time(event["ts"]).date() for event in single)
+    count = (days[-1] - days[0]).days + 1 if days else 0
+    return {
+        "events": [
+            {_EVENT_NAMES.get(field, field): event[field] for field in EVENT_FIELDS}
+            | {"happened_at": _start_time(event["ts"])}
+            | _parts(_start_time(event["ts"]))
+            for event in single
+        ],
+        "sessions": _sessions(single),
+        "plays": _plays(build_star(events, songs)),
+        "days": [{"day": days[0] + timedelta(number)} for number in range(count)],
+    }
+
+
+def _parts(moment: datetime) -> Row:
+    day = moment.date()
+    return {
+        "day": day,
+        "week": day - timedelta(day.weekday()),
+        "weekday": moment.isoweekday() % 7,
+        "hour": moment.hour,
+    }
+
+
+def _sessions(single: list[Row]) -> list[Row]:
+    sessions = _group((event for event in single if event["userId"] is not None), "userId", "sessionId")
+    rows = []
+    for (user, session), own in sessions.items():
+        first = min(own, key=lambda event: _order_by(event, "ts", "itemInSession", "page"))
+        rows.append(
+            {
+                "user_id": user,
+                "session_id": session,
+                "started_at": _start_time(first["ts"]),
+                "ended_at": _start_time(max(event["ts"] for event in own)),
+                "events": len(own),
+                "plays": sum(event["page"] == "NextSong" for event in own),
+                "level": first["level"],
+            }
+        )
+    return rows
+
+
+def _plays(star: dict[str, list[tuple[Any, ...]]]) -> list[Row]:
+    users, songs, artists = ({row[0]: row for row in star[table]} for table in ("users", "songs", "artists"))
+    rows = []
+    for play in name_plays(star):
+        user = users[play["user_id"]]
+        song = songs.get(play["song_id"], (None,) * 5)
+        artist = artists.get(play["artist_id"], (None,) * 5)
+        rows.append(
+            play
+            | _parts(play["start_time"])
+            | {"gender": user[3], "latest_level": user[4]}
+            | {"catalogue_title": song[1], "song_year": song[3], "song_duration": song[4]}
+            | {"catalogue_artist": artist[1], "artist_location": artist[2]}
+            | {"artist_latitude": artist[3], "artist_longitude": artist[4]}
+        )
+    return rows

@@ -192,7 +192,7 @@ def test_unknown_option_of_a_process() -> None:
 def test_create(run: Run, warehouse: Config) -> None:
     created = run("create", *at(warehouse))
     assert (created.code, created.out) == (0, "")
-    assert created.err == f"created: {', '.join(model.TABLES)}\n"
+    assert created.err == f"created: {', '.join((*model.TABLES, *model.VIEWS))}\n"
     assert run("create", *at(warehouse)) == Ran(0, "", "every table exists already\n")
     assert run("create", *at(warehouse), "-q") == Ran(0, "", "")
     answer = run("create", *at(warehouse), "--json")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @dry_run
 @common
 def create(config: "Config", drop: bool, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Create the tables that are missing."""
+    """Create the tables and views that are missing."""
     from sparkify import pipeline
 
     if dry_run:

@@ -50,7 +50,7 @@ class LoadResult:
 
 
 def create(config: Config, *, drop: bool = False) -> list[str]:
-    """Create the tables that are missing; with `drop`, drop everything first. Returns the tables created."""
+    """Create the tables and views that are missing; with `drop`, drop everything first. Returns the names created."""
     with open_engine(config) as engine, engine.transaction():
         if drop:
             model.drop(engine)

@@ -206,11 +206,11 @@ def test_too_many_rejects_load_nothing(config: Config) -> None:
 
 
 def test_create_drops_and_makes_again(config: Config) -> None:
-    assert len(pipeline.create(config)) == 10
+    assert len(pipeline.create(config)) == 14
     assert pipeline.create(config) == []
     write_all(config)
     pipeline.load(config)
-    assert len(pipeline.create(config, drop=True)) == 10
+    assert len(pipeline.create(config, drop=True)) == 14
     assert not any(snapshot(config).values())
     with open_engine(config) as engine:
         assert engine.list_tables() == set(model.TABLES)

@@ -2,6 +2,8 @@ BEGIN;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
 CREATE TABLE IF NOT EXISTS staging_events (
     artist VARCHAR(1024) ENCODE ZSTD,
     auth VARCHAR(1024) ENCODE ZSTD,
@@ -161,5 +163,222 @@ CREATE TABLE IF NOT EXISTS rejected_records (
 )
 DISTSTYLE EVEN
 SORTKEY (source_id);
+
+-- Grain: one event, however often it was delivered: a user, session, position in it, moment and page.
+-- Source: staging_events. Of copies that differ the least stays, NULLs last: of a play the one that songplays has.
+CREATE OR REPLACE VIEW events AS
+-- Finding copies takes as long as a question. songplays has every play once: where it has as many as were delivered,
+-- no play has a copy, and only the few other events are compared.
+WITH repeated_moments AS (
+    SELECT sessionId, itemInSession, ts
+    FROM staging_events
+    WHERE page <> 'NextSong'
+        OR (SELECT count(*) FROM staging_events AS play WHERE play.page = 'NextSong') > (SELECT count(*) FROM songplays)
+    GROUP BY sessionId, itemInSession, ts
+    HAVING count(*) > 1
+),
+
+ranked_copies AS (
+    SELECT
+        event.source_id, event.line,
+        row_number() OVER (
+            PARTITION BY event.userId, event.sessionId, event.itemInSession, event.ts, event.page
+            ORDER BY
+                event.song, event.artist, event.length, event.level, event.location, event.userAgent,
+                event.auth, event.firstName, event.gender, event.lastName, event.method, event.registration,
+                event.status, event.source_id, event.line
+        ) AS copy_rank
+    FROM staging_events AS event
+    INNER JOIN repeated_moments
+        ON event.sessionId = repeated_moments.sessionId
+            AND event.itemInSession = repeated_moments.itemInSession
+            AND event.ts = repeated_moments.ts
+),
+
+surplus_copies AS (
+    SELECT source_id, line FROM ranked_copies WHERE copy_rank > 1
+),
+
+single_events AS (
+    SELECT
+        event.userId AS user_id,
+        event.sessionId AS session_id,
+        event.itemInSession AS item_in_session,
+        -- The milliseconds are split into days and the rest: both fit the integers that engines multiply intervals by.
+        TIMESTAMP '1970-01-01 00:00:00'
+        + cast((event.ts - event.ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
+        + cast(event.ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS happened_at,
+        event.ts,
+        event.page,
+        event.level,
+        event.auth,
+        event.method,
+        event.status,
+        event.song AS song_title,
+        event.artist AS artist_name,
+        event.length AS song_length,
+        event.location,
+        event.userAgent AS user_agent,
+        event.firstName AS first_name,
+        event.lastName AS last_name,
+        event.gender,
+        event.registration
+    FROM staging_events AS event
+    LEFT JOIN surplus_copies ON event.source_id = surplus_copies.source_id AND event.line = surplus_copies.line
+    WHERE surplus_copies.line IS NULL
+)
+
+SELECT
+    user_id, -- user: users.user_id; NULL while logged out
+    session_id, -- session of the user
+    item_in_session, -- position of the event in its session, from 0
+    happened_at, -- when the event happened, UTC, to the millisecond
+    cast(happened_at AS DATE) AS day, -- its day, UTC
+    cast(date_trunc('week', happened_at) AS DATE) AS week, -- the Monday of its ISO week, UTC
+    cast(extract(DOW FROM happened_at) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday to 6 = Saturday, UTC
+    cast(extract(HOUR FROM happened_at) AS INTEGER) AS hour, -- its hour of the day, 0 to 23, UTC
+    ts, -- happened_at in milliseconds since 1970-01-01 UTC, to reckon with
+    page, -- page of the app; NextSong is a play
+    level, -- subscription at the time of the event: free or paid
+    auth, -- authentication state: Logged In, Logged Out, Cancelled, Guest
+    method, -- HTTP method of the request
+    status, -- HTTP status of the response
+    song_title, -- title of the track, as logged
+    artist_name, -- artist of the track, as logged
+    song_length, -- length of the track, in seconds
+    location, -- metropolitan area of the user
+    user_agent, -- user agent of the client, as logged
+    first_name, -- user's first name
+    last_name, -- user's last name
+    gender, -- user's gender: F or M
+    registration -- user's registration, in milliseconds since 1970-01-01 UTC
+FROM single_events;
+
+-- Grain: one session: a user and a session id. Events without a user belong to none.
+-- Source: the view events.
+CREATE OR REPLACE VIEW sessions AS
+WITH spans AS (
+    SELECT
+        user_id,
+        session_id,
+        min(happened_at) AS started_at,
+        max(happened_at) AS ended_at,
+        count(*) AS events,
+        sum(CASE WHEN page = 'NextSong' THEN 1 ELSE 0 END) AS plays
+    FROM events
+    WHERE user_id IS NOT NULL
+    GROUP BY user_id, session_id
+),
+
+-- Only events of a session's first moment need an order.
+ranked_events AS (
+    SELECT
+        events.user_id,
+        events.session_id,
+        events.level,
+        row_number() OVER (
+            PARTITION BY events.user_id, events.session_id ORDER BY events.item_in_session, events.page
+        ) AS event_rank
+    FROM events
+    INNER JOIN spans
+        ON events.user_id = spans.user_id
+            AND events.session_id = spans.session_id
+            AND events.happened_at = spans.started_at
+)
+
+SELECT
+    spans.user_id, -- user: users.user_id
+    spans.session_id, -- session id of the user: two users may have the same
+    spans.started_at, -- when its first event happened, UTC
+    spans.ended_at, -- when its last event happened, UTC
+    spans.events, -- how many events it has
+    spans.plays, -- how many of them are plays
+    ranked_events.level -- subscription at its first event: free or paid
+FROM spans
+INNER JOIN ranked_events
+    ON spans.user_id = ranked_events.user_id
+        AND spans.session_id = ranked_events.session_id
+        AND ranked_events.event_rank = 1;
+
+-- Grain: one play.
+-- Source: songplays, and beside it what users, songs and artists have; NULL where the catalogue has no match.
+CREATE OR REPLACE VIEW plays AS
+SELECT
+    songplays.songplay_id, -- MD5 of the natural key: the same on every load and engine
+    songplays.start_time, -- when the play began, UTC, to the millisecond
+    cast(songplays.start_time AS DATE) AS day, -- its day, UTC
+    cast(date_trunc('week', songplays.start_time) AS DATE) AS week, -- the Monday of its ISO week, UTC
+    cast(extract(DOW FROM songplays.start_time) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday, UTC
+    cast(extract(HOUR FROM songplays.start_time) AS INTEGER) AS hour, -- its hour of the day, 0 to 23, UTC
+    songplays.user_id, -- who played: users.user_id
+    users.gender, -- user's gender: F or M
+    users.level AS latest_level, -- user's latest subscription: free or paid
+    songplays.level, -- subscription at the time of the play: free or paid
+    songplays.session_id, -- session of the user
+    songplays.item_in_session, -- position of the play in its session, from 0
+    songplays.song_id, -- matched song: songs.song_id
+    songs.title AS catalogue_title, -- title of the matched song
+    songs.year AS song_year, -- year of release of the matched song
+    songs.duration AS song_duration, -- length of the matched recording, in seconds
+    songplays.artist_id, -- matched artist: artists.artist_id
+    artists.name AS catalogue_artist, -- name of the matched artist
+    artists.location AS artist_location, -- location of the matched artist
+    artists.latitude AS artist_latitude, -- latitude of the matched artist in degrees
+    artists.longitude AS artist_longitude, -- longitude of the matched artist in degrees
+    songplays.location, -- metropolitan area of the user
+    songplays.user_agent, -- user agent of the client, as logged
+    songplays.song_title, -- title as logged, matched or not
+    songplays.artist_name, -- artist as logged, matched or not
+    songplays.song_length -- length of the track as logged, in seconds
+FROM songplays
+LEFT JOIN users ON songplays.user_id = users.user_id
+LEFT JOIN songs ON songplays.song_id = songs.song_id
+LEFT JOIN artists ON songplays.artist_id = artists.artist_id;
+
+-- Grain: one calendar day, UTC, from the first event to the last, whether anything happened on it or not.
+-- Source: the view events.
+CREATE OR REPLACE VIEW days AS
+WITH log_ends AS (
+    SELECT min(day) AS first_day, max(day) AS last_day FROM events
+),
+
+digits AS (
+    SELECT 0 AS digit
+    UNION ALL
+    SELECT 1 AS digit
+    UNION ALL
+    SELECT 2 AS digit
+    UNION ALL
+    SELECT 3 AS digit
+    UNION ALL
+    SELECT 4 AS digit
+    UNION ALL
+    SELECT 5 AS digit
+    UNION ALL
+    SELECT 6 AS digit
+    UNION ALL
+    SELECT 7 AS digit
+    UNION ALL
+    SELECT 8 AS digit
+    UNION ALL
+    SELECT 9 AS digit
+),
+
+-- As many as a hundred years have days.
+numbers AS (
+    SELECT
+        10000 * ten_thousands.digit + 1000 * thousands.digit + 100 * hundreds.digit + 10 * tens.digit + ones.digit
+            AS number
+    FROM digits AS ones
+    CROSS JOIN digits AS tens
+    CROSS JOIN digits AS hundreds
+    CROSS JOIN digits AS thousands
+    CROSS JOIN digits AS ten_thousands
+)
+
+SELECT
+    log_ends.first_day + numbers.number AS day -- the day, UTC
+FROM log_ends
+INNER JOIN numbers ON numbers.number <= log_ends.last_day - log_ends.first_day;
 
 COMMIT;

@@ -2,6 +2,16 @@ BEGIN;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+DROP VIEW days;
+
+DROP VIEW plays;
+
+DROP VIEW sessions;
+
+DROP VIEW events;
+
 DROP TABLE load_lock;
 
 DROP TABLE rejected_records;
@@ -26,6 +36,8 @@ DROP TABLE staging_events;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
 -- tables/staging_events/create.sql
 
 -- tables/staging_songs/create.sql
@@ -45,5 +57,13 @@ SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 -- tables/load_files/create.sql
 
 -- tables/rejected_records/create.sql
+
+-- views/events/create.sql
+
+-- views/sessions/create.sql
+
+-- views/plays/create.sql
+
+-- views/days/create.sql
 
 COMMIT;

@@ -2,6 +2,8 @@ BEGIN;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
 COMMIT;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();

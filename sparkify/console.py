@@ -1,6 +1,6 @@
 """What a person sees in a terminal: progress, tables, summaries. Takes results apart, computes none.
 
-Progress and messages go to stderr, data to stdout. `rich` is imported only where something is drawn.
+Progress and messages go to stderr, data to stdout. `rich` is imported where something is drawn: it takes a while.
 """
 
 import sys
@@ -12,7 +12,7 @@ from typing import Any
 from sparkify.checks import CheckResult
 from sparkify.comparison import TableComparison
 from sparkify.engines import Finding
-from sparkify.formats import format_age, format_bytes, format_share, format_value, printable
+from sparkify.formats import count_of, format_age, format_bytes, format_share, format_value, printable
 from sparkify.pipeline import LoadResult, Progress, ReplayResult, Status, UndoResult
 
 # Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
@@ -78,21 +78,26 @@ class _Lines:
 def _done(state: Progress, seconds: float) -> str:
     rate = state.records / seconds if seconds else 0
     files = f"{state.files:,}/{state.total_files:,} files"
-    return f"{files}, {format_bytes(state.bytes)}, {state.records:,} records, {rate:,.0f}/s"
+    return f"{files}, {format_bytes(state.bytes)}, {count_of(state.records, 'record')}, {rate:,.0f}/s"
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print an aligned table to stdout: numbers to the right, the rest to the left, NULL as an empty cell."""
+    """Print an aligned table to stdout: numbers to the right, the rest to the left, NULL as an empty cell.
+
+    The width is that on a terminal, where a letter of Chinese takes two cells, and a combining accent none.
+    """
+    from rich.cells import cell_len
+
     columns = [printable(name) for name in columns]
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(len(text) for text in (name, *column)) for name, *column in zip(columns, *cells, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     numeric = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(columns))]
 
     def line(texts: Sequence[str]) -> str:
-        padded = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(texts, widths, numeric, strict=True)
-        )
+        padded = []
+        for text, width, right in zip(texts, widths, numeric, strict=True):
+            blanks = " " * (width - cell_len(text))
+            padded.append(blanks + text if right else text + blanks)
         return "  ".join(padded).rstrip()
 
     print(line(columns))
@@ -111,13 +116,13 @@ def print_load(result: LoadResult) -> None:
     print(f"{result.status.replace('_', ' ')}: {files or 'no files'}")
     if result.load_id is not None:
         counts = result.records
-        print(f"load {result.load_id}: {counts['read']:,} records read = {counts['loaded']:,} loaded", end="")
+        print(f"load {result.load_id}: {count_of(counts['read'], 'record')} read = {counts['loaded']:,} loaded", end="")
         print(f" + {counts['rejected']:,} rejected, in {result.seconds:.2f} s")
     reasons = list(result.reasons.items())
     for reason, count in reasons[:_REASONS]:
         print(f"  rejected {count:,} {reason}")
     if more := reasons[_REASONS:]:
-        print(f"  rejected {sum(count for _, count in more):,} for {len(more)} other reasons")
+        print(f"  rejected {sum(count for _, count in more):,} for {count_of(len(more), 'other reason')}")
     for dataset, keys in result.unknown_keys.items():
         if keys:
             names = ", ".join(_cell(key)[:60] for key in keys[:20])
@@ -173,13 +178,14 @@ def print_checks(results: Sequence[CheckResult]) -> None:
                 print("      " + ", ".join(f"{name}={_cell(value)}" for name, value in named))
     broken = [result for result in results if not result.passed]
     failed = sum(result.check.severity == "fail" for result in broken)
-    print(f"{len(results)} checks: {len(results) - len(broken)} ok, {failed} failed, {len(broken) - failed} warnings")
+    outcomes = f"{len(results) - len(broken)} ok, {failed} failed, {count_of(len(broken) - failed, 'warning')}"
+    print(f"{count_of(len(results), 'check')}: {outcomes}")
 
 
 def print_comparison(compared: Sequence[TableComparison]) -> None:
     """Print how two stars compare, with the first differences of each table."""
     for table in compared:
-        rows = f"{table.rows[0]:,} rows" if table.equal else f"{table.rows[0]:,} and {table.rows[1]:,} rows"
+        rows = f"{'' if table.equal else f'{table.rows[0]:,} and '}{count_of(table.rows[1], 'row')}"
         print(f"{'equal' if table.equal else 'DIFFERS'}  {table.table}, {rows}")
         for difference in table.differences:
             values = ", ".join(
@@ -198,8 +204,9 @@ def print_undo(result: UndoResult, *, to_stderr: bool = False) -> None:
     stream = sys.stderr if to_stderr else sys.stdout
     done = "is undone" if result.status == "undone" else "would be undone"
     counts = result.records
-    print(f"load {result.load_id} {done}: {counts['loaded']:,} records and {counts['rejected']:,} rejects", file=stream)
-    print(f"{len(result.pending):,} files are pending then; the next load takes them as they are", file=stream)
+    taken = f"{count_of(counts['loaded'], 'record')} and {count_of(counts['rejected'], 'reject')}"
+    print(f"load {result.load_id} {done}: {taken}", file=stream)
+    print(f"pending again: {count_of(len(result.pending), 'file')}, for the next load", file=stream)
     for url in result.replaced:
         print(f"  an older content of {printable(url)} was replaced, and its rows are gone for good", file=stream)
 
@@ -207,11 +214,12 @@ def print_undo(result: UndoResult, *, to_stderr: bool = False) -> None:
 def print_replay(result: ReplayResult) -> None:
     """Print what a replay did, or would do."""
     counts = result.records
+    rejects = count_of(counts["replayed"], "reject")
     if result.status == "would_replay":
-        print(f"{counts['replayed']:,} rejects would be judged anew:")
+        print(f"{rejects} would be judged again:")
     elif result.status == "nothing_to_do":
-        print("there is no reject to judge anew")
+        print("there is no reject to judge again")
     else:
-        print(f"{counts['replayed']:,} rejects judged anew: {counts['loaded']:,} loaded, {counts['rejected']:,} stay")
+        print(f"{rejects} judged again: {counts['loaded']:,} loaded, {counts['rejected']:,} still rejected")
     for reason, count in list(result.reasons.items())[:_REASONS]:
         print(f"  rejected {count:,} {reason}")

@@ -25,7 +25,7 @@ from msgspec import structs
 import sparkify
 from sparkify import model, pipeline
 from sparkify.cli import main
-from sparkify.formats import format_age
+from sparkify.formats import count_of
 from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.support import (
@@ -510,14 +510,6 @@ def test_status(run: Run, settled: Config) -> None:
     assert "pending: unknown" in run("status", *at(settled)).out
 
 
-@pytest.mark.parametrize(
-    ("seconds", "age"),
-    [(0.4, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (86_400, "24 hours"), (-9e7, "-1,042 days")],
-)
-def test_ages(seconds: float, age: str) -> None:
-    assert format_age(seconds) == age
-
-
 def test_status_as_json(run: Run, loaded: Config) -> None:
     write_file(log_file(loaded, "new.json"), [event()])
     answer = run("status", *options(loaded), "--json")
@@ -560,7 +552,7 @@ def test_rejects_by_reason_and_load(run: Run, loaded: Config) -> None:
         assert (answer.code, answer.err) == (0, "")
         assert [reject["reason"] for reject in answer.json()["rejects"]] == reasons
         shown = run("rejects", *at(loaded), *chosen)
-        assert (shown.code, shown.err) == (0, f"{len(reasons)} rejected records\n")
+        assert (shown.code, shown.err) == (0, f"{count_of(len(reasons), 'rejected record')}\n")
         assert len(shown.out.splitlines()) == (len(reasons) + 2 if reasons else 0)
 
 
@@ -578,7 +570,7 @@ def test_check(run: Run, settled: Config) -> None:
     shown = run("check", *at(settled))
     assert (shown.code, shown.err) == (0, "")
     assert "ok    songplays.songplay_is_unique" in shown.out.splitlines()
-    assert re.search(r"^\d+ checks: \d+ ok, 0 failed, \d+ warnings$", shown.out.splitlines()[-1])
+    assert re.search(r"^\d+ checks: \d+ ok, 0 failed, \d+ warnings?$", shown.out.splitlines()[-1])
     assert run("check", *at(settled), "-q") == Ran(0, "", "")
     answer = run("check", *at(settled), "--json")
     assert (answer.code, answer.json()["status"]) == (0, "passed")
@@ -613,7 +605,7 @@ def test_query_lists_the_questions(run: Run, warehouse: Config) -> None:
 
 def test_query_by_name(run: Run, settled: Config) -> None:
     shown = run("query", "top_artists", *at(settled))
-    assert (shown.code, shown.err) == (0, "1 rows\n")
+    assert (shown.code, shown.err) == (0, "1 row\n")
     assert "Muse" in shown.out
     answer = run("query", "top_artists", *at(settled), "--json")
     assert (answer.code, answer.err) == (0, "")

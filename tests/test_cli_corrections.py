@@ -43,18 +43,18 @@ def test_undo_asks_and_does_nothing_without_a_terminal(loaded: Config) -> None:
     ran = run_here("undo", "2", *at(loaded))
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.splitlines() == [
-        "load 2 would be undone: 1 records and 0 rejects",
-        "1 files are pending then; the next load takes them as they are",
+        "load 2 would be undone: 1 record and 0 rejects",
+        "pending again: 1 file, for the next load",
         "sparkify: Undo load 2? There is no terminal to ask at: say --yes to agree",
     ]
     assert snapshot(loaded) == before
 
 
 def test_undo_in_text_and_json(loaded: Config) -> None:
-    assert run_here("undo", "2", "--dry-run", *at(loaded)).out.startswith("load 2 would be undone: 1 records")
+    assert run_here("undo", "2", "--dry-run", *at(loaded)).out.startswith("load 2 would be undone: 1 record ")
     ran = run_here("undo", "2", "--yes", *at(loaded))
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("load 2 is undone: 1 records and 0 rejects\n")
+    assert ran.out.startswith("load 2 is undone: 1 record and 0 rejects\n")
     told = run_here("undo", "1", "--yes", "--json", *at(loaded)).json()
     assert (told["load_id"], told["status"], told["records"]) == (1, "undone", {"loaded": 11, "rejected": 2})
     assert told["tables"]["songplays"] == 0
@@ -79,10 +79,10 @@ def test_undo_of_what_is_not_there(loaded: Config, load_id: str, words: str) -> 
 
 def test_replay_in_text_and_json(loaded: Config) -> None:
     assert run_here("replay", *at(loaded)).out.splitlines() == [
-        "2 rejects judged anew: 0 loaded, 2 stay", "  rejected 1 not_json", "  rejected 1 not_object",
+        "2 rejects judged again: 0 loaded, 2 still rejected", "  rejected 1 not_json", "  rejected 1 not_object",
     ]  # fmt: skip
     assert run_here("replay", "--dry-run", *at(loaded)).out.splitlines() == [
-        "2 rejects would be judged anew:", "  rejected 1 not_json", "  rejected 1 not_object",
+        "2 rejects would be judged again:", "  rejected 1 not_json", "  rejected 1 not_object",
     ]  # fmt: skip
     told = run_here("replay", "--json", *at(loaded)).json()
     assert (told["status"], told["records"]) == ("replayed", {"replayed": 2, "loaded": 0, "rejected": 2})
@@ -91,7 +91,7 @@ def test_replay_in_text_and_json(loaded: Config) -> None:
 def test_rejects_are_exported_as_they_were_read(loaded: Config, tmp_path: Path) -> None:
     file = tmp_path / "mended.json"
     ran = run_here("rejects", "--dataset", "events", "--export", file, *at(loaded))
-    assert (ran.code, ran.out, ran.err) == (0, "", f"1 rejected records in {file}\n")
+    assert (ran.code, ran.out, ran.err) == (0, "", f"1 rejected record in {file}\n")
     assert file.read_text(encoding="utf-8") == "no JSON\n"
     again = run_here("rejects", "--dataset", "events", "--export", file, *at(loaded))
     assert (again.code, again.err) == (2, f"sparkify: {file} is there already; name another file to export to\n")

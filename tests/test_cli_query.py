@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sparkify import pipeline, questions
+from sparkify.formats import count_of
 from sparkify.settings import Config
 from tests.engines.commands import ROOT, run_here
 from tests.support import event, log_file, new_warehouse, play, song_file, write_file
@@ -72,7 +74,7 @@ def test_list_says_what_questions_take() -> None:
 )
 def test_options_cut_the_answer(settled: Config, options: list[str], artists: dict[str, int]) -> None:
     ran = run_here("query", "top_artists", *options, *at(settled), "--format", "json")
-    assert (ran.code, ran.err) == (0, f"{len(artists)} rows\n")
+    assert (ran.code, ran.err) == (0, f"{count_of(len(artists), 'row')}\n")
     assert {row["artist_name"]: row["plays"] for row in ran.json()} == artists
 
 
@@ -117,7 +119,7 @@ def test_empty_warehouse_is_said_to_be(empty: Config, name: str) -> None:
     assert ran.code == 0
     first, rows = ran.err.splitlines()
     assert first == f"the warehouse {empty.warehouse_address} holds no events yet; run sparkify load --log-data ROOT"
-    assert rows.endswith(" rows")
+    assert re.fullmatch(r"1 row|\d+ rows", rows)
     assert ran.out
     quiet = run_here("query", name, *at(empty), "-q")
     assert (quiet.out, quiet.err) == (ran.out, "")
@@ -186,6 +188,12 @@ def test_table_is_the_default(settled: Config) -> None:
     shown = run_here("query", "hours", *at(settled))
     assert run_here("query", "hours", *at(settled), "--format", "table") == shown
     assert shown.out.startswith("day ")
+
+
+def test_table_is_aligned_as_a_terminal_shows_it(settled: Config) -> None:
+    values = "(VALUES ('東京', 1), ('Żółw', 20), ('e' || chr(769), 3))"
+    ran = run_here("query", "--sql", f"SELECT * FROM {values} AS songs (name, n)", *at(settled), "-q")
+    assert ran.out.splitlines() == ["name   n", "----  --", "東京   1", "Żółw  20", "e\u0301      3"]
 
 
 def test_formats_tell_the_same(settled: Config) -> None:

@@ -23,7 +23,6 @@ import pytest
 
 from sparkify import pipeline
 from sparkify.errors import UsageError
-from sparkify.formats import format_change, format_day, format_number, format_period, format_share
 from sparkify.pipeline import Answers, answer_all
 from sparkify.questions import WHOLE_LOG, Cut, list_questions
 from sparkify.report import render_report
@@ -350,53 +349,6 @@ def test_only_the_scripts_of_the_page_may_run(page: Page) -> None:
 
 
 # ---- words ----
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "–"), (0, "0"), (12_345, "12,345"), (3.8667, "3.87"), (29.629, "29.6"), (467.9888, "468"), (5.0, "5")],
-)
-def test_format_number(value: float | None, text: str) -> None:
-    assert format_number(value) == text
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (None, "–"),
-        (0, "0%"),
-        (0.000147, "0.0147%"),
-        (0.218, "21.8%"),
-        (0.82, "82%"),
-        (0.99999, "over 99.9%"),
-        (1, "100%"),
-    ],
-)
-def test_format_share(share: float | None, text: str) -> None:
-    assert format_share(share) == text
-
-
-@pytest.mark.parametrize(
-    ("later", "earlier", "text"),
-    [
-        (110, 100, "+10%"),
-        (97, 100, "−3.0%"),
-        (5, 5, "±0.0%"),
-        (10_001, 10_000, "±0.0%"),
-        (5, 0, None),
-        (None, 5, None),
-        (5, None, None),
-    ],
-)
-def test_format_change(later: float | None, earlier: float | None, text: str | None) -> None:
-    assert format_change(later, earlier) == text
-
-
-def test_days_and_periods() -> None:
-    first, last = dt.date(2018, 12, 31), dt.date(2019, 1, 2)
-    assert format_day(first) == "Mon 31 Dec 2018"
-    assert format_period(first, last) == "31 Dec 2018 to 2 Jan 2019"
-    assert format_period(last, last) == "2 Jan 2019"
 
 
 def test_a_place_is_drawn_with_all_that_share_it_or_not_at_all() -> None:

@@ -12,7 +12,7 @@ import click
 
 from sparkify.cli.options import common, cutting, dry_run, echo_json
 from sparkify.errors import CheckError, UsageError
-from sparkify.formats import FORMATS, format_bytes, write_rows
+from sparkify.formats import FORMATS, count_of, format_bytes, write_rows
 
 if TYPE_CHECKING:
     from sparkify.ledger import PlannedFile
@@ -95,7 +95,7 @@ def rejects(
     if found and export is None:
         console.print_table(columns, [[reject[name] for name in columns] for reject in found])
     if not quiet:
-        console.say(f"{len(found):,} rejected records{f' in {export}' if export else ''}")
+        console.say(f"{count_of(len(found), 'rejected record')}{f' in {export}' if export else ''}")
 
 
 def _export(rejects: list[dict[str, Any]], file: str) -> None:
@@ -119,7 +119,7 @@ def check(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
 
     if dry_run:
         if not quiet:
-            console.say(f"would run {len(checks.list_checks())} checks: {config.warehouse_address}")
+            console.say(f"would run {count_of(len(checks.list_checks()), 'check')}: {config.warehouse_address}")
         return
     results = pipeline.check(config)
     failed = [result for result in results if not result.passed and result.check.severity == "fail"]
@@ -129,7 +129,7 @@ def check(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
         console.print_checks(results)
     if failed:
         names = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
-        raise CheckError(f"{len(failed)} checks failed: {names}")
+        raise CheckError(f"{count_of(len(failed), 'check')} failed: {names}")
 
 
 @click.command()
@@ -209,7 +209,7 @@ def query(
     else:
         _write_rows(str(form), columns, rows)
     if not quiet and not as_json and (name or sql):
-        console.say(f"{len(rows):,} rows")
+        console.say(count_of(len(rows), "row"))
 
 
 def _write_rows(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -13,6 +13,7 @@ from sparkify.cli.changing import load_with_progress
 from sparkify.cli.options import echo_json
 from sparkify.cli.reading import write_page
 from sparkify.errors import UsageError
+from sparkify.formats import count_of
 
 if TYPE_CHECKING:
     from sparkify.settings import Config
@@ -47,9 +48,11 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
     if as_json:
         echo_json(asdict(result))
     elif not quiet:
-        console.say(f"log data:  {result.events:,} events in {result.event_files:,} files, {result.log_data}")
-        console.say(f"song data: {result.songs:,} songs in {result.song_files:,} files, {result.song_data}")
-        console.say(f"truth:     {sum(result.faults.values()):,} planted faults, {result.truth}")
+        events, event_files = count_of(result.events, "event"), count_of(result.event_files, "file")
+        songs, song_files = count_of(result.songs, "song"), count_of(result.song_files, "file")
+        console.say(f"log data:  {events} in {event_files}, {result.log_data}")
+        console.say(f"song data: {songs} in {song_files}, {result.song_data}")
+        console.say(f"truth:     {count_of(sum(result.faults.values()), 'planted fault')}, {result.truth}")
 
 
 @click.command()

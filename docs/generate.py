@@ -20,13 +20,10 @@ from sparkify.cli import cli
 from sparkify.questions import list_questions
 from sparkify.settings import SETTINGS, Setting
 from sparkify.sql import Column, Table, read_table
+from sparkify.validation.fields import FIELDS
+from sparkify.validation.rules import RULES, FieldRule
 
 ROOT = Path(__file__).parents[1]
-# The validator's rules, in the order in which they are tried.
-RULES = (
-    "bad_encoding", "not_json", "not_object", "bad_type", "out_of_range", "too_long", "nul_character", "missing",
-)  # fmt: skip
-
 _NOTE = "<!-- Made by `make docs`. Do not edit. -->\n\n"
 _REFERENCE = re.compile(r": (\w+)\.(\w+)")
 _GROUPS = (("Staging", model.STAGING), ("Star", model.STAR), ("Ledger", model.LEDGER))
@@ -240,6 +237,32 @@ def replace_part(page: str, name: str, part: str) -> str:
     return f"{before}{start}\n{part}\n{end}{after}"
 
 
+# ---- the rules and the fields ----
+
+
+def render_records() -> str:
+    """docs/records.md, with the tables of the rules and of each dataset's fields in their places."""
+    page = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
+    rules = [
+        [str(place), f"`{rule.code}{':FIELD' if isinstance(rule, FieldRule) else ''}`", rule.says]
+        for place, rule in enumerate(RULES, 1)
+    ]
+    page = replace_part(page, "rules", _markdown_table(["order", "code", "A record is rejected when"], rules))
+    for dataset, fields in FIELDS.items():
+        rows = [
+            [
+                f"`{field.name}`",
+                field.kind,
+                field.range.says if field.kind == "whole" else "",
+                field.needed,
+                f"`{field.example}`",
+            ]
+            for field in fields
+        ]
+        page = replace_part(page, dataset, _markdown_table(["field", "kind", "range", "needed", "example"], rows))
+    return page
+
+
 # ---- the picture ----
 
 _WIDTH = 1090
@@ -383,7 +406,12 @@ def _file_boxes(bottom: int) -> dict[str, Box]:
     names = ".json .jsonl .ndjson", "plain, .gz or .zst"
     log = box("log data", "files", _TOP, ("one event a line", *names), False)
     songs = box("song data", "files", bottom - log.height, ("one song a line", *names), False)
-    lines = [*(f"{place} {rule}" for place, rule in enumerate(RULES, 1)), "", "records read", "= loaded + rejected"]
+    lines = [
+        *(f"{place} {rule.code}" for place, rule in enumerate(RULES, 1)),
+        "",
+        "records read",
+        "= loaded + rejected",
+    ]
     validator = box("validator", "validator", 0, lines, True)
     validator = replace(validator, y=(_TOP + bottom - validator.height) // 2)
     return {box.title: box for box in (log, songs, validator)}
@@ -457,6 +485,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "docs/commands.md": render_commands,
     "docs/configuration.md": render_configuration,
     "docs/questions.md": render_questions,
+    "docs/records.md": render_records,
     "docs/flow.svg": render_flow,
     "dwh.cfg.example": render_example,
 }

@@ -15,8 +15,6 @@ from sparkify import check, model
 from sparkify.cli import cli
 from sparkify.settings import load_config
 from sparkify.sql import read_table
-from sparkify.validation import judge
-from sparkify.validation.fields import FIELDS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -169,7 +167,7 @@ def test_readme_opens_with_the_two_commands() -> None:
     assert "make test" in opening
 
 
-# ---- settings and rules ----
+# ---- settings ----
 
 
 def test_a_page_without_its_markers_is_an_error() -> None:
@@ -182,20 +180,6 @@ def test_example_settings_are_read(tmp_path: Path) -> None:
     (tmp_path / "dwh.cfg").write_text(block, encoding="utf-8")
     found = load_config()
     assert (found.log_data, found.memory_limit) == ("data/log_data", "2GB")
-
-
-def test_rules_are_listed_in_order() -> None:
-    rows = re.findall(r"^\| (\d) \| `(\w+)", read(DOCS / "records.md"), re.MULTILINE)
-    assert rows == [(str(place), rule) for place, rule in enumerate(generate.RULES, 1)]
-    sql = judge._judged_sql("events", "bundle")
-    assert {found.split(":")[0] for found in re.findall(r"THEN '([a-z_]+[:\w]*)'", sql)} == set(generate.RULES)
-
-
-def test_fields_are_listed_in_order() -> None:
-    fields = read(DOCS / "records.md").split("\n## Fields\n")[1].split("\n## ")[0]
-    for dataset, known in FIELDS.items():
-        listed = fields.split(f"\n{dataset.capitalize()}, in order: ")[1].split("\n\n")[0]
-        assert re.findall(r"\w+", re.sub(r"\([^)]*\)", "", listed)) == [field.name for field in known]
 
 
 # ---- the README's own examples ----

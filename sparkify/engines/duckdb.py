@@ -161,31 +161,31 @@ class DuckDBEngine:
         staged = Staged()
         table = f"staging_{dataset}"
         coming = iter(bundles)
-        # The first run is of one bundle, to learn early whether the lines are odd.
-        run_bytes, trusting = 0, True
+        # The first run is of one bundle, to learn early whether the lines are regular.
+        run_bytes, expect_regular = 0, True
         while (first := next(coming, None)) is not None:
             run: list[Bundle] = []
             taking = _take_run(first, coming, run_bytes, run, on_bundle)
             with _mapped_errors(self._connection):
-                read = judge.append_rows(self._connection, dataset, taking, table, trusting=trusting)
-                trusting = trusting and not judge.found_odd_lines(self._connection)
-                staged.unknown_keys |= judge.unknown_keys(self._connection)
+                judged = judge.append_rows(self._connection, dataset, taking, table, expect_regular=expect_regular)
+            expect_regular = expect_regular and not judged.has_irregular
+            staged.unknown_keys |= judged.unknown_keys
             self._keep_rejects(dataset, load_id, urls)
-            staged.add(run, read)
+            staged.add(run, judged.read)
             run_bytes = _RUN_BYTES
-        for name in ("landed", "odd_lines"):
-            self.execute(f"DROP TABLE IF EXISTS {name}")
+        with _mapped_errors(self._connection):
+            judge.drop_tables(self._connection)
         return staged
 
     def _keep_rejects(self, dataset: Dataset, load_id: int, urls: dict[int, str]) -> None:
-        found = [row[0] for row in self.fetch("SELECT DISTINCT source_id FROM landed WHERE reason IS NOT NULL")]
+        found = [row[0] for row in self.fetch("SELECT DISTINCT source_id FROM judged WHERE reason IS NOT NULL")]
         if not found:
             return
         self.execute(
             """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
-            SELECT landed.source_id, $1, $2, files.url, landed.line, landed.reason, landed.raw
-            FROM landed INNER JOIN (SELECT unnest($3) AS source_id, unnest($4) AS url) AS files USING (source_id)
-            WHERE landed.reason IS NOT NULL""",
+            SELECT judged.source_id, $1, $2, files.url, judged.line, judged.reason, judged.raw
+            FROM judged INNER JOIN (SELECT unnest($3) AS source_id, unnest($4) AS url) AS files USING (source_id)
+            WHERE judged.reason IS NOT NULL""",
             [load_id, dataset, found, [urls[source_id] for source_id in found]],
         )
 
@@ -195,11 +195,11 @@ class DuckDBEngine:
             judge.append_again(self._connection, dataset, source, f"staging_{dataset}")
         self.execute(
             """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
-            SELECT again.source_id, again.load_id, again.dataset, again.url, again.line, landed.reason, again.raw
-            FROM landed INNER JOIN replayed_records AS again USING (source_id, line)
-            WHERE landed.reason IS NOT NULL"""
+            SELECT again.source_id, again.load_id, again.dataset, again.url, again.line, judged.reason, again.raw
+            FROM judged INNER JOIN replayed_records AS again USING (source_id, line)
+            WHERE judged.reason IS NOT NULL"""
         )
-        self.execute("DROP TABLE landed")
+        judge.drop_tables(self._connection)
 
     def examine(self) -> Iterator[Finding]:
         yield examine("tables", lambda: f"{len(self.list_tables())} tables")

@@ -12,9 +12,8 @@ import duckdb
 
 from sparkify.engines.duckdb import DuckDBEngine
 from sparkify.settings import Config
-from sparkify.sql import create_sql
+from sparkify.sql import create_sql, quote
 from sparkify.validation.fields import Dataset
-from sparkify.validation.judge import quote
 
 # The most that a column of text holds in Redshift.
 MOST_BYTES = 65_535

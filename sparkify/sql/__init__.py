@@ -96,6 +96,11 @@ def rebuild_sql(sql: str) -> str:
     return "\n".join(line for line in sql.splitlines() if not line.endswith(_MARK))
 
 
+def quote(text: str) -> str:
+    """A text as a literal of DuckDB's, in which a backslash is a backslash."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _duckdb_sql(table: Table) -> str:
     uncompressed = table.list_uncompressed()
     return _frame(

@@ -1,74 +1,83 @@
-"""The fields of a record, for both datasets."""
+"""The fields of a record: the one list from which the validator, the simulator and docs/records.md are made.
+
+What a field means is the comment after its column in `create.sql` of its staging table.
+"""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sparkify.settings import Dataset as Dataset
 
-# 2000-01-01 and 2100-01-01 in milliseconds: seconds that were sent as milliseconds fall outside.
-_TS_RANGE = (946_684_800_000, 4_102_444_800_000)
-_INT32_RANGE = (-(2**31), 2**31 - 1)
-DOUBLE_EXACT_RANGE = (-(2**53), 2**53)
+
+class Range(NamedTuple):
+    """The bounds of a whole number, both included, and how the docs say them."""
+
+    low: int
+    high: int
+    says: str
+
+
+# Seconds that were sent as milliseconds fall outside of the years of TIMES.
+TIMES = Range(946_684_800_000, 4_102_444_800_000, "2000-01-01 to 2100-01-01 in milliseconds")
+INT32 = Range(-(2**31), 2**31 - 1, "32 bits")
+DOUBLE_EXACT = Range(-(2**53), 2**53, "-2^53 to 2^53")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One known key. `kind` is text, whole (number) or decimal; `low` and `high` bound a whole number, inclusive."""
+    """One known key.
+
+    `example` is a value as the app writes it, in JSON. `needed` says which records are rejected without the field.
+    `range` bounds a whole number; `is_quoted` says that the app writes the number as a string.
+    """
 
     name: str
-    kind: Literal["text", "whole", "decimal"] = "text"
-    low: int = _INT32_RANGE[0]
-    high: int = _INT32_RANGE[1]
+    kind: Literal["text", "whole", "decimal"]
+    example: str
+    needed: Literal["", "always", "in plays"] = ""
+    range: Range = INT32
+    is_quoted: bool = False
 
     @property
     def type(self) -> str:
         """The column's type in DuckDB."""
         if self.kind == "whole":
-            return "INTEGER" if (self.low, self.high) == _INT32_RANGE else "BIGINT"
+            return "INTEGER" if self.range == INT32 else "BIGINT"
         return "DOUBLE" if self.kind == "decimal" else "VARCHAR"
 
 
-def _text(*names: str) -> list[Field]:
-    return [Field(name) for name in names]
-
-
-def _whole(name: str) -> Field:
-    return Field(name, "whole")
-
-
-FIELDS: dict[Dataset, list[Field]] = {
-    "events": [
-        *_text("artist", "auth", "firstName", "gender"),
-        _whole("itemInSession"),
-        *_text("lastName"),
-        Field("length", "decimal"),
-        *_text("level", "location", "method", "page"),
-        Field("registration", "whole", *DOUBLE_EXACT_RANGE),
-        _whole("sessionId"),
-        *_text("song"),
-        _whole("status"),
-        Field("ts", "whole", *_TS_RANGE),
-        *_text("userAgent"),
-        _whole("userId"),
-    ],
-    "songs": [
-        _whole("num_songs"),
-        *_text("artist_id"),
-        Field("artist_latitude", "decimal"),
-        Field("artist_longitude", "decimal"),
-        *_text("artist_location", "artist_name", "song_id", "title"),
-        Field("duration", "decimal"),
-        _whole("year"),
-    ],
+# In the order in which a rule looks at them.
+FIELDS: dict[Dataset, tuple[Field, ...]] = {
+    "events": (
+        Field("artist", "text", '"Muse"', needed="in plays"),
+        Field("auth", "text", '"Logged In"'),
+        Field("firstName", "text", '"Lily"'),
+        Field("gender", "text", '"F"'),
+        Field("itemInSession", "whole", "0", needed="always"),
+        Field("lastName", "text", '"Koch"'),
+        Field("length", "decimal", "209.34485"),
+        Field("level", "text", '"paid"'),
+        Field("location", "text", '"Chicago-Naperville-Elgin, IL-IN-WI"'),
+        Field("method", "text", '"PUT"'),
+        Field("page", "text", '"NextSong"', needed="always"),
+        Field("registration", "whole", "1541048010796.0", range=DOUBLE_EXACT),
+        Field("sessionId", "whole", "818", needed="always"),
+        Field("song", "text", '"Supermassive Black Hole"', needed="in plays"),
+        Field("status", "whole", "200"),
+        Field("ts", "whole", "1542837407796", needed="always", range=TIMES),
+        Field("userAgent", "text", '"Mozilla/5.0 (X11; Linux x86_64; rv:31.0) Gecko/20100101 Firefox/31.0"'),
+        Field("userId", "whole", '"15"', needed="in plays", is_quoted=True),
+    ),
+    "songs": (
+        Field("num_songs", "whole", "1"),
+        Field("artist_id", "text", '"ARR3ONV1187B9A2F59"', needed="always"),
+        Field("artist_latitude", "decimal", "50.5421"),
+        Field("artist_longitude", "decimal", "-3.49388"),
+        Field("artist_location", "text", '"Teignmouth, Devon, England"'),
+        Field("artist_name", "text", '"Muse"', needed="always"),
+        Field("song_id", "text", '"SOUPIRU12A6D4FA1E1"', needed="always"),
+        Field("title", "text", '"Supermassive Black Hole"', needed="always"),
+        Field("duration", "decimal", "209.34485"),
+        Field("year", "whole", "2006"),
+    ),
 }
-
-_REQUIRED: dict[Dataset, tuple[str, ...]] = {
-    "events": ("itemInSession", "page", "sessionId", "ts"),
-    "songs": ("artist_id", "artist_name", "song_id", "title"),
-}
-_REQUIRED_OF_PLAYS = ("artist", "song", "userId")
-
-
-def required_fields(dataset: Dataset, *, of_plays: bool = False) -> tuple[str, ...]:
-    """The fields that every record of a dataset needs, or those that plays need besides."""
-    return _REQUIRED_OF_PLAYS if of_plays else _REQUIRED[dataset]

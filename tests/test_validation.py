@@ -24,8 +24,11 @@ from hypothesis import strategies as st
 
 from sparkify.sources.bundles import Bundle
 from sparkify.sql import create_sql
+from sparkify.validation.arrow import Table, registered
 from sparkify.validation.fields import FIELDS, Dataset
-from sparkify.validation.judge import append_rows, unknown_keys
+from sparkify.validation.judge import Judged, append_rows
+from sparkify.validation.quick import append_sql
+from sparkify.validation.rules import RULES, Rule
 from tests import reference
 from tests.bad_records import BAD_RECORDS, BadRecord, event, song
 
@@ -74,25 +77,25 @@ def bundles_of(files: Sequence[bytes], lines_per_bundle: int = 1_000_000) -> lis
     return bundles
 
 
-def land(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, *bundles: Bundle, trusting: bool = True
-) -> dict[int, int]:
-    """Put bundles through the validator, into a staging table of their own; returns the records read of each file."""
+def judge_bundles(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, *bundles: Bundle, expect_regular: bool = True
+) -> Judged:
+    """Put bundles through the validator, into a staging table of their own."""
     connection.execute("DROP TABLE IF EXISTS staging")
     create = create_sql(f"staging_{dataset}", "duckdb")
     connection.execute(create.replace(f"CREATE TABLE IF NOT EXISTS staging_{dataset}", "CREATE TEMP TABLE staging"))
-    return append_rows(connection, dataset, iter(bundles), "staging", trusting=trusting)
+    return append_rows(connection, dataset, iter(bundles), "staging", expect_regular=expect_regular)
 
 
-def landed(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[Place, Outcome]:
-    """What became of each line that was landed last."""
+def list_outcomes(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[Place, Outcome]:
+    """What became of each line that was judged last."""
     names = reference.FIELDS[dataset]
     columns = ", ".join(f'"{name}"' for name in names)
     outcomes = {}
     for source_id, line, *values in connection.execute(f"SELECT source_id, line, {columns} FROM staging").fetchall():
         assert (source_id, line) not in outcomes
         outcomes[source_id, line] = Outcome(None, repr(dict(zip(names, values, strict=True))), None)
-    rejects = "SELECT source_id, line, reason, raw FROM landed WHERE reason IS NOT NULL"
+    rejects = "SELECT source_id, line, reason, raw FROM judged WHERE reason IS NOT NULL"
     for source_id, line, reason, raw in connection.execute(rejects).fetchall():
         assert (source_id, line) not in outcomes
         outcomes[source_id, line] = Outcome(reason, None, raw)
@@ -118,9 +121,9 @@ def check(
         for source_id, data in enumerate(files, start=1)
         for number, line in reference.read_lines(data)
     }
-    for trusting in (True, False):
-        read = land(connection, dataset, *bundles, trusting=trusting)
-        outcomes = landed(connection, dataset)
+    for expect_regular in (True, False):
+        read = judge_bundles(connection, dataset, *bundles, expect_regular=expect_regular).read
+        outcomes = list_outcomes(connection, dataset)
         differing = {place for place in wanted | outcomes if wanted.get(place) != outcomes.get(place)}
         assert [(place, outcomes.get(place), wanted.get(place)) for place in sorted(differing)] == []
         assert read == Counter(source_id for source_id, _ in wanted)
@@ -133,8 +136,8 @@ def check(
 def test_every_bad_record_has_its_expected_reason(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     records = CORPUS[dataset]
     (bundle,) = bundles_of([b"\n".join(record.line for record in records)])
-    assert land(connection, dataset, bundle) == {1: len(records)}
-    outcomes = landed(connection, dataset)
+    assert judge_bundles(connection, dataset, bundle).read == {1: len(records)}
+    outcomes = list_outcomes(connection, dataset)
     reasons = {record.name: outcomes[1, line].reason for line, record in enumerate(records, start=1)}
     wrong = {record.name for record in records if reasons[record.name] != record.reason}
     assert {name: reasons[name] for name in wrong} == {}
@@ -173,6 +176,42 @@ def test_long_run_of_bad_encoding_keeps_each_lines_own_text(connection: duckdb.D
     check(connection, "events", [b"\r\n".join(lines)])
 
 
+# ---- the quick way ----
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_quick_form_of_a_rule_is_sure_of_no_line_that_breaks_it(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, rule: Rule
+) -> None:
+    lines = [record.line for record in CORPUS[dataset] if (record.reason or "").split(":")[0] == rule.code]
+    (bundle,) = bundles_of([b"\n".join([GOOD[dataset], *lines])])
+    # Only values that the quick way can read reach the other rules.
+    readable = [other for other in RULES if other.code == "bad_type"]
+    judge_bundles(connection, dataset)
+    with registered(connection, "bundle", Table.of_lines([bundle])):
+        connection.execute(append_sql(dataset, "staging", "bundle", [rule, *readable]))
+    # All but the good line: of each rule there are lines.
+    assert connection.execute("SELECT line FROM staging").fetchall() == [(1,)]
+    assert lines
+
+
+@pytest.mark.parametrize(
+    ("lines", "has_irregular"),
+    [
+        ([event(), event(ts=b"1"), event(userId=b"39")], False),
+        ([event(), event(b'"device":1')], True),
+        ([event(), event(method=None)], True),
+        ([event(), b"\xff"], True),
+    ],
+    ids=["regular", "a key too many", "a key too few", "not UTF-8"],
+)
+def test_irregular_lines_are_told(
+    connection: duckdb.DuckDBPyConnection, lines: list[bytes], *, has_irregular: bool
+) -> None:
+    assert judge_bundles(connection, "events", *bundles_of([b"\n".join(lines)])).has_irregular == has_irregular
+
+
 # ---- lines, blank and not ----
 
 
@@ -188,8 +227,8 @@ def test_line_ends_and_blank_lines(connection: duckdb.DuckDBPyConnection, end: b
 def test_raw_text_is_the_line_without_its_end(connection: duckdb.DuckDBPyConnection) -> None:
     data = b'  {"a":\t"\\u00e9\xc3\xa9\xf0\x9f\x98\x80" }\r\r\n[1,\\n\n{"\xff\xe9":"\xc3\xa9\\"}\r\n\x00\xc3\n'
     (bundle,) = bundles_of([data])
-    assert land(connection, "events", bundle) == {1: 4}
-    assert landed(connection, "events") == {
+    assert judge_bundles(connection, "events", bundle).read == {1: 4}
+    assert list_outcomes(connection, "events") == {
         (1, 1): Outcome("missing:itemInSession", None, '  {"a":\t"\\u00e9é😀" }\r'),
         (1, 2): Outcome("not_json", None, "[1,\\n"),
         (1, 3): Outcome("bad_encoding", None, '{"\\xff\\xe9":"é\\"}'),
@@ -200,23 +239,23 @@ def test_raw_text_is_the_line_without_its_end(connection: duckdb.DuckDBPyConnect
 def test_counts_are_per_file_and_leave_blank_lines_out(connection: duckdb.DuckDBPyConnection) -> None:
     files = [event() + b"\n\n" + event(), b"\n \n", b"{}\n\n" + event() + b"\n[]", b""]
     (bundle,) = bundles_of(files)
-    assert land(connection, "events", bundle) == {1: 2, 3: 3}
-    assert landed(connection, "events").keys() == {(1, 1), (1, 3), (3, 1), (3, 3), (3, 4)}
+    assert judge_bundles(connection, "events", bundle).read == {1: 2, 3: 3}
+    assert list_outcomes(connection, "events").keys() == {(1, 1), (1, 3), (3, 1), (3, 3), (3, 4)}
 
 
 def test_greatest_ids_and_line_numbers(connection: duckdb.DuckDBPyConnection) -> None:
     greatest = 2**31 - 1
     line = event() + b"\n"
     bundle = Bundle(line, array("i", [0, len(line)]), array("i", [greatest]), array("i", [greatest]))
-    assert land(connection, "events", bundle) == {greatest: 1}
-    assert landed(connection, "events").keys() == {(greatest, greatest)}
+    assert judge_bundles(connection, "events", bundle).read == {greatest: 1}
+    assert list_outcomes(connection, "events").keys() == {(greatest, greatest)}
 
 
-@pytest.mark.parametrize("trusting", [True, False])
+@pytest.mark.parametrize("expect_regular", [True, False])
 def test_error_while_bundles_are_taken_reaches_the_caller(
-    connection: duckdb.DuckDBPyConnection, *, trusting: bool
+    connection: duckdb.DuckDBPyConnection, *, expect_regular: bool
 ) -> None:
-    land(connection, "events")
+    judge_bundles(connection, "events")
 
     def fail(after: int) -> Iterator[Bundle]:
         yield from bundles_of([event()] * after)
@@ -224,23 +263,25 @@ def test_error_while_bundles_are_taken_reaches_the_caller(
 
     for after in (0, 1, 20):
         with pytest.raises(ZeroDivisionError, match=str(after)):
-            append_rows(connection, "events", fail(after), "staging", trusting=trusting)
-    assert land(connection, "events", *bundles_of([event()])) == {1: 1}
+            append_rows(connection, "events", fail(after), "staging", expect_regular=expect_regular)
+    assert judge_bundles(connection, "events", *bundles_of([event()])).read == {1: 1}
 
 
 def test_bundles_are_taken_as_they_come_and_all_counted(connection: duckdb.DuckDBPyConnection) -> None:
     bundles = bundles_of([b"\n".join([event()] * 50)] * 40, lines_per_bundle=7)
     empty = Bundle(b"", array("i", [0]), array("i"), array("i"))
-    assert land(connection, "events", empty, *bundles, empty) == dict.fromkeys(range(1, 41), 50)
-    assert len(landed(connection, "events")) == 2_000
+    assert judge_bundles(connection, "events", empty, *bundles, empty).read == dict.fromkeys(range(1, 41), 50)
+    assert len(list_outcomes(connection, "events")) == 2_000
 
 
 class Data(bytearray):
     """A bundle's bytes, of which can be told whether they are still held."""
 
 
-@pytest.mark.parametrize("trusting", [True, False])
-def test_bytes_are_let_go_before_the_transaction_ends(connection: duckdb.DuckDBPyConnection, *, trusting: bool) -> None:
+@pytest.mark.parametrize("expect_regular", [True, False])
+def test_bytes_are_let_go_before_the_transaction_ends(
+    connection: duckdb.DuckDBPyConnection, *, expect_regular: bool
+) -> None:
     alive = []
 
     def bundles() -> Iterator[Bundle]:
@@ -249,12 +290,13 @@ def test_bytes_are_let_go_before_the_transaction_ends(connection: duckdb.DuckDBP
             alive.append(weakref.ref(data))
             yield replace(bundle, data=data)
 
-    land(connection, "events")
+    judge_bundles(connection, "events")
     gc.disable()
     connection.execute("BEGIN")
     try:
         for _ in range(3):
-            assert append_rows(connection, "events", bundles(), "staging", trusting=trusting) == {1: 1, 2: 1}
+            judged = append_rows(connection, "events", bundles(), "staging", expect_regular=expect_regular)
+            assert judged.read == {1: 1, 2: 1}
         assert [data() for data in alive] == [None] * len(alive)
     finally:
         connection.execute("ROLLBACK")
@@ -266,11 +308,11 @@ def test_bytes_are_let_go_before_the_transaction_ends(connection: duckdb.DuckDBP
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_columns_are_the_contracts(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    land(connection, dataset, bundles_of([b""])[0])
+    judge_bundles(connection, dataset, bundles_of([b""])[0])
     types = {name: "DOUBLE" if name in reference.DECIMAL_FIELDS else "VARCHAR" for name in reference.FIELDS[dataset]}
     for name in types.keys() & reference.WHOLE_RANGES.keys():
         types[name] = "BIGINT" if name in ("registration", "ts") else "INTEGER"
-    for table in ("staging", "landed"):
+    for table in ("staging", "judged"):
         columns = connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {table})").fetchall()
         assert columns[: len(types)] == list(types.items())
     assert {field.name: field.type for field in FIELDS[dataset]} == types
@@ -278,25 +320,24 @@ def test_columns_are_the_contracts(connection: duckdb.DuckDBPyConnection, datase
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_bundle_without_records_empties_the_table(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    land(connection, dataset, bundles_of([GOOD[dataset], b'{"device":1}'])[0])
+    judge_bundles(connection, dataset, bundles_of([GOOD[dataset], b'{"device":1}'])[0])
     for bundle in (Bundle(b"", array("i", [0]), array("i"), array("i")), bundles_of([b"\n\r\n \n"])[0]):
-        assert land(connection, dataset, bundle) == {}
-        assert landed(connection, dataset) == {}
-        assert unknown_keys(connection) == set()
+        assert judge_bundles(connection, dataset, bundle) == Judged({}, set(), has_irregular=False)
+        assert list_outcomes(connection, dataset) == {}
 
 
 def test_rejects_of_the_bundle_before_are_gone(connection: duckdb.DuckDBPyConnection) -> None:
     for dataset in (*DATASETS, *DATASETS[::-1]):
-        land(connection, dataset, bundles_of([GOOD[dataset]])[0])
-        assert landed(connection, dataset) == {(1, 1): expected(dataset, GOOD[dataset])}
+        judge_bundles(connection, dataset, bundles_of([GOOD[dataset]])[0])
+        assert list_outcomes(connection, dataset) == {(1, 1): expected(dataset, GOOD[dataset])}
 
 
-def test_landing_leaves_the_callers_transaction_open(connection: duckdb.DuckDBPyConnection) -> None:
+def test_the_validator_leaves_the_callers_transaction_open(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE OR REPLACE TEMP TABLE kept (id INTEGER)")
     connection.begin()
     connection.execute("INSERT INTO kept VALUES (1)")
-    land(connection, "events", bundles_of([event() + b"\n\xff"])[0])
-    connection.execute("INSERT INTO kept SELECT line FROM landed")
+    judge_bundles(connection, "events", bundles_of([event() + b"\n\xff"])[0])
+    connection.execute("INSERT INTO kept SELECT line FROM judged")
     # Without a transaction this would fail.
     connection.rollback()
     assert connection.execute("SELECT count(*) FROM kept").fetchall() == [(0,)]
@@ -328,14 +369,13 @@ def test_landing_leaves_the_callers_transaction_open(connection: duckdb.DuckDBPy
     ],
 )
 def test_unknown_keys(connection: duckdb.DuckDBPyConnection, line: bytes, keys: set[str]) -> None:
-    land(connection, "events", bundles_of([event() + b"\n" + line])[0])
-    assert unknown_keys(connection) == keys
+    assert judge_bundles(connection, "events", *bundles_of([event() + b"\n" + line])).unknown_keys == keys
 
 
 def test_unknown_keys_of_many_lines_are_named_once(connection: duckdb.DuckDBPyConnection) -> None:
     lines = [song(b'"tempo":1'), song(), song(b'"tempo":2', b'"key":3'), event()]
-    land(connection, "songs", bundles_of([b"\n".join(lines), lines[0]])[0])
-    assert unknown_keys(connection) == {"tempo", "key", *reference.EVENT_FIELDS}
+    judged = judge_bundles(connection, "songs", *bundles_of([b"\n".join(lines), lines[0]]))
+    assert judged.unknown_keys == {"tempo", "key", *reference.EVENT_FIELDS}
 
 
 # ---- anything at all ----

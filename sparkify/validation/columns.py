@@ -1,0 +1,39 @@
+"""What both ways share: which lines hold a record, and how a field's value becomes its column. SQL of DuckDB."""
+
+from sparkify.sql import quote
+from sparkify.validation.fields import FIELDS, Dataset, Field
+
+_BLANK = r"^[ \t\r\n]*$"
+
+# The first byte decides about all lines except those that begin with white space.
+HAS_TEXT = f"(bytes >= '!'::BLOB OR NOT regexp_matches(decode(bytes, 'replace'), {quote(_BLANK)}))"
+
+
+def text_lines_sql(source: str) -> str:
+    """The lines of `source` that are not blank, with their text."""
+    return f"SELECT source_id, line, bytes, decode(bytes, 'replace') AS text FROM {source} WHERE {HAS_TEXT}"
+
+
+def known_keys(dataset: Dataset) -> str:
+    """The list of a dataset's keys, as a literal."""
+    return "[" + ", ".join(quote(field.name) for field in FIELDS[dataset]) + "]"
+
+
+def column_names(dataset: Dataset) -> str:
+    """The columns of a staging table, in order."""
+    return ", ".join([*(f'"{field.name}"' for field in FIELDS[dataset]), "source_id", "line"])
+
+
+def whole_columns(dataset: Dataset) -> str:
+    """`whole_FIELD` of each `value_FIELD`: rounded, and NULL where the value does not fit the column's type."""
+    wholes = [field for field in FIELDS[dataset] if field.kind == "whole"]
+    return ",\n        ".join(f"try_cast(value_{field.name} AS {field.type}) AS whole_{field.name}" for field in wholes)
+
+
+def column_value(field: Field) -> str:
+    """What the column of a field gets, of a record that breaks no rule."""
+    if field.kind == "whole":
+        return f"nullif(whole_{field.name}, 0)" if field.name == "year" else f"whole_{field.name}"
+    value = f"value_{field.name}"
+    # 0.0 and -0.0 are equal, but must be the same too.
+    return f"CASE WHEN {value} = 0 THEN 0.0 ELSE {value} END" if field.kind == "decimal" else value

@@ -2,23 +2,23 @@
 
 from typing import Any
 
-from sparkify import model
 from sparkify.cli import main as run
-from sparkify.engines import wrap_cursor
+from sparkify.star import tables
+from sparkify.warehouses import wrap_cursor
 
 
 def drop_tables(cur: Any, conn: Any) -> None:
     """Drop every table of the warehouse, in one transaction of the cursor's own."""
-    engine = wrap_cursor(cur, conn)
-    with engine.transaction():
-        model.drop(engine)
+    warehouse = wrap_cursor(cur, conn)
+    with warehouse.transaction():
+        tables.drop_tables(warehouse)
 
 
 def create_tables(cur: Any, conn: Any) -> None:
     """Create the tables that are missing, in one transaction of the cursor's own."""
-    engine = wrap_cursor(cur, conn)
-    with engine.transaction():
-        model.create(engine)
+    warehouse = wrap_cursor(cur, conn)
+    with warehouse.transaction():
+        tables.create_tables(warehouse)
 
 
 def main() -> None:

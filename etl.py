@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sparkify import model, pipeline
 from sparkify.cli import main as run
-from sparkify.engines import wrap_cursor
+from sparkify.loads.load import load_into
 from sparkify.settings import load_config
+from sparkify.star.tables import refresh_star
+from sparkify.warehouses import wrap_cursor
 
 
 def load_staging_tables(cur: Any, conn: Any) -> None:
@@ -15,14 +16,14 @@ def load_staging_tables(cur: Any, conn: Any) -> None:
     kill in between would leave it behind a ledger that says all is done.
     """
     config = load_config()
-    pipeline.load_into(wrap_cursor(cur, conn, config), config)
+    load_into(wrap_cursor(cur, conn, config), config)
 
 
 def insert_tables(cur: Any, conn: Any) -> None:
     """Compute the whole star anew from staging, in one transaction of the cursor's own."""
-    engine = wrap_cursor(cur, conn)
-    with engine.transaction():
-        model.refresh(engine, rebuild=True)
+    warehouse = wrap_cursor(cur, conn)
+    with warehouse.transaction():
+        refresh_star(warehouse, rebuild=True)
 
 
 def main() -> None:

@@ -6,11 +6,11 @@ which are Redshift's, name the configured sources: `dwh.cfg` is read when they a
 
 from typing import Any
 
-from sparkify.engines.copy import copy_sql
-from sparkify.model import CREATION_ORDER, STAR
 from sparkify.settings import load_config
 from sparkify.sql import create_sql, read_sql, rebuild_sql
+from sparkify.star.tables import CREATION_ORDER, STAR
 from sparkify.validation.fields import Dataset
+from sparkify.warehouses.redshift.stage import copy_sql
 
 
 def _drop(table: str) -> str:

@@ -20,8 +20,8 @@ import duckdb
 from bench import results
 from bench.corpora import SIZES, Corpus, make_corpus, make_sized_corpus
 from bench.processes import Run, describe_machine, run
-from sparkify.model import TABLES
 from sparkify.simulator import SimulateOptions
+from sparkify.star.tables import TABLES
 
 Steps = dict[str, float]
 

@@ -14,19 +14,19 @@ from xml.sax.saxutils import escape
 
 import click
 
-from sparkify import model
-from sparkify.checks import list_checks
 from sparkify.cli import cli
 from sparkify.questions import list_questions
 from sparkify.settings import SETTINGS, Setting
 from sparkify.sql import Column, Table, read_table
+from sparkify.star.checks import list_checks
+from sparkify.star.tables import LEDGER, STAGING, STAR, TABLES
 from sparkify.validation.fields import FIELDS
 from sparkify.validation.rules import RULES, FieldRule
 
 ROOT = Path(__file__).parents[1]
 _NOTE = "<!-- Made by `make docs`. Do not edit. -->\n\n"
 _REFERENCE = re.compile(r": (\w+)\.(\w+)")
-_GROUPS = (("Staging", model.STAGING), ("Star", model.STAR), ("Ledger", model.LEDGER))
+_GROUPS = (("Staging", STAGING), ("Star", STAR), ("Ledger", LEDGER))
 
 
 # ---- Markdown ----
@@ -50,7 +50,7 @@ def _link_columns(text: str) -> str:
     """Names such as users.user_id as links to the table's section."""
 
     def link(found: re.Match[str]) -> str:
-        return f"[{found[0]}](#{found[1]})" if found[1] in model.TABLES else found[0]
+        return f"[{found[0]}](#{found[1]})" if found[1] in TABLES else found[0]
 
     return re.sub(r"\b(\w+)\.(\w+)\b", link, text)
 
@@ -64,7 +64,7 @@ def render_tables() -> str:
     text += "and a load that breaks one of severity fail is rolled back.\n"
     for title, names in _GROUPS:
         text += f"\n{title}: " + ", ".join(f"[{name}](#{name})" for name in names) + ".\n"
-    for name in model.TABLES:
+    for name in TABLES:
         text += _table_section(read_table(name))
     return text
 
@@ -363,7 +363,7 @@ def _marker(name: str) -> str:
 
 def _short_type(column: Column) -> tuple[str, str]:
     reference = _REFERENCE.search(column.meaning)
-    if reference and reference[1] in model.TABLES:
+    if reference and reference[1] in TABLES:
         return f"→ {reference[1]}", "key"
     short = {"VARCHAR": "text", "DOUBLE PRECISION": "double"}
     name = column.type.split("(")[0]
@@ -384,7 +384,7 @@ def _stack(names: Iterable[str], kind: str, x: int, y: int, gap: int) -> list[Bo
 
 
 def _place_boxes() -> dict[str, Box]:
-    staging = _stack(model.STAGING, "staging", _STAGING_X, _TOP, 26)
+    staging = _stack(STAGING, "staging", _STAGING_X, _TOP, 26)
     rejects = _table_box("rejected_records", "rejects", _STAGING_X, staging[-1].bottom + 26)
     column = ("users", "songplays", "songs", "artists")
     used = sum(_table_box(name, "star", 0, 0).height for name in column)

@@ -9,28 +9,24 @@ does.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sparkify._version import __version__
+
 if TYPE_CHECKING:
-    from sparkify.doctor import list_findings
     from sparkify.errors import SparkifyError
-    from sparkify.pipeline import (
-        check,
-        compare,
-        create,
-        list_rejects,
-        load,
-        plan,
-        query,
-        query_sql,
-        replay,
-        status,
-        undo,
-    )
+    from sparkify.inspection.check import check, compare
+    from sparkify.inspection.doctor import list_findings
+    from sparkify.inspection.query import query, query_sql
+    from sparkify.inspection.rejects import list_rejects
+    from sparkify.inspection.status import status
+    from sparkify.loads.create import create
+    from sparkify.loads.load import load
+    from sparkify.loads.plan import plan
+    from sparkify.loads.replay import replay
+    from sparkify.loads.undo import undo
     from sparkify.questions import Cut
     from sparkify.report import render_report
     from sparkify.settings import Config, load_config
     from sparkify.simulator import SimulateOptions, simulate
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Config",
@@ -58,16 +54,27 @@ __all__ = [
 _HOMES = {
     "Config": "settings",
     "Cut": "questions",
-    "load_config": "settings",
-    "SparkifyError": "errors",
-    "list_findings": "doctor",
-    "render_report": "report",
     "SimulateOptions": "simulator",
+    "SparkifyError": "errors",
+    "check": "inspection.check",
+    "compare": "inspection.check",
+    "create": "loads.create",
+    "list_findings": "inspection.doctor",
+    "list_rejects": "inspection.rejects",
+    "load": "loads.load",
+    "load_config": "settings",
+    "plan": "loads.plan",
+    "query": "inspection.query",
+    "query_sql": "inspection.query",
+    "render_report": "report",
+    "replay": "loads.replay",
     "simulate": "simulator",
+    "status": "inspection.status",
+    "undo": "loads.undo",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"sparkify.{_HOMES.get(name, 'pipeline')}"), name)
+    return getattr(import_module(f"sparkify.{_HOMES[name]}"), name)

@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sparkify.checks import CheckResult
-from sparkify.comparison import TableComparison
-from sparkify.engines import Finding
 from sparkify.formats import count_of, format_age, format_bytes, format_share, format_value, printable
-from sparkify.pipeline import LoadResult, Progress, ReplayResult, Status, UndoResult
+from sparkify.inspection.status import Status
+from sparkify.loads.load import LoadResult
+from sparkify.loads.progress import Progress
+from sparkify.loads.replay import ReplayResult
+from sparkify.loads.undo import UndoResult
+from sparkify.star.checks import CheckResult
+from sparkify.star.comparison import TableComparison
+from sparkify.warehouses import Finding
 
 # Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
 _DRAW_AFTER_SECONDS = 1.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkify import pipeline
+import sparkify
 from sparkify.settings import Config
 from tests.s3_server import S3Server, run_s3_server
 from tests.support import new_warehouse, write_ballast
@@ -49,7 +49,7 @@ def ballast(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse to copy. It holds many records and an empty star, so that every small load on it is a refresh."""
     config = new_warehouse(tmp_path_factory.mktemp("ballast"))
     write_ballast(config)
-    assert not any(pipeline.load(config).tables[table] for table in ("songplays", "users", "songs", "artists", "time"))
+    assert not any(sparkify.load(config).tables[table] for table in ("songplays", "users", "songs", "artists", "time"))
     return Path(config.warehouse_address)
 
 

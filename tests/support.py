@@ -11,9 +11,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from sparkify import model, pipeline
-from sparkify.engines import Engine, open_engine
+import sparkify
 from sparkify.settings import Config, load_config
+from sparkify.star.tables import STAR, TABLES
+from sparkify.warehouses import Warehouse, open_warehouse
 from tests import reference
 from tests.reference import Dataset, FileResult, Row
 
@@ -113,7 +114,7 @@ def write_ballast(config: Config, events: int = 200) -> None:
 
 def fetch(config: Config, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """All rows of one query."""
-    with open_engine(config, read_only=True) as engine:
+    with open_warehouse(config, read_only=True) as engine:
         return engine.fetch(sql, parameters)
 
 
@@ -132,8 +133,8 @@ def snapshot(config: Config) -> Star:
 
     Only what a load leaves that did not come to its end is left out: its row in the history.
     """
-    with open_engine(config, read_only=True) as engine:
-        present = [table for table in model.TABLES if table in engine.list_tables()]
+    with open_warehouse(config, read_only=True) as engine:
+        present = [table for table in TABLES if table in engine.list_tables()]
         rows = {table: engine.fetch(f"SELECT * FROM {table}") for table in present if table != "load_history"}
         if "load_history" in present:
             rows["load_history"] = engine.fetch(
@@ -158,13 +159,13 @@ def sort_rows(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
 
 def read_star(config: Config) -> Star:
     """The star of the warehouse in the form of `reference.build_star`."""
-    with open_engine(config, read_only=True) as engine:
+    with open_warehouse(config, read_only=True) as engine:
         return fetch_star(engine)
 
 
-def fetch_star(engine: Engine) -> Star:
+def fetch_star(engine: Warehouse) -> Star:
     """As `read_star`, of a warehouse that is open."""
-    return {table: sort_rows(engine.fetch(f"SELECT * FROM {table}")) for table in model.STAR}
+    return {table: sort_rows(engine.fetch(f"SELECT * FROM {table}")) for table in STAR}
 
 
 def read_sources(root: str | Path, dataset: Dataset) -> FileResult:
@@ -192,6 +193,6 @@ def failing_checks(config: Config) -> list[str]:
     """The `fail` checks that find rows, as table.name."""
     return [
         f"{result.check.table}.{result.check.name}"
-        for result in pipeline.check(config)
+        for result in sparkify.check(config)
         if result.check.severity == "fail" and not result.passed
     ]

@@ -7,10 +7,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sparkify import checks, model, pipeline
+import sparkify
 from sparkify.errors import CheckError
 from sparkify.settings import Config
 from sparkify.sql import rebuild_sql
+from sparkify.star import checks
+from sparkify.star.tables import STAR
 from tests.support import (
     TS,
     event,
@@ -117,7 +119,7 @@ def load_first(config: Config) -> Config:
     """User 1 plays a song of the catalogue, user 2 another one, user 3 none; SO2 nobody plays; one record is bad."""
     write_file(log_file(config), [play(), play(userId=2, song="Starlight"), event(userId=3), play(song=None)])
     write_file(song_file(config), [song(), song(song_id="SO2", title="Hysteria")])
-    assert pipeline.load(config).status == "loaded"
+    assert sparkify.load(config).status == "loaded"
     return config
 
 
@@ -143,7 +145,7 @@ def copied(sound: Config, tmp_path: Path) -> Config:
 
 
 def test_sound_warehouse_breaks_no_check(sound: Config) -> None:
-    results = pipeline.check(sound)
+    results = sparkify.check(sound)
     assert [result.check for result in results] == checks.list_checks()
     # One bad record of six is a large share, and the check that says so only warns.
     broken = [f"{result.check.severity} {result.check.name}" for result in results if not result.passed]
@@ -151,8 +153,8 @@ def test_sound_warehouse_breaks_no_check(sound: Config) -> None:
 
 
 def test_empty_warehouse_breaks_no_check(warehouse: Config) -> None:
-    pipeline.create(warehouse)
-    assert all(result.passed for result in pipeline.check(warehouse))
+    sparkify.create(warehouse)
+    assert all(result.passed for result in sparkify.check(warehouse))
 
 
 def test_every_fail_check_has_a_violation() -> None:
@@ -164,7 +166,7 @@ def test_every_fail_check_has_a_violation() -> None:
 @pytest.mark.parametrize("name", VIOLATIONS)
 def test_check_notices_its_violation(copied: Config, name: str) -> None:
     execute(copied, *VIOLATIONS[name])
-    results = {f"{result.check.table}.{result.check.name}": result for result in pipeline.check(copied)}
+    results = {f"{result.check.table}.{result.check.name}": result for result in sparkify.check(copied)}
     result = results[name]
     assert not result.passed
     assert result.rows >= len(result.examples) > 0
@@ -189,14 +191,14 @@ def test_check_notices_other_violations(copied: Config, name: str, statement: st
 )
 def test_warning_notices_its_violation(copied: Config, name: str, statement: str) -> None:
     execute(copied, statement)
-    assert name in [result.check.name for result in pipeline.check(copied) if not result.passed]
+    assert name in [result.check.name for result in sparkify.check(copied) if not result.passed]
 
 
 def test_warning_of_a_late_delivery(warehouse: Config) -> None:
     for number, ts in enumerate([TS, TS + 1, TS + 1, TS]):
         write_file(log_file(warehouse, f"{number}.json"), [event(ts=ts, itemInSession=number)])
-        pipeline.load(warehouse)
-        late = "last_delivery_is_newest" in [result.check.name for result in pipeline.check(warehouse) if result.rows]
+        sparkify.load(warehouse)
+        late = "last_delivery_is_newest" in [result.check.name for result in sparkify.check(warehouse) if result.rows]
         assert late is (number == 3)
 
 
@@ -213,7 +215,7 @@ def test_warning_of_a_late_delivery(warehouse: Config) -> None:
 )
 def test_load_that_would_break_a_check_is_rolled_back(loaded: Config, name: str, statement: str) -> None:
     write_ballast(loaded)
-    pipeline.load(loaded)
+    sparkify.load(loaded)
     execute(loaded, statement)
     before = snapshot(loaded)
     # A better match for the play of user 1: the play is computed anew, the user is not.
@@ -221,34 +223,34 @@ def test_load_that_would_break_a_check_is_rolled_back(loaded: Config, name: str,
     with pytest.raises(
         CheckError, match=rf"^check {name} found rows that break it \(1\), such as \{{.*Nothing was changed"
     ):
-        pipeline.load(loaded)
+        sparkify.load(loaded)
     assert snapshot(loaded) == before
-    assert [file.url for file in pipeline.plan(loaded) if file.is_pending] == [str(path)]
+    assert [file.url for file in sparkify.plan(loaded) if file.is_pending] == [str(path)]
 
 
 def test_load_mends_what_it_computes_anew(loaded: Config) -> None:
     write_ballast(loaded)
-    pipeline.load(loaded)
+    sparkify.load(loaded)
     execute(loaded, "DELETE FROM songplays WHERE user_id = 1", "UPDATE users SET level = 'false' WHERE user_id = 3")
     write_file(log_file(loaded, "late.json"), [play(userId=1), event(userId=3, sessionId=7)])
-    result = pipeline.load(loaded)
+    result = sparkify.load(loaded)
     assert (result.status, result.mode) == ("loaded", "refresh")
     assert read_star(loaded) == expected_star(loaded)
 
 
 def test_refresh_checks_only_what_it_touched(loaded: Config) -> None:
     write_ballast(loaded)
-    pipeline.load(loaded)
+    sparkify.load(loaded)
     execute(loaded, "DELETE FROM users WHERE user_id = 1")
     write_file(log_file(loaded, "late.json"), [event(userId=3, sessionId=7)])
-    assert pipeline.load(loaded).mode == "refresh"
+    assert sparkify.load(loaded).mode == "refresh"
     assert "songplays.user_is_found" in failing_checks(loaded)
 
 
 def test_rebuild_mends_everything(loaded: Config) -> None:
-    execute(loaded, *[f"DELETE FROM {table}" for table in model.STAR])
+    execute(loaded, *[f"DELETE FROM {table}" for table in STAR])
     write_file(log_file(loaded, "late.json"), [event(itemInSession=item) for item in range(50)])
-    assert pipeline.load(loaded).mode == "rebuild"
+    assert sparkify.load(loaded).mode == "rebuild"
     assert read_star(loaded) == expected_star(loaded)
     assert fetch(loaded, "SELECT count(*) FROM users") == [(3,)]
 
@@ -306,7 +308,7 @@ def test_a_rule_is_narrowed_where_a_load_collects_keys() -> None:
 
 
 def test_every_checks_file_belongs_to_a_table() -> None:
-    folders = {path.parent.name for path in (Path(model.__file__).parent / "sql" / "tables").glob("*/checks.sql")}
+    folders = {path.parent.name for path in (Path(sparkify.__file__).parent / "sql" / "tables").glob("*/checks.sql")}
     assert folders == {check.table for check in checks.list_checks()}
     names = [(check.table, check.name) for check in checks.list_checks()]
     assert len(set(names)) == len(names)

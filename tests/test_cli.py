@@ -23,11 +23,11 @@ import pytest
 from msgspec import structs
 
 import sparkify
-from sparkify import model, pipeline
 from sparkify.cli import main
 from sparkify.formats import count_of
 from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
+from sparkify.star.tables import STAR, TABLES, VIEWS
 from tests.support import (
     event,
     execute,
@@ -130,7 +130,7 @@ def delivered(warehouse: Config) -> Config:
 @pytest.fixture
 def loaded(delivered: Config) -> Config:
     """A warehouse of a test's own, to be changed."""
-    pipeline.load(delivered)
+    sparkify.load(delivered)
     return delivered
 
 
@@ -138,7 +138,7 @@ def loaded(delivered: Config) -> Config:
 def settled(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """A loaded warehouse that no test changes."""
     config = deliver(new_warehouse(tmp_path_factory.mktemp("settled")))
-    pipeline.load(config)
+    sparkify.load(config)
     return config
 
 
@@ -192,7 +192,7 @@ def test_unknown_option_of_a_process() -> None:
 def test_create(run: Run, warehouse: Config) -> None:
     created = run("create", *at(warehouse))
     assert (created.code, created.out) == (0, "")
-    assert created.err == f"created: {', '.join((*model.TABLES, *model.VIEWS))}\n"
+    assert created.err == f"created: {', '.join((*TABLES, *VIEWS))}\n"
     assert run("create", *at(warehouse)) == Ran(0, "", "every table exists already\n")
     assert run("create", *at(warehouse), "-q") == Ran(0, "", "")
     answer = run("create", *at(warehouse), "--json")
@@ -217,7 +217,7 @@ def test_drop_without_a_terminal_needs_yes(settled: Config, drop: list[str]) -> 
 
 def test_drop_with_yes(run: Run, loaded: Config) -> None:
     assert run("create", *at(loaded), "--drop", "--yes").code == 0
-    assert set(snapshot(loaded)) == set(model.TABLES)
+    assert set(snapshot(loaded)) == set(TABLES)
     assert not any(snapshot(loaded).values())
 
 
@@ -536,7 +536,7 @@ def test_rejects(run: Run, settled: Config) -> None:
 
 def test_rejects_by_reason_and_load(run: Run, loaded: Config) -> None:
     write_file(log_file(loaded, "later.json"), [event(ts=None)])
-    pipeline.load(loaded)
+    sparkify.load(loaded)
     cases: list[tuple[list[str], list[str]]] = [
         ([], ["missing:song", "not_json", "missing:ts"]),
         (["--reason", "missing"], ["missing:song", "missing:ts"]),
@@ -906,7 +906,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Config:
 @pytest.fixture(scope="module")
 def left_alone(corpus: Config) -> Config:
     """The warehouse of a load that nothing disturbed."""
-    pipeline.load(corpus)
+    sparkify.load(corpus)
     return corpus
 
 
@@ -917,7 +917,7 @@ def differing_rows(one: Config, other: Config) -> dict[str, int]:
         for name, config in (("one", one), ("other", other)):
             connection.execute(f"ATTACH '{config.warehouse_address}' AS {name} (READ_ONLY)")
         found = {}
-        for table in model.STAR:
+        for table in STAR:
             first, second = f'SELECT * FROM one."{table}"', f'SELECT * FROM other."{table}"'
             sql = f"SELECT count(*) FROM (({first} EXCEPT ALL {second}) UNION ALL ({second} EXCEPT ALL {first}))"
             found[table] = connection.execute(sql).fetchall()[0][0]
@@ -965,7 +965,7 @@ def test_ctrl_c(left_alone: Config, tmp_path: Path, seconds: float) -> None:
     if not ended.out or seconds < 0.1:
         assert (ended.code, ended.out) == (130, "")
         assert ended.err.strip() == "interrupted"
-    assert pipeline.load(config).status in ("loaded", "nothing_to_do")
+    assert sparkify.load(config).status in ("loaded", "nothing_to_do")
     assert differing_rows(config, left_alone) == {}
 
 
@@ -973,7 +973,7 @@ def test_kill(left_alone: Config, tmp_path: Path) -> None:
     config = elsewhere(left_alone, tmp_path)
     ended = send_while_loading(config, signal.SIGKILL, 0.4)
     assert ended.code in (0, -signal.SIGKILL)
-    assert pipeline.load(config).status in ("loaded", "nothing_to_do")
+    assert sparkify.load(config).status in ("loaded", "nothing_to_do")
     assert differing_rows(config, left_alone) == {}
     assert failing_checks(config) == []
     # The load that was killed is told, if it had begun.

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sparkify import pipeline
+import sparkify
 from sparkify.settings import Config
 from tests.engines.commands import run_here
 from tests.support import event, fetch, log_file, new_warehouse, play, read_star, snapshot, song, song_file, write_file
@@ -21,9 +21,9 @@ def loaded(tmp_path: Path) -> Config:
     config = new_warehouse(tmp_path)
     write_file(log_file(config, "a.json"), [play(), *(event(itemInSession=item) for item in range(9)), "no JSON"])
     write_file(song_file(config), [song(), "[]"])
-    pipeline.load(config)
+    sparkify.load(config)
     write_file(log_file(config, "b.json"), [play(userId=2)])
-    pipeline.load(config)
+    sparkify.load(config)
     return config
 
 
@@ -62,7 +62,7 @@ def test_undo_in_text_and_json(loaded: Config) -> None:
 
 def test_undo_tells_which_older_content_is_gone(loaded: Config) -> None:
     path = write_file(log_file(loaded, "b.json"), [play(userId=3)])
-    pipeline.load(loaded)
+    sparkify.load(loaded)
     shown = run_here("undo", "3", "--dry-run", *at(loaded)).out
     assert f"an older content of {path} was replaced, and its rows are gone for good" in shown
 
@@ -152,7 +152,7 @@ def test_log_that_cannot_be_written(loaded: Config, tmp_path: Path) -> None:
 
 
 def test_plan_tells_why_a_file_is_pending_again(loaded: Config) -> None:
-    pipeline.undo(loaded, 2)
+    sparkify.undo(loaded, 2)
     planned = run_here("plan", "--json", *roots(loaded)).json()["plan"]
     assert [(file["state"], file["reason"]) for file in planned if file["state"] != "unchanged"] == [
         ("new", "load 2 was undone")
@@ -164,12 +164,12 @@ def test_plan_tells_why_a_file_is_pending_again(loaded: Config) -> None:
 
 def test_compare_tells_whether_two_stars_are_equal(loaded: Config, tmp_path: Path) -> None:
     other = loaded.at(str(tmp_path / "other.duckdb"))
-    pipeline.load(other)
+    sparkify.load(other)
     assert read_star(other) == read_star(loaded)
     ran = run_here("compare", loaded.warehouse_address, other.warehouse_address)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[0] == "equal  songplays, 2 rows"
-    pipeline.undo(loaded, 2)
+    sparkify.undo(loaded, 2)
     ran = run_here("compare", "--json", loaded.warehouse_address, other.warehouse_address)
     assert (ran.code, ran.json()["status"]) == (5, "different")
     assert ran.err == "sparkify: the two stars differ in songplays, users\n"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkify import pipeline, questions
+import sparkify
+from sparkify import questions
 from sparkify.formats import count_of
 from sparkify.settings import Config
 from tests.engines.commands import ROOT, run_here
@@ -33,14 +34,14 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Config:
         for item, (day, level, artist) in enumerate(listened)
     ]
     write_file(log_file(config), plays)
-    pipeline.load(config)
+    sparkify.load(config)
     return config
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Config:
     config = new_warehouse(tmp_path_factory.mktemp("empty"))
-    pipeline.create(config)
+    sparkify.create(config)
     return config
 
 
@@ -138,7 +139,7 @@ def test_cut_without_events_is_said_to_be(settled: Config) -> None:
 def test_warehouse_of_songs_alone_holds_no_events(warehouse: Config) -> None:
     write_file(song_file(warehouse), [])
     write_file(log_file(warehouse), [event(ts="late")])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     ran = run_here("query", "audience", "--format", "ndjson", *at(warehouse))
     assert (ran.code, ran.out) == (0, "")
     assert "holds no events yet" in ran.err

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkify import pipeline
+import sparkify
 from sparkify.settings import Config
 from tests.support import event, execute, fetch, log_file, new_warehouse, play, truncated_gzip, write_file
 
@@ -38,7 +38,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """A warehouse of which a check fails."""
     config = new_warehouse(tmp_path_factory.mktemp("broken"))
     write_file(log_file(config), [play()])
-    pipeline.load(config)
+    sparkify.load(config)
     execute(config, "DELETE FROM time")
     return config
 

@@ -15,22 +15,22 @@ from typing import Any
 import duckdb
 import pytest
 
-from sparkify.engines import Engine, open_engine, wrap_cursor
-from sparkify.engines.copy import copy_sql, quote_literal
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, SparkifyError, UsageError
 from sparkify.settings import load_config
+from sparkify.warehouses import Warehouse, open_warehouse, wrap_cursor
+from sparkify.warehouses.redshift.stage import copy_sql, quote_literal
 
 WAREHOUSE = "warehouse.duckdb"
 
 
 @contextmanager
-def opened(**settings: Any) -> Iterator[Engine]:
-    with open_engine(load_config(**{"warehouse": WAREHOUSE} | settings)) as engine:
+def opened(**settings: Any) -> Iterator[Warehouse]:
+    with open_warehouse(load_config(**{"warehouse": WAREHOUSE} | settings)) as engine:
         yield engine
 
 
 @contextmanager
-def wrapped() -> Iterator[Engine]:
+def wrapped() -> Iterator[Warehouse]:
     connection = duckdb.connect(WAREHOUSE)
     try:
         yield wrap_cursor(connection.cursor())
@@ -39,13 +39,13 @@ def wrapped() -> Iterator[Engine]:
 
 
 @pytest.fixture(params=[opened, wrapped], ids=["opened", "wrapped"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
     with request.param() as engine:
         engine.execute("CREATE TABLE plays (id INTEGER, title VARCHAR, moment TIMESTAMP)")
         yield engine
 
 
-def titles(engine: Engine) -> list[str | None]:
+def titles(engine: Warehouse) -> list[str | None]:
     return [title for (title,) in engine.fetch("SELECT title FROM plays ORDER BY id")]
 
 
@@ -97,7 +97,7 @@ def test_address_that_is_no_utf8_is_refused_in_words() -> None:
 
 def test_password_is_in_no_error_of_the_address() -> None:
     config = load_config(host="cluster.example", db_user="awsuser", db_password="hunter2")
-    with pytest.raises(UsageError) as caught, open_engine(config):
+    with pytest.raises(UsageError) as caught, open_warehouse(config):
         pass
     assert "hunter2" not in str(caught.value)
 
@@ -132,8 +132,8 @@ def test_memory_that_runs_out_is_an_engine_error() -> None:
 
 
 @contextmanager
-def opened_read_only() -> Iterator[Engine]:
-    with open_engine(load_config(warehouse=WAREHOUSE), read_only=True) as engine:
+def opened_read_only() -> Iterator[Warehouse]:
+    with open_warehouse(load_config(warehouse=WAREHOUSE), read_only=True) as engine:
         yield engine
 
 
@@ -171,13 +171,13 @@ def test_locked_error_is_an_engine_error() -> None:
 # ---- statements ----
 
 
-def test_parameters_are_bound(engine: Engine) -> None:
+def test_parameters_are_bound(engine: Warehouse) -> None:
     text = "Robert'); DROP TABLE plays; -- \\ ?"
     engine.execute("INSERT INTO plays (id, title) VALUES ($2, $1)", [text, 1])
     assert engine.fetch("SELECT title FROM plays WHERE title = $1 AND id = $2", (text, 1)) == [(text,)]
 
 
-def test_fetch_table_names_its_columns(engine: Engine) -> None:
+def test_fetch_table_names_its_columns(engine: Warehouse) -> None:
     assert engine.fetch_table("SELECT 1 AS one, 'a' AS \"two words\"") == (["one", "two words"], [(1, "a")])
     assert engine.fetch_table("SELECT * FROM plays") == (["id", "title", "moment"], [])
 
@@ -186,7 +186,7 @@ def test_fetch_table_names_its_columns(engine: Engine) -> None:
     "sql",
     ["SELECT no_such_column FROM plays", "SELECT * FROM no_such_table", "SELEKT", "SELECT 'secret'::INTEGER", "SELECT"],
 )
-def test_error_of_a_statement_is_one_line_of_the_drivers_words(engine: Engine, sql: str) -> None:
+def test_error_of_a_statement_is_one_line_of_the_drivers_words(engine: Warehouse, sql: str) -> None:
     with pytest.raises(EngineError) as caught:
         engine.fetch(sql)
     assert isinstance(caught.value.__cause__, duckdb.Error)
@@ -198,7 +198,7 @@ def test_error_of_a_statement_is_one_line_of_the_drivers_words(engine: Engine, s
     assert engine.fetch("SELECT 1") == [(1,)]
 
 
-def test_nulls_are_greatest_as_in_redshift(engine: Engine) -> None:
+def test_nulls_are_greatest_as_in_redshift(engine: Warehouse) -> None:
     engine.insert_rows("plays", ["id", "title"], [(1, "b"), (2, None), (3, "a")])
     ascending = engine.fetch("SELECT title FROM plays ORDER BY title")
     descending = engine.fetch("SELECT title FROM plays ORDER BY title DESC")
@@ -208,14 +208,14 @@ def test_nulls_are_greatest_as_in_redshift(engine: Engine) -> None:
     assert [title for title, _ in first] == [None, "b", "a"]
 
 
-def test_text_is_ordered_by_its_bytes(engine: Engine) -> None:
+def test_text_is_ordered_by_its_bytes(engine: Warehouse) -> None:
     words = ["b", "a", "B", "Z", "é", "z", "", "𝄞", "ﬀ", "aa"]
     engine.insert_rows("plays", ["id", "title"], list(enumerate(words)))
     ordered = [title for (title,) in engine.fetch("SELECT title FROM plays ORDER BY title")]
     assert ordered == sorted(words, key=str.encode)
 
 
-def test_list_tables_leaves_out_temporary_ones_and_views(engine: Engine) -> None:
+def test_list_tables_leaves_out_temporary_ones_and_views(engine: Warehouse) -> None:
     engine.execute("CREATE TEMP TABLE passing AS SELECT 1 AS id")
     engine.execute("CREATE VIEW shown AS SELECT * FROM plays")
     assert engine.list_tables() == {"plays"}
@@ -239,17 +239,17 @@ def test_list_tables_leaves_out_temporary_ones_and_views(engine: Engine) -> None
     ],
     ids=["none", "one", "nulls", "mixed", "texts", "many"],
 )
-def test_insert_rows(engine: Engine, rows: list[tuple[Any, ...]]) -> None:
+def test_insert_rows(engine: Warehouse, rows: list[tuple[Any, ...]]) -> None:
     engine.insert_rows("plays", ["id", "title", "moment"], rows)
     assert engine.fetch("SELECT id, title, moment FROM plays ORDER BY id") == rows
 
 
-def test_insert_rows_by_the_names_given(engine: Engine) -> None:
+def test_insert_rows_by_the_names_given(engine: Warehouse) -> None:
     engine.insert_rows("plays", ["title", "id"], [("a", 1)])
     assert engine.fetch("SELECT * FROM plays") == [(1, "a", None)]
 
 
-def test_insert_rows_that_do_not_fit(engine: Engine) -> None:
+def test_insert_rows_that_do_not_fit(engine: Warehouse) -> None:
     with pytest.raises(EngineError):
         engine.insert_rows("plays", ["id"], [(1,), (2**31,)])
     assert titles(engine) == []
@@ -258,7 +258,7 @@ def test_insert_rows_that_do_not_fit(engine: Engine) -> None:
 # ---- transactions ----
 
 
-def run_in_transaction(engine: Engine, *statements: str) -> None:
+def run_in_transaction(engine: Warehouse, *statements: str) -> None:
     with engine.transaction():
         for sql in statements:
             engine.execute(sql)
@@ -275,7 +275,7 @@ def test_transaction_commits() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, EngineError, KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_transaction_rolls_back_whatever_is_raised(engine: Engine, error: type[BaseException]) -> None:
+def test_transaction_rolls_back_whatever_is_raised(engine: Warehouse, error: type[BaseException]) -> None:
     engine.insert_rows("plays", ["id", "title"], [(1, "before")])
 
     def fail() -> None:
@@ -290,7 +290,7 @@ def test_transaction_rolls_back_whatever_is_raised(engine: Engine, error: type[B
     assert engine.list_tables() == {"plays"}
 
 
-def test_transaction_rolls_back_after_a_refused_statement(engine: Engine) -> None:
+def test_transaction_rolls_back_after_a_refused_statement(engine: Warehouse) -> None:
     with pytest.raises(EngineError, match="no_such_table"):
         run_in_transaction(engine, "INSERT INTO plays (id) VALUES (1)", "DELETE FROM no_such_table")
     assert titles(engine) == []
@@ -299,7 +299,7 @@ def test_transaction_rolls_back_after_a_refused_statement(engine: Engine) -> Non
     assert titles(engine) == ["after"]
 
 
-def test_transaction_whose_commit_is_refused(engine: Engine) -> None:
+def test_transaction_whose_commit_is_refused(engine: Warehouse) -> None:
     with pytest.raises(EngineError):
         # As after an error that was swallowed: there is nothing left that could be committed.
         run_in_transaction(engine, "INSERT INTO plays (id) VALUES (1)", "ROLLBACK")
@@ -309,7 +309,7 @@ def test_transaction_whose_commit_is_refused(engine: Engine) -> None:
     assert titles(engine) == ["after"]
 
 
-def test_transactions_do_not_nest(engine: Engine) -> None:
+def test_transactions_do_not_nest(engine: Warehouse) -> None:
     with pytest.raises(EngineError), engine.transaction(), engine.transaction():
         pass
     assert engine.fetch("SELECT 1") == [(1,)]
@@ -324,7 +324,7 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_interrupt_stops_a_statement_and_rolls_back(engine: Engine) -> None:
+def test_interrupt_stops_a_statement_and_rolls_back(engine: Warehouse) -> None:
     engine.insert_rows("plays", ["id", "title"], [(1, "before")])
     main_thread = threading.main_thread().ident
     assert main_thread is not None

@@ -13,10 +13,11 @@ import pytest
 
 import create_tables
 import etl
+import sparkify
 import sql_queries
-from sparkify import model, pipeline
 from sparkify.errors import ConfigError, UsageError
 from sparkify.settings import Config, load_config
+from sparkify.star.tables import STAR, TABLES
 from tests.support import (
     event,
     expected_star,
@@ -100,7 +101,7 @@ def tables(cur: Cursor) -> set[str]:
 def test_the_whole_run(configured: Config, conn: Cursor, cur: Cursor) -> None:
     create_tables.drop_tables(cur, conn)
     create_tables.create_tables(cur, conn)
-    assert tables(cur) == set(model.TABLES)
+    assert tables(cur) == set(TABLES)
     etl.load_staging_tables(cur, conn)
     etl.insert_tables(cur, conn)
     # Another connection sees it all: nothing waits for a commit of the caller's.
@@ -121,7 +122,7 @@ def test_functions_are_idempotent(configured: Config, conn: Cursor, cur: Cursor)
     conn.close()
     assert read_star(configured) == expected_star(configured)
     assert fetch(configured, "SELECT count(*) FROM load_history") == [(1,)]
-    assert pipeline.load(configured).status == "nothing_to_do"
+    assert sparkify.load(configured).status == "nothing_to_do"
 
 
 def test_create_tables_keeps_what_is_there(conn: Cursor, cur: Cursor) -> None:
@@ -142,7 +143,7 @@ def test_drop_tables_drops_everything_and_once_more(conn: Cursor, cur: Cursor) -
 
 def test_insert_tables_computes_the_star_anew(configured: Config, conn: Cursor, cur: Cursor) -> None:
     etl.load_staging_tables(cur, conn)
-    for table in model.STAR:
+    for table in STAR:
         cur.execute(f"DELETE FROM {table}")
     etl.insert_tables(cur, conn)
     cur.close()
@@ -153,7 +154,7 @@ def test_insert_tables_computes_the_star_anew(configured: Config, conn: Cursor, 
 def test_insert_tables_of_empty_staging(conn: Cursor, cur: Cursor) -> None:
     create_tables.create_tables(cur, conn)
     etl.insert_tables(cur, conn)
-    assert [conn.execute(f"SELECT count(*) FROM {table}").fetchall() for table in model.STAR] == [[(0,)]] * 5
+    assert [conn.execute(f"SELECT count(*) FROM {table}").fetchall() for table in STAR] == [[(0,)]] * 5
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_copy_list_holds_the_statements(configured: Config) -> None:
 def test_lists_work_on_a_plain_cursor(configured: Config, cur: Cursor) -> None:
     for query in sql_queries.create_table_queries:
         cur.execute(query)
-    assert tables(cur) == set(model.TABLES)
+    assert tables(cur) == set(TABLES)
     for query in sql_queries.insert_table_queries:
         cur.execute(query)
     for query in sql_queries.drop_table_queries:
@@ -196,12 +197,12 @@ def test_lists_work_on_a_plain_cursor(configured: Config, cur: Cursor) -> None:
 
 
 def test_single_inserts_build_the_star_on_a_plain_cursor(configured: Config) -> None:
-    pipeline.load(configured)
+    sparkify.load(configured)
     before = snapshot(configured)
     connection = duckdb.connect(configured.warehouse_address)
     try:
         cursor = connection.cursor()
-        for table in model.STAR:
+        for table in STAR:
             cursor.execute(f"DELETE FROM {table}")
         for name in INSERTS:
             cursor.execute(statement(name))
@@ -301,7 +302,7 @@ def run_python(*arguments: str | Path, path: Path | None = None) -> subprocess.C
 
 
 def test_scripts_drop_create_and_load(configured: Config) -> None:
-    pipeline.load(configured)
+    sparkify.load(configured)
     created = run_python(ROOT / "create_tables.py")
     assert (created.returncode, created.stdout) == (0, "")
     assert "created: staging_events" in created.stderr

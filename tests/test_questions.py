@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from sparkify import pipeline
-from sparkify.engines import open_engine
+import sparkify
 from sparkify.errors import SparkifyError, UsageError
 from sparkify.questions import (
     WHOLE_LOG,
@@ -34,6 +33,7 @@ from sparkify.questions import (
 )
 from sparkify.settings import Config, load_config
 from sparkify.simulator import SimulateOptions, simulate
+from sparkify.warehouses import open_warehouse
 from tests import reference
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -85,14 +85,14 @@ class Data:
 
 
 def ask(config: Config, name: str, cut: Cut = WHOLE_LOG) -> list[Row]:
-    columns, rows = pipeline.query(config, name, cut=cut)
+    columns, rows = sparkify.query(config, name, cut=cut)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def load(folder: Path, **roots: Path) -> Config:
     settings: dict[str, Any] = {name: str(root) for name, root in roots.items()}
     config = load_config(warehouse=str(folder / "test.duckdb"), **settings)
-    pipeline.load(config)
+    sparkify.load(config)
     return config
 
 
@@ -111,7 +111,7 @@ def load_events(folder: Path, events: Iterable[Row]) -> Config:
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Config:
     config = load_config(warehouse=str(tmp_path_factory.mktemp("empty") / "test.duckdb"))
-    pipeline.create(config)
+    sparkify.create(config)
     return config
 
 
@@ -547,7 +547,7 @@ def test_questions_stand_in_reading_order() -> None:
 
 
 def test_every_file_is_listed() -> None:
-    folder = Path(pipeline.__file__).parents[1] / "sql" / "questions"
+    folder = Path(sparkify.__file__).parent / "sql" / "questions"
     assert sorted(path.stem for path in folder.glob("*.sql")) == sorted(NAMES)
 
 
@@ -677,7 +677,7 @@ def test_day_is_read() -> None:
 )
 def test_cut_that_a_question_does_not_take_is_refused(empty: Config, name: str, cut: Cut, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        pipeline.query(empty, name, cut=cut)
+        sparkify.query(empty, name, cut=cut)
 
 
 # ---- the answers ----
@@ -685,7 +685,7 @@ def test_cut_that_a_question_does_not_take_is_refused(empty: Config, name: str, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_empty_warehouse_is_no_error(empty: Config, name: str) -> None:
-    columns, rows = pipeline.query(empty, name)
+    columns, rows = sparkify.query(empty, name)
     assert 0 < len(columns) <= 8
     assert len(set(columns)) == len(columns)
     assert len(rows) <= 4
@@ -701,7 +701,7 @@ def test_answer_is_that_of_plain_python(data: Data, name: str) -> None:
 def ask_all(config: Config, cut: Cut) -> dict[str, list[Row]]:
     """The answers of all questions, each with what it takes of the cut."""
     answers = {}
-    with open_engine(config, read_only=True) as engine:
+    with open_warehouse(config, read_only=True) as engine:
         for question in list_questions():
             columns, rows = engine.fetch_table(question.sql, bind(question, cut))
             answers[question.name] = rounded([dict(zip(columns, row, strict=True)) for row in rows])
@@ -956,7 +956,7 @@ def test_health_counts_what_is_held(tmp_path: Path) -> None:
     assert (row["errors_per_1000_events"], row["rejected_share"]) == (800, pytest.approx(1 / 6))
     kept = {**events[1], "sessionId": 1, "itemInSession": 0}
     (tmp_path / "log" / "events.json").write_text("{}\n" + json.dumps(kept), encoding="utf-8")
-    pipeline.load(config)
+    sparkify.load(config)
     (row,) = ask(config, "health")
     assert (row["events"], row["rejected_share"]) == (1, 0.5)
 

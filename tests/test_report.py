@@ -21,9 +21,9 @@ from xml.etree import ElementTree
 import psutil
 import pytest
 
-from sparkify import pipeline
+import sparkify
 from sparkify.errors import UsageError
-from sparkify.pipeline import Answers, answer_all
+from sparkify.inspection.answering import Answers, answer_all
 from sparkify.questions import WHOLE_LOG, Cut, list_questions
 from sparkify.report import render_report
 from sparkify.report.charts import draw
@@ -100,7 +100,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Config:
     folder = tmp_path_factory.mktemp("simulated")
     data = simulate(folder, SimulateOptions(events=4_000, users=60, days=30, songs=60, dirty=0.01, seed=4))
     config = new_warehouse(folder, log_data=str(data.log_data), song_data=str(data.song_data))
-    pipeline.load(config)
+    sparkify.load(config)
     return config
 
 
@@ -116,7 +116,7 @@ def without_library(source: str) -> str:
 
 def load_plays(config: Config, *plays: dict[str, Any]) -> Config:
     write_file(log_file(config), plays)
-    pipeline.load(config)
+    sparkify.load(config)
     return config
 
 
@@ -191,7 +191,7 @@ def test_same_warehouse_gives_the_same_bytes(simulated: Config, page: Page) -> N
 
 
 def test_page_of_an_empty_warehouse_says_so(warehouse: Config) -> None:
-    pipeline.create(warehouse)
+    sparkify.create(warehouse)
     empty = as_page(warehouse)
     assert set(empty.findings) == SECTIONS
     assert all(text.startswith("There is nothing to tell") for text in empty.findings.values())
@@ -543,7 +543,7 @@ def test_render_report_refuses_an_unknown_level(simulated: Config) -> None:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Config:
     config = new_sample_warehouse(tmp_path_factory.mktemp("sample"))
-    pipeline.load(config)
+    sparkify.load(config)
     return config
 
 

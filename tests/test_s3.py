@@ -13,7 +13,8 @@ import pytest
 import zstandard
 from obstore.store import S3Store
 
-from sparkify import cli, pipeline
+import sparkify
+from sparkify import cli
 from sparkify.errors import SourceError
 from sparkify.settings import Config, S3Access, load_config
 from sparkify.sources.bundles import read_bundles
@@ -91,7 +92,7 @@ def star_of_folder(tmp_path: Path, objects: dict[str, bytes]) -> object:
     config = load_config(
         warehouse=str(tmp_path / "folder.duckdb"), log_data=str(root / "log_data"), song_data=str(root / "song_data")
     )
-    pipeline.load(config)
+    sparkify.load(config)
     return read_star(config)
 
 
@@ -105,7 +106,7 @@ def test_bucket_gives_the_star_of_the_folder(s3: S3Server, prefix: str, tmp_path
     config = load_config(
         warehouse=str(tmp_path / "s3.duckdb"), log_data=f"{root}/log_data{slash}", song_data=f"{root}/song_data{slash}"
     )
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.status, result.files["new"], result.reasons) == ("loaded", 7, {"not_json": 1})
     assert read_star(config) == star_of_folder(tmp_path, CORPUS)
     urls = [url for (url,) in fetch(config, "SELECT url FROM load_files WHERE dataset = 'events' ORDER BY source_id")]
@@ -119,32 +120,32 @@ def test_bucket_gives_the_star_of_the_folder(s3: S3Server, prefix: str, tmp_path
             "2018/a b%20ü+&.json",
         )
     ]
-    again = pipeline.load(config)
+    again = sparkify.load(config)
     assert (again.status, again.files["unchanged"]) == ("nothing_to_do", 7)
 
 
 def test_one_object_is_a_root(s3: S3Server, prefix: str, tmp_path: Path) -> None:
     put(s3, {f"{prefix}/one.json": to_lines([play()]), f"{prefix}/one.json.old/x.json": to_lines([play(userId="9")])})
     config = load_config(warehouse=str(tmp_path / "w.duckdb"), log_data=f"s3://{BUCKET}/{prefix}/one.json")
-    assert pipeline.load(config).records == {"read": 1, "loaded": 1, "rejected": 0}
+    assert sparkify.load(config).records == {"read": 1, "loaded": 1, "rejected": 0}
 
 
 def test_folder_without_data_only_warns(s3: S3Server, prefix: str, tmp_path: Path) -> None:
     put(s3, {f"{prefix}/log_data/README.txt": b"x", f"{prefix}/song_data/TR1.json": to_lines([song()])})
-    result = pipeline.load(config_of(tmp_path, f"s3://{BUCKET}/{prefix}"))
+    result = sparkify.load(config_of(tmp_path, f"s3://{BUCKET}/{prefix}"))
     assert (result.status, len(result.warnings)) == ("loaded", 1)
 
 
 def test_changed_object_is_replaced_and_a_vanished_one_reported(s3: S3Server, prefix: str, tmp_path: Path) -> None:
     put(s3, {f"{prefix}/{key}": data for key, data in CORPUS.items()})
     config = config_of(tmp_path, f"s3://{BUCKET}/{prefix}")
-    pipeline.load(config)
+    sparkify.load(config)
     changed = CORPUS | {"log_data/2018/11/a-events.json": to_lines([event(), play(), play(userId="8"), b"["])}
     put(s3, {f"{prefix}/{key}": data for key, data in changed.items()})
     obstore.delete(store_of(s3), f"{prefix}/log_data/2018/12/empty.json")
-    states = [file.state for file in pipeline.plan(config)]
+    states = [file.state for file in sparkify.plan(config)]
     assert sorted(states) == ["changed", *["unchanged"] * 5, "vanished"]
-    assert pipeline.load(config).files == {"new": 0, "changed": 1, "unchanged": 5, "vanished": 1, "failed": 0}
+    assert sparkify.load(config).files == {"new": 0, "changed": 1, "unchanged": 5, "vanished": 1, "failed": 0}
     assert read_star(config) == star_of_folder(tmp_path, changed)
 
 
@@ -159,11 +160,11 @@ def test_thousands_of_objects(s3: S3Server, prefix: str, tmp_path: Path) -> None
     objects = songs | {key: data for key, data in CORPUS.items() if key.startswith("log_data/2018")}
     put(s3, {f"{prefix}/{key}": data for key, data in objects.items()})
     config = config_of(tmp_path, f"s3://{BUCKET}/{prefix}")
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.files["new"], result.files["failed"], result.tables["songs"]) == (number + 5, 0, number)
     assert read_star(config) == star_of_folder(tmp_path, objects)
     before = snapshot(config)
-    assert pipeline.load(config).status == "nothing_to_do"
+    assert sparkify.load(config).status == "nothing_to_do"
     assert snapshot(config) == before
 
 
@@ -215,11 +216,11 @@ def test_broken_object_fails_alone_and_stays_pending(s3: S3Server, prefix: str, 
     objects = CORPUS | {"log_data/2018/broken.json.gz": truncated_gzip([play(userId="7")] * 500)}
     put(s3, {f"{prefix}/{key}": data for key, data in objects.items()})
     config = config_of(tmp_path, f"s3://{BUCKET}/{prefix}")
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.status, result.files["failed"]) == ("partial", 1)
     assert read_star(config) == star_of_folder(tmp_path, CORPUS)
     put(s3, {f"{prefix}/log_data/2018/broken.json.gz": gzip.compress(to_lines([play(userId="7")]), mtime=0)})
-    assert pipeline.load(config).status == "loaded"
+    assert sparkify.load(config).status == "loaded"
 
 
 # ---- a bad network ----
@@ -243,11 +244,11 @@ def test_object_that_keeps_failing_fails_alone(
     put(s3, {f"{prefix}/{key}": data for key, data in CORPUS.items()})
     proxy.fault = lambda path, times: kind if path.endswith("a-events.json") else "none"
     config = config_of(tmp_path, f"s3://{BUCKET}/{prefix}")
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.status, result.files["failed"], len(result.errors)) == ("partial", 1, 1)
     assert "a-events.json" in result.errors[0]
     proxy.fault = lambda path, times: "none"
-    assert pipeline.load(config).status == "loaded"
+    assert sparkify.load(config).status == "loaded"
     assert read_star(config) == star_of_folder(tmp_path, CORPUS)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkify import pipeline
-from sparkify.pipeline import LoadResult
+import sparkify
+from sparkify.loads.load import LoadResult
 from sparkify.settings import Config, load_config
 from tests.support import expected_star, failing_checks, fetch, read_star
 
@@ -22,7 +22,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, LoadResult
         log_data=str(SAMPLE / "log_data"),
         song_data=str(SAMPLE / "song_data"),
     )
-    return config, pipeline.load(config)
+    return config, sparkify.load(config)
 
 
 def test_result(sample: tuple[Config, LoadResult]) -> None:
@@ -77,6 +77,6 @@ def test_the_one_match(sample: tuple[Config, LoadResult]) -> None:
 
 def test_again_is_nothing_to_do(sample: tuple[Config, LoadResult]) -> None:
     config, result = sample
-    again = pipeline.load(config)
+    again = sparkify.load(config)
     assert (again.status, again.tables) == ("nothing_to_do", result.tables)
     assert again.files == {"new": 0, "changed": 0, "unchanged": 101, "vanished": 0, "failed": 0}

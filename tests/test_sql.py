@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from sparkify import model, pipeline
-from sparkify.engines import Engine, open_engine
+import sparkify
 from sparkify.settings import Config
+from sparkify.star.tables import STAR, begin_changes, collect_touched, create_tables, refresh_star
+from sparkify.warehouses import Warehouse, open_warehouse
 from tests import reference
 from tests.reference import FIELDS, Dataset, Row
 from tests.support import (
@@ -85,58 +86,58 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture(scope="module")
-def open_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Tables without rows."""
-    with open_engine(new_warehouse(tmp_path_factory.mktemp("cases"), threads=1)) as engine:
-        model.create(engine)
+    with open_warehouse(new_warehouse(tmp_path_factory.mktemp("cases"), threads=1)) as engine:
+        create_tables(engine)
         yield engine
 
 
 @pytest.fixture
-def engine(open_warehouse: Engine) -> Iterator[Engine]:
+def engine(opened: Warehouse) -> Iterator[Warehouse]:
     """In a transaction that is rolled back."""
-    open_warehouse.execute("BEGIN TRANSACTION")
-    yield open_warehouse
-    open_warehouse.execute("ROLLBACK")
+    opened.execute("BEGIN TRANSACTION")
+    yield opened
+    opened.execute("ROLLBACK")
 
 
-def stage(engine: Engine, dataset: Dataset, rows: list[Row], source_id: int) -> None:
+def stage(engine: Warehouse, dataset: Dataset, rows: list[Row], source_id: int) -> None:
     columns = [*FIELDS[dataset], "line"]
     values = [(*(row[name] for name in columns), source_id) for row in rows]
     engine.insert_rows(f"staging_{dataset}", [*columns, "source_id"], values)
 
 
 @pytest.mark.parametrize("backwards", [False, True], ids=["in_order", "backwards"])
-def test_rebuild(case: Case, engine: Engine, backwards: bool) -> None:
+def test_rebuild(case: Case, engine: Warehouse, backwards: bool) -> None:
     for source_id, dataset in enumerate(case.rows):
         stage(engine, dataset, case.rows[dataset][:: -1 if backwards else 1], source_id)
-    model.refresh(engine, rebuild=True)
+    refresh_star(engine, rebuild=True)
     case.hold(fetch_star(engine))
 
 
 @pytest.mark.parametrize("events_first", [True, False], ids=["events_first", "songs_first"])
-def test_two_refreshes(case: Case, engine: Engine, events_first: bool) -> None:
+def test_two_refreshes(case: Case, engine: Warehouse, events_first: bool) -> None:
     for source_id, (dataset, rows) in enumerate(list(case.rows.items())[:: 1 if events_first else -1]):
         if rows:
-            model.begin_changes(engine)
+            begin_changes(engine)
             stage(engine, dataset, rows, source_id)
-            model.collect_touched(engine, [source_id])
-            model.refresh(engine, rebuild=False)
+            collect_touched(engine, [source_id])
+            refresh_star(engine, rebuild=False)
     case.hold(fetch_star(engine))
 
 
-@pytest.mark.parametrize("table", model.STAR)
+@pytest.mark.parametrize("table", STAR)
 def test_all_cases_of_a_table_through_the_loader(ballasted: Config, table: str) -> None:
     """The events first, then the catalogue."""
     cases = [Case(folder) for folder in CASES if folder.parent.name == table]
     for dataset, place in zip(DATASETS, (log_file, song_file), strict=True):
         lines = [line for case in cases for line in case.lines[dataset]]
         write_file(place(ballasted), lines)
-        assert pipeline.load(ballasted).mode == "refresh"
+        assert sparkify.load(ballasted).mode == "refresh"
     assert read_star(ballasted) == expected_star(ballasted)
 
 
 def test_every_table_of_the_star_has_cases() -> None:
-    assert {path.parent.name for path in CASES} == set(model.STAR)
+    assert {path.parent.name for path in CASES} == set(STAR)
     # A case whose expect.jsonl is misspelt would vanish without a word.
     assert set(CASES) == {path for path in FOLDER.glob("*/*") if path.is_dir()}

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sparkify import pipeline
+import sparkify
 from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.reference import build_star
@@ -139,14 +139,14 @@ def run_history(folder: Path, ballast: Path | None, steps: Sequence[Sequence[Del
     for deliveries in steps:
         for delivery in deliveries:
             delivery.write(config)
-        result = pipeline.load(config)
+        result = sparkify.load(config)
         assert result.status in ("loaded", "nothing_to_do")
         if ballast is not None:
             assert result.mode in ("refresh", None)
         assert read_star(config) == expected_star(config)
         assert failing_checks(config) == []
     before = snapshot(config)
-    again = pipeline.load(config)
+    again = sparkify.load(config)
     assert (again.status, again.load_id, again.mode) == ("nothing_to_do", None, None)
     assert snapshot(config) == before
 
@@ -173,11 +173,11 @@ def test_any_replacement_gives_the_star_of_the_new_contents(
 def test_small_load_after_a_large_one_is_a_refresh(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play(itemInSession=item) for item in range(20)])
     write_file(song_file(warehouse), [song()])
-    assert pipeline.load(warehouse).mode == "rebuild"
+    assert sparkify.load(warehouse).mode == "rebuild"
     write_file(log_file(warehouse, "more.json"), [play(itemInSession=item) for item in range(15, 25)])
-    assert pipeline.load(warehouse).mode == "refresh"
+    assert sparkify.load(warehouse).mode == "refresh"
     write_file(song_file(warehouse), [song(song_id="SO0")])
-    assert pipeline.load(warehouse).mode == "refresh"
+    assert sparkify.load(warehouse).mode == "refresh"
     assert read_star(warehouse) == expected_star(warehouse)
     assert fetch(warehouse, "SELECT mode FROM load_history ORDER BY load_id") == [
         ("rebuild",), ("refresh",), ("refresh",),
@@ -186,9 +186,9 @@ def test_small_load_after_a_large_one_is_a_refresh(warehouse: Config) -> None:
 
 def test_load_as_large_as_all_before_it_is_a_rebuild(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play(itemInSession=item) for item in range(10)])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     write_file(log_file(warehouse, "more.json"), [play(itemInSession=item) for item in range(5, 15)])
-    assert pipeline.load(warehouse).mode == "rebuild"
+    assert sparkify.load(warehouse).mode == "rebuild"
     assert read_star(warehouse) == expected_star(warehouse)
 
 
@@ -207,11 +207,11 @@ def test_refresh_leaves_untouched_rows_alone(warehouse: Config) -> None:
     write_ballast(warehouse)
     write_file(log_file(warehouse), [play(userId=1), play(userId=2, song="Starlight"), event(userId=3)])
     write_file(song_file(warehouse), [song(), song(song_id="SO2", artist_id="AR2", title="Starlight")])
-    pipeline.load(warehouse)
+    sparkify.load(warehouse)
     falsify(warehouse)
     write_file(log_file(warehouse, "more.json"), [play(userId=1, itemInSession=7, ts=TS + 1)])
     write_file(song_file(warehouse, "more.json"), [song(duration=1.0)])
-    assert pipeline.load(warehouse).mode == "refresh"
+    assert sparkify.load(warehouse).mode == "refresh"
     assert fetch(warehouse, "SELECT user_id, last_name FROM users ORDER BY user_id") == [
         (1, None), (2, "false"), (3, "false"),
     ]  # fmt: skip
@@ -240,7 +240,7 @@ def simulated(request: pytest.FixtureRequest, tmp_path: Path) -> Simulated:
 
 def test_simulated_data_as_truth_and_reference_have_them(simulated: Simulated) -> None:
     config, truth = simulated.config, simulated.truth
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert config.log_data is not None
     assert config.song_data is not None
     events, songs = read_sources(config.log_data, "events"), read_sources(config.song_data, "songs")
@@ -248,7 +248,7 @@ def test_simulated_data_as_truth_and_reference_have_them(simulated: Simulated) -
     assert result.reasons == Counter(reject.reason for reject in [*events.rejects, *songs.rejects])
     for dataset, read in (("events", events), ("songs", songs)):
         counted = truth["datasets"][dataset]
-        found = Counter(reject["reason"] for reject in pipeline.list_rejects(config) if reject["dataset"] == dataset)
+        found = Counter(reject["reason"] for reject in sparkify.list_rejects(config) if reject["dataset"] == dataset)
         assert found == counted["reasons"]
         assert (counted["read"], counted["loaded"], counted["rejected"]) == (
             read.read,
@@ -285,11 +285,11 @@ def test_simulated_data_in_small_deliveries(simulated: Simulated) -> None:
             target = log_file(parts, f"{number}/{path.name}") if path in days else song_file(parts, path.name)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, target)
-        modes.append(pipeline.load(parts).mode)
+        modes.append(sparkify.load(parts).mode)
     assert modes == ["rebuild", "refresh", "refresh", "refresh", "refresh"]
     hold_true_star(parts, truth["star"])
     write_file(log_file(parts, "again.json"), [days[2].read_bytes().removesuffix(b"\n")])
-    assert pipeline.load(parts).mode == "refresh"
+    assert sparkify.load(parts).mode == "refresh"
     assert read_star(parts) == expected_star(parts) == expected_star(config)
     assert failing_checks(parts) == []
 

@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from sparkify import __version__
+from sparkify._version import __version__
 from sparkify.cli.changing import create, load, replay, undo
 from sparkify.cli.reading import check, compare, doctor, plan, query, rejects, report, status
 from sparkify.cli.streams import open_outputs

@@ -11,7 +11,8 @@ from sparkify.errors import SourceError
 from sparkify.formats import to_json
 
 if TYPE_CHECKING:
-    from sparkify.pipeline import LoadResult, OnEvent
+    from sparkify.loads.load import LoadResult
+    from sparkify.loads.progress import OnEvent
     from sparkify.settings import Config
 
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @common
 def create(config: "Config", drop: bool, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Create the tables and views that are missing."""
-    from sparkify import pipeline
+    import sparkify
 
     if dry_run:
         if not quiet:
@@ -31,7 +32,7 @@ def create(config: "Config", drop: bool, yes: bool, dry_run: bool, as_json: bool
         return
     if drop:
         confirm(f"Drop every table of {config.warehouse_address} with all that it holds?", yes)
-    created = pipeline.create(config, drop=drop)
+    created = sparkify.create(config, drop=drop)
     if as_json:
         echo_json({"warehouse": config.warehouse_address, "created": created})
     elif not quiet:
@@ -52,10 +53,11 @@ def load(
     quiet: bool,
 ) -> None:
     """Load what is new or changed at the sources, exactly once."""
-    from sparkify import console, pipeline
+    import sparkify
+    from sparkify import console
 
     if dry_run:
-        show_plan(pipeline.plan(config), as_json, quiet)
+        show_plan(sparkify.plan(config), as_json, quiet)
         return
     with open_log(log_json) as stream:
         on_event = _event_writer(stream)
@@ -88,10 +90,11 @@ def _event_writer(stream: TextIO | None) -> "OnEvent | None":
 
 def load_with_progress(config: "Config", silent: bool, **options: Any) -> "LoadResult":
     """Load, and show how far it is unless it is to be silent."""
-    from sparkify import console, pipeline
+    import sparkify
+    from sparkify import console
 
     with console.progress(silent) as on_progress:
-        return pipeline.load(config, on_progress=on_progress, **options)
+        return sparkify.load(config, on_progress=on_progress, **options)
 
 
 @click.command()
@@ -101,13 +104,14 @@ def load_with_progress(config: "Config", silent: bool, **options: Any) -> "LoadR
 @common
 def undo(config: "Config", load_id: int, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Take one load's rows and rejects out, as if it had never been; its files are pending again."""
-    from sparkify import console, pipeline
+    import sparkify
+    from sparkify import console
 
     if not (dry_run or yes):
-        planned = pipeline.undo(config, load_id, dry_run=True)
+        planned = sparkify.undo(config, load_id, dry_run=True)
         console.print_undo(planned, to_stderr=True)
         confirm(f"Undo load {load_id}?", yes)
-    result = pipeline.undo(config, load_id, dry_run=dry_run)
+    result = sparkify.undo(config, load_id, dry_run=dry_run)
     if as_json:
         echo_json(asdict(result))
     elif not quiet:
@@ -119,9 +123,10 @@ def undo(config: "Config", load_id: int, yes: bool, dry_run: bool, as_json: bool
 @common
 def replay(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Put rejected records through the current rules again; those that pass enter the star."""
-    from sparkify import console, pipeline
+    import sparkify
+    from sparkify import console
 
-    result = pipeline.replay(config, dry_run=dry_run)
+    result = sparkify.replay(config, dry_run=dry_run)
     if as_json:
         echo_json(asdict(result))
     elif not quiet:

@@ -15,7 +15,7 @@ from sparkify.errors import CheckError, UsageError
 from sparkify.formats import FORMATS, count_of, format_bytes, write_rows
 
 if TYPE_CHECKING:
-    from sparkify.ledger import PlannedFile
+    from sparkify.loads.plan import PlannedFile
     from sparkify.questions import Cut, Question
     from sparkify.settings import Config
     from sparkify.validation.fields import Dataset
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @common
 def plan(config: "Config", as_json: bool, quiet: bool) -> None:
     """Show what a load would do, file by file. Writes nothing."""
-    from sparkify import pipeline
+    import sparkify
 
-    show_plan(pipeline.plan(config), as_json, quiet)
+    show_plan(sparkify.plan(config), as_json, quiet)
 
 
 def show_plan(planned: "Sequence[PlannedFile]", as_json: bool, quiet: bool) -> None:
@@ -56,9 +56,10 @@ def show_plan(planned: "Sequence[PlannedFile]", as_json: bool, quiet: bool) -> N
 @common
 def status(config: "Config", as_json: bool, quiet: bool) -> None:
     """Show loads, files, rows, match rate and pending files."""
-    from sparkify import console, pipeline
+    import sparkify
+    from sparkify import console
 
-    found = pipeline.status(config)
+    found = sparkify.status(config)
     if as_json:
         echo_json(asdict(found))
     else:
@@ -83,9 +84,10 @@ def rejects(
     quiet: bool,
 ) -> None:
     """List rejected records with their raw text."""
-    from sparkify import console, pipeline
+    import sparkify
+    from sparkify import console
 
-    found = pipeline.list_rejects(config, reason=reason, load_id=load_id, url=url, dataset=dataset)
+    found = sparkify.list_rejects(config, reason=reason, load_id=load_id, url=url, dataset=dataset)
     if export is not None:
         _export(found, export)
     if as_json:
@@ -115,13 +117,15 @@ def _export(rejects: list[dict[str, Any]], file: str) -> None:
 @common
 def check(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Run the data-quality checks; exit 5 if one of severity fail finds rows."""
-    from sparkify import checks, console, pipeline
+    import sparkify
+    from sparkify import console
+    from sparkify.star import checks
 
     if dry_run:
         if not quiet:
             console.say(f"would run {count_of(len(checks.list_checks()), 'check')}: {config.warehouse_address}")
         return
-    results = pipeline.check(config)
+    results = sparkify.check(config)
     failed = [result for result in results if not result.passed and result.check.severity == "fail"]
     if as_json:
         echo_json({"status": "failed" if failed else "passed", "checks": [asdict(result) for result in results]})
@@ -137,7 +141,7 @@ def check(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
 def doctor(config: "Config", as_json: bool, quiet: bool) -> None:
     """Examine settings, sources, stage and warehouse; exit 5 if something is not in order."""
     from sparkify import console
-    from sparkify.doctor import list_findings
+    from sparkify.inspection.doctor import list_findings
 
     findings = []
     for finding in list_findings(config):
@@ -157,9 +161,10 @@ def doctor(config: "Config", as_json: bool, quiet: bool) -> None:
 @common
 def compare(config: "Config", first: str, second: str, as_json: bool, quiet: bool) -> None:
     """Compare the stars of two warehouses, whatever their engines; exit 5 if they differ."""
-    from sparkify import console, pipeline
+    import sparkify
+    from sparkify import console
 
-    compared = pipeline.compare(config.at(first), config.at(second))
+    compared = sparkify.compare(config.at(first), config.at(second))
     differing = [table.table for table in compared if not table.equal]
     if as_json:
         echo_json({"status": "different" if differing else "equal", "tables": [asdict(table) for table in compared]})
@@ -186,7 +191,8 @@ def query(
     it is: a spreadsheet may run a cell that begins with = as a formula. --format json is a list of objects, ndjson one
     object a line. --json, as everywhere, is one object, here of columns and rows; it excludes --format.
     """
-    from sparkify import console, pipeline, questions
+    import sparkify
+    from sparkify import console, questions
 
     if name and sql is not None:
         raise UsageError("a question and --sql exclude each other; give one of them")
@@ -197,9 +203,9 @@ def query(
             f"{', '.join(f'--{given}' for given in cut.values)}: only a prepared question takes it; name one"
         )
     if sql is not None:
-        columns, rows = pipeline.query_sql(config, sql)
+        columns, rows = sparkify.query_sql(config, sql)
     elif name is not None:
-        columns, rows = pipeline.query(config, name, cut=cut, on_note=None if quiet else console.say)
+        columns, rows = sparkify.query(config, name, cut=cut, on_note=None if quiet else console.say)
     else:
         columns, rows = _list_questions(questions.list_questions())
     if as_json:

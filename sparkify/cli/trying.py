@@ -62,7 +62,8 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
 def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """The first five minutes: simulate, load, check, ask and report, all in DIR."""
-    from sparkify import console, pipeline
+    import sparkify
+    from sparkify import console
     from sparkify.settings import Config
     from sparkify.simulator import SimulateOptions
     from sparkify.simulator import simulate as write
@@ -73,8 +74,8 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     warehouse = folder / "sparkify.duckdb"
     config = Config(warehouse=str(warehouse), log_data=str(data.log_data), song_data=str(data.song_data))
     result = load_with_progress(config, as_json or quiet)
-    checked = pipeline.check(config)
-    columns, rows = pipeline.query(config, "top_artists")
+    checked = sparkify.check(config)
+    columns, rows = sparkify.query(config, "top_artists")
     page = _report(config, folder, quiet)
     if as_json:
         checks = [asdict(one) for one in checked]

@@ -1,7 +1,7 @@
 """The report: the answers to all questions on one HTML page that needs nothing but itself.
 
-`render_report` asks the warehouse; the modules below make the page of what they are given: no clock, no engine, so the
-same warehouse gives the same bytes.
+`render_report` asks the warehouse; the modules below make the page of what they are given: no clock, no warehouse, so
+the same warehouse gives the same bytes.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ def render_report(
     its place, and `on_note` gets a sentence. Read-only. Raises UsageError where what draws is not installed.
     """
     require_packages()
-    from sparkify.pipeline import answer_all
+    from sparkify.inspection.answering import answer_all
     from sparkify.report.drawing import start_drawing
     from sparkify.report.page import render_page
 

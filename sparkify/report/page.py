@@ -11,7 +11,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from sparkify import __version__
+from sparkify._version import __version__
 from sparkify.formats import (
     count_of,
     format_age,
@@ -22,7 +22,7 @@ from sparkify.formats import (
     format_value,
     write_rows,
 )
-from sparkify.pipeline import Answer, Answers, Comparison
+from sparkify.inspection.answering import Answer, Answers, Comparison
 from sparkify.report import charts, findings
 from sparkify.report.drawing import Draw, embed_json, make_drawable, name_source
 from sparkify.report.marks import CONFIG, Spec

@@ -99,7 +99,7 @@ WORDS = {
     ),
     "noun": (
         "Anchor", "Avenue", "Ballad", "Beacon", "Bridge", "Candle", "Canyon", "Carnival", "Circuit", "Compass",
-        "Crow", "Desert", "Diamond", "Dream", "Echo", "Ember", "Engine", "Feather", "Fever", "Garden", "Ghost",
+        "Crow", "Desert", "Diamond", "Dream", "Echo", "Ember", "Warehouse", "Feather", "Fever", "Garden", "Ghost",
         "Harbor", "Highway", "Horizon", "Island", "Kite", "Ladder", "Lantern", "Letter", "Lighthouse", "Machine",
         "Meadow", "Mirror", "Moon", "Mountain", "Needle", "Ocean", "Orchard", "Parade", "Pilot", "Prairie", "Radio",
         "Rain", "River", "Rocket", "Rose", "Satellite", "Shadow", "Signal", "Station", "Storm", "Summer", "Telephone",

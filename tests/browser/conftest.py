@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from sparkify import pipeline
+import sparkify
 from sparkify.questions import Cut
 from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
@@ -40,7 +40,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Config:
     folder = tmp_path_factory.mktemp("month")
     data = simulate(folder, SimulateOptions(dirty=0.02, seed=6))
     config = new_warehouse(folder, log_data=str(data.log_data), song_data=str(data.song_data))
-    pipeline.load(config)
+    sparkify.load(config)
     return config
 
 
@@ -74,7 +74,7 @@ def cut_visit(browser: Browser, cut_report: Report) -> Visit:
 def empty_report(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Report:
     """Of a warehouse that has tables and no row in them."""
     config = new_warehouse(tmp_path_factory.mktemp("empty"))
-    pipeline.create(config)
+    sparkify.create(config)
     return write_report(config, pages / "empty.html")
 
 
@@ -83,7 +83,7 @@ def single_report(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Repo
     """Of a warehouse that has one event."""
     config = new_warehouse(tmp_path_factory.mktemp("single"))
     write_file(log_file(config), [play(location="Missoula, MT")])
-    pipeline.load(config)
+    sparkify.load(config)
     return write_report(config, pages / "single.html")
 
 
@@ -92,7 +92,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """A warehouse of plays whose every text tries to be more than text."""
     config = new_warehouse(tmp_path_factory.mktemp("hostile"))
     write_hostile_log(log_file(config))
-    pipeline.load(config)
+    sparkify.load(config)
     return config
 
 

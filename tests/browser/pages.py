@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from sparkify.cli import cli
-from sparkify.pipeline import Answers, answer_all
+from sparkify.inspection.answering import Answers, answer_all
 from sparkify.questions import WHOLE_LOG, Cut
 from sparkify.settings import Config
 

@@ -6,9 +6,9 @@ import os
 import signal
 from multiprocessing.context import ForkServerProcess
 
-from sparkify import pipeline
-from sparkify.engines import open_engine
+import sparkify
 from sparkify.settings import Config
+from sparkify.warehouses import open_warehouse
 from tests.support import Star, event, log_file, play, snapshot, song, song_file, write_file
 
 VERBS = ["load", "undo", "replay"]
@@ -19,7 +19,12 @@ EVERY = int(os.environ.get("SPARKIFY_TEST_EVERY", "23"))
 _INHERITED = ("AWS_", "SSL_CERT_FILE")
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
-    ["tests.engines.crash", "sparkify.validation.arrow", "sparkify.engines.duckdb", "sparkify.engines.redshift"]
+    [
+        "tests.engines.crash",
+        "sparkify.validation.arrow",
+        "sparkify.warehouses.duckdb",
+        "sparkify.warehouses.redshift.session",
+    ]
 )
 
 
@@ -28,11 +33,11 @@ def prepare(config: Config, verb: str) -> None:
     write_file(log_file(config, "a.json"), [play(), play(userId=2, song="Starlight"), "no JSON"])
     write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(30)])
     write_file(song_file(config), [song()])
-    pipeline.load(config)
+    sparkify.load(config)
     write_file(log_file(config, "c.json"), [play(userId=5), "nor this"])
-    pipeline.load(config)
+    sparkify.load(config)
     if verb == "replay":
-        with open_engine(config) as engine:
+        with open_warehouse(config) as engine:
             engine.execute(
                 'UPDATE rejected_records SET "raw" = \'{"page":"Home","ts":1541105830796,"sessionId":9,'
                 '"itemInSession":0,"userId":7,"level":"paid"}\' WHERE load_id = 2'
@@ -67,11 +72,11 @@ class _Killer(logging.Handler):
 def run_verb(config: Config, verb: str) -> None:
     """Load, undo the last load, replay, or nothing."""
     if verb == "undo":
-        pipeline.undo(config, 2)
+        sparkify.undo(config, 2)
     elif verb == "replay":
-        pipeline.replay(config)
+        sparkify.replay(config)
     elif verb == "load":
-        pipeline.load(config)
+        sparkify.load(config)
 
 
 def _run(config: Config, verb: str, number: int, environment: dict[str, str]) -> None:

@@ -13,11 +13,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from sparkify import checks, model, pipeline
-from sparkify.engines import open_engine
+import sparkify
 from sparkify.settings import Config
 from sparkify.sql import create_sql, rebuild_sql
+from sparkify.star import checks
+from sparkify.star.tables import TABLES
 from sparkify.statement_log import end_statement
+from sparkify.warehouses import open_warehouse
 from tests.engines.conftest import ROLE, redshift_config
 from tests.redshift.server import Redshift, Role, run_redshift
 from tests.s3_server import SECRET, WRITE_KEY, run_s3_server
@@ -29,23 +31,23 @@ FOLDER = Path(__file__).parent / "statements"
 def record_files(redshift: Redshift, folder: Path) -> dict[str, str]:
     """Run each verb on an empty warehouse of the stand-in; returns the text that each file has to hold."""
     config = redshift_config(redshift, folder)
-    pipeline.create(config)
+    sparkify.create(config)
     texts = {"create.sql": _render(_take(redshift))}
     _write_sources(config)
-    pipeline.load(config)
+    sparkify.load(config)
     texts["first_load.sql"] = _render(_take(redshift), naming=True)
     _change_sources(config)
-    pipeline.load(config)
+    sparkify.load(config)
     texts["later_load.sql"] = _render(_take(redshift), naming=True)
     _let_some_rejects_pass(config)
     _take(redshift)
-    assert pipeline.replay(config).records == {"replayed": 4, "loaded": 2, "rejected": 2}
+    assert sparkify.replay(config).records == {"replayed": 4, "loaded": 2, "rejected": 2}
     texts["replay.sql"] = _render(_take(redshift), naming=True)
-    pipeline.undo(config, 2)
+    sparkify.undo(config, 2)
     texts["undo.sql"] = _render(_take(redshift), naming=True)
-    pipeline.check(config)
+    sparkify.check(config)
     texts["check.sql"] = _render(_take(redshift))
-    pipeline.create(config, drop=True)
+    sparkify.create(config, drop=True)
     texts["drop_and_create.sql"] = _render(_take(redshift), naming=True)
     return texts
 
@@ -63,7 +65,7 @@ def _change_sources(config: Config) -> None:
 
 def _let_some_rejects_pass(config: Config) -> None:
     """Of each dataset one reject passes today and one stays, so that there are rows of both to copy."""
-    with open_engine(config) as engine:
+    with open_warehouse(config) as engine:
         for dataset, record in (("events", play(userId=3)), ("songs", song(year=1))):
             sql = 'UPDATE rejected_records SET "raw" = $1 WHERE line = 2 AND dataset = $2'
             engine.execute(sql, [json.dumps(record), dataset])
@@ -96,7 +98,7 @@ def _names() -> dict[str, str]:
     assert isinstance(folder, Path)
     paths = sorted(folder.rglob("*.sql"))
     texts = {rebuild_sql(path.read_text(encoding="utf-8").strip()): f"{path.relative_to(folder)}" for path in paths}
-    texts |= {create_sql(table, "redshift"): f"tables/{table}/create.sql" for table in model.TABLES}
+    texts |= {create_sql(table, "redshift"): f"tables/{table}/create.sql" for table in TABLES}
     return texts | {
         checks.count_sql(check, touched=False): f"check {check.table}.{check.name}" for check in checks.list_checks()
     }

@@ -13,15 +13,18 @@ from typing import Any
 
 import pytest
 
-from sparkify import model, pipeline, questions
-from sparkify.comparison import TableComparison
-from sparkify.engines import open_engine
+import sparkify
+from sparkify import questions
 from sparkify.errors import CheckError, TooManyRejectsError
+from sparkify.inspection.answering import answer_all
 from sparkify.questions import Cut
 from sparkify.report.drawing import Drawing
 from sparkify.report.marks import Spec
 from sparkify.report.page import render_page
 from sparkify.settings import Config
+from sparkify.star.comparison import TableComparison
+from sparkify.star.tables import TABLES
+from sparkify.warehouses import open_warehouse
 from tests.bad_records import BAD_RECORDS
 from tests.engines.conftest import Factory
 from tests.support import (
@@ -69,7 +72,7 @@ def holds_what_the_sources_say(config: Config) -> bool:
 
 def test_star_is_that_of_the_reference(config: Config) -> None:
     write_all(config)
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.status, result.mode) == ("loaded", "rebuild")
     assert result.records == {"read": 26, "loaded": 23, "rejected": 3}
     assert result.reasons == {"missing:page": 1, "missing:title": 1, "not_json": 1}
@@ -79,11 +82,11 @@ def test_star_is_that_of_the_reference(config: Config) -> None:
 
 def test_nothing_new_is_nothing_to_do(config: Config) -> None:
     write_all(config)
-    pipeline.load(config)
+    sparkify.load(config)
     before = snapshot(config)
-    assert pipeline.load(config).status == "nothing_to_do"
+    assert sparkify.load(config).status == "nothing_to_do"
     assert snapshot(config) == before
-    assert {file.state for file in pipeline.plan(config)} == {"unchanged"}
+    assert {file.state for file in sparkify.plan(config)} == {"unchanged"}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -95,16 +98,16 @@ def test_any_order_split_and_doubling(config: Config, seed: int) -> None:
         write_file(log_file(config, f"{number}.json"), records[number::4])
         if number == seed:
             write_file(song_file(config), SONGS)
-        pipeline.load(config)
+        sparkify.load(config)
     assert holds_what_the_sources_say(config)
 
 
 def test_late_catalogue_fills_the_plays_in(config: Config) -> None:
     write_file(log_file(config), [*PLAYS, *(event(itemInSession=item) for item in range(50))])
-    pipeline.load(config)
+    sparkify.load(config)
     assert fetch(config, "SELECT count(song_id) FROM songplays") == [(0,)]
     write_file(song_file(config), SONGS)
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert result.mode == "refresh"
     assert result.match_rate
     assert holds_what_the_sources_say(config)
@@ -113,10 +116,10 @@ def test_late_catalogue_fills_the_plays_in(config: Config) -> None:
 def test_changed_file_is_replaced(config: Config) -> None:
     write_all(config)
     write_file(log_file(config, "ballast.json"), [event(itemInSession=item) for item in range(50)])
-    pipeline.load(config)
+    sparkify.load(config)
     write_file(log_file(config, "2018/a.json"), [play(userId=9), "still no JSON", "nor this"])
     write_file(song_file(config), SONGS[:2])
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.status, result.mode, result.files["changed"]) == ("loaded", "refresh", 2)
     assert fetch(config, "SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status") == [
         ("loaded", 4), ("superseded", 2),
@@ -128,18 +131,18 @@ def test_file_that_cannot_be_read_fails_alone(config: Config) -> None:
     write_all(config)
     broken = log_file(config, "c.json.gz")
     broken.write_bytes(truncated_gzip([play(userId=7)]))
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.status, result.files["failed"]) == ("partial", 1)
     broken.unlink()
     assert holds_what_the_sources_say(config)
     write_file(broken, [play(userId=7)])
-    assert pipeline.load(config).status == "loaded"
+    assert sparkify.load(config).status == "loaded"
     assert holds_what_the_sources_say(config)
 
 
 def test_file_that_changes_after_the_plan_is_left_for_the_next_load(config: Config) -> None:
     write_all(config)
-    pipeline.load(config)
+    sparkify.load(config)
     grown, growing = log_file(config, "2018/a.json"), log_file(config, "growing.json")
     write_file(grown, [play(userId=7)])
     write_file(growing, [play(userId=8)])
@@ -151,7 +154,7 @@ def test_file_that_changes_after_the_plan_is_left_for_the_next_load(config: Conf
                 with path.open("ab") as stream:
                     stream.write(b'{"torn')
 
-    result = pipeline.load(config, on_event=write_more)
+    result = sparkify.load(config, on_event=write_more)
     assert (result.status, result.files["failed"], result.records["loaded"]) == ("partial", 2, 1)
     assert result.errors == [
         f"cannot read {path}: it has changed since it was listed; the next load takes it as it is then"
@@ -160,30 +163,30 @@ def test_file_that_changes_after_the_plan_is_left_for_the_next_load(config: Conf
     # The older content stays.
     assert fetch(config, "SELECT count(*) FROM load_files WHERE status = 'superseded'") == [(0,)]
     assert failing_checks(config) == []
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.status, result.records) == ("loaded", {"read": 4, "loaded": 2, "rejected": 2})
     assert holds_what_the_sources_say(config)
 
 
 def test_loaded_file_that_cannot_be_read_any_more_fails_alone(config: Config) -> None:
     write_all(config)
-    pipeline.load(config)
+    sparkify.load(config)
     path = log_file(config, "2018/a.json")
     content = path.read_bytes()
     # A link that leads in a circle has the size that stands in the ledger, and nobody can read it.
     path.unlink()
     path.symlink_to("a" * 200 + ".json")
-    with open_engine(config) as engine:
+    with open_warehouse(config) as engine:
         engine.execute("UPDATE load_files SET size = $1 WHERE url = $2", [path.lstat().st_size, str(path)])
     write_file(log_file(config, "new.json"), [play(userId=9)])
-    (planned,) = [file for file in pipeline.plan(config) if file.url == str(path)]
+    (planned,) = [file for file in sparkify.plan(config) if file.url == str(path)]
     assert (planned.state, planned.reason) == ("changed", f"cannot read {path}: No such file or directory")
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.status, result.errors) == ("partial", [f"cannot read {path}: No such file or directory"])
     assert fetch(config, "SELECT count(*) FROM users WHERE user_id = 9") == [(1,)]
     path.unlink()
     path.write_bytes(content)
-    assert pipeline.load(config).status == "loaded"
+    assert sparkify.load(config).status == "loaded"
     assert holds_what_the_sources_say(config)
 
 
@@ -193,62 +196,62 @@ def test_too_many_rejects_load_nothing(config: Config) -> None:
         TooManyRejectsError,
         match=r"3 of 26 records were rejected .*, line 10, not_json: no JSON; .*rejects --load 1 shows",
     ):
-        pipeline.load(config, max_rejects="2")
+        sparkify.load(config, max_rejects="2")
     assert {table for table, rows in snapshot(config).items() if rows} == {"load_files", "rejected_records"}
     assert fetch(config, "SELECT load_id, status, files, read, loaded, rejected FROM load_history") == [
         (1, "failed", 0, 26, 0, 3)
     ]
-    assert len(pipeline.list_rejects(config, load_id=1)) == 3
-    assert {file.reason for file in pipeline.plan(config)} == {"load 1 failed on it"}
+    assert len(sparkify.list_rejects(config, load_id=1)) == 3
+    assert {file.reason for file in sparkify.plan(config)} == {"load 1 failed on it"}
     assert failing_checks(config) == []
-    assert pipeline.load(config, max_rejects="3").status == "loaded"
+    assert sparkify.load(config, max_rejects="3").status == "loaded"
     assert holds_what_the_sources_say(config)
 
 
 def test_create_drops_and_makes_again(config: Config) -> None:
-    assert len(pipeline.create(config)) == 14
-    assert pipeline.create(config) == []
+    assert len(sparkify.create(config)) == 14
+    assert sparkify.create(config) == []
     write_all(config)
-    pipeline.load(config)
-    assert len(pipeline.create(config, drop=True)) == 14
+    sparkify.load(config)
+    assert len(sparkify.create(config, drop=True)) == 14
     assert not any(snapshot(config).values())
-    with open_engine(config) as engine:
-        assert engine.list_tables() == set(model.TABLES)
-    pipeline.load(config)
+    with open_warehouse(config) as engine:
+        assert engine.list_tables() == set(TABLES)
+    sparkify.load(config)
     assert holds_what_the_sources_say(config)
 
 
 def test_status_and_rejects_tell_what_is_there(config: Config) -> None:
     write_all(config)
-    pipeline.load(config)
-    status = pipeline.status(config)
+    sparkify.load(config)
+    status = sparkify.status(config)
     assert status.records == {"read": 26, "loaded": 23, "rejected": 3}
     assert (len(status.loads), status.pending) == (1, {"new": 0, "changed": 0, "unchanged": 3, "vanished": 0})
-    assert [(found["line"], found["raw"]) for found in pipeline.list_rejects(config, reason="not_json")] == [
+    assert [(found["line"], found["raw"]) for found in sparkify.list_rejects(config, reason="not_json")] == [
         (10, "no JSON")
     ]
-    assert len(pipeline.list_rejects(config, load_id=1)) == 3
+    assert len(sparkify.list_rejects(config, load_id=1)) == 3
     assert str(status.newest_event) == "2018-11-05 20:57:10.792000"
     assert status.lag_seconds == (status.loads[0]["finished_at"] - status.newest_event).total_seconds()
-    pipeline.undo(config, 1)
-    status = pipeline.status(config)
+    sparkify.undo(config, 1)
+    status = sparkify.status(config)
     assert (status.newest_play, status.newest_event, status.lag_seconds) == (None, None, None)
 
 
 def test_user_query_reads_and_never_writes(config: Config) -> None:
     write_all(config)
-    pipeline.load(config)
-    assert pipeline.query_sql(config, "SELECT count(*) AS plays FROM songplays;") == (["plays"], [(15,)])
+    sparkify.load(config)
+    assert sparkify.query_sql(config, "SELECT count(*) AS plays FROM songplays;") == (["plays"], [(15,)])
     for sql in ("DELETE FROM songplays", "SELECT nothing FROM songplays", "SELECT 1; DELETE FROM songplays", ""):
         with pytest.raises(Exception, match="SQL"):
-            pipeline.query_sql(config, sql)
+            sparkify.query_sql(config, sql)
     assert fetch(config, "SELECT count(*) FROM songplays") == [(15,)]
 
 
 def test_check_finds_what_is_broken_behind_the_loaders_back(config: Config) -> None:
     write_all(config)
-    pipeline.load(config)
-    with open_engine(config) as engine:
+    sparkify.load(config)
+    with open_warehouse(config) as engine:
         engine.execute("INSERT INTO users (user_id, level) VALUES (1, 'free')")
         engine.execute("DELETE FROM artists WHERE artist_id = 'AR2'")
     assert {"users.user_is_unique", "songs.artist_is_found"} <= set(failing_checks(config))
@@ -256,13 +259,13 @@ def test_check_finds_what_is_broken_behind_the_loaders_back(config: Config) -> N
 
 def test_load_over_broken_rows_is_refused_and_changes_nothing(config: Config) -> None:
     write_all(config)
-    pipeline.load(config)
-    with open_engine(config) as engine:
+    sparkify.load(config)
+    with open_warehouse(config) as engine:
         engine.execute("UPDATE load_files SET loaded = loaded + 1 WHERE dataset = 'songs'")
     before = snapshot(config)
     write_file(log_file(config, "late.json"), [play(userId=8)])
     with pytest.raises(CheckError, match=r"load_history\.counts_are_those"):
-        pipeline.load(config)
+        sparkify.load(config)
     assert snapshot(config) == before
 
 
@@ -292,7 +295,7 @@ def test_bad_records_are_rejected_alike(both: tuple[Config, Config]) -> None:
     assert len(BAD_RECORDS) - len(short) < 10
     for dataset, write_to in (("events", log_file), ("songs", song_file)):
         write_file(write_to(other, "bad.json"), [bad.line for bad in short if bad.dataset == dataset])
-    ours, theirs = pipeline.load(embedded), pipeline.load(other)
+    ours, theirs = sparkify.load(embedded), sparkify.load(other)
     assert theirs.reasons == ours.reasons
     assert len(ours.reasons) > 40
     if "redshift" in other.warehouse_address:
@@ -308,10 +311,10 @@ def _spell_out_nul(embedded: Config) -> None:
 def test_compare_finds_equal_stars(both: tuple[Config, Config]) -> None:
     embedded, other = both
     write_all(other)
-    pipeline.load(embedded)
-    pipeline.load(other)
+    sparkify.load(embedded)
+    sparkify.load(other)
     assert_equal_tables(embedded, other)
-    compared = pipeline.compare(embedded, other)
+    compared = sparkify.compare(embedded, other)
     assert compared == [
         TableComparison(table, (rows, rows), True)
         for table, rows in (("songplays", 15), ("users", 4), ("songs", 4), ("artists", 2), ("time", 5))
@@ -321,13 +324,13 @@ def test_compare_finds_equal_stars(both: tuple[Config, Config]) -> None:
 def test_compare_shows_the_first_differences(both: tuple[Config, Config]) -> None:
     embedded, other = both
     write_all(other)
-    pipeline.load(embedded)
-    pipeline.load(other)
-    with open_engine(other) as engine:
+    sparkify.load(embedded)
+    sparkify.load(other)
+    with open_warehouse(other) as engine:
         engine.execute("UPDATE users SET level = 'gold' WHERE user_id = 2")
         engine.execute("DELETE FROM songs WHERE song_id = 'SO3'")
         engine.execute("UPDATE artists SET latitude = latitude + 0.00001 WHERE artist_id = 'AR2'")
-    found = {table.table: table for table in pipeline.compare(embedded, other)}
+    found = {table.table: table for table in sparkify.compare(embedded, other)}
     assert [name for name, table in found.items() if not table.equal] == ["users", "songs"]
     assert [difference.columns for difference in found["users"].differences] == [{"level": ("paid", "gold")}]
     assert [difference.columns["song_id"] for difference in found["songs"].differences] == [("SO3", None)]
@@ -346,9 +349,9 @@ CUTS = [
 def test_questions_have_the_same_answers(both: tuple[Config, Config]) -> None:
     embedded, other = both
     write_all(other)
-    pipeline.load(embedded)
-    pipeline.load(other)
-    with open_engine(embedded) as ours, open_engine(other) as theirs:
+    sparkify.load(embedded)
+    sparkify.load(other)
+    with open_warehouse(embedded) as ours, open_warehouse(other) as theirs:
         for question, cut in itertools.product(questions.list_questions(), CUTS):
             columns, rows = ours.fetch_table(question.sql, questions.bind(question, cut))
             found_columns, found = theirs.fetch_table(question.sql, questions.bind(question, cut))
@@ -369,8 +372,8 @@ def test_reports_are_the_same_but_for_their_loads(both: tuple[Config, Config]) -
 
     pages = []
     for config in both:
-        pipeline.load(config)
-        page = render_page(pipeline.answer_all(config), undrawn, with_people=False)
+        sparkify.load(config)
+        page = render_page(answer_all(config), undrawn, with_people=False)
         pages.append(re.sub(r'<dl class="facts">.*?</dl>', "", page, flags=re.DOTALL))
     assert pages[0] == pages[1]
 
@@ -384,8 +387,8 @@ def _plain(value: object) -> object:
 def test_sample(make_warehouse: Factory, tmp_path: Path) -> None:
     roots = {"log_data": str(SAMPLE / "log_data"), "song_data": str(SAMPLE / "song_data")}
     embedded, other = new_warehouse(tmp_path / "embedded", **roots), make_warehouse("other", **roots)
-    pipeline.load(embedded)
-    result = pipeline.load(other)
+    sparkify.load(embedded)
+    result = sparkify.load(other)
     assert result.tables["songplays"] == 6_820
-    assert all(table.equal for table in pipeline.compare(embedded, other))
+    assert all(table.equal for table in sparkify.compare(embedded, other))
     assert_equal_tables(embedded, other)

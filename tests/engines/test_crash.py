@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkify import pipeline
+import sparkify
 from sparkify.settings import Config
 from tests.engines.commands import run_command, variables_of
 from tests.engines.conftest import Factory
@@ -139,7 +139,7 @@ def test_too_little_memory_leaves_the_state_before(tmp_path: Path) -> None:
     ((status, files, detail),) = fetch(config, "SELECT status, files, detail FROM load_history WHERE load_id = 3")
     assert (status, files) == ("failed", 0)
     assert "ran out of memory" in json.loads(detail)["error"]
-    assert pipeline.load(config).status == "loaded"
+    assert sparkify.load(config).status == "loaded"
     assert read_star(config) == expected_star(config)
     assert failing_checks(config) == []
 

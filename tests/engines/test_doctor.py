@@ -12,10 +12,10 @@ import pytest
 from msgspec import structs
 from obstore.store import S3Store
 
-from sparkify import pipeline
-from sparkify.engines import open_engine
+import sparkify
 from sparkify.errors import EngineError
 from sparkify.settings import Config
+from sparkify.warehouses import open_warehouse
 from tests.engines.commands import Ran, run_command, run_here, variables_of
 from tests.engines.conftest import ROLE, Factory, redshift_config
 from tests.redshift.server import Redshift, Role
@@ -103,7 +103,7 @@ def keys_below(store: S3Store, root: str | None) -> list[str]:
 
 def test_all_in_order(make_warehouse: Factory, examine: Callable[..., Ran]) -> None:
     config = deliver(make_warehouse())
-    pipeline.create(config)
+    sparkify.create(config)
     ran = examine(config)
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
@@ -117,7 +117,7 @@ def test_all_in_order(make_warehouse: Factory, examine: Callable[..., Ran]) -> N
 
 def test_all_in_order_as_json(make_warehouse: Factory, examine: Callable[..., Ran]) -> None:
     config = deliver(make_warehouse())
-    pipeline.create(config)
+    sparkify.create(config)
     ran = examine(config, "--json")
     assert (ran.code, ran.err) == (0, "")
     told = ran.json()
@@ -171,13 +171,13 @@ def test_embedded_warehouse_that_is_not_there_yet(tmp_path: Path, examine: Calla
 
 
 def test_nothing_is_changed(redshift: Redshift, config: Config, store: S3Store, examine: Callable[..., Ran]) -> None:
-    pipeline.load(config)
+    sparkify.load(config)
     before = read_all(redshift, config)
     obstore.put(store, f"{str(config.stage).removeprefix(f's3://{BUCKET}/')}/theirs", b"x")
     assert examine(config).code == 0
     assert read_all(redshift, config) == before
     assert [key.rpartition("/")[2] for key in keys_below(store, config.stage)] == ["theirs"]
-    assert pipeline.load(config).status == "nothing_to_do"
+    assert sparkify.load(config).status == "nothing_to_do"
 
 
 # ---- sources ----
@@ -346,7 +346,7 @@ def test_load_tells_what_the_role_lacks(config: Config, monkeypatch: pytest.Monk
 @pytest.mark.usefixtures("denied")
 def test_access_denied_names_the_object(config: Config, store: S3Store) -> None:
     url = f"s3://{BUCKET}/doctor/log_data/a.json"
-    with open_engine(config) as engine:
+    with open_warehouse(config) as engine:
         engine.execute("CREATE TABLE doctor (answer INTEGER)")
         with pytest.raises(EngineError) as caught:
             engine.execute(f"COPY doctor FROM '{url}' IAM_ROLE '{ROLE}' JSON 'auto'")
@@ -357,7 +357,7 @@ def test_access_denied_names_the_object(config: Config, store: S3Store) -> None:
 
 
 def test_bucket_of_another_region(config: Config) -> None:
-    with open_engine(config) as engine:
+    with open_warehouse(config) as engine:
         engine.execute("CREATE TABLE doctor (answer INTEGER)")
         with pytest.raises(EngineError, match="the bucket is in another region than the cluster; name one in the"):
             engine.execute(f"COPY doctor FROM '{config.stage}' IAM_ROLE '{ROLE}' REGION 'eu-west-1' JSON 'auto'")

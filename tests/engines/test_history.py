@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from sparkify import cli, ledger, pipeline
-from sparkify.engines import open_engine
+import sparkify
+from sparkify import cli
 from sparkify.errors import LockedError, TooManyRejectsError
+from sparkify.loads import ledger
 from sparkify.settings import Config
+from sparkify.warehouses import open_warehouse
 from tests.support import failing_checks, fetch, log_file, new_warehouse, play, song, song_file, write_file
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
@@ -29,10 +31,10 @@ def write_all(config: Config) -> None:
 def test_events_tell_each_step(config: Config) -> None:
     write_all(config)
     events: list[dict[str, Any]] = []
-    pipeline.load(config, on_event=events.append)
+    sparkify.load(config, on_event=events.append)
     assert [event["event"] for event in events] == ["started", "file", "file", *["refreshed"] * 5, "committed"]
     assert {event["load_id"] for event in events} == {1}
-    assert (events[0]["files"], events[0]["bytes"]) == (2, sum(file.size for file in pipeline.plan(config)))
+    assert (events[0]["files"], events[0]["bytes"]) == (2, sum(file.size for file in sparkify.plan(config)))
     told = {name: events[1][name] for name in ("url", "status", "read", "loaded", "rejected")}
     assert told == {"url": str(log_file(config, "a.json")), "status": "loaded", "read": 2, "loaded": 1, "rejected": 1}
     assert [(event["table"], event["rows"]) for event in events[3:8]] == [
@@ -45,7 +47,7 @@ def test_events_tell_a_refusal(config: Config) -> None:
     write_all(config)
     events: list[dict[str, Any]] = []
     with pytest.raises(TooManyRejectsError):
-        pipeline.load(config, max_rejects="0", on_event=events.append)
+        sparkify.load(config, max_rejects="0", on_event=events.append)
     assert [event["event"] for event in events] == ["started", "file", "file", "failed"]
     assert "1 of 3 records were rejected" in events[-1]["error"]
     assert json.loads(fetch(config, "SELECT detail FROM load_history")[0][0])["error"] == "too many rejects"
@@ -53,7 +55,7 @@ def test_events_tell_a_refusal(config: Config) -> None:
 
 def test_history_has_the_seconds_of_each_step(config: Config) -> None:
     write_all(config)
-    pipeline.load(config)
+    sparkify.load(config)
     ((detail,),) = fetch(config, "SELECT detail FROM load_history")
     steps = json.loads(detail)["seconds"]
     assert set(steps) == {
@@ -65,8 +67,8 @@ def test_history_has_the_seconds_of_each_step(config: Config) -> None:
 def test_load_that_is_committed_is_not_noted_as_interrupted(config: Config) -> None:
     """As Ctrl-C in the instant of the commit would ask for."""
     write_all(config)
-    pipeline.load(config)
-    with open_engine(config) as engine, engine.transaction():
+    sparkify.load(config)
+    with open_warehouse(config) as engine, engine.transaction():
         ledger.end_load(engine, 1, status="interrupted", finished_at=dt.datetime(2026, 1, 1), detail="{}")
     assert fetch(config, "SELECT load_id, status FROM load_history") == [(1, "loaded")]
     assert failing_checks(config) == []
@@ -98,23 +100,23 @@ def test_log_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.Captu
 def test_second_process_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
     config = new_warehouse(tmp_path)
     write_all(config)
-    pipeline.create(config)
+    sparkify.create(config)
     command = [sys.executable, "-c", HOLD, config.warehouse_address]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdin is not None
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(LockedError, match=rf"in use by process {holder.pid}; wait until it ends, or give --wait"):
-            pipeline.load(structs.replace(config, wait=0.3))
+            sparkify.load(structs.replace(config, wait=0.3))
         holder.stdin.write("\n")
         holder.stdin.flush()
-        assert pipeline.load(structs.replace(config, wait=30)).status == "loaded"
+        assert sparkify.load(structs.replace(config, wait=30)).status == "loaded"
 
 
 def test_load_that_another_took_for_killed_ends_as_one(config: Config) -> None:
     """Two loads may begin before either has the lock for the load itself: the second marks the first as interrupted."""
-    pipeline.create(config)
-    with open_engine(config) as engine:
+    sparkify.create(config)
+    with open_warehouse(config) as engine:
         with engine.load_transaction():
             first = ledger.begin_load(engine, dt.datetime(2026, 1, 1), "1")
         with engine.load_transaction():

@@ -23,9 +23,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sparkify import pipeline
-from sparkify.engines import open_engine
+import sparkify
 from sparkify.settings import Config
+from sparkify.warehouses import open_warehouse
 from tests import reference
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Redshift
@@ -105,14 +105,14 @@ class Histories(RuleBasedStateMachine):
 
     @initialize()
     def make_tables(self) -> None:
-        pipeline.create(self.config)
+        sparkify.create(self.config)
 
     def deliver(self, dataset: Dataset, name: str, records: list[Row | str]) -> None:
         path = log_file(self.config, name) if dataset == "events" else song_file(self.config, name)
         path.write_bytes(to_lines(records))
 
     def load(self) -> None:
-        result = pipeline.load(self.config)
+        result = sparkify.load(self.config)
         if result.load_id is None:
             return
         for dataset, root in self.config.roots.items():
@@ -161,7 +161,7 @@ class Histories(RuleBasedStateMachine):
     def a_load_is_undone(self, data: st.DataObject) -> None:
         loads = sorted({held.load_id for held in self.held.values()})
         load_id = data.draw(st.sampled_from(loads))
-        pipeline.undo(self.config, load_id)
+        sparkify.undo(self.config, load_id)
         self.held = {key: held for key, held in self.held.items() if held.load_id != load_id}
 
     @precondition(lambda self: any(self.rejects_of(key) for key in self.held))
@@ -173,7 +173,7 @@ class Histories(RuleBasedStateMachine):
         record = good_play if dataset == "events" else late_song
         for line in data.draw(st.sets(st.sampled_from(self.rejects_of(key)), min_size=1)):
             self.held[key].mended[line] = to_lines([record]).strip()
-            with open_engine(self.config) as engine:
+            with open_warehouse(self.config) as engine:
                 engine.execute(
                     'UPDATE rejected_records SET "raw" = $1 WHERE dataset = $2 AND line = $3 AND source_id IN '
                     "(SELECT source_id FROM load_files WHERE status = 'loaded' AND dataset = $2 AND url LIKE $4)",
@@ -188,7 +188,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def rejects_are_replayed(self) -> None:
-        replayed = pipeline.replay(self.config).records
+        replayed = sparkify.replay(self.config).records
         assert replayed["replayed"] == sum(len(self.rejects_of(key)) for key in self.held)
         assert replayed["loaded"] == sum(len(held.mended) for held in self.held.values())
         for held in self.held.values():

@@ -18,10 +18,11 @@ import obstore
 import pytest
 from msgspec import structs
 
-from sparkify import model, pipeline
-from sparkify.engines import open_engine
+import sparkify
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, SparkifyError
 from sparkify.settings import Config
+from sparkify.star.tables import create_tables
+from sparkify.warehouses import open_warehouse
 from tests.engines.commands import variables_of
 from tests.engines.conftest import redshift_config
 from tests.engines.crash import EVERY, VERBS, prepare, run_verb
@@ -117,13 +118,13 @@ def test_answer_that_breaks_off_is_a_broken_connection(redshift: Redshift, confi
     write_first(config)
     redshift.fault = lambda sent, place: "cut_answer" if sent.startswith(statement) else "none"
     with pytest.raises(EngineError, match="the connection to Redshift broke"):
-        pipeline.load(config)
+        sparkify.load(config)
     assert not any(read_tables(redshift, config).values())
 
 
 def test_commit_whose_answer_breaks_off_is_told(redshift: Redshift, config: Config) -> None:
     write_first(config)
-    pipeline.create(config)
+    sparkify.create(config)
 
     def cut_the_load(statement: str, place: int) -> Fault:
         has_copied = any(sql.startswith("COPY") for sql in redshift.statements)
@@ -131,9 +132,9 @@ def test_commit_whose_answer_breaks_off_is_told(redshift: Redshift, config: Conf
 
     redshift.fault = cut_the_load
     with pytest.raises(EngineError, match="whether the transaction was committed is not known"):
-        pipeline.load(config)
+        sparkify.load(config)
     redshift.fault = nth(0, "none")
-    assert pipeline.load(config).status == "nothing_to_do"
+    assert sparkify.load(config).status == "nothing_to_do"
     assert read_star(config) == expected_star(config)
 
 
@@ -144,7 +145,7 @@ def test_load_is_tried_again_where_another_session_interferes(redshift: Redshift
     redshift.fault = lambda statement, place: (
         next(faults, "none") if statement.startswith("COPY staging_events") else "none"
     )
-    assert pipeline.load(config).status == "loaded"
+    assert sparkify.load(config).status == "loaded"
     assert read_star(config) == expected_star(config)
     assert sum(sql.startswith("COPY staging_events") for sql in redshift.statements) == 3
 
@@ -153,14 +154,14 @@ def test_conflict_that_stays_is_told(redshift: Redshift, config: Config) -> None
     write_first(config)
     redshift.fault = lambda statement, place: "error_1023" if statement.startswith("COPY") else "none"
     with pytest.raises(ConflictError, match=r"1023: Serializable isolation violation.*; try again"):
-        pipeline.load(config)
+        sparkify.load(config)
     assert sum(sql.startswith("COPY") for sql in redshift.statements) == 4
     assert not any(read_tables(redshift, config).values())
 
 
 def test_ledger_is_locked_before_it_is_read(redshift: Redshift, config: Config) -> None:
     write_first(config)
-    pipeline.load(config)
+    sparkify.load(config)
     sent = redshift.statements
     lock = sent.index("LOCK load_lock")
     assert sent[lock - 2 : lock] == ["BEGIN", "SET statement_timeout TO 1000"]
@@ -175,7 +176,7 @@ def test_two_loads_at_once_load_everything_once(redshift: Redshift, config: Conf
 
     def load() -> None:
         try:
-            results.append(pipeline.load(structs.replace(config, wait=60)).status)
+            results.append(sparkify.load(structs.replace(config, wait=60)).status)
         except SparkifyError as error:
             results.append(error)
 
@@ -216,7 +217,7 @@ def test_process_that_ends_leaves_nothing_half_done(
     redshift: Redshift, config: Config, tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:
     write_first(config)
-    pipeline.create(config)
+    sparkify.create(config)
     reached, ended = threading.Event(), threading.Event()
 
     def stop_there(statement: str, place: int) -> Fault:
@@ -233,7 +234,7 @@ def test_process_that_ends_leaves_nothing_half_done(
     ended.set()
     redshift.fault = nth(0, "none")
     # The lock goes with the session, and the next load waits for that.
-    assert pipeline.load(config).status == "loaded"
+    assert sparkify.load(config).status == "loaded"
     assert read_star(config) == expected_star(config)
 
 
@@ -251,10 +252,10 @@ def test_stage_is_empty_after_a_load_and_after_a_failed_one(
     write_first(config)
     redshift.fault = lambda statement, place: "cut" if statement.startswith("-- One row per user") else "none"
     with pytest.raises(EngineError):
-        pipeline.load(config)
+        sparkify.load(config)
     assert staged_keys(s3_server) == []
     redshift.fault = nth(0, "none")
-    pipeline.load(config)
+    sparkify.load(config)
     assert staged_keys(s3_server) == []
 
 
@@ -268,7 +269,7 @@ def test_leftovers_of_killed_loads_are_cleared(
     obstore.put(store, f"{place}0/alive/part.parquet", b"x")
     (tmp_path / "sparkify-scratch-dead").mkdir()
     write_first(config)
-    pipeline.load(config)
+    sparkify.load(config)
     assert staged_keys(s3_server) == [f"{place}0/alive/part.parquet"]
     assert list(tmp_path.glob("sparkify-scratch-*")) == []
     obstore.delete(store, f"{place}0/alive/part.parquet")
@@ -279,7 +280,7 @@ def test_next_load_clears_what_a_killed_one_left(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     write_first(config)
-    pipeline.create(config)
+    sparkify.create(config)
     processes: list[subprocess.Popen[bytes]] = []
     started = threading.Event()
 
@@ -297,7 +298,7 @@ def test_next_load_clears_what_a_killed_one_left(
     redshift.fault = nth(0, "none")
     assert [path.name for path in tmp_path.glob("sparkify-scratch-*/*.duckdb")] == ["scratch.duckdb"]
     assert len(staged_keys(s3_server)) == 2
-    assert pipeline.load(config).status == "loaded"
+    assert sparkify.load(config).status == "loaded"
     assert list(tmp_path.glob("sparkify-scratch-*")) == []
     assert staged_keys(s3_server) == []
     assert read_star(config) == expected_star(config)
@@ -309,8 +310,8 @@ def test_parts_are_of_equal_size_and_a_multiple_of_the_slices(
 ) -> None:
     redshift.slices = slices
     write_file(log_file(config), [event(itemInSession=item) for item in range(rows)])
-    pipeline.load(config)
-    with open_engine(config) as engine:
+    sparkify.load(config)
+    with open_warehouse(config) as engine:
         files = engine.fetch(
             "SELECT source_file_count FROM sys_load_history WHERE table_name = 'staging_events' "
             "ORDER BY query_id DESC LIMIT 1"
@@ -321,7 +322,7 @@ def test_parts_are_of_equal_size_and_a_multiple_of_the_slices(
 def test_reject_that_redshift_cannot_keep_fails_its_file(redshift: Redshift, config: Config) -> None:
     write_first(config)
     write_file(log_file(config, "long.json"), [play(userId=77), "x" * 70_000])
-    result = pipeline.load(config)
+    result = sparkify.load(config)
     assert (result.status, result.files["failed"]) == ("partial", 1)
     assert result.errors == [
         f"cannot keep {log_file(config, 'long.json')}: line 2 is rejected, and with 70,000 bytes longer than the "
@@ -335,13 +336,13 @@ def test_reject_that_redshift_cannot_keep_fails_its_file(redshift: Redshift, con
 def test_load_without_a_stage_is_refused(redshift: Redshift, config: Config) -> None:
     write_first(config)
     with pytest.raises(ConfigError, match="give --stage s3://bucket/folder"):
-        pipeline.load(structs.replace(config, stage=None))
+        sparkify.load(structs.replace(config, stage=None))
     assert not any(read_tables(redshift, config).values())
 
 
 def test_transaction_with_a_failed_statement_is_not_taken_for_committed(config: Config) -> None:
-    with open_engine(config) as engine:
-        model.create(engine)
+    with open_warehouse(config) as engine:
+        create_tables(engine)
         with pytest.raises(EngineError, match="nothing of it was committed"), engine.transaction():  # noqa: PT012
             engine.execute("INSERT INTO users (user_id) VALUES (1)")
             with pytest.raises(EngineError, match="does not exist"):
@@ -351,20 +352,20 @@ def test_transaction_with_a_failed_statement_is_not_taken_for_committed(config: 
 
 def test_readers_do_not_wait_for_a_load(redshift: Redshift, config: Config) -> None:
     write_first(config)
-    pipeline.load(config)
+    sparkify.load(config)
     write_second(config)
     seen: list[Any] = []
 
     def read_meanwhile(statement: str, place: int) -> Fault:
         if statement.startswith("-- One row per user") and not seen:
             seen.append(None)
-            reader = threading.Thread(target=lambda: seen.extend([pipeline.status(config), pipeline.check(config)]))
+            reader = threading.Thread(target=lambda: seen.extend([sparkify.status(config), sparkify.check(config)]))
             reader.start()
             reader.join(30)
         return "none"
 
     redshift.fault = read_meanwhile
-    pipeline.load(config)
+    sparkify.load(config)
     _, status, checked = seen
     # What was committed before the load, and that it runs.
     assert ([load["status"] for load in status.loads], status.records["loaded"]) == (["loaded", "running"], 33)
@@ -373,18 +374,18 @@ def test_readers_do_not_wait_for_a_load(redshift: Redshift, config: Config) -> N
 
 def test_second_load_fails_and_names_the_first(redshift: Redshift, config: Config) -> None:
     write_first(config)
-    pipeline.create(config)
+    sparkify.create(config)
     caught: list[BaseException] = []
 
     def load_meanwhile(statement: str, place: int) -> Fault:
         if statement.startswith("-- One row per user") and not caught:
             with pytest.raises(LockedError) as found:
-                pipeline.load(config)
+                sparkify.load(config)
             caught.append(found.value)
         return "none"
 
     redshift.fault = load_meanwhile
-    pipeline.load(config)
+    sparkify.load(config)
     assert re.fullmatch(
         r"load 1, running since [-0-9]+ [:0-9]+ UTC, holds the warehouse; wait until it ends, or give --wait SECONDS",
         str(caught[0]),
@@ -395,10 +396,10 @@ def test_history_tells_what_became_of_each_load(redshift: Redshift, config: Conf
     write_first(config)
     redshift.fault = lambda statement, place: "cut" if statement.startswith("-- One row per user") else "none"
     with pytest.raises(EngineError):
-        pipeline.load(config)
+        sparkify.load(config)
     redshift.fault = nth(0, "none")
-    pipeline.load(config)
-    with open_engine(config) as engine:
+    sparkify.load(config)
+    with open_warehouse(config) as engine:
         rows = engine.fetch("SELECT load_id, status, finished_at IS NULL, detail FROM load_history ORDER BY load_id")
     assert [row[:3] for row in rows] == [(1, "interrupted", True), (2, "loaded", False)]
     assert set(json.loads(rows[1][3])["seconds"]) == {

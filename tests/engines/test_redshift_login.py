@@ -17,10 +17,10 @@ from moto import mock_aws
 from psycopg import sql
 from redshift_connector.iam_helper import IamHelper
 
-from sparkify.engines import open_engine
-from sparkify.engines.login import Address, find_credentials
 from sparkify.errors import ConfigError
 from sparkify.settings import Config, load_config
+from sparkify.warehouses import open_warehouse
+from sparkify.warehouses.redshift.login import Address, find_credentials
 from tests.engines.commands import Ran, run_command, run_here, run_python, run_secrets_manager
 from tests.engines.conftest import ROLE
 from tests.redshift.server import Redshift
@@ -157,7 +157,7 @@ def test_address_that_is_not_whole(warehouse: str) -> None:
 def test_login_without_a_password_or_a_user(redshift: Redshift, database: str) -> None:
     assert_told(run_here(*WHO, "--warehouse", address(redshift, database)), 2, "no password for", "DB_SECRET_ARN")
     nobody = load_config(warehouse=f"redshift://localhost:{redshift.port}/{database}", db_password="x")
-    with pytest.raises(ConfigError, match="no user for"), open_engine(nobody):
+    with pytest.raises(ConfigError, match="no user for"), open_warehouse(nobody):
         pass
 
 
@@ -304,7 +304,7 @@ def store_secret(**content: Any) -> str:
 
 def log_in_with_secret(redshift: Redshift, database: str, arn: str, user: str = "") -> str:
     warehouse = f"redshift://{user}@{redshift.host}:{redshift.port}/{database}"
-    with open_engine(load_config(warehouse=warehouse, db_secret_arn=arn)) as engine:
+    with open_warehouse(load_config(warehouse=warehouse, db_secret_arn=arn)) as engine:
         return str(engine.fetch("SELECT current_user")[0][0])
 
 

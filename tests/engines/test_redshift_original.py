@@ -13,10 +13,11 @@ from redshift_connector.cursor import Cursor
 
 import create_tables
 import etl
+import sparkify
 import sql_queries
-from sparkify import model, pipeline
 from sparkify.errors import EngineError, SparkifyError, UsageError
 from sparkify.settings import Config
+from sparkify.star.tables import STAR, TABLES
 from tests.engines.commands import ROOT, run_python
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Redshift
@@ -90,7 +91,7 @@ def tables(cur: Cursor) -> set[str]:
 def test_the_whole_run(config: Config, conn: Connection, cur: Cursor) -> None:
     create_tables.drop_tables(cur, conn)
     create_tables.create_tables(cur, conn)
-    assert tables(cur) == set(model.TABLES)
+    assert tables(cur) == set(TABLES)
     etl.load_staging_tables(cur, conn)
     etl.insert_tables(cur, conn)
     # Another session sees it all: nothing waits for a commit of the caller's.
@@ -106,7 +107,7 @@ def test_functions_are_idempotent(config: Config, conn: Connection, cur: Cursor)
         etl.insert_tables(cur, conn)
     assert read_star(config) == expected_star(config)
     assert fetch(config, "SELECT count(*) FROM load_history") == [(1,)]
-    assert pipeline.load(config).status == "nothing_to_do"
+    assert sparkify.load(config).status == "nothing_to_do"
 
 
 def test_drop_tables_drops_everything_and_once_more(conn: Connection, cur: Cursor) -> None:
@@ -130,7 +131,7 @@ def test_cursor_without_its_connection_is_refused(config: Config, cur: Cursor, f
 
 def test_insert_tables_computes_the_star_anew(config: Config, conn: Connection, cur: Cursor) -> None:
     etl.load_staging_tables(cur, conn)
-    for table in model.STAR:
+    for table in STAR:
         cur.execute(f"DELETE FROM {table}")
     etl.insert_tables(cur, conn)
     assert read_star(config) == expected_star(config)
@@ -158,7 +159,7 @@ def test_autocommit_of_the_callers_is_kept(conn: Connection, cur: Cursor) -> Non
     conn.autocommit = True
     create_tables.create_tables(cur, conn)
     assert conn.autocommit
-    assert tables(cur) == set(model.TABLES)
+    assert tables(cur) == set(TABLES)
 
 
 def test_load_that_fails_leaves_nothing_and_a_connection_that_works(
@@ -201,12 +202,12 @@ def test_lists_work_on_a_plain_cursor(conn: Connection, cur: Cursor) -> None:
         for query in sql_queries.drop_table_queries + sql_queries.create_table_queries:
             cur.execute(query)
             conn.commit()
-    assert tables(cur) == set(model.TABLES)
+    assert tables(cur) == set(TABLES)
 
 
 def test_lists_build_the_star_on_a_plain_cursor(config: Config, conn: Connection, cur: Cursor) -> None:
     etl.load_staging_tables(cur, conn)
-    for table in model.STAR:
+    for table in STAR:
         cur.execute(f"DELETE FROM {table}")
     for query in sql_queries.insert_table_queries:
         cur.execute(query)
@@ -218,7 +219,7 @@ def test_lists_build_the_star_on_a_plain_cursor(config: Config, conn: Connection
 
 
 def test_scripts_drop_create_and_load(config: Config) -> None:
-    pipeline.load(config)
+    sparkify.load(config)
     created = run_python(ROOT / "create_tables.py")
     assert (created.code, created.out) == (0, "")
     assert "created: staging_events" in created.err

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkify import model, pipeline
+import sparkify
 from sparkify.settings import Config
 from sparkify.sql import create_sql, list_columns
+from sparkify.star.tables import TABLES
 from tests.engines.conftest import ROLE, redshift_config
 from tests.engines.statements import FOLDER, record_files
 from tests.redshift.server import Redshift
@@ -38,17 +39,17 @@ def test_role_is_named_and_no_key() -> None:
 
 def test_tables_as_redshift_made_them(redshift: Redshift, config: Config) -> None:
     """Names in order, as the server lists them; it folds them to lower case."""
-    pipeline.create(config)
+    sparkify.create(config)
     with redshift.connect_postgres(config.warehouse_address.rpartition("/")[2]) as connection:
         made = connection.execute(
             "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
             "ORDER BY table_name, ordinal_position"
         ).fetchall()
-    expected = [(table, name.lower()) for table in sorted(model.TABLES) for name in list_columns(table)]
-    assert [column for column in made if column[0] in model.TABLES] == expected
+    expected = [(table, name.lower()) for table in sorted(TABLES) for name in list_columns(table)]
+    assert [column for column in made if column[0] in TABLES] == expected
 
 
-@pytest.mark.parametrize("table", model.TABLES)
+@pytest.mark.parametrize("table", TABLES)
 def test_no_trap_in_the_types(table: str) -> None:
     text = create_sql(table, "redshift")
     assert not re.search(r"\b(DECIMAL|NUMERIC|TEXT|REAL|FLOAT|IDENTITY)\b", text)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from sparkify import model, pipeline
-from sparkify.engines import open_engine
+import sparkify
 from sparkify.settings import Config
+from sparkify.star.tables import VIEWS
+from sparkify.warehouses import open_warehouse
 from tests import reference
 from tests.support import event, log_file, play, read_sources, song, song_file, write_file
 
@@ -35,8 +36,8 @@ SONGS = [
 
 def rows_of(config: Config) -> dict[str, list[str]]:
     """Every row of every view as text, sorted."""
-    with open_engine(config, read_only=True) as engine:
-        found = {view: engine.fetch_table(f"SELECT * FROM {view}") for view in model.VIEWS}
+    with open_warehouse(config, read_only=True) as engine:
+        found = {view: engine.fetch_table(f"SELECT * FROM {view}") for view in VIEWS}
     return {
         view: as_texts(dict(zip(columns, row, strict=True)) for row in rows) for view, (columns, rows) in found.items()
     }
@@ -89,7 +90,7 @@ def test_views_are_those_of_the_reference(config: Config, copied: str) -> None:
         others = with_copies(others, chance)
     write_file(log_file(config), plays + others)
     write_file(song_file(config), SONGS)
-    pipeline.load(config)
+    sparkify.load(config)
     found = rows_of(config)
     assert found == expected(config)
     assert (len(found["events"]) < len(plays + others)) == (copied != "nothing")
@@ -100,22 +101,22 @@ def test_a_play_is_the_same_copy_in_both(config: Config) -> None:
     write_file(
         log_file(config), with_copies([play(**{name: values[0] for name, values in OTHER_FIELDS.items()})], chance) * 3
     )
-    pipeline.load(config)
-    with open_engine(config, read_only=True) as engine:
+    sparkify.load(config)
+    with open_warehouse(config, read_only=True) as engine:
         columns = "song_title, artist_name, song_length, level, location, user_agent"
         assert engine.fetch(f"SELECT {columns} FROM events") == engine.fetch(f"SELECT {columns} FROM plays")
 
 
 def test_views_of_nothing_are_empty(config: Config) -> None:
-    pipeline.create(config)
+    sparkify.create(config)
     assert not any(rows_of(config).values())
 
 
 def test_views_that_are_missing_are_made_by_the_next_load(config: Config) -> None:
     write_file(log_file(config), [play()])
-    pipeline.load(config)
-    with open_engine(config) as engine, engine.transaction():
-        for view in reversed(model.VIEWS):
+    sparkify.load(config)
+    with open_warehouse(config) as engine, engine.transaction():
+        for view in reversed(VIEWS):
             engine.execute(f"DROP VIEW {view}")
-    pipeline.load(config)
+    sparkify.load(config)
     assert rows_of(config) == expected(config)

@@ -8,10 +8,10 @@ import pytest
 from redshift_connector.cursor import Cursor
 
 import sparkify
-from sparkify.checks import list_checks
-from sparkify.model import CREATION_ORDER
 from sparkify.questions import WHOLE_LOG, bind, list_questions
 from sparkify.sql import create_sql
+from sparkify.star.checks import list_checks
+from sparkify.star.tables import CREATION_ORDER
 from tests.redshift.answers import fetch, refusal
 from tests.redshift.conftest import Connect
 from tests.redshift.server import Redshift

@@ -1,6 +1,6 @@
 """Warehouse engines: the narrow seam between the loader and a database.
 
-`open_engine` chooses by address and imports a driver only then. Each engine's oddities live in its own module.
+`open_warehouse` chooses by address and imports a driver only then. Each engine's oddities live in its own module.
 """
 
 import time
@@ -55,7 +55,7 @@ def examine(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, False, str(error))
 
 
-class Engine(Protocol):
+class Warehouse(Protocol):
     """A warehouse that is open. SQL is one statement, in the dialect that all engines share, with $1, $2 … bound.
 
     Every method raises EngineError (or a kind of it) in the engine's own words, never a driver's exception.
@@ -115,27 +115,27 @@ class Engine(Protocol):
         """
 
     def examine(self) -> Iterator[Finding]:
-        """Look at each thing that a load will need of this engine. Changes nothing."""
+        """Look at each thing that a load will need of this warehouse. Changes nothing."""
 
     def close(self) -> None:
         """Let go of the warehouse; what is not committed is lost."""
 
 
 @contextmanager
-def open_engine(config: Config, *, read_only: bool = False) -> Iterator[Engine]:
+def open_warehouse(config: Config, *, read_only: bool = False) -> Iterator[Warehouse]:
     """Open the configured warehouse. Opening for writing makes an embedded one that does not exist yet.
 
-    Raises UsageError for an address that names no engine or no folder, ConfigError without what a login needs,
+    Raises UsageError for an address that names no warehouse or no folder, ConfigError without what a login needs,
     LockedError while another process writes an embedded one, and EngineError where the warehouse cannot be opened.
     """
-    engine = _open_waiting(config, read_only)
+    warehouse = _open_waiting(config, read_only)
     try:
-        yield engine
+        yield warehouse
     finally:
-        engine.close()
+        warehouse.close()
 
 
-def _open_waiting(config: Config, read_only: bool) -> Engine:
+def _open_waiting(config: Config, read_only: bool) -> Warehouse:
     """Open the warehouse; where another process holds it, try again for as long as is configured."""
     end = time.monotonic() + config.wait
     while True:
@@ -147,22 +147,22 @@ def _open_waiting(config: Config, read_only: bool) -> Engine:
             time.sleep(min(_ASK_AGAIN_SECONDS, max(0.0, end - time.monotonic())))
 
 
-def _open(config: Config, read_only: bool) -> Engine:
+def _open(config: Config, read_only: bool) -> Warehouse:
     address = config.warehouse_address
     if address.startswith("redshift://"):
-        from sparkify.engines.redshift import RedshiftEngine
+        from sparkify.warehouses.redshift.session import RedshiftWarehouse
 
-        return RedshiftEngine.open(address, config)
+        return RedshiftWarehouse.open(address, config)
     if "://" in address:
         raise UsageError(
             f"{address.split('://')[0]}:// is no warehouse; name a file, duckdb:PATH or redshift://user@host:5439/db"
         )
-    from sparkify.engines.duckdb import DuckDBEngine
+    from sparkify.warehouses.duckdb import DuckDBWarehouse
 
-    return DuckDBEngine.open(address, config, read_only=read_only)
+    return DuckDBWarehouse.open(address, config, read_only=read_only)
 
 
-def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = None) -> Engine:
+def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = None) -> Warehouse:
     """An engine over a DB-API cursor that is open already, and stays its owner's to close.
 
     A cursor of redshift_connector's needs its connection too, and the configuration for a load. Raises UsageError
@@ -170,13 +170,19 @@ def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = Non
     """
     driver = type(cursor).__module__.split(".")[0]
     if driver in ("duckdb", "_duckdb"):
-        from sparkify.engines.duckdb import DuckDBEngine
+        from sparkify.warehouses.duckdb import DuckDBWarehouse
 
-        return DuckDBEngine.wrap(cursor)
+        return DuckDBWarehouse.wrap(cursor)
     if driver == "redshift_connector":
-        from sparkify.engines.redshift import RedshiftEngine
+        from sparkify.warehouses.redshift.session import RedshiftWarehouse
 
         if connection is None:
             raise UsageError("a cursor of redshift_connector's needs its connection too: give both, cur and conn")
-        return RedshiftEngine.wrap(connection, config or Config())
+        return RedshiftWarehouse.wrap(connection, config or Config())
     raise UsageError(f"no engine is made for a cursor of {driver}; give one of duckdb's or redshift_connector's")
+
+
+def fetch_dicts(warehouse: Warehouse, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """The rows of a query as dictionaries."""
+    columns, rows = warehouse.fetch_table(sql, parameters)
+    return [dict(zip(columns, row, strict=True)) for row in rows]

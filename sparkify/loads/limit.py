@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sparkify.engines import Engine
 from sparkify.errors import TooManyRejectsError, UsageError
+from sparkify.warehouses import Warehouse
 
 _NAMED_REASONS = 5
 
@@ -36,13 +36,13 @@ class RejectLimit:
 
 
 def refuse(
-    engine: Engine, load_id: int, limit: RejectLimit, *, records: dict[str, int], reasons: dict[str, int]
+    warehouse: Warehouse, load_id: int, limit: RejectLimit, *, records: dict[str, int], reasons: dict[str, int]
 ) -> TooManyRejectsError:
     """The error of a load whose rejects exceed the limit, with the most frequent reasons and three examples."""
     named = ", ".join(f"{reason} {count:,}" for reason, count in list(reasons.items())[:_NAMED_REASONS])
     sql = 'SELECT url, line, reason, "raw" FROM rejected_records WHERE load_id = $1 ORDER BY url, line LIMIT 3'
     examples = "; ".join(
-        f"{url}, line {line:,}, {reason}: {raw[:80]}" for url, line, reason, raw in engine.fetch(sql, [load_id])
+        f"{url}, line {line:,}, {reason}: {raw[:80]}" for url, line, reason, raw in warehouse.fetch(sql, [load_id])
     )
     return TooManyRejectsError(
         f"{records['rejected']:,} of {records['read']:,} records were rejected ({named}), the limit is {limit}: "

@@ -9,18 +9,32 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sparkify import __version__, checks, ledger, model
-from sparkify.engines import Engine, Staged, open_engine
+from sparkify._version import __version__
 from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
-from sparkify.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, PlannedFile
-from sparkify.pipeline.limit import RejectLimit, refuse
-from sparkify.pipeline.listing import list_empty_roots, list_sources, plan_found
-from sparkify.pipeline.progress import OnEvent, OnProgress, Teller, utc_now
-from sparkify.pipeline.retrying import retry_conflicts
+from sparkify.loads import ledger
+from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry
+from sparkify.loads.limit import RejectLimit, refuse
+from sparkify.loads.plan import PlannedFile, list_empty_roots, list_sources, plan_found
+from sparkify.loads.progress import OnEvent, OnProgress, Teller, utc_now
+from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile
+from sparkify.star import checks
+from sparkify.star.tables import (
+    DELETE_STAGED,
+    begin_changes,
+    collect_touched,
+    count_records,
+    count_rows,
+    create_tables,
+    delete_files,
+    match_rate,
+    name_files,
+    refresh_star,
+)
 from sparkify.validation.fields import Dataset
+from sparkify.warehouses import Staged, Warehouse, open_warehouse
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.
 _BUNDLE_BYTES = 8 << 20
@@ -49,14 +63,6 @@ class LoadResult:
     broken_checks: list[str] = field(default_factory=list)
 
 
-def create(config: Config, *, drop: bool = False) -> list[str]:
-    """Create the tables and views that are missing; with `drop`, drop everything first. Returns the names created."""
-    with open_engine(config) as engine, engine.transaction():
-        if drop:
-            model.drop(engine)
-        return model.create(engine)
-
-
 def load(
     config: Config,
     *,
@@ -76,43 +82,43 @@ def load(
     """
     options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects))
     found = list_sources(config)
-    with open_engine(config) as engine:
-        return _load_found(engine, config, found, options)
+    with open_warehouse(config) as warehouse:
+        return _load_found(warehouse, config, found, options)
 
 
-def load_into(engine: Engine, config: Config) -> LoadResult:
+def load_into(warehouse: Warehouse, config: Config) -> LoadResult:
     """As `load`, into a warehouse that is open already."""
-    return _load_found(engine, config, list_sources(config), _Options())
+    return _load_found(warehouse, config, list_sources(config), _Options())
 
 
 def _load_found(
-    engine: Engine,
+    warehouse: Warehouse,
     config: Config,
     found: dict[Dataset, list[SourceFile]],
     options: "_Options",
 ) -> LoadResult:
-    return retry_conflicts(lambda: _load_once(engine, config, found, options))
+    return retry_conflicts(lambda: _load_once(warehouse, config, found, options))
 
 
 def _load_once(
-    engine: Engine,
+    warehouse: Warehouse,
     config: Config,
     found: dict[Dataset, list[SourceFile]],
     options: "_Options",
 ) -> LoadResult:
     started = time.monotonic()
     # Apart from the load: a load locks the ledger before it reads anything, so it has to be there.
-    with engine.transaction():
-        model.create(engine)
-    with engine.load_transaction():
-        loaded = ledger.list_loaded(engine)
-        load = _Load(engine, loaded, plan_found(config, found, loaded), config.s3_access, options)
+    with warehouse.transaction():
+        create_tables(warehouse)
+    with warehouse.load_transaction():
+        loaded = ledger.list_loaded(warehouse)
+        load = _Load(warehouse, loaded, plan_found(config, found, loaded), config.s3_access, options)
         if load.pending:
             load.begin()
     if load.pending:
         try:
-            with engine.load_transaction():
-                if ledger.list_loaded(engine) != loaded:
+            with warehouse.load_transaction():
+                if ledger.list_loaded(warehouse) != loaded:
                     raise ConflictError("another load was faster; try again")
                 refusal = load.run()
         except BaseException as error:
@@ -138,13 +144,13 @@ class _Load:
 
     def __init__(
         self,
-        engine: Engine,
+        warehouse: Warehouse,
         loaded: list[LoadedFile],
         planned: Sequence[PlannedFile],
         access: S3Access,
         options: _Options,
     ) -> None:
-        self.engine = engine
+        self.warehouse = warehouse
         self._access = access
         self._loaded_before = loaded
         self.planned = planned
@@ -162,15 +168,15 @@ class _Load:
 
     def begin(self) -> None:
         """Note that the load runs, in the transaction that planned it."""
-        self.load_id = ledger.begin_load(self.engine, self.started_at, __version__)
+        self.load_id = ledger.begin_load(self.warehouse, self.started_at, __version__)
         self._teller.load_id = self.load_id
         self._teller.emit("started", files=self._teller.total_files, bytes=self._teller.total_bytes)
 
     def run(self) -> TooManyRejectsError | None:
         """Do the load, in the caller's transaction. With too many rejects nothing but those is left to commit."""
-        engine = self.engine
-        model.begin_changes(engine)
-        self._stage(ledger.next_source_id(engine))
+        warehouse = self.warehouse
+        begin_changes(warehouse)
+        self._stage(ledger.next_source_id(warehouse))
         if (refusal := self._refusal()) is not None:
             self._keep_rejects_alone()
             return refusal
@@ -179,11 +185,11 @@ class _Load:
         self.mode = "rebuild" if self._changes_most() else "refresh"
         self._teller.tell("computing the star")
         self._replace_rows(leaving, entering)
-        model.refresh(engine, rebuild=self.mode == "rebuild", around=self._refreshing)
-        ledger.record_load(engine, self._ledger_entry(self._status()), self.entries)
+        refresh_star(warehouse, rebuild=self.mode == "rebuild", around=self._refreshing)
+        ledger.record_load(warehouse, self._ledger_entry(self._status()), self.entries)
         with self._teller.timed("checks"):
             self._check()
-        engine.execute(ledger.NOTE_DETAIL, [self._detail(), self.load_id])
+        warehouse.execute(ledger.NOTE_DETAIL, [self._detail(), self.load_id])
         self._teller.tell("committing")
         return None
 
@@ -191,12 +197,12 @@ class _Load:
         """Note how a load ended that was rolled back, as far as the warehouse still takes it."""
         self._teller.emit("failed", error=str(error) or type(error).__name__)
         assert self.load_id is not None
-        with suppress(SparkifyError), self.engine.transaction():
+        with suppress(SparkifyError), self.warehouse.transaction():
             if isinstance(error, ConflictError):
-                ledger.forget_load(self.engine, self.load_id)
+                ledger.forget_load(self.warehouse, self.load_id)
             else:
                 ledger.end_load(
-                    self.engine,
+                    self.warehouse,
                     self.load_id,
                     # Ctrl-C may have come while the commit was being done: then this changes nothing.
                     status="failed" if isinstance(error, Exception) else "interrupted",
@@ -216,17 +222,17 @@ class _Load:
         if self._limit is None or not self._limit.is_exceeded(counts["read"], counts["rejected"]):
             return None
         assert self.load_id is not None
-        return refuse(self.engine, self.load_id, self._limit, records=counts, reasons=self.reasons())
+        return refuse(self.warehouse, self.load_id, self._limit, records=counts, reasons=self.reasons())
 
     def _keep_rejects_alone(self) -> None:
         """Leave nothing of the load but its rejects, and its files as failed."""
-        model.name_files(self.engine, [entry.source_id for entry in self.entries])
-        for sql in model.DELETE_STAGED:
-            self.engine.execute(sql)
+        name_files(self.warehouse, [entry.source_id for entry in self.entries])
+        for sql in DELETE_STAGED:
+            self.warehouse.execute(sql)
         self.entries = [
             entry._replace(status="failed", records=entry.records._replace(loaded=0)) for entry in self.entries
         ]
-        ledger.record_load(self.engine, self._ledger_entry("failed", error="too many rejects"), self.entries)
+        ledger.record_load(self.warehouse, self._ledger_entry("failed", error="too many rejects"), self.entries)
 
     def _ledger_entry(self, status: str, *, error: str | None = None) -> LoadEntry:
         assert self.load_id is not None
@@ -242,7 +248,7 @@ class _Load:
         with self._teller.timed(table):
             yield
         if self._teller.on_event is not None:
-            rows = model.count_rows(self.engine, [table])[table]
+            rows = count_rows(self.warehouse, [table])[table]
             self._teller.emit("refreshed", table=table, rows=rows, seconds=self._teller.seconds[table])
 
     def _stage(self, first_source_id: int) -> None:
@@ -263,7 +269,7 @@ class _Load:
         """Note what became of some files, with their records counted where they stand."""
         if not chosen:
             return
-        counts = model.count_records(self.engine, dataset, min(chosen))
+        counts = count_records(self.warehouse, dataset, min(chosen))
         entered = [_entry(dataset, source_id, file, staged, counts) for source_id, file in _files_to_read(chosen)]
         self.entries += entered
         # Thousands of files that nobody is told of.
@@ -274,7 +280,7 @@ class _Load:
         assert self.load_id is not None
         self._teller.tell(f"staging {dataset}")
         with self._teller.timed(f"staging_{dataset}"):
-            staged = self.engine.stage(
+            staged = self.warehouse.stage(
                 dataset,
                 self.load_id,
                 {source_id: file.url for source_id, file in chosen.items()},
@@ -284,7 +290,7 @@ class _Load:
         self.unknown_keys[dataset] = sorted(staged.unknown_keys)
         failed = [source_id for source_id, end in staged.files.items() if end.error is not None]
         self.errors += [staged.files[source_id].error or "" for source_id in failed]
-        model.delete_files(self.engine, failed)
+        delete_files(self.warehouse, failed)
         self._enter(dataset, chosen, staged)
 
     def _superseded(self) -> list[LoadedFile]:
@@ -301,18 +307,18 @@ class _Load:
     def _replace_rows(self, leaving: list[int], entering: list[int]) -> None:
         """Take replaced contents out of staging; for a refresh, collect what they and the new ones touch."""
         if self.mode == "refresh":
-            model.collect_touched(self.engine, leaving)
+            collect_touched(self.warehouse, leaving)
         if leaving:
-            model.delete_files(self.engine, leaving)
+            delete_files(self.warehouse, leaving)
             assert self.load_id is not None
-            ledger.mark_superseded(self.engine, self.load_id)
+            ledger.mark_superseded(self.warehouse, self.load_id)
         if self.mode == "refresh":
-            model.collect_touched(self.engine, entering)
+            collect_touched(self.warehouse, entering)
 
     def _check(self) -> None:
         """Roll the load back, by raising, if a fail check finds rows."""
         self._teller.tell("checking")
-        checks.require(self.engine, touched=self.mode == "refresh")
+        checks.require(self.warehouse, touched=self.mode == "refresh")
 
     def records(self) -> dict[str, int]:
         return ledger.add_up(entry.records for entry in self.entries if entry.status == "loaded")._asdict()
@@ -321,7 +327,7 @@ class _Load:
         if self.load_id is None:
             return {}
         sql = "SELECT reason, count(*) FROM rejected_records WHERE load_id = $1 GROUP BY reason ORDER BY 2 DESC, 1"
-        return dict(self.engine.fetch(sql, [self.load_id]))
+        return dict(self.warehouse.fetch(sql, [self.load_id]))
 
     def _status(self) -> Literal["loaded", "nothing_to_do", "partial", "failed"]:
         if not self.pending:
@@ -331,7 +337,7 @@ class _Load:
         return "partial" if any(entry.status == "loaded" for entry in self.entries) else "failed"
 
     def result(self, started: float, warnings: list[str]) -> LoadResult:
-        broken = checks.list_broken(self.engine, "warn", touched=self.mode == "refresh") if self.pending else []
+        broken = checks.list_broken(self.warehouse, "warn", touched=self.mode == "refresh") if self.pending else []
         states = Counter(file.state for file in self.planned)
         files: dict[str, int] = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
         files["failed"] = sum(entry.status == "failed" for entry in self.entries)
@@ -341,8 +347,8 @@ class _Load:
             files=files,
             records=self.records(),
             reasons=self.reasons(),
-            tables=model.count_rows(self.engine),
-            match_rate=model.match_rate(self.engine),
+            tables=count_rows(self.warehouse),
+            match_rate=match_rate(self.warehouse),
             seconds=round(time.monotonic() - started, 3),
             mode=self.mode,
             unknown_keys=self.unknown_keys,

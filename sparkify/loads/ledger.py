@@ -5,15 +5,14 @@ can tell is asked of a function that the caller passes.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from sparkify.engines import Engine
-from sparkify.errors import SourceError
 from sparkify.sources.file import SourceFile
 from sparkify.sql import read_sql
 from sparkify.validation.fields import Dataset
+from sparkify.warehouses import Warehouse
 
 FILE_COLUMNS = (
     "source_id", "load_id", "dataset", "url", "etag", "size", "modified", "read", "loaded", "rejected", "status",
@@ -53,8 +52,6 @@ COLLECT_REPLAYED = (
 )
 RECOUNT = (read_sql("tables/load_files/recount"), read_sql("tables/load_history/recount"))
 
-State = Literal["new", "changed", "unchanged", "vanished"]
-
 
 class LoadedFile(NamedTuple):
     """One file as the ledger holds it."""
@@ -76,22 +73,6 @@ class Replayable(NamedTuple):
     dataset: Dataset
     reason: str
     rejects: int
-
-
-class PlannedFile(NamedTuple):
-    """What a load would do with one file, and why. `loaded` is the content that the warehouse holds now, if any."""
-
-    dataset: Dataset
-    url: str
-    size: int
-    state: State
-    reason: str
-    file: SourceFile | None = None
-    loaded: LoadedFile | None = None
-
-    @property
-    def is_pending(self) -> bool:
-        return self.state in ("new", "changed")
 
 
 class FileCount(NamedTuple):
@@ -132,84 +113,39 @@ class LoadEntry:
     detail: str = "{}"
 
 
-def list_loaded(engine: Engine) -> list[LoadedFile]:
+def list_loaded(warehouse: Warehouse) -> list[LoadedFile]:
     """The files whose rows stand in staging."""
-    return [LoadedFile(*row) for row in engine.fetch(LIST_LOADED)]
+    return [LoadedFile(*row) for row in warehouse.fetch(LIST_LOADED)]
 
 
-def plan_files(
-    dataset: Dataset,
-    root: str,
-    found: Sequence[SourceFile],
-    loaded: Iterable[LoadedFile],
-    read_identity: Callable[[SourceFile], str],
-) -> list[PlannedFile]:
-    """What a load would do with each file of one root, in the order found, the vanished ones last.
-
-    `read_identity` gives the content identity of a file whose store lists none; it is called only where the size
-    alone cannot tell, and where it raises SourceError the file is pending: the load that takes it fails on it alone.
-    A file below another root is no concern of this one's, and not vanished.
-    """
-    known = {file.url: file for file in loaded if file.dataset == dataset}
-    planned = []
-    for file in found:
-        before = known.get(file.url)
-        state, reason = _compare(file, before, read_identity)
-        planned.append(PlannedFile(dataset, file.url, file.size, state, reason, file, before))
-    present = {file.url for file in found}
-    below = root.rstrip("/") + "/"
-    planned += [
-        PlannedFile(dataset, url, before.size, "vanished", "loaded, but no longer at the source", loaded=before)
-        for url, before in known.items()
-        if url not in present and (url.startswith(below) or url == root)
-    ]
-    return planned
-
-
-def _compare(
-    file: SourceFile, before: LoadedFile | None, read_identity: Callable[[SourceFile], str]
-) -> tuple[State, str]:
-    if before is None:
-        return "new", "not loaded yet"
-    if file.size != before.size:
-        return "changed", f"{before.size:,} bytes when loaded, {file.size:,} now"
-    try:
-        content = file.etag or read_identity(file)
-    except SourceError as error:
-        return "changed", str(error)
-    if content != before.etag:
-        return "changed", "same size, other content"
-    return "unchanged", "loaded already"
-
-
-def begin_load(engine: Engine, started_at: dt.datetime, version: str) -> int:
+def begin_load(warehouse: Warehouse, started_at: dt.datetime, version: str) -> int:
     """Note that a load runs, and that whatever is noted as running no longer does; returns the load's id.
 
     To be committed before the load's own transaction, so that one which is killed can be seen.
     """
-    engine.execute(MARK_INTERRUPTED)
-    load_id: int = engine.fetch(NEXT_LOAD_ID)[0][0]
-    record_load(engine, LoadEntry(load_id, started_at, None, "running", None, version), [])
+    warehouse.execute(MARK_INTERRUPTED)
+    load_id: int = warehouse.fetch(NEXT_LOAD_ID)[0][0]
+    record_load(warehouse, LoadEntry(load_id, started_at, None, "running", None, version), [])
     return load_id
 
 
-def forget_load(engine: Engine, load_id: int) -> None:
+def forget_load(warehouse: Warehouse, load_id: int) -> None:
     """Take back that a load runs: it is tried again from the start."""
-    engine.execute(FORGET_LOAD, [load_id])
+    warehouse.execute(FORGET_LOAD, [load_id])
 
 
-def end_load(engine: Engine, load_id: int, *, status: str, finished_at: dt.datetime, detail: str) -> None:
+def end_load(warehouse: Warehouse, load_id: int, *, status: str, finished_at: dt.datetime, detail: str) -> None:
     """Note how a load ended that was rolled back. One that is committed after all is left alone."""
-    engine.execute(END_LOAD, [status, finished_at, detail, load_id])
+    warehouse.execute(END_LOAD, [status, finished_at, detail, load_id])
 
 
-def next_source_id(engine: Engine) -> int:
+def next_source_id(warehouse: Warehouse) -> int:
     """The first source id that is free."""
-    source_id: int = engine.fetch(NEXT_SOURCE_ID)[0][0]
+    source_id: int = warehouse.fetch(NEXT_SOURCE_ID)[0][0]
     return source_id
 
 
-def list_unfinished(engine: Engine) -> dict[tuple[str, str], str]:
+def list_unfinished(warehouse: Warehouse) -> dict[tuple[str, str], str]:
     """Why files that a load took, or tried, are pending again: a sentence by dataset and URL."""
     sql = """SELECT ended.dataset, ended.url, ended.status, ended.load_id
     FROM load_files AS ended
@@ -219,59 +155,59 @@ def list_unfinished(engine: Engine) -> dict[tuple[str, str], str]:
             WHERE later.dataset = ended.dataset AND later.url = ended.url AND later.source_id > ended.source_id
         )"""
     words = {"failed": "load {} failed on it", "undone": "load {} was undone"}
-    return {(dataset, url): words[status].format(load_id) for dataset, url, status, load_id in engine.fetch(sql)}
+    return {(dataset, url): words[status].format(load_id) for dataset, url, status, load_id in warehouse.fetch(sql)}
 
 
-def mark_superseded(engine: Engine, load_id: int) -> None:
+def mark_superseded(warehouse: Warehouse, load_id: int) -> None:
     """End the contents in changed_files, whose rows have just left staging: this load's took their place."""
-    engine.execute(MARK_SUPERSEDED, [load_id])
+    warehouse.execute(MARK_SUPERSEDED, [load_id])
 
 
-def mark_undone(engine: Engine, load_id: int) -> None:
+def mark_undone(warehouse: Warehouse, load_id: int) -> None:
     """End the contents in changed_files, whose rows have just left staging, and the load that brought them."""
     files, load = MARK_UNDONE
-    engine.execute(files)
-    engine.execute(load, [load_id])
+    warehouse.execute(files)
+    warehouse.execute(load, [load_id])
 
 
-def load_status(engine: Engine, load_id: int) -> str | None:
+def load_status(warehouse: Warehouse, load_id: int) -> str | None:
     """How a load stands in the history, or None where there is none."""
-    rows = engine.fetch(LOAD_STATUS, [load_id])
+    rows = warehouse.fetch(LOAD_STATUS, [load_id])
     return rows[0][0] if rows else None
 
 
-def list_superseding(engine: Engine, load_id: int) -> list[int]:
+def list_superseding(warehouse: Warehouse, load_id: int) -> list[int]:
     """The loads that replaced files of a load."""
     sql = "SELECT DISTINCT superseded_by FROM load_files WHERE load_id = $1 AND superseded_by IS NOT NULL ORDER BY 1"
-    return [later for (later,) in engine.fetch(sql, [load_id])]
+    return [later for (later,) in warehouse.fetch(sql, [load_id])]
 
 
-def list_replaced(engine: Engine, load_id: int) -> list[str]:
+def list_replaced(warehouse: Warehouse, load_id: int) -> list[str]:
     """The URLs of which a load replaced an older content."""
-    return [url for (url,) in engine.fetch(LIST_REPLACED, [load_id])]
+    return [url for (url,) in warehouse.fetch(LIST_REPLACED, [load_id])]
 
 
-def count_replayable(engine: Engine) -> list[Replayable]:
+def count_replayable(warehouse: Warehouse) -> list[Replayable]:
     """The rejects of files whose rows stand in staging, but for those whose bytes are not kept."""
-    return [Replayable(*row) for row in engine.fetch(COUNT_REPLAYABLE)]
+    return [Replayable(*row) for row in warehouse.fetch(COUNT_REPLAYABLE)]
 
 
-def collect_replayed(engine: Engine) -> None:
+def collect_replayed(warehouse: Warehouse) -> None:
     """Move the rejects that can be judged again, of the files in changed_files, to replayed_records."""
     for sql in COLLECT_REPLAYED:
-        engine.execute(sql)
+        warehouse.execute(sql)
 
 
-def recount(engine: Engine) -> None:
+def recount(warehouse: Warehouse) -> None:
     """Count the records of the files in changed_files anew, and sum up the loads'."""
     for sql in RECOUNT:
-        engine.execute(sql)
+        warehouse.execute(sql)
 
 
-def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -> None:
+def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEntry]) -> None:
     """Write what a load did: a row for it, in place of that of the running load, and one for each file it met."""
-    engine.execute(FORGET_LOAD, [load.load_id])
-    engine.insert_rows(
+    warehouse.execute(FORGET_LOAD, [load.load_id])
+    warehouse.insert_rows(
         "load_files",
         FILE_COLUMNS,
         [
@@ -284,7 +220,7 @@ def record_load(engine: Engine, load: LoadEntry, entries: Sequence[FileEntry]) -
     )  # fmt: skip
     done = sum(entry.status == "loaded" for entry in entries)
     total = add_up(entry.records for entry in entries)
-    engine.insert_rows(
+    warehouse.insert_rows(
         "load_history",
         LOAD_COLUMNS,
         [

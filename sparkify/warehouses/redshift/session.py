@@ -15,17 +15,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sparkify.engines import Finding, Row, Staged
-from sparkify.engines.copy import Stage, copy_parts_sql
-from sparkify.engines.duckdb import DuckDBEngine
-from sparkify.engines.login import Address, check_driver, login
-from sparkify.engines.parts import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, UsageError
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.sql import list_columns, read_sql
 from sparkify.statement_log import logged
 from sparkify.validation.fields import Dataset
+from sparkify.warehouses import Finding, Row, Staged
+from sparkify.warehouses.duckdb import DuckDBWarehouse
+from sparkify.warehouses.redshift.login import Address, check_driver, login
+from sparkify.warehouses.redshift.stage import Stage, copy_parts_sql
+from sparkify.warehouses.remote import MOST_BYTES, drop_file, find_oversized, open_scratch, write_parts
 
 # The driver binds no more parameters in a statement.
 _MOST_PARAMETERS = 32_767
@@ -92,8 +92,8 @@ class _CancelledError(EngineError):
     """A statement ran into its timeout, or was cancelled."""
 
 
-class RedshiftEngine:
-    """Engine over one session; see `sparkify.engines.Engine`."""
+class RedshiftWarehouse:
+    """Warehouse over one session; see `sparkify.warehouses.Warehouse`."""
 
     dialect = "redshift"
     own_tables: tuple[str, ...] = (LOCK_TABLE,)
@@ -112,7 +112,7 @@ class RedshiftEngine:
         self._is_dead = False
 
     @classmethod
-    def open(cls, address: str, config: Config) -> "RedshiftEngine":
+    def open(cls, address: str, config: Config) -> "RedshiftWarehouse":
         """Open a session. Raises UsageError for an address that is not whole, ConfigError without credentials."""
         parsed = Address.parse(address, config)
         check_driver()
@@ -120,7 +120,7 @@ class RedshiftEngine:
             return cls(login(parsed, config), config, str(parsed), is_own=True)
 
     @classmethod
-    def wrap(cls, connection: Any, config: Config) -> "RedshiftEngine":
+    def wrap(cls, connection: Any, config: Config) -> "RedshiftWarehouse":
         """An engine over the caller's connection. What the caller left open is committed with the first transaction."""
         return cls(connection, config, "the caller's connection", is_own=False)
 
@@ -264,7 +264,7 @@ class RedshiftEngine:
                 scratch.restage(dataset)
             self._copy_scratch(scratch, dataset)
 
-    def _copy_scratch(self, scratch: DuckDBEngine, dataset: Dataset) -> None:
+    def _copy_scratch(self, scratch: DuckDBWarehouse, dataset: Dataset) -> None:
         """Bring the rows of the scratch file's two tables into the warehouse's."""
         for table in (f"staging_{dataset}", "rejected_records"):
             with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
@@ -321,7 +321,7 @@ class RedshiftEngine:
 
     def examine(self) -> Iterator[Finding]:
         # Only the doctor needs it.
-        from sparkify.engines.examination import Examination
+        from sparkify.warehouses.redshift.doctor import Examination
 
         return Examination(self, self._config).list_findings()
 
@@ -353,7 +353,7 @@ def _mapped_errors() -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise _engine_error(error) from error
+        raise _mapped_error(error) from error
     except OSError as error:
         raise EngineError(f"the connection to Redshift broke: {_os_words(error)}; try again") from error
     except (struct.error, LookupError, ValueError) as error:
@@ -365,7 +365,7 @@ def _os_words(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _engine_error(error: Exception) -> EngineError:
+def _mapped_error(error: Exception) -> EngineError:
     details = next((argument for argument in error.args if isinstance(argument, dict)), None)
     if details is None:
         words = str(error.args[0]) if error.args else type(error).__name__

@@ -7,12 +7,14 @@ A line of SQL that ends in `-- touched` narrows a statement to the touched keys.
 without those lines, so that there is one text for both.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
-from sparkify.engines import Engine
+from sparkify.errors import NoWarehouseError
+from sparkify.settings import Config
 from sparkify.sql import create_sql, read_sql, rebuild_sql
 from sparkify.validation.fields import Dataset
+from sparkify.warehouses import Warehouse, open_warehouse
 
 STAGING = ("staging_events", "staging_songs")
 # In the order in which they are computed: time reads songplays.
@@ -40,30 +42,30 @@ CREATION_ORDER = (*STAGING, *reversed(STAR), *LEDGER)
 _LIST_VIEWS = "SELECT viewname FROM pg_views WHERE schemaname = current_schema()"
 
 
-def create(engine: Engine) -> list[str]:
+def create_tables(warehouse: Warehouse) -> list[str]:
     """Create the tables and views that are missing; returns their names."""
-    existing = engine.list_tables() | _list_views(engine)
+    existing = warehouse.list_tables() | _list_views(warehouse)
     missing = [name for name in (*CREATION_ORDER, *VIEWS) if name not in existing]
     for name in missing:
-        engine.execute(read_sql(f"views/{name}/create") if name in VIEWS else create_sql(name, engine.dialect))
+        warehouse.execute(read_sql(f"views/{name}/create") if name in VIEWS else create_sql(name, warehouse.dialect))
     return [name for name in (*TABLES, *VIEWS) if name in missing]
 
 
-def _list_views(engine: Engine) -> set[str]:
-    return {name for (name,) in engine.fetch(_LIST_VIEWS)}
+def _list_views(warehouse: Warehouse) -> set[str]:
+    return {name for (name,) in warehouse.fetch(_LIST_VIEWS)}
 
 
-def drop(engine: Engine) -> list[str]:
+def drop_tables(warehouse: Warehouse) -> list[str]:
     """Drop every table of the warehouse with all that it holds, and the engine's own; returns their names."""
-    existing = engine.list_tables()
-    views = _list_views(engine)
+    existing = warehouse.list_tables()
+    views = _list_views(warehouse)
     # Redshift drops no table that a view reads.
     for view in reversed([view for view in VIEWS if view in views]):
-        engine.execute(f"DROP VIEW {view}")
+        warehouse.execute(f"DROP VIEW {view}")
     # The engine's own first: where a load holds one, this waits until that has ended.
-    present = [table for table in (*engine.own_tables, *reversed(CREATION_ORDER)) if table in existing]
+    present = [table for table in (*warehouse.own_tables, *reversed(CREATION_ORDER)) if table in existing]
     for table in present:
-        engine.execute(drop_sql(table))
+        warehouse.execute(drop_sql(table))
     return present
 
 
@@ -72,10 +74,10 @@ def drop_sql(table: str) -> str:
     return f"DROP TABLE {table}"
 
 
-def begin_changes(engine: Engine) -> None:
+def begin_changes(warehouse: Warehouse) -> None:
     """Make ready to collect the keys that a load touches. Temporary tables hold them until the engine is closed."""
     for sql in begin_changes_sql():
-        engine.execute(sql)
+        warehouse.execute(sql)
 
 
 def begin_changes_sql() -> list[str]:
@@ -84,37 +86,37 @@ def begin_changes_sql() -> list[str]:
     return [sql for table in tables for sql in (f"DROP TABLE IF EXISTS {table}", read_sql(f"changes/{table}/create"))]
 
 
-def collect_touched(engine: Engine, source_ids: Iterable[int]) -> None:
+def collect_touched(warehouse: Warehouse, source_ids: Iterable[int]) -> None:
     """Add the keys that staging holds of these files: before their rows leave, or after they entered."""
-    name_files(engine, source_ids)
+    name_files(warehouse, source_ids)
     for sql in COLLECT_TOUCHED:
-        engine.execute(sql)
+        warehouse.execute(sql)
 
 
-def delete_files(engine: Engine, source_ids: Iterable[int]) -> None:
+def delete_files(warehouse: Warehouse, source_ids: Iterable[int]) -> None:
     """Take the rows and rejects of these files out of staging; the star follows with `refresh`."""
     leaving = list(source_ids)
     if not leaving:
         return
-    name_files(engine, leaving)
+    name_files(warehouse, leaving)
     for sql in DELETE_FILES:
-        engine.execute(sql)
+        warehouse.execute(sql)
 
 
-def name_files(engine: Engine, source_ids: Iterable[int]) -> None:
+def name_files(warehouse: Warehouse, source_ids: Iterable[int]) -> None:
     """Say which files the next statements are about: they stand in changed_files."""
-    engine.execute(FORGET_FILES)
-    engine.insert_rows("changed_files", ["source_id"], [(source_id,) for source_id in source_ids])
+    warehouse.execute(FORGET_FILES)
+    warehouse.insert_rows("changed_files", ["source_id"], [(source_id,) for source_id in source_ids])
 
 
-def refresh(
-    engine: Engine, *, rebuild: bool, around: Callable[[str], AbstractContextManager[object]] = nullcontext
+def refresh_star(
+    warehouse: Warehouse, *, rebuild: bool, around: Callable[[str], AbstractContextManager[object]] = nullcontext
 ) -> None:
     """Compute the touched keys of the star anew from staging, or every key; `around` is entered for each table."""
     for table in STAR:
         with around(table):
             for sql in refresh_sql(table, rebuild=rebuild):
-                engine.execute(sql)
+                warehouse.execute(sql)
 
 
 def refresh_sql(table: str, *, rebuild: bool) -> list[str]:
@@ -123,9 +125,9 @@ def refresh_sql(table: str, *, rebuild: bool) -> list[str]:
     return [rebuild_sql(sql) for sql in statements] if rebuild else statements
 
 
-def count_rows(engine: Engine, tables: Iterable[str] = TABLES) -> dict[str, int]:
+def count_rows(warehouse: Warehouse, tables: Iterable[str] = TABLES) -> dict[str, int]:
     """Rows of each table, in the order given."""
-    return {table: engine.fetch(count_sql(table))[0][0] for table in tables}
+    return {table: warehouse.fetch(count_sql(table))[0][0] for table in tables}
 
 
 def count_sql(table: str) -> str:
@@ -133,9 +135,9 @@ def count_sql(table: str) -> str:
     return f"SELECT count(*) FROM {table}"
 
 
-def count_records(engine: Engine, dataset: Dataset, first_source_id: int) -> dict[int, tuple[int, int]]:
+def count_records(warehouse: Warehouse, dataset: Dataset, first_source_id: int) -> dict[int, tuple[int, int]]:
     """Records loaded and rejected of each file of a dataset from one source id on, counted where they stand."""
-    rows = engine.fetch(count_records_sql(dataset), [first_source_id, dataset])
+    rows = warehouse.fetch(count_records_sql(dataset), [first_source_id, dataset])
     return {source_id: (int(loaded), int(rejected)) for source_id, loaded, rejected in rows}
 
 
@@ -152,7 +154,27 @@ FROM (
 GROUP BY source_id"""
 
 
-def match_rate(engine: Engine) -> float | None:
+def match_rate(warehouse: Warehouse) -> float | None:
     """Share of plays, 0 to 1, whose song the catalogue knows; None without plays."""
-    plays, matched = engine.fetch(MATCHES)[0]
+    plays, matched = warehouse.fetch(MATCHES)[0]
     return matched / plays if plays else None
+
+
+@contextmanager
+def open_existing(config: Config) -> Iterator[Warehouse | None]:
+    """The warehouse read-only, or None where there is none with tables yet."""
+    with ExitStack() as stack:
+        try:
+            warehouse = stack.enter_context(open_warehouse(config, read_only=True))
+        except NoWarehouseError:
+            yield None
+        else:
+            yield warehouse if "load_files" in warehouse.list_tables() else None
+
+
+def require_tables(warehouse: Warehouse) -> None:
+    """Raises NoWarehouseError where the warehouse has no tables yet."""
+    if "load_files" not in warehouse.list_tables():
+        raise NoWarehouseError(
+            f"the warehouse {warehouse.address} holds no tables yet; run sparkify load or sparkify create"
+        )

@@ -13,13 +13,13 @@ from typing import Any
 
 import duckdb
 
-from sparkify.engines import Finding, Row, Staged, examine
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
 from sparkify.statement_log import logged
 from sparkify.validation import judge
 from sparkify.validation.fields import Dataset
+from sparkify.warehouses import Finding, Row, Staged, examine
 
 # Half of the machine and at most this: the loader streams, so more memory would not make it faster.
 _MOST_MEMORY = 3 << 29
@@ -42,8 +42,8 @@ _NEW_PROCESS_SETTINGS = {
 }
 
 
-class DuckDBEngine:
-    """Engine over one DuckDB file; see `sparkify.engines.Engine`."""
+class DuckDBWarehouse:
+    """Warehouse over one DuckDB file; see `sparkify.warehouses.Warehouse`."""
 
     dialect = "duckdb"
     own_tables: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class DuckDBEngine:
         self.address = address
 
     @classmethod
-    def open(cls, address: str, config: Config, *, read_only: bool) -> "DuckDBEngine":
+    def open(cls, address: str, config: Config, *, read_only: bool) -> "DuckDBWarehouse":
         """Open a file. Raises UsageError for a path that cannot be one, EngineError where DuckDB refuses it."""
         path = Path(address.removeprefix("duckdb:"))
         _check_path(path, read_only)
@@ -74,7 +74,7 @@ class DuckDBEngine:
         return cls(connection, str(path))
 
     @classmethod
-    def wrap(cls, connection: duckdb.DuckDBPyConnection) -> "DuckDBEngine":
+    def wrap(cls, connection: duckdb.DuckDBPyConnection) -> "DuckDBWarehouse":
         """An engine over a connection or cursor of the caller's."""
         with _mapped_errors(connection):
             for name, value in _SETTINGS.items():

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import duckdb
 
-from sparkify.engines.duckdb import DuckDBEngine
 from sparkify.settings import Config
 from sparkify.sql import create_sql, quote
 from sparkify.validation.fields import Dataset
+from sparkify.warehouses.duckdb import DuckDBWarehouse
 
 # The most that a column of text holds in Redshift.
 MOST_BYTES = 65_535
@@ -28,7 +28,7 @@ _RAW = "replace(raw, chr(0), '\\x00')"
 
 
 @contextmanager
-def open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBEngine]:
+def open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBWarehouse]:
     """An embedded warehouse that has one staging table and rejected_records, and is gone afterwards."""
     _clear_leftovers()
     with ExitStack() as stack:
@@ -37,14 +37,14 @@ def open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBEngine]:
         lock = os.open(folder, os.O_RDONLY)
         stack.callback(os.close, lock)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        scratch = DuckDBEngine.open(str(folder / "scratch.duckdb"), config, read_only=False)
+        scratch = DuckDBWarehouse.open(str(folder / "scratch.duckdb"), config, read_only=False)
         stack.callback(scratch.close)
         for table in (f"staging_{dataset}", "rejected_records"):
             scratch.execute(create_sql(table, "duckdb"))
         yield scratch
 
 
-def write_parts(scratch: DuckDBEngine, table: str, folder: Path, slices: int) -> tuple[int, list[Path]]:
+def write_parts(scratch: DuckDBWarehouse, table: str, folder: Path, slices: int) -> tuple[int, list[Path]]:
     """Write a table as Parquet parts of equal size, a multiple of the slices; returns its rows and the parts.
 
     Few rows make one part. The columns are the table's, in its order. Redshift keeps no U+0000: it is written \\x00.
@@ -75,7 +75,7 @@ def write_trial(folder: Path) -> Path:
     return part
 
 
-def find_oversized(scratch: DuckDBEngine) -> list[tuple[int, int, int]]:
+def find_oversized(scratch: DuckDBWarehouse) -> list[tuple[int, int, int]]:
     """Source id, line and bytes of the longest reject of each file that Redshift cannot keep."""
     rows = scratch.fetch(
         f"""SELECT source_id, arg_max(line, strlen({_RAW})), max(strlen({_RAW})) FROM rejected_records
@@ -84,7 +84,7 @@ def find_oversized(scratch: DuckDBEngine) -> list[tuple[int, int, int]]:
     return [(source_id, line, size) for source_id, line, size in rows]
 
 
-def drop_file(scratch: DuckDBEngine, dataset: Dataset, source_id: int) -> None:
+def drop_file(scratch: DuckDBWarehouse, dataset: Dataset, source_id: int) -> None:
     """Take a file's rows and rejects out."""
     for table in (f"staging_{dataset}", "rejected_records"):
         scratch.execute(f"DELETE FROM {table} WHERE source_id = $1", [source_id])

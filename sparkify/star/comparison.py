@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from sparkify.engines import Engine
-from sparkify.model import STAR
 from sparkify.sql import list_columns
+from sparkify.star.tables import STAR
+from sparkify.warehouses import Warehouse
 
 _KEYS = {
     "songplays": "songplay_id",
@@ -20,7 +20,7 @@ _KEYS = {
     "artists": "artist_id",
     "time": "start_time",
 }
-# Sixty bits of the digest: their sum over any table fits an exact number of every engine.
+# Sixty bits of the digest: their sum over any table fits an exact number of every warehouse.
 _DIGITS = 15
 _BUCKET_DIGITS = 3
 _MOST_DIFFERENCES = 3
@@ -44,13 +44,13 @@ class TableComparison:
     differences: list[Difference] = field(default_factory=list)
 
 
-def compare_stars(first: Engine, second: Engine) -> list[TableComparison]:
+def compare_stars(first: Warehouse, second: Warehouse) -> list[TableComparison]:
     """Compare every table of the star of two warehouses that hold one."""
     return [_compare(table, first, second) for table in STAR]
 
 
-def _compare(table: str, first: Engine, second: Engine) -> TableComparison:
-    sums = [_fetch_sums(engine, table) for engine in (first, second)]
+def _compare(table: str, first: Warehouse, second: Warehouse) -> TableComparison:
+    sums = [_fetch_sums(warehouse, table) for warehouse in (first, second)]
     rows = (_count(sums[0]), _count(sums[1]))
     differing = sorted(bucket for bucket in {*sums[0], *sums[1]} if sums[0].get(bucket) != sums[1].get(bucket))
     found = (difference for bucket in differing for difference in _differences(table, bucket, first, second))
@@ -61,21 +61,21 @@ def _count(sums: dict[str, tuple[int, int]]) -> int:
     return sum(count for count, _ in sums.values())
 
 
-def _fetch_sums(engine: Engine, table: str) -> dict[str, tuple[int, int]]:
+def _fetch_sums(warehouse: Warehouse, table: str) -> dict[str, tuple[int, int]]:
     """By bucket of keys: the rows and their checksum."""
     sql = f"""SELECT bucket, count(*), sum({_number("digest")})
     FROM (SELECT {_bucket(table)} AS bucket, md5({_row_text(table)}) AS digest FROM {table}) AS digests
     GROUP BY bucket"""
-    return {bucket: (int(count), int(checksum)) for bucket, count, checksum in engine.fetch(sql)}
+    return {bucket: (int(count), int(checksum)) for bucket, count, checksum in warehouse.fetch(sql)}
 
 
-def _differences(table: str, bucket: str, first: Engine, second: Engine) -> Iterator[Difference]:
+def _differences(table: str, bucket: str, first: Warehouse, second: Warehouse) -> Iterator[Difference]:
     columns = list(list_columns(table))
     place = columns.index(_KEYS[table])
     sides = []
-    for engine in (first, second):
+    for warehouse in (first, second):
         fields = ", ".join(_text(name, kind) for name, kind in list_columns(table).items())
-        rows = engine.fetch(f"SELECT {fields} FROM {table} WHERE {_bucket(table)} = $1", [bucket])
+        rows = warehouse.fetch(f"SELECT {fields} FROM {table} WHERE {_bucket(table)} = $1", [bucket])
         sides.append({row[place]: row for row in rows})
     for key in sorted({*sides[0], *sides[1]}):
         values = [side.get(key, (None,) * len(columns)) for side in sides]
@@ -96,7 +96,7 @@ def _row_text(table: str) -> str:
 
 
 def _text(name: str, kind: str) -> str:
-    """SQL: a column's value as a text that is the same on every engine."""
+    """SQL: a column's value as a text that is the same on every warehouse."""
     if kind in ("VARCHAR", "CHAR"):
         return name
     if kind == "TIMESTAMP":

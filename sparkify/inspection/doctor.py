@@ -9,12 +9,12 @@ from contextlib import closing
 from functools import partial
 from importlib import metadata
 
-from sparkify import __version__
-from sparkify.engines import Finding, examine, open_engine
+from sparkify._version import __version__
 from sparkify.errors import NoWarehouseError, SourceError, SparkifyError
 from sparkify.settings import Config, Dataset, S3Access
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
+from sparkify.warehouses import Finding, examine, open_warehouse
 
 _DRIVERS = ("duckdb", "obstore", "redshift-connector", "boto3")
 
@@ -26,9 +26,9 @@ def list_findings(config: Config) -> Iterator[Finding]:
     for name, dataset in names.items():
         yield examine(name, partial(_look_at, config.roots.get(dataset), config.s3_access))
     try:
-        with open_engine(config, read_only=True) as engine:
-            yield Finding("warehouse", True, engine.address)
-            yield from engine.examine()
+        with open_warehouse(config, read_only=True) as warehouse:
+            yield Finding("warehouse", True, warehouse.address)
+            yield from warehouse.examine()
     except NoWarehouseError:
         yield Finding("warehouse", True, f"{config.warehouse_address} is not there yet; a load makes it")
     except SparkifyError as error:

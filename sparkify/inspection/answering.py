@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sparkify import checks, questions
-from sparkify.checks import CheckResult
-from sparkify.engines import Engine, Row, open_engine
-from sparkify.pipeline.reading import count_lag, fetch_dicts, find_newest_event, require_tables
+from sparkify import questions
+from sparkify.inspection.status import count_lag, find_newest_event
 from sparkify.questions import WHOLE_LOG, Cut, Question
 from sparkify.settings import Config
+from sparkify.star import checks
+from sparkify.star.checks import CheckResult
+from sparkify.star.tables import require_tables
+from sparkify.warehouses import Row, Warehouse, fetch_dicts, open_warehouse
 
 # What is compared where the log does not reach back far enough before the period.
 _LAST_DAYS = 7
@@ -65,35 +67,35 @@ class Answers:
 def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
     """Answer every prepared question, each for what it takes of the cut, and run every check."""
     # A load may commit between two questions where readers do not keep it out.
-    with open_engine(config, read_only=True) as engine, engine.transaction():
-        require_tables(engine)
-        loads = fetch_dicts(engine, "SELECT * FROM load_history ORDER BY load_id")
-        newest = find_newest_event(engine)
-        answers = [_answer(engine, question, cut) for question in questions.list_questions()]
+    with open_warehouse(config, read_only=True) as warehouse, warehouse.transaction():
+        require_tables(warehouse)
+        loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
+        newest = find_newest_event(warehouse)
+        answers = [_answer(warehouse, question, cut) for question in questions.list_questions()]
         return Answers(
             cut,
             answers,
-            _compare(engine, cut, answers),
+            _compare(warehouse, cut, answers),
             loads[-1] if loads else None,
             newest,
             count_lag(loads, newest),
-            checks.run_checks(engine, checks.list_checks()),
+            checks.run_checks(warehouse, checks.list_checks()),
         )
 
 
-def _answer(engine: Engine, question: Question, cut: Cut) -> Answer:
+def _answer(warehouse: Warehouse, question: Question, cut: Cut) -> Answer:
     bound = questions.bind(question, cut)
     names = [parameter.name for parameter in question.parameters]
-    return Answer(question, dict(zip(names, bound, strict=True)), *engine.fetch_table(question.sql, bound))
+    return Answer(question, dict(zip(names, bound, strict=True)), *warehouse.fetch_table(question.sql, bound))
 
 
-def _overview(engine: Engine, cut: Cut) -> dict[str, Any]:
-    return _answer(engine, questions.get_question("overview"), cut).records[0]
+def _overview(warehouse: Warehouse, cut: Cut) -> dict[str, Any]:
+    return _answer(warehouse, questions.get_question("overview"), cut).records[0]
 
 
-def _compare(engine: Engine, cut: Cut, answers: Sequence[Answer]) -> Comparison | None:
+def _compare(warehouse: Warehouse, cut: Cut, answers: Sequence[Answer]) -> Comparison | None:
     asked = next(answer for answer in answers if answer.question.name == "overview")
-    log = _overview(engine, WHOLE_LOG) if any(asked.values.values()) else asked.records[0]
+    log = _overview(warehouse, WHOLE_LOG) if any(asked.values.values()) else asked.records[0]
     if log["first_day"] is None:
         return None
     first = max(cut.first_day or log["first_day"], log["first_day"])
@@ -106,7 +108,7 @@ def _compare(engine: Engine, cut: Cut, answers: Sequence[Answer]) -> Comparison 
         if last - dt.timedelta(2 * days - 1) < first:
             return None
     spans = [_span(cut, last - dt.timedelta(days * back), days) for back in (0, 1)]
-    return Comparison(days, *(_overview(engine, span) for span in spans))
+    return Comparison(days, *(_overview(warehouse, span) for span in spans))
 
 
 def _span(cut: Cut, last: dt.date, days: int) -> Cut:

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sparkify import model
-from sparkify.engines import Engine
 from sparkify.errors import CheckError
 from sparkify.sql import has_sql, read_sql, rebuild_sql
 from sparkify.sql.rules import expand_rule
+from sparkify.star.tables import TABLES
+from sparkify.warehouses import Warehouse
 
 Severity = Literal["fail", "warn"]
 
@@ -51,7 +51,7 @@ class CheckResult:
 def list_checks() -> list[Check]:
     """Every check, in the order of the tables."""
     checks: list[Check] = []
-    for table in model.TABLES:
+    for table in TABLES:
         if has_sql(f"tables/{table}/checks"):
             checks += parse_checks(table, read_sql(f"tables/{table}/checks"))
     return checks
@@ -73,20 +73,20 @@ def parse_checks(table: str, text: str) -> list[Check]:
     return checks
 
 
-def run_checks(engine: Engine, checks: Iterable[Check], *, touched: bool = False) -> list[CheckResult]:
+def run_checks(warehouse: Warehouse, checks: Iterable[Check], *, touched: bool = False) -> list[CheckResult]:
     """Run checks over all rows, or over the keys that the open load has touched."""
-    return [_run(engine, check, touched) for check in checks]
+    return [_run(warehouse, check, touched) for check in checks]
 
 
-def list_broken(engine: Engine, severity: Severity, *, touched: bool) -> list[CheckResult]:
+def list_broken(warehouse: Warehouse, severity: Severity, *, touched: bool) -> list[CheckResult]:
     """Run the checks of one severity over all rows, or over the touched keys; returns those that found rows."""
     chosen = [check for check in list_checks() if check.severity == severity]
-    return [result for result in run_checks(engine, chosen, touched=touched) if not result.passed]
+    return [result for result in run_checks(warehouse, chosen, touched=touched) if not result.passed]
 
 
-def require(engine: Engine, *, touched: bool) -> None:
+def require(warehouse: Warehouse, *, touched: bool) -> None:
     """Raise CheckError where a check of severity fail finds rows: the open transaction must not be committed."""
-    for broken in list_broken(engine, "fail", touched=touched):
+    for broken in list_broken(warehouse, "fail", touched=touched):
         raise CheckError(
             f"check {broken.check.table}.{broken.check.name} found rows that break it ({broken.rows:,}), such as "
             f"{dict(zip(broken.columns, broken.examples[0], strict=True))}: {broken.check.why} Nothing was changed; "
@@ -99,10 +99,10 @@ def count_sql(check: Check, *, touched: bool) -> str:
     return f"SELECT count(*)\nFROM (\n{check.sql if touched else rebuild_sql(check.sql)}\n) AS broken"
 
 
-def _run(engine: Engine, check: Check, touched: bool) -> CheckResult:
-    rows = engine.fetch(count_sql(check, touched=touched))[0][0]
+def _run(warehouse: Warehouse, check: Check, touched: bool) -> CheckResult:
+    rows = warehouse.fetch(count_sql(check, touched=touched))[0][0]
     if not rows:
         return CheckResult(check, 0, [], [])
     sql = check.sql if touched else rebuild_sql(check.sql)
-    columns, examples = engine.fetch_table(f"SELECT * FROM ({sql}) AS broken LIMIT {_EXAMPLES}")
+    columns, examples = warehouse.fetch_table(f"SELECT * FROM ({sql}) AS broken LIMIT {_EXAMPLES}")
     return CheckResult(check, rows, columns, examples)

@@ -7,14 +7,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkify.engines import Finding, examine
-from sparkify.engines.copy import Stage, copy_parts_sql
-from sparkify.engines.parts import write_trial
 from sparkify.errors import ConfigError, EngineError
 from sparkify.settings import Config
+from sparkify.warehouses import Finding, examine
+from sparkify.warehouses.redshift.stage import Stage, copy_parts_sql
+from sparkify.warehouses.remote import write_trial
 
 if TYPE_CHECKING:
-    from sparkify.engines.redshift import RedshiftEngine
+    from sparkify.warehouses.redshift.session import RedshiftWarehouse
 
 _MOST_CLOCK_SECONDS = 300
 
@@ -22,8 +22,8 @@ _MOST_CLOCK_SECONDS = 300
 class Examination:
     """Examines one open warehouse."""
 
-    def __init__(self, engine: "RedshiftEngine", config: Config) -> None:
-        self._engine = engine
+    def __init__(self, warehouse: "RedshiftWarehouse", config: Config) -> None:
+        self._engine = warehouse
         self._config = config
         self._role = config.arn or "the default role"
 

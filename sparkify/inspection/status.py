@@ -1,0 +1,92 @@
+"""What a warehouse holds, and what waits at the sources. Changes nothing."""
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sparkify.errors import NoWarehouseError
+from sparkify.loads import ledger
+from sparkify.loads.plan import list_sources, plan_found
+from sparkify.settings import Config
+from sparkify.star.tables import count_rows, match_rate, open_existing
+from sparkify.warehouses import Warehouse, fetch_dicts
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the warehouse holds. `pending` counts the files that a load would take, None where no root is set.
+
+    Each of `loads` is a row of load_history with `seconds`, `records_per_second` and `rejected_share`, from 0 to 1.
+    `lag_seconds` is how old the newest event was when the last load that brought something ended. Times are UTC.
+    """
+
+    warehouse: str
+    tables: dict[str, int]
+    loads: list[dict[str, Any]]
+    files: dict[str, int]
+    records: dict[str, int]
+    match_rate: float | None
+    newest_play: dt.datetime | None
+    newest_event: dt.datetime | None
+    lag_seconds: float | None
+    pending: dict[str, int] | None
+
+
+def status(config: Config) -> Status:
+    """What the warehouse holds and what waits at the sources. Read-only."""
+    found = list_sources(config) if config.roots else None
+    with open_existing(config) as warehouse:
+        if warehouse is None:
+            raise NoWarehouseError(f"there is no warehouse {config.warehouse_address} yet; run sparkify load first")
+        loads = [_with_rates(load) for load in fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")]
+        files: dict[str, int] = dict(
+            warehouse.fetch("SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status")
+        )
+        records = fetch_dicts(
+            warehouse,
+            "SELECT coalesce(sum(read), 0) AS read, coalesce(sum(loaded), 0) AS loaded, "
+            "coalesce(sum(rejected), 0) AS rejected FROM load_files WHERE status = 'loaded'",
+        )[0]
+        pending = None
+        if found is not None:
+            states = Counter(file.state for file in plan_found(config, found, ledger.list_loaded(warehouse)))
+            pending = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
+        newest_event = find_newest_event(warehouse)
+        return Status(
+            warehouse=warehouse.address,
+            tables=count_rows(warehouse),
+            loads=loads,
+            files=files,
+            records={name: int(count) for name, count in records.items()},
+            match_rate=match_rate(warehouse),
+            newest_play=warehouse.fetch("SELECT max(start_time) FROM songplays")[0][0],
+            newest_event=newest_event,
+            lag_seconds=count_lag(loads, newest_event),
+            pending=pending,
+        )
+
+
+def find_newest_event(warehouse: Warehouse) -> dt.datetime | None:
+    """When the newest event of the whole warehouse happened, in UTC."""
+    newest: int | None = warehouse.fetch("SELECT max(ts) FROM staging_events")[0][0]
+    return None if newest is None else dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=newest)
+
+
+def count_lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None) -> float | None:
+    """Seconds from the newest event to the end of the last load that brought something."""
+    ends: list[dt.datetime] = [load["finished_at"] for load in loads if load["status"] in ("loaded", "partial")]
+    return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
+
+
+def _with_rates(load: dict[str, Any]) -> dict[str, Any]:
+    """A row of the history with how long the load took, how fast it was, and the share of its records rejected."""
+    seconds = (load["finished_at"] - load["started_at"]).total_seconds() if load["finished_at"] else None
+    return load | {
+        "detail": json.loads(load["detail"]),
+        "seconds": seconds,
+        "records_per_second": round(load["read"] / seconds) if seconds else None,
+        "rejected_share": round(load["rejected"] / load["read"], 6) if load["read"] else None,
+    }

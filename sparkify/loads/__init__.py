@@ -1,0 +1,7 @@
+"""The verbs that change a warehouse: the only place that orders steps and opens transactions.
+
+    list -> plan -> ONE transaction: [old rows leave, new rows and rejects enter staging -> star -> ledger ->
+    fail checks] -> commit -> LoadResult
+
+Whatever kills a load leaves the state before it: all that it writes is in that one transaction.
+"""

@@ -1,0 +1,120 @@
+"""What stands at the configured roots, and what a load would do with each file. Writes nothing."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, NamedTuple
+
+from sparkify.errors import SourceError, UsageError
+from sparkify.loads import ledger
+from sparkify.loads.ledger import LoadedFile
+from sparkify.settings import Config
+from sparkify.sources.content import read_fingerprint
+from sparkify.sources.file import SourceFile
+from sparkify.sources.listing import list_files, resolve_root
+from sparkify.star.tables import open_existing
+from sparkify.validation.fields import Dataset
+
+State = Literal["new", "changed", "unchanged", "vanished"]
+
+
+class PlannedFile(NamedTuple):
+    """What a load would do with one file, and why. `loaded` is the content that the warehouse holds now, if any."""
+
+    dataset: Dataset
+    url: str
+    size: int
+    state: State
+    reason: str
+    file: SourceFile | None = None
+    loaded: LoadedFile | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state in ("new", "changed")
+
+
+def plan(config: Config) -> list[PlannedFile]:
+    """What `load` would do, file by file. Writes nothing, and makes no warehouse."""
+    found = list_sources(config)
+    with open_existing(config) as warehouse:
+        if warehouse is None:
+            return plan_found(config, found, [])
+        reasons = ledger.list_unfinished(warehouse)
+        return [
+            file._replace(reason=f"{file.reason}; {reason}" if file.state == "changed" else reason)
+            if file.is_pending and (reason := reasons.get((file.dataset, file.url)))
+            else file
+            for file in plan_found(config, found, ledger.list_loaded(warehouse))
+        ]
+
+
+def list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
+    """The data files of each root. Raises UsageError where none is set, SourceError where one cannot be listed."""
+    roots = config.roots
+    if not roots:
+        raise UsageError("no source is named; give --log-data, --song-data or both, or set them in dwh.cfg")
+    # A store answers both in the time of one.
+    with ThreadPoolExecutor(len(roots)) as executor:
+        found = executor.map(lambda root: list_files(root, config.s3_access), roots.values())
+        return dict(zip(roots, found, strict=True))
+
+
+def list_empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> list[str]:
+    """A sentence for each root that holds no data."""
+    roots = config.roots
+    return [f"there is no data file below {roots[dataset]}" for dataset, files in found.items() if not files]
+
+
+def plan_found(config: Config, found: dict[Dataset, list[SourceFile]], loaded: list[LoadedFile]) -> list[PlannedFile]:
+    """What a load would do with each file, dataset by dataset. Local files of unchanged size are read."""
+    roots = config.roots
+    planned: list[PlannedFile] = []
+    for dataset, files in found.items():
+        root = resolve_root(roots[dataset])
+        planned += plan_files(dataset, root, files, loaded, read_fingerprint)
+    return planned
+
+
+def plan_files(
+    dataset: Dataset,
+    root: str,
+    found: Sequence[SourceFile],
+    loaded: Iterable[LoadedFile],
+    read_identity: Callable[[SourceFile], str],
+) -> list[PlannedFile]:
+    """What a load would do with each file of one root, in the order found, the vanished ones last.
+
+    `read_identity` gives the content identity of a file whose store lists none; it is called only where the size
+    alone cannot tell, and where it raises SourceError the file is pending: the load that takes it fails on it alone.
+    A file below another root is no concern of this one's, and not vanished.
+    """
+    known = {file.url: file for file in loaded if file.dataset == dataset}
+    planned = []
+    for file in found:
+        before = known.get(file.url)
+        state, reason = _compare(file, before, read_identity)
+        planned.append(PlannedFile(dataset, file.url, file.size, state, reason, file, before))
+    present = {file.url for file in found}
+    below = root.rstrip("/") + "/"
+    planned += [
+        PlannedFile(dataset, url, before.size, "vanished", "loaded, but no longer at the source", loaded=before)
+        for url, before in known.items()
+        if url not in present and (url.startswith(below) or url == root)
+    ]
+    return planned
+
+
+def _compare(
+    file: SourceFile, before: LoadedFile | None, read_identity: Callable[[SourceFile], str]
+) -> tuple[State, str]:
+    if before is None:
+        return "new", "not loaded yet"
+    if file.size != before.size:
+        return "changed", f"{before.size:,} bytes when loaded, {file.size:,} now"
+    try:
+        content = file.etag or read_identity(file)
+    except SourceError as error:
+        return "changed", str(error)
+    if content != before.etag:
+        return "changed", "same size, other content"
+    return "unchanged", "loaded already"

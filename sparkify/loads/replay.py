@@ -1,0 +1,90 @@
+"""Rejected records through the current rules again: one transaction, in which the star follows staging."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sparkify.loads import ledger
+from sparkify.loads.ledger import Replayable
+from sparkify.loads.retry import retry_conflicts
+from sparkify.loads.undo import Mode, _follow, _mode, _since
+from sparkify.settings import Config
+from sparkify.star.tables import begin_changes, collect_touched, count_rows, name_files, require_tables
+from sparkify.warehouses import Warehouse, open_warehouse
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """What a replay did: the records that were judged anew, those that are loaded now, and what became of the rest.
+
+    Of a replay that is only shown, the records that would be judged, and their reasons. `mode` is how the star follows.
+    """
+
+    status: Literal["replayed", "would_replay", "nothing_to_do"]
+    mode: Mode | None
+    records: dict[str, int]
+    reasons: dict[str, int]
+    tables: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
+    """Put the rejects of loaded files through today's rules; one that passes leaves them and enters the star.
+
+    A record that is not valid UTF-8 is kept escaped, so only its file can mend it: it is left alone.
+    """
+    started = time.monotonic()
+    with open_warehouse(config, read_only=dry_run) as warehouse:
+        require_tables(warehouse)
+        if dry_run:
+            return _plan_replay(warehouse)[0]
+        result = retry_conflicts(lambda: _replay(warehouse))
+        sql = "SELECT reason, count(*) FROM rejected_records GROUP BY reason ORDER BY 2 DESC, 1"
+        reasons: dict[str, int] = dict(warehouse.fetch(sql))
+        return replace(result, reasons=reasons, tables=count_rows(warehouse), seconds=_since(started))
+
+
+def _replay(warehouse: Warehouse) -> ReplayResult:
+    with warehouse.load_transaction():
+        planned, found = _plan_replay(warehouse)
+        before = _count_rejects(warehouse)
+        if planned.mode is not None:
+            _judge_again(warehouse, found, planned.mode)
+        loaded = before - _count_rejects(warehouse)
+    judged = planned.records["replayed"]
+    counts = {"replayed": judged, "loaded": loaded, "rejected": judged - loaded}
+    return replace(planned, status="replayed" if judged else "nothing_to_do", records=counts)
+
+
+def _plan_replay(warehouse: Warehouse) -> tuple[ReplayResult, list[Replayable]]:
+    """What a replay would judge, in sum and file by file."""
+    found = ledger.count_replayable(warehouse)
+    if not found:
+        return ReplayResult("nothing_to_do", None, {"replayed": 0}, {}), []
+    reasons: Counter[str] = Counter()
+    for some in found:
+        reasons[some.reason] += some.rejects
+    source_ids = {some.source_id for some in found}
+    loaded = ledger.list_loaded(warehouse)
+    mode = _mode(loaded, [file for file in loaded if file.source_id in source_ids])
+    counts = {"replayed": reasons.total()}
+    often_first = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+    return ReplayResult("would_replay", mode, counts, often_first), found
+
+
+def _judge_again(warehouse: Warehouse, found: list[Replayable], mode: Mode) -> None:
+    source_ids = sorted({some.source_id for some in found})
+    begin_changes(warehouse)
+    name_files(warehouse, source_ids)
+    ledger.collect_replayed(warehouse)
+    for dataset in sorted({some.dataset for some in found}):
+        warehouse.restage(dataset)
+    ledger.recount(warehouse)
+    if mode == "refresh":
+        collect_touched(warehouse, source_ids)
+    _follow(warehouse, mode)
+
+
+def _count_rejects(warehouse: Warehouse) -> int:
+    return count_rows(warehouse, ["rejected_records"])["rejected_records"]

@@ -1,0 +1,102 @@
+"""The verbs that correct what loads did. Each is one transaction, in which the star follows staging."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sparkify.errors import UsageError
+from sparkify.loads import ledger
+from sparkify.loads.ledger import LoadedFile
+from sparkify.loads.retry import retry_conflicts
+from sparkify.settings import Config
+from sparkify.star import checks
+from sparkify.star.tables import begin_changes, collect_touched, count_rows, delete_files, refresh_star, require_tables
+from sparkify.warehouses import Warehouse, open_warehouse
+
+Mode = Literal["rebuild", "refresh"]
+
+
+@dataclass(frozen=True)
+class UndoResult:
+    """What undoing a load did, or would do. `records` are those that leave.
+
+    `pending` names the files that a load would take again; of those in `replaced` an older content was loaded before,
+    whose rows are gone for good. `mode` is how the star follows.
+    """
+
+    load_id: int
+    status: Literal["undone", "would_undo"]
+    mode: Mode
+    records: dict[str, int]
+    pending: list[str]
+    replaced: list[str]
+    tables: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def undo(config: Config, load_id: int, *, dry_run: bool = False) -> UndoResult:
+    """Take the rows and rejects of a load out, as if it had never been; its files are pending again.
+
+    Raises UsageError for a load that is not there, was undone, or of which nothing is left.
+    """
+    started = time.monotonic()
+    with open_warehouse(config, read_only=dry_run) as warehouse:
+        require_tables(warehouse)
+        if dry_run:
+            return _plan_undo(warehouse, load_id)[0]
+        result = retry_conflicts(lambda: _undo(warehouse, load_id))
+        return replace(result, status="undone", tables=count_rows(warehouse), seconds=_since(started))
+
+
+def _undo(warehouse: Warehouse, load_id: int) -> UndoResult:
+    with warehouse.load_transaction():
+        planned, source_ids = _plan_undo(warehouse, load_id)
+        begin_changes(warehouse)
+        if planned.mode == "refresh":
+            collect_touched(warehouse, source_ids)
+        delete_files(warehouse, source_ids)
+        ledger.mark_undone(warehouse, load_id)
+        _follow(warehouse, planned.mode)
+    return planned
+
+
+def _plan_undo(warehouse: Warehouse, load_id: int) -> tuple[UndoResult, list[int]]:
+    """What undoing a load would do, and the source ids of the files that leave."""
+    status = ledger.load_status(warehouse, load_id)
+    if status is None:
+        raise UsageError(f"there is no load {load_id}; sparkify status lists them")
+    if status == "undone":
+        raise UsageError(f"load {load_id} is undone already")
+    loaded = ledger.list_loaded(warehouse)
+    leaving = [file for file in loaded if file.load_id == load_id]
+    if not leaving:
+        later = ledger.list_superseding(warehouse, load_id)
+        why = f"load {', '.join(map(str, later))} replaced its files" if later else "none of its files could be loaded"
+        raise UsageError(f"nothing of load {load_id} is left to undo: {why}")
+    records = {
+        "loaded": sum(file.loaded for file in leaving),
+        "rejected": sum(file.rejected for file in leaving),
+    }
+    urls = [file.url for file in leaving]
+    older = set(ledger.list_replaced(warehouse, load_id))
+    replaced = [url for url in urls if url in older]
+    result = UndoResult(load_id, "would_undo", _mode(loaded, leaving), records, urls, replaced)
+    return result, [file.source_id for file in leaving]
+
+
+def _follow(warehouse: Warehouse, mode: Mode) -> None:
+    """Bring the star up to date with staging. Raises CheckError, and so rolls back, where a rule is broken then."""
+    refresh_star(warehouse, rebuild=mode == "rebuild")
+    checks.require(warehouse, touched=mode == "refresh")
+
+
+def _mode(loaded: Iterable[LoadedFile], changing: Iterable[LoadedFile]) -> Mode:
+    """A rebuild where the files that change hold so many records that computing the whole star costs less."""
+    total = sum(file.loaded for file in loaded)
+    changed = sum(file.loaded for file in changing)
+    return "rebuild" if changed >= total - changed else "refresh"
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 3)

@@ -25,7 +25,7 @@ from msgspec import structs
 import sparkify
 from sparkify.cli import main
 from sparkify.formats import count_of
-from sparkify.settings import Config
+from sparkify.settings import SETTINGS, Config
 from sparkify.simulator import SimulateOptions, simulate
 from sparkify.star.tables import STAR, TABLES, VIEWS
 from tests.support import (
@@ -419,7 +419,7 @@ def test_load_of_a_broken_file(run: Run, delivered: Config, form: list[str]) -> 
 def test_progress_on_a_terminal_leaves_stdout_alone(corpus: Config, tmp_path: Path) -> None:
     with terminal() as (_, theirs, written):
         ended = subprocess.run(
-            [*COMMAND, "load", *options(corpus), "--warehouse", str(tmp_path / "w.duckdb")],
+            [*COMMAND, "load", *options(corpus.at(str(tmp_path / "w.duckdb")))],
             env=environment(TERM="xterm"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
             encoding="utf-8", timeout=120,
         )  # fmt: skip
@@ -434,7 +434,7 @@ def test_progress_on_a_terminal_leaves_stdout_alone(corpus: Config, tmp_path: Pa
 
 
 def test_warehouse_in_a_missing_folder(run: Run, delivered: Config) -> None:
-    ended = run("load", *options(delivered), "--warehouse", "missing/w.duckdb")
+    ended = run("load", *options(delivered.at("missing/w.duckdb")))
     assert (ended.code, ended.out) == (2, "")
     assert "there is no folder missing" in ended.err
 
@@ -443,7 +443,7 @@ def test_warehouse_that_is_no_database(run: Run, delivered: Config) -> None:
     text = Path("notes.txt")
     text.write_text("not a database\n" * 1_000, encoding="utf-8")
     for verb in ("load", "status", "create"):
-        ended = run(verb, *options(delivered), "--warehouse", text)
+        ended = run(verb, *(options if verb != "create" else at)(delivered.at(str(text))))
         assert (ended.code, ended.out) == (4, "")
         assert "notes.txt is no DuckDB database" in ended.err
     assert text.read_text(encoding="utf-8") == "not a database\n" * 1_000
@@ -814,6 +814,51 @@ def test_setting_that_is_wrong(run: Run, delivered: Config, option: str, value: 
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("sparkify: ")
     assert "Traceback" not in ended.err
+
+
+def test_sections_of_others_are_named_in_a_note(run: Run, settled: Config) -> None:
+    Path("dwh.cfg").write_text("[AWS]\nKEY=k\n[DWH]\nCLUSTER_TYPE=multi-node\n", encoding="utf-8")
+    ended = run("plan", *options(settled))
+    assert ended.code == 0
+    assert ended.err.splitlines()[0] == "dwh.cfg: [AWS], [DWH] ignored: sparkify has no such section"
+    assert run("plan", *options(settled), "-q").err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["query", "levels", "--from", "2018-11-01", "--from", "2018-11-02"],
+        ["load", "--threads=2", "--threads=2"],
+        ["simulate", "data", "--seed", "1", "--seed", "2"],
+        ["report", "-o", "a", "--output", "b"],
+    ],
+)
+def test_option_that_is_given_twice(run: Run, arguments: list[str]) -> None:
+    ended = run(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert "is given 2 times; give it once" in ended.err
+    assert list(Path().iterdir()) == []
+
+
+def test_switch_that_is_given_twice(run: Run, settled: Config) -> None:
+    assert run("check", "-q", "-q", *at(settled)) == Ran(0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("verb", "offered"),
+    [
+        ("query", set()),
+        ("undo", set()),
+        ("status", {"--log-data", "--song-data", "--anonymous", "--concurrency"}),
+        ("replay", {"--stage"}),
+        ("load", {"--log-data", "--song-data", "--anonymous", "--concurrency", "--stage"}),
+    ],
+)
+def test_a_command_offers_the_settings_that_it_uses(run: Run, verb: str, offered: set[str]) -> None:
+    everywhere = {"--warehouse", "--wait", "--memory-limit", "--threads", "--config", "--log-sql", "--json", "--quiet"}
+    found = set(re.findall(r"--[a-z-]+", run(verb, "--help").out.partition("Options:")[2]))
+    assert everywhere <= found
+    assert found & {setting.option for setting in SETTINGS if setting.group != "warehouse"} == offered
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from sparkify.cli.options import common, confirm, dry_run, echo_json, open_log
+from sparkify.cli.options import command, common, confirm, dry_run, echo_json, open_log
 from sparkify.cli.reading import show_plan
 from sparkify.errors import SourceError
 from sparkify.formats import to_json
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from sparkify.settings import Config
 
 
-@click.command()
+@command()
 @click.option("--drop", is_flag=True, help="Drop every table first, with all that it holds.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run
-@common
+@common()
 def create(config: "Config", drop: bool, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Create the tables and views that are missing."""
     import sparkify
@@ -39,11 +39,11 @@ def create(config: "Config", drop: bool, yes: bool, dry_run: bool, as_json: bool
         click.echo(f"created: {', '.join(created)}" if created else "every table exists already", err=True)
 
 
-@click.command()
+@command()
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
 @click.option("--log-json", metavar="FILE", help="Append an event a line to a file: each step with its load.")
 @dry_run
-@common
+@common("sources", "stage")
 def load(
     config: "Config",
     max_rejects: str | None,
@@ -97,11 +97,11 @@ def load_with_progress(config: "Config", silent: bool, **options: Any) -> "LoadR
         return sparkify.load(config, on_progress=on_progress, **options)
 
 
-@click.command()
+@command()
 @click.argument("load_id", type=int)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run
-@common
+@common()
 def undo(config: "Config", load_id: int, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Take one load's rows and rejects out, as if it had never been; its files are pending again."""
     import sparkify
@@ -118,9 +118,9 @@ def undo(config: "Config", load_id: int, yes: bool, dry_run: bool, as_json: bool
         console.print_undo(result)
 
 
-@click.command()
+@command()
 @dry_run
-@common
+@common("stage")
 def replay(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Put rejected records through the current rules again; those that pass enter the star."""
     import sparkify

@@ -2,7 +2,8 @@
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,46 +12,82 @@ import click
 
 from sparkify.errors import UsageError
 from sparkify.formats import to_json
+from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Group, Setting, load_config
 
-_SETTINGS = (
-    "warehouse",
-    "log_data",
-    "song_data",
-    "anonymous",
-    "concurrency",
-    "stage",
-    "wait",
-    "memory_limit",
-    "threads",
-)
+Function = Callable[..., Any]
 
 
-def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every command has; the command gets the resolved Config and the two switches."""
+class _Command(click.Command):
+    """A command that refuses an option with a value given twice: which of the two is meant cannot be known."""
 
-    @click.option("--warehouse", metavar="ADDRESS", help="File path or redshift://user@host:5439/db.")
-    @click.option("--log-data", metavar="ROOT", help="Folder or file of the log data, or s3://bucket/folder.")
-    @click.option("--song-data", metavar="ROOT", help="Folder or file of the song data, or s3://bucket/folder.")
-    @click.option("--anonymous", is_flag=True, default=None, help="Read S3 without credentials: public buckets.")
-    @click.option("--concurrency", type=int, help="Requests to S3 under way at a time.  [default: 64]")
-    @click.option("--stage", metavar="FOLDER", help="Folder in S3 through which a load reaches Redshift: s3://…")
-    @click.option("--wait", type=float, help="Seconds to wait for another load that holds the warehouse.  [default: 0]")
-    @click.option("--config", "config_file", metavar="FILE", help="Settings file.  [default: dwh.cfg if present]")
-    @click.option("--memory-limit", metavar="SIZE", help="Memory of the embedded engine, such as 2GB.")
-    @click.option("--threads", type=int, help="Threads of the embedded engine.  [default: all cores]")
-    @click.option("--log-sql", metavar="FILE", help="Append the statements sent to the warehouse to a file.")
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
-    @click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
-    @functools.wraps(command)
-    def wrapped(*args: Any, config_file: str | None, log_sql: str | None, **options: Any) -> Any:
-        from sparkify.settings import load_config
-        from sparkify.statement_log import write_statements
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, given = self.make_parser(ctx).parse_args(list(args))
+        for parameter, times in Counter(given).items():
+            takes_one = isinstance(parameter, click.Option) and not (parameter.is_flag or parameter.multiple)
+            if takes_one and times > 1 and not ctx.resilient_parsing:
+                raise click.UsageError(f"Option '{parameter.opts[-1]}' is given {times} times; give it once.", ctx)
+        return super().parse_args(ctx, args)
 
-        config = load_config(config_file, **{name: options.pop(name) for name in _SETTINGS})
-        with open_log(log_sql) as stream, write_statements(stream) if stream else nullcontext():
-            return command(*args, config=config, **options)
 
-    return wrapped
+def command() -> Callable[[Function], click.Command]:
+    """Make a function a command."""
+    return click.command(cls=_Command)
+
+
+def common(*groups: Group) -> Callable[[Function], Function]:
+    """The options of every command that works on a warehouse, and of the settings in the groups that it names.
+
+    The command gets the resolved Config, `as_json` and `quiet`.
+    """
+    offered = [setting for setting in SETTINGS if setting.group in ("warehouse", *groups)]
+
+    def decorate(function: Function) -> Function:
+        @_options_of(offered)
+        @click.option(
+            "--config",
+            "config_file",
+            metavar="FILE",
+            help=f"Settings file.  [default: {DEFAULT_CONFIG_FILE} if present]",
+        )
+        @click.option("--log-sql", metavar="FILE", help="Append the statements sent to the warehouse to a file.")
+        @output
+        @functools.wraps(function)
+        def wrapped(*args: Any, config_file: str | None, log_sql: str | None, **options: Any) -> Any:
+            from sparkify.console import say
+            from sparkify.statement_log import write_statements
+
+            given = {setting.name: options.pop(setting.name) for setting in offered}
+            config = load_config(config_file, on_note=None if options["quiet"] else say, **given)
+            with open_log(log_sql) as stream, write_statements(stream) if stream else nullcontext():
+                return function(*args, config=config, **options)
+
+        return wrapped
+
+    return decorate
+
+
+def _options_of(settings: Sequence[Setting]) -> Callable[[Function], Function]:
+    def decorate(function: Function) -> Function:
+        # Help lists the option that was added last first.
+        for setting in reversed(settings):
+            function = _option_of(setting)(function)
+        return function
+
+    return decorate
+
+
+def _option_of(setting: Setting) -> Callable[[Function], Function]:
+    if setting.type is bool:
+        return click.option(setting.option, is_flag=True, default=None, help=setting.help)
+    default = f"  [default: {setting.default_in_words}]" if setting.default_in_words else ""
+    return click.option(setting.option, type=setting.type, metavar=setting.metavar, help=setting.help + default)
+
+
+def output(function: Function) -> Function:
+    """The options of every command that say what it prints; the command gets `as_json` and `quiet`."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
+    quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
+    return as_json(quiet(function))
 
 
 @contextmanager
@@ -69,12 +106,12 @@ def echo_json(value: object) -> None:
     click.echo(to_json(value))
 
 
-def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
+def dry_run(function: Function) -> Function:
     """The option that shows what a command would do in place of doing it."""
-    return click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")(command)
+    return click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")(function)
 
 
-def cutting(command: Callable[..., Any]) -> Callable[..., Any]:
+def cutting(function: Function) -> Function:
     """The options that cut what a question is answered for; the command gets them as a Cut."""
 
     @click.option("--from", "first_day", metavar="DAY", help="Only events from this UTC day on, such as 2018-11-01.")
@@ -82,13 +119,13 @@ def cutting(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--level", type=click.Choice(["free", "paid"]), help="Only events at this level: free or paid.")
     @click.option("--top", type=int, metavar="N", help="Places of a ranking; who ties with the last is shown too.")
     @click.option("--days", type=int, metavar="N", help="Days without a play after which a user counts as gone.")
-    @functools.wraps(command)
+    @functools.wraps(function)
     def wrapped(*args: Any, first_day: str | None, last_day: str | None, **options: Any) -> Any:
         from sparkify.questions import Cut, parse_day
 
         first, last = (parse_day(text) if text is not None else None for text in (first_day, last_day))
         cut = Cut(first, last, **{name: options.pop(name) for name in ("level", "top", "days")})
-        return command(*args, cut=cut, **options)
+        return function(*args, cut=cut, **options)
 
     return wrapped
 

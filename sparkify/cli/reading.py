@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkify.cli.options import common, cutting, dry_run, echo_json
+from sparkify.cli.options import command, common, cutting, dry_run, echo_json
 from sparkify.errors import CheckError, UsageError
 from sparkify.formats import FORMATS, count_of, format_bytes, write_rows
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sparkify.validation.fields import Dataset
 
 
-@click.command()
-@common
+@command()
+@common("sources")
 def plan(config: "Config", as_json: bool, quiet: bool) -> None:
     """Show what a load would do, file by file. Writes nothing."""
     import sparkify
@@ -52,8 +52,8 @@ def show_plan(planned: "Sequence[PlannedFile]", as_json: bool, quiet: bool) -> N
         console.say(", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {format_bytes(size)} to load")
 
 
-@click.command()
-@common
+@command()
+@common("sources")
 def status(config: "Config", as_json: bool, quiet: bool) -> None:
     """Show loads, files, rows, match rate and pending files."""
     import sparkify
@@ -66,13 +66,13 @@ def status(config: "Config", as_json: bool, quiet: bool) -> None:
         console.print_status(found)
 
 
-@click.command()
+@command()
 @click.option("--reason", metavar="CODE", help="Only this reason, with or without its field: missing or missing:ts.")
 @click.option("--load", "load_id", type=int, help="Only this load.")
 @click.option("--file", "url", metavar="URL", help="Only this file.")
 @click.option("--dataset", type=click.Choice(["events", "songs"]), help="Only this dataset.")
 @click.option("--export", metavar="FILE", help="Write the raw text to a file, one record a line, to mend and load.")
-@common
+@common()
 def rejects(
     config: "Config",
     reason: str | None,
@@ -112,9 +112,9 @@ def _export(rejects: list[dict[str, Any]], file: str) -> None:
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
 
 
-@click.command()
+@command()
 @dry_run
-@common
+@common()
 def check(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Run the data-quality checks; exit 5 if one of severity fail finds rows."""
     import sparkify
@@ -136,8 +136,8 @@ def check(config: "Config", dry_run: bool, as_json: bool, quiet: bool) -> None:
         raise CheckError(f"{count_of(len(failed), 'check')} failed: {names}")
 
 
-@click.command()
-@common
+@command()
+@common("sources", "stage")
 def doctor(config: "Config", as_json: bool, quiet: bool) -> None:
     """Examine settings, sources, stage and warehouse; exit 5 if something is not in order."""
     from sparkify import console
@@ -155,10 +155,10 @@ def doctor(config: "Config", as_json: bool, quiet: bool) -> None:
         raise CheckError(f"{len(failed)} of {len(findings)} are not in order: {', '.join(failed)}")
 
 
-@click.command()
+@command()
 @click.argument("first", metavar="WAREHOUSE")
 @click.argument("second", metavar="WAREHOUSE")
-@common
+@common()
 def compare(config: "Config", first: str, second: str, as_json: bool, quiet: bool) -> None:
     """Compare the stars of two warehouses, whatever their engines; exit 5 if they differ."""
     import sparkify
@@ -174,12 +174,12 @@ def compare(config: "Config", first: str, second: str, as_json: bool, quiet: boo
         raise CheckError(f"the two stars differ in {', '.join(differing)}")
 
 
-@click.command()
+@command()
 @click.argument("name", required=False)
 @click.option("--sql", metavar="TEXT", help="Any one SELECT instead of a prepared question.")
 @cutting
 @click.option("--format", "form", type=click.Choice(FORMATS), help="A table, csv, json or ndjson.  [default: table]")
-@common
+@common()
 def query(
     config: "Config", name: str | None, sql: str | None, cut: "Cut", form: str | None, as_json: bool, quiet: bool
 ) -> None:
@@ -233,11 +233,11 @@ def _list_questions(listed: "Sequence[Question]") -> tuple[list[str], list[tuple
     return ["name", "question", "parameters"], rows
 
 
-@click.command()
+@command()
 @click.option("-o", "--output", metavar="FILE", default="sparkify-report.html", show_default=True, help="Where to.")
 @click.option("--with-people", is_flag=True, help="Also name places that have a single listener.")
 @cutting
-@common
+@common()
 def report(config: "Config", output: str, cut: "Cut", with_people: bool, as_json: bool, quiet: bool) -> None:
     """Write one HTML page that answers every prepared question and needs nothing but itself."""
     from sparkify import console

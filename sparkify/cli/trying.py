@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sparkify.cli.changing import load_with_progress
-from sparkify.cli.options import echo_json
+from sparkify.cli.options import command, echo_json, output
 from sparkify.cli.reading import write_page
 from sparkify.errors import UsageError
 from sparkify.formats import count_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sparkify.settings import Config
 
 
-@click.command()
+@command()
 @click.argument("directory", metavar="DIR")
 @click.option("--events", default=50_000, show_default=True, help="Log records.")
 @click.option("--users", default=200, show_default=True, help="Users.")
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 @click.option("--match-rate", default=0.8, show_default=True, help="Share of plays whose song is in the catalogue.")
 @click.option("--dirty", default=0.0, show_default=True, help="Share of records that are planted faults.")
 @click.option("--seed", default=0, show_default=True, help="The same seed and options give the same bytes.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
+@output
 def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: Any) -> None:
     """Write synthetic log and song data into DIR, deterministic by --seed.
 
@@ -55,11 +54,10 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
         console.say(f"truth:     {count_of(sum(result.faults.values()), 'planted fault')}, {result.truth}")
 
 
-@click.command()
+@command()
 @click.argument("directory", metavar="[DIR]", default="sparkify-demo")
 @click.option("--seed", default=0, show_default=True, help="Seed of the simulated data.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
+@output
 def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """The first five minutes: simulate, load, check, ask and report, all in DIR."""
     import sparkify
@@ -91,12 +89,12 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     console.print_table(columns, rows[:5])
     # As it was called, so that the commands work in the same shell, on the PATH or not.
     called = sys.argv[0] if Path(sys.argv[0]).name == "sparkify" else "sparkify"
-    command, address = shlex.quote(called), shlex.quote(str(warehouse))
+    program, address = shlex.quote(called), shlex.quote(str(warehouse))
     print(f"\nThe report is {page}: open it in a browser." if page else "\nNo report: install sparkify[report] for it.")
     print(f"The warehouse is {warehouse}. Three things to try next:")
-    print(f"  {command} query --warehouse {address}")
-    print(f"  {command} rejects --warehouse {address} --reason bad_type")
-    print(f"  {command} query --warehouse {address} --sql 'SELECT level, count(*) FROM songplays GROUP BY level'")
+    print(f"  {program} query --warehouse {address}")
+    print(f"  {program} rejects --warehouse {address} --reason bad_type")
+    print(f"  {program} query --warehouse {address} --sql 'SELECT level, count(*) FROM songplays GROUP BY level'")
 
 
 def _report(config: "Config", folder: Path, quiet: bool) -> str | None:

@@ -4,7 +4,6 @@ Owns artists, titles and recordings, with the traps of the real catalogue, also 
 file, and the text of a song file.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from sparkify.simulator import vocabulary
 from sparkify.simulator.draw import pick, stream
 from sparkify.simulator.faults import SONGS, Specials
+from sparkify.simulator.text import quote, render_record
 from sparkify.simulator.truth import Truth
 
 _NOWHERE = ("null", "null")
@@ -123,16 +123,22 @@ def render_length(length: int) -> str:
 
 
 def _render_song(song: Song, *, escaped: bool) -> str:
-    def quote(text: str) -> str:
-        return json.dumps(text, ensure_ascii=escaped)
-
     artist = song.artist
     latitude, longitude = artist.coordinates
-    return (
-        f'{{"num_songs": 1, "artist_id": "{artist.artist_id}", "artist_latitude": {latitude}, '
-        f'"artist_longitude": {longitude}, "artist_location": {quote(artist.location)}, '
-        f'"artist_name": {quote(song.artist_name)}, "song_id": "{song.song_id}", "title": {quote(song.title)}, '
-        f'"duration": {render_length(song.length)}, "year": {song.year}}}'
+    return render_record(
+        "songs",
+        {
+            "num_songs": "1",
+            "artist_id": quote("songs", artist.artist_id),
+            "artist_latitude": latitude,
+            "artist_longitude": longitude,
+            "artist_location": quote("songs", artist.location, escaped=escaped),
+            "artist_name": quote("songs", song.artist_name, escaped=escaped),
+            "song_id": quote("songs", song.song_id),
+            "title": quote("songs", song.title, escaped=escaped),
+            "duration": render_length(song.length),
+            "year": str(song.year),
+        },
     )
 
 

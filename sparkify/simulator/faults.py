@@ -1,37 +1,35 @@
 """Faults, which a load must reject, and oddities, which it must not.
 
-Owns what can be wrong or odd in a record of either dataset, and which records become so. The spoiled values themselves
-stand in `vocabulary`.
+Owns how a record of either dataset is spoiled for each rule, or made odd, and which records become so. The spoiled
+values themselves are in `vocabulary`.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from itertools import cycle, zip_longest
 from random import Random
 from typing import NamedTuple
 
 from sparkify.simulator import vocabulary
+from sparkify.simulator.text import dump_record
 from sparkify.simulator.truth import Counts, add_one
+from sparkify.validation.fields import FIELDS, Dataset, Field
+from sparkify.validation.rules import RULES, FieldRule, Rule
 
 
-class _Dataset(NamedTuple):
-    fields: dict[str, str]  # the keys in the contract's order, each with its kind
-    required: tuple[str, ...]
+class _Plan(NamedTuple):
+    """How a dataset's records are spoiled or made odd."""
+
+    dataset: Dataset
     text_field: str  # where broken text goes
-    dump: Callable[[Mapping[str, object]], str]
     prepare: Callable[[dict[str, object]], object]  # makes a record one that every fault can be planted in
     oddities: dict[str, Callable[[str], str]]
 
 
-_A_PLAY = {
-    "artist": "The Idle Otters", "auth": "Logged In", "length": 213.5, "method": "PUT", "page": "NextSong",
-    "song": "Slow Train", "status": 200, "userId": "1",
-}  # fmt: skip
-
-
-def _dump_event(record: Mapping[str, object]) -> str:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).replace("/", "\\/")
+# What a play has and another event may lack.
+_OF_A_PLAY = ("artist", "auth", "length", "method", "page", "song", "status", "userId")
+_A_PLAY = {field.name: json.loads(field.example) for field in FIELDS["events"] if field.name in _OF_A_PLAY}
 
 
 def _make_play(record: dict[str, object]) -> None:
@@ -39,16 +37,9 @@ def _make_play(record: dict[str, object]) -> None:
         record.update(_A_PLAY)
 
 
-EVENTS = _Dataset(
-    fields={
-        "artist": "text", "auth": "text", "firstName": "text", "gender": "text", "itemInSession": "whole",
-        "lastName": "text", "length": "decimal", "level": "text", "location": "text", "method": "text", "page": "text",
-        "registration": "whole", "sessionId": "whole", "song": "text", "status": "whole", "ts": "whole",
-        "userAgent": "text", "userId": "whole",
-    },
-    required=("ts", "page", "sessionId", "itemInSession", "userId", "song", "artist"),
+EVENTS = _Plan(
+    "events",
     text_field="song",
-    dump=_dump_event,
     prepare=_make_play,
     oddities={
         "extra_key": lambda line: line[:-1] + ',"device":{"type":"speaker"}}',
@@ -63,16 +54,10 @@ EVENTS = _Dataset(
         "nested_known_key": lambda line: '{"context":{"page":"NextSong","ts":"none"},' + line[1:],
         "blank_line_with_carriage_return": lambda line: "  " + line + "\r\n\r",
     },
-)  # fmt: skip
-SONGS = _Dataset(
-    fields={
-        "num_songs": "whole", "artist_id": "text", "artist_latitude": "decimal", "artist_longitude": "decimal",
-        "artist_location": "text", "artist_name": "text", "song_id": "text", "title": "text", "duration": "decimal",
-        "year": "whole",
-    },
-    required=("song_id", "title", "artist_id", "artist_name"),
+)
+SONGS = _Plan(
+    "songs",
     text_field="title",
-    dump=json.dumps,
     prepare=lambda record: None,
     oddities={
         "extra_key": lambda line: line[:-1] + ', "genre": ["pop"]}',
@@ -84,72 +69,66 @@ SONGS = _Dataset(
         "num_songs_decimal": lambda line: line.replace('"num_songs": 1', '"num_songs": 1.0'),
         "blank_line": lambda line: "\n\r\n" + line + "\n\n",
     },
-)  # fmt: skip
+)
 
 _Spoil = Callable[[dict[str, object]], bytes]
 
 
-def _list_faults(dataset: _Dataset) -> list[tuple[str, _Spoil]]:
+def _list_faults(plan: _Plan) -> list[tuple[str, _Spoil]]:
     """Every fault with its reason code, in the order of planting: first one of each code, from all rules in turn."""
-    codes = [entry for group in zip_longest(*_list_rules(dataset)) for entry in group if entry]
+    codes = [entry for group in zip_longest(*(_list_codes(plan, rule) for rule in RULES)) for entry in group if entry]
     variants = max(len(spoils) for _, spoils in codes)
     return [(code, spoils[variant]) for variant in range(variants) for code, spoils in codes if variant < len(spoils)]
 
 
-def _list_rules(dataset: _Dataset) -> list[list[tuple[str, list[_Spoil]]]]:
-    """Each rule's codes, each code with all ways to break it."""
-    texts = [name for name, kind in dataset.fields.items() if kind == "text"]
-    wholes = [name for name, kind in dataset.fields.items() if kind == "whole"]
-    values = [_spoil_field(dataset, dataset.text_field, raw) for raw in vocabulary.NOT_JSON_VALUES]
-    lines = [_spoil_line(dataset, cut, suffix) for cut, suffix in vocabulary.NOT_JSON_LINES]
-    ranges = vocabulary.OUT_OF_RANGE
-    return [
-        [("bad_encoding", [_spoil_field(dataset, dataset.text_field, raw) for raw in vocabulary.BAD_UTF8])],
-        [("not_json", [spoil for pair in zip_longest(values, lines) for spoil in pair if spoil])],
-        [("not_object", [_spoil_line(dataset, 0, raw) for raw in vocabulary.NOT_OBJECTS])],
-        [_spoil_values(dataset, "bad_type", name, vocabulary.BAD_TYPES[kind]) for name, kind in dataset.fields.items()],
-        [_spoil_values(dataset, "out_of_range", name, ranges.get(name, ranges[""])) for name in wholes],
-        [_spoil_values(dataset, "too_long", name, vocabulary.TOO_LONG) for name in texts],
-        [_spoil_values(dataset, "nul_character", name, vocabulary.NUL_CHARACTERS) for name in texts],
-        [(f"missing:{name}", [_spoil_field(dataset, name, raw) for raw in vocabulary.MISSING])
-         for name in dataset.fields if name in dataset.required],
-    ]  # fmt: skip
+def _list_codes(plan: _Plan, rule: Rule) -> list[tuple[str, list[_Spoil]]]:
+    """A rule's reason codes, each with all ways to break the rule."""
+    if isinstance(rule, FieldRule):
+        fields = [field for field in FIELDS[plan.dataset] if rule.concerns(field)]
+        return [(f"{rule.code}:{field.name}", _list_field_spoils(plan, rule, field)) for field in fields]
+    values = [_spoil_field(plan, plan.text_field, raw) for raw in vocabulary.BAD_TEXTS.get(rule.code, ())]
+    lines = [_spoil_line(plan, cut, suffix) for cut, suffix in vocabulary.BAD_LINES.get(rule.code, ())]
+    return [(rule.code, [spoil for pair in zip_longest(values, lines) for spoil in pair if spoil])]
 
 
-def _spoil_values(dataset: _Dataset, rule: str, name: str, raws: Sequence[bytes]) -> tuple[str, list[_Spoil]]:
-    spoils = [_spoil_field(dataset, name, raw) for raw in raws]
-    # Once more with a required field missing as well: the earlier rule has to give the reason.
-    other = next(required for required in dataset.required if required != name)
-    return f"{rule}:{name}", [*spoils, _spoil_field(dataset, name, raws[0], also_missing=other)]
+def _list_field_spoils(plan: _Plan, rule: FieldRule, field: Field) -> list[_Spoil]:
+    by_field = vocabulary.BAD_VALUES[rule.code]
+    raws = by_field.get(field.name) or by_field[field.kind]
+    spoils = [_spoil_field(plan, field.name, raw) for raw in raws]
+    if rule.code == "missing":
+        return spoils
+    # Once more with a needed field missing as well: the earlier rule has to give the reason.
+    other = next(needed.name for needed in FIELDS[plan.dataset] if needed.needed and needed != field)
+    return [*spoils, _spoil_field(plan, field.name, raws[0], also_missing=other)]
 
 
-def _spoil_field(dataset: _Dataset, name: str, raw: bytes | None, *, also_missing: str | None = None) -> _Spoil:
+def _spoil_field(plan: _Plan, name: str, raw: bytes | None, *, also_missing: str | None = None) -> _Spoil:
     def spoil(record: dict[str, object]) -> bytes:
         if also_missing:
             record[also_missing] = None
         if raw is None:
             del record[name]
-            return dataset.dump(record).encode()
+            return dump_record(plan.dataset, record).encode()
         record[name] = "<spoiled>"
-        return dataset.dump(record).encode().replace(b'"<spoiled>"', raw)
+        return dump_record(plan.dataset, record).encode().replace(b'"<spoiled>"', raw)
 
     return spoil
 
 
-def _spoil_line(dataset: _Dataset, cut: int | None, suffix: bytes) -> _Spoil:
-    return lambda record: dataset.dump(record).encode()[:cut] + suffix
+def _spoil_line(plan: _Plan, cut: int | None, suffix: bytes) -> _Spoil:
+    return lambda record: dump_record(plan.dataset, record).encode()[:cut] + suffix
 
 
 class Specials:
     """Which records become faults or oddities, and what becomes of them."""
 
-    def __init__(self, rng: Random, dataset: _Dataset, counts: Counts, total: int, dirty: float) -> None:
-        self._dataset = dataset
+    def __init__(self, rng: Random, plan: _Plan, counts: Counts, total: int, dirty: float) -> None:
+        self._prepare = plan.prepare
         self._counts = counts
-        self._faults = cycle(_list_faults(dataset))
-        self._oddities = cycle(dataset.oddities.items())
-        self._plan = _plan_specials(rng, total, dirty, len(dataset.oddities))
-        self.position, self._is_fault = next(self._plan, (-1, False))  # of the next special record
+        self._faults = cycle(_list_faults(plan))
+        self._oddities = cycle(plan.oddities.items())
+        self._coming = _plan_specials(rng, total, dirty, len(plan.oddities))
+        self.position, self._is_fault = next(self._coming, (-1, False))  # of the next special record
 
     def apply(self, line: str, previous: str) -> tuple[str, bool]:
         """The text to write for the record at `position`, and whether the record still stands for itself.
@@ -158,11 +137,11 @@ class Specials:
         UTF-8 come as surrogate escapes.
         """
         is_fault = self._is_fault
-        self.position, self._is_fault = next(self._plan, (-1, False))
+        self.position, self._is_fault = next(self._coming, (-1, False))
         if is_fault:
             code, spoil = next(self._faults)
             record = json.loads(line)
-            self._dataset.prepare(record)
+            self._prepare(record)
             add_one(self._counts.reasons, code)
             return spoil(record).decode("utf-8", "surrogateescape"), False
         name, alter = next(self._oddities)

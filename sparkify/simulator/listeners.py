@@ -3,7 +3,6 @@
 Owns the users and the playlist: how often each is drawn, and its share of the text of an event.
 """
 
-import json
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, repeat
@@ -13,20 +12,18 @@ from typing import NamedTuple
 from sparkify.simulator import pages, vocabulary
 from sparkify.simulator.catalogue import Pair, Song, render_length
 from sparkify.simulator.options import DAY, SimulateOptions, midnight
+from sparkify.simulator.text import cut_record, quote
+from sparkify.validation.fields import FIELDS
 
 _PAID_SHARE = 0.82
 
 
-def _quote(text: str, *, escaped: bool = False) -> str:
-    return json.dumps(text, ensure_ascii=escaped).replace("/", "\\/")
-
-
 class _Track(NamedTuple):
-    """A song's share of the text of a play, in the order of the text."""
+    """What a song gives to the text of a play, as JSON."""
 
-    head: str
+    artist: str
     length: str
-    tail: str
+    song: str
     is_matched: bool
 
 
@@ -55,9 +52,9 @@ class Playlist:
         logged = length if rng.random() < 0.8 else length + int((rng.random() - 0.5) * 100_000)
         self.tracks.append(
             _Track(
-                f'{{"artist":{_quote(artist, escaped=escaped)},"auth":"Logged In"',
+                quote("events", artist, escaped=escaped),
                 render_length(logged),
-                f',"song":{_quote(title, escaped=escaped)},"status":200,"ts":',
+                quote("events", title, escaped=escaped),
                 is_matched,
             )
         )
@@ -71,15 +68,21 @@ def _share_out(share: float, count: int) -> list[float]:
     return [weight * share / total for weight in weights]
 
 
-class Person(NamedTuple):
-    """A user's share of the text of an event, in the order of the text."""
+# What differs from event to event of a user, in a play and in any other event.
+_PLAY_SLOTS = ("artist", "itemInSession", "length", "level", "sessionId", "song", "ts")
+_PAGE_SLOTS = ("auth", "itemInSession", "level", "method", "page", "sessionId", "status", "ts")
+_NULLS = {field.name: "null" for field in FIELDS["events"]}
 
-    names: str
-    surname: str
-    plays: tuple[str, str]  # free, paid
-    places: tuple[str, str]  # free, paid
-    registration: str
-    agent: str
+
+class Person(NamedTuple):
+    """What a user gives to the text of an event: the text around the slots."""
+
+    play: tuple[str, ...]
+    page: tuple[str, ...]
+
+
+# Whoever is logged out.
+NOBODY = Person((), cut_record("events", _NULLS | {"userId": '""'}, _PAGE_SLOTS))
 
 
 class Users:
@@ -118,14 +121,14 @@ class Users:
         last_name = choose(vocabulary.SURNAME_STEMS) + choose(vocabulary.SURNAME_ENDINGS)
         location, agent = choose(vocabulary.METROS), choose(vocabulary.AGENTS)
         registered = self._opening - 1 - traits % (120 * DAY)
-        registration = f',"registration":{registered}.0,"sessionId":'
-        free, paid = (f',"level":"{level}","location":{_quote(location)},' for level in ("free", "paid"))
-        play = f'"method":"PUT","page":"NextSong"{registration}'
-        return Person(
-            f',"firstName":{_quote(first_name)},"gender":"{gender}","itemInSession":',
-            f',"lastName":{_quote(last_name)},"length":',
-            (free + play, paid + play),
-            (free, paid),
-            registration,
-            f',"userAgent":{_quote(agent)},"userId":"{self._ids[rank]}"}}',
-        )
+        page = _NULLS | {
+            "firstName": quote("events", first_name),
+            "gender": quote("events", gender),
+            "lastName": quote("events", last_name),
+            "location": quote("events", location),
+            "registration": f"{registered}.0",
+            "userAgent": quote("events", agent),
+            "userId": quote("events", str(self._ids[rank])),
+        }
+        play = page | {"auth": '"Logged In"', "method": '"PUT"', "page": '"NextSong"', "status": "200"}
+        return Person(cut_record("events", play, _PLAY_SLOTS), cut_record("events", page, _PAGE_SLOTS))

@@ -12,12 +12,13 @@ from pathlib import Path
 from sparkify.simulator import pages, vocabulary
 from sparkify.simulator.draw import stream
 from sparkify.simulator.faults import EVENTS, Specials
-from sparkify.simulator.listeners import Playlist, Users
+from sparkify.simulator.listeners import NOBODY, Playlist, Users
 from sparkify.simulator.options import SimulateOptions, midnight
 from sparkify.simulator.sessions import Day, Session, Sessions
 from sparkify.simulator.truth import Truth, add_one
 
 _CHUNK = 8192  # events rendered at once
+_LEVELS = ('"free"', '"paid"')
 # While the share of paid plays is outside, nobody submits what would take it farther away: one busy user's change of
 # mind would otherwise show in every number.
 _LEAST_PAID, _MOST_PAID = 0.74, 0.82
@@ -88,9 +89,10 @@ class _LogWriter:
             rank, person, session_id = session
             paid = is_paid[rank]
             if code >= pages.FIRST_SONG:
-                names, surname, plays, _, _, agent = person
-                head, length, tail, _ = tracks[code]
-                line = f"{head}{names}{items[row]}{surname}{length}{plays[paid]}{session_id}{tail}{start}{agent}"
+                artist, length, song, _ = tracks[code]
+                a, b, c, d, e, f, g, h = person.play
+                item, level = items[row], _LEVELS[paid]
+                line = f"{a}{artist}{b}{item}{c}{length}{d}{level}{e}{session_id}{f}{song}{g}{start}{h}"
             else:
                 line = self._render_page(session, items[row], code, start)
             plain = line
@@ -135,18 +137,12 @@ class _LogWriter:
         else:
             page, method, status = pages.REQUESTS.get(code, pages.REQUESTS[pages.SETTINGS])
         if pages.HOME_OUT <= code < pages.FIRST_SONG:
-            return (
-                f'{{"artist":null,"auth":"Logged Out","firstName":null,"gender":null,"itemInSession":{item},'
-                f'"lastName":null,"length":null,"level":"{"paid" if paid else "free"}","location":null,'
-                f'"method":"{method}","page":"{page}","registration":null,"sessionId":{session_id},"song":null,'
-                f'"status":{status},"ts":{start},"userAgent":null,"userId":""}}'
-            )
-        auth = "Cancelled" if code == pages.CANCELLED else "Logged In"
-        return (
-            f'{{"artist":null,"auth":"{auth}"{person.names}{item}{person.surname}null{person.places[paid]}'
-            f'"method":"{method}","page":"{page}"{person.registration}{session_id},"song":null,'
-            f'"status":{status},"ts":{start}{person.agent}'
-        )
+            auth, person = "Logged Out", NOBODY
+        else:
+            auth = "Cancelled" if code == pages.CANCELLED else "Logged In"
+        a, b, c, d, e, f, g, h, i = person.page
+        level = _LEVELS[paid]
+        return f'{a}"{auth}"{b}{item}{c}{level}{d}"{method}"{e}"{page}"{f}{session_id}{g}{status}{h}{start}{i}'
 
     def _is_submitted(self, code: int, paid: int) -> bool:
         star = self._truth.star

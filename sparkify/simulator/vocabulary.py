@@ -147,34 +147,44 @@ SESSION_PLAYS = (
 HOUR_WEIGHTS = (16, 14, 12, 14, 18, 20, 21, 24, 28, 33, 37, 40, 46, 56, 70, 66, 59, 50, 40, 34, 28, 22, 19, 17)
 WEEKDAY_WEIGHTS = (100, 104, 108, 105, 106, 58, 46)  # Monday first
 
-# ---- Planted faults: JSON values, as raw bytes, that make a record break one rule ----
+# ---- Planted faults: what makes a record break one rule, by the code of the rule ----
 
-BAD_UTF8 = (b'"caf\xe9"', b'"\xff\xfe"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xe2\x82"')
-NOT_JSON_VALUES = (
-    b"NaN", b'"\\ud800"', b"-Infinity", b'"\\udc00\\ud83c"', b"01", b".5", b"1.", b"True", b"'text'", b'"tab\there"',
-    b'"\\x41"', b"",
-)  # fmt: skip
+# JSON values, as raw bytes, in the place of a text.
+BAD_TEXTS = {
+    "bad_encoding": (b'"caf\xe9"', b'"\xff\xfe"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xe2\x82"'),
+    "not_json": (
+        b"NaN", b'"\\ud800"', b"-Infinity", b'"\\udc00\\ud83c"', b"01", b".5", b"1.", b"True", b"'text'",
+        b'"tab\there"', b'"\\x41"', b"",
+    ),
+}  # fmt: skip
 # Where the line is cut (None: not at all), and what is put behind. No cut may fall inside a character of two bytes.
-NOT_JSON_LINES = (
-    (-12, b""), (-1, b",}"), (None, b" and more"), (None, b"{}"), (-1, b""), (None, b" // note"), (11, b""),
-)  # fmt: skip
-NOT_OBJECTS = (b"[]", b'"text"', b"42", b"null", b"true", b'[{"page":"Home"}]')
-BAD_TYPES = {
-    "text": (b"12", b"true", b'["text"]', b'{"text":"a"}', b"1.5"),
-    "whole": (b'"abc"', b"true", b"1.5", b"[1]", b'{"n":1}', b'"12abc"', b'"1.5"'),
-    "decimal": (b'"long"', b"true", b"[1.5]", b'{"n":1.5}', b"1e400", b'"NaN"'),
+BAD_LINES = {
+    "not_json": (
+        (-12, b""), (-1, b",}"), (None, b" and more"), (None, b"{}"), (-1, b""), (None, b" // note"), (11, b""),
+    ),
+    "not_object": ((0, b"[]"), (0, b'"text"'), (0, b"42"), (0, b"null"), (0, b"true"), (0, b'[{"page":"Home"}]')),
+}  # fmt: skip
+# JSON values, as raw bytes, by a field's name or else its kind. None: the key itself is absent.
+BAD_VALUES: dict[str, dict[str, tuple[bytes | None, ...]]] = {
+    "bad_type": {
+        "text": (b"12", b"true", b'["text"]', b'{"text":"a"}', b"1.5"),
+        "whole": (b'"abc"', b"true", b"1.5", b"[1]", b'{"n":1}', b'"12abc"', b'"1.5"'),
+        "decimal": (b'"long"', b"true", b"[1.5]", b'{"n":1.5}', b"1e400", b'"NaN"'),
+    },
+    # Seconds sent as ts are in range as a number, yet read as milliseconds they fall into January 1970.
+    "out_of_range": {
+        "ts": (b"1541105830", b'"1541105830"', b"-1", b"946684799999", b"4102444800001", b"99999999999999999999"),
+        "registration": (b"9007199254740993", b"-9100000000000000.0", b"99999999999999999999"),
+        "whole": (b"2147483648", b"-2147483649", b'"4294967296"', b"99999999999999999999"),
+    },
+    "too_long": {
+        "text": (
+            b'"' + b"x" * 1025 + b'"',
+            b'"' + "é".encode() * 513 + b'"',
+            b'"' + b"\\u00e9" * 513 + b'"',
+            b'"' + "日".encode() * 342 + b'"',
+        ),
+    },
+    "nul_character": {"text": (b'"a\\u0000b"', b'"\\u0000"', b'"text\\u0000"')},
+    "missing": dict.fromkeys(("text", "whole", "decimal"), (None, b"null", b'""')),
 }
-# Seconds sent as ts are in range as a number, yet read as milliseconds they fall into January 1970.
-OUT_OF_RANGE = {
-    "ts": (b"1541105830", b'"1541105830"', b"-1", b"946684799999", b"4102444800001", b"99999999999999999999"),
-    "registration": (b"9007199254740993", b"-9100000000000000.0", b"99999999999999999999"),
-    "": (b"2147483648", b"-2147483649", b'"4294967296"', b"99999999999999999999"),  # every other whole number
-}
-TOO_LONG = (
-    b'"' + b"x" * 1025 + b'"',
-    b'"' + "é".encode() * 513 + b'"',
-    b'"' + b"\\u00e9" * 513 + b'"',
-    b'"' + "日".encode() * 342 + b'"',
-)
-NUL_CHARACTERS = (b'"a\\u0000b"', b'"\\u0000"', b'"text\\u0000"')
-MISSING = (None, b"null", b'""')  # None: the key itself is absent

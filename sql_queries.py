@@ -6,10 +6,10 @@ which are Redshift's, name the configured sources: `dwh.cfg` is read when they a
 
 from typing import Any
 
+from sparkify.datasets import Dataset
 from sparkify.settings import load_config
 from sparkify.sql import create_sql, read_sql, rebuild_sql
 from sparkify.star.tables import CREATION_ORDER, STAR
-from sparkify.validation.fields import Dataset
 from sparkify.warehouses.redshift.stage import copy_sql
 
 

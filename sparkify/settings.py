@@ -20,12 +20,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from sparkify.datasets import Dataset
 from sparkify.errors import ConfigError
 
 DEFAULT_CONFIG_FILE = "dwh.cfg"
 DEFAULT_WAREHOUSE = "sparkify.duckdb"
 
-Dataset = Literal["events", "songs"]
 # What a command needs a setting for. A setting of a group is an option of the commands that name the group.
 Group = Literal["warehouse", "sources", "stage"]
 

@@ -22,10 +22,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sparkify.datasets import Dataset
 from sparkify.sources.bundles import Bundle
 from sparkify.sql import create_sql
 from sparkify.validation.arrow import Table, registered
-from sparkify.validation.fields import FIELDS, Dataset
+from sparkify.validation.fields import FIELDS
 from sparkify.validation.judge import Judged, append_rows
 from sparkify.validation.quick import append_sql
 from sparkify.validation.rules import RULES, Rule

@@ -15,10 +15,10 @@ from sparkify.errors import CheckError, UsageError
 from sparkify.formats import FORMATS, count_of, format_bytes, write_rows
 
 if TYPE_CHECKING:
+    from sparkify.datasets import Dataset
     from sparkify.loads.plan import PlannedFile
     from sparkify.questions import Cut, Question
     from sparkify.settings import Config
-    from sparkify.validation.fields import Dataset
 
 
 @command()

@@ -10,8 +10,9 @@ from functools import partial
 from importlib import metadata
 
 from sparkify._version import __version__
+from sparkify.datasets import Dataset
 from sparkify.errors import NoWarehouseError, SourceError, SparkifyError
-from sparkify.settings import Config, Dataset, S3Access
+from sparkify.settings import Config, S3Access
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
 from sparkify.warehouses import Finding, examine, open_warehouse

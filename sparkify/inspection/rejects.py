@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from sparkify.datasets import Dataset
 from sparkify.settings import Config
 from sparkify.star.tables import require_tables
-from sparkify.validation.fields import Dataset
 from sparkify.warehouses import fetch_dicts, open_warehouse
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from sparkify.datasets import Dataset
 from sparkify.sources.file import SourceFile
 from sparkify.sql import read_sql
-from sparkify.validation.fields import Dataset
 from sparkify.warehouses import Warehouse
 
 FILE_COLUMNS = (

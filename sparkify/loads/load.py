@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sparkify._version import __version__
+from sparkify.datasets import Dataset
 from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
 from sparkify.loads import ledger
 from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry
@@ -33,7 +34,6 @@ from sparkify.star.tables import (
     name_files,
     refresh_star,
 )
-from sparkify.validation.fields import Dataset
 from sparkify.warehouses import Staged, Warehouse, open_warehouse
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.

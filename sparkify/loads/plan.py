@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
+from sparkify.datasets import Dataset
 from sparkify.errors import SourceError, UsageError
 from sparkify.loads import ledger
 from sparkify.loads.ledger import LoadedFile
@@ -12,7 +13,6 @@ from sparkify.sources.content import read_fingerprint
 from sparkify.sources.file import SourceFile
 from sparkify.sources.listing import list_files, resolve_root
 from sparkify.star.tables import open_existing
-from sparkify.validation.fields import Dataset
 
 State = Literal["new", "changed", "unchanged", "vanished"]
 

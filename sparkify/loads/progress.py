@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparkify.datasets import Dataset
 from sparkify.sources.bundles import Bundle
-from sparkify.validation.fields import Dataset
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from itertools import cycle, zip_longest
 from random import Random
 from typing import NamedTuple
 
+from sparkify.datasets import Dataset
 from sparkify.simulator import vocabulary
 from sparkify.simulator.text import dump_record
 from sparkify.simulator.truth import Counts, add_one
-from sparkify.validation.fields import FIELDS, Dataset, Field
+from sparkify.validation.fields import FIELDS, Field
 from sparkify.validation.rules import RULES, FieldRule, Rule
 
 

@@ -8,7 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sparkify.validation.fields import FIELDS, Dataset
+from sparkify.datasets import Dataset
+from sparkify.validation.fields import FIELDS
 
 
 class _Style(NamedTuple):

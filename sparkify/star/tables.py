@@ -10,10 +10,10 @@ without those lines, so that there is one text for both.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
+from sparkify.datasets import Dataset
 from sparkify.errors import NoWarehouseError
 from sparkify.settings import Config
 from sparkify.sql import create_sql, read_sql, rebuild_sql
-from sparkify.validation.fields import Dataset
 from sparkify.warehouses import Warehouse, open_warehouse
 
 STAGING = ("staging_events", "staging_songs")

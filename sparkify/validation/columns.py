@@ -1,7 +1,8 @@
 """What both ways share: which lines hold a record, and how a field's value becomes its column. SQL of DuckDB."""
 
+from sparkify.datasets import Dataset
 from sparkify.sql import quote
-from sparkify.validation.fields import FIELDS, Dataset, Field
+from sparkify.validation.fields import FIELDS, Field
 
 _BLANK = r"^[ \t\r\n]*$"
 

@@ -6,7 +6,7 @@ What a field means is the comment after its column in `create.sql` of its stagin
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from sparkify.settings import Dataset as Dataset
+from sparkify.datasets import Dataset
 
 
 class Range(NamedTuple):

@@ -2,9 +2,10 @@
 
 import json
 
+from sparkify.datasets import Dataset
 from sparkify.sql import quote
 from sparkify.validation.columns import column_value, known_keys, text_lines_sql, whole_columns
-from sparkify.validation.fields import FIELDS, Dataset, Field
+from sparkify.validation.fields import FIELDS, Field
 from sparkify.validation.rules import RULES, FieldRule, Rule
 
 # RFC 8259.

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from sparkify.datasets import Dataset
 from sparkify.sources.bundles import Bundle
 from sparkify.validation import full, quick
 from sparkify.validation.columns import HAS_TEXT, column_names
-from sparkify.validation.fields import Dataset
 
 
 class Judged(NamedTuple):

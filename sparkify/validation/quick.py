@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from sparkify.datasets import Dataset
 from sparkify.validation.columns import column_names, column_value, known_keys, text_lines_sql, whole_columns
-from sparkify.validation.fields import FIELDS, Dataset, Field
+from sparkify.validation.fields import FIELDS, Field
 from sparkify.validation.rules import RULES, FieldRule, Rule
 
 

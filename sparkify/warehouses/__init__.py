@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sparkify.datasets import Dataset
 from sparkify.errors import LockedError, SparkifyError, UsageError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, FileRead
-from sparkify.validation.fields import Dataset
 
 _ASK_AGAIN_SECONDS = 0.2
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import duckdb
 
+from sparkify.datasets import Dataset
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
 from sparkify.statement_log import logged
 from sparkify.validation import judge
-from sparkify.validation.fields import Dataset
 from sparkify.warehouses import Finding, Row, Staged, examine
 
 # Half of the machine and at most this: the loader streams, so more memory would not make it faster.

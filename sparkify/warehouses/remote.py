@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
+from sparkify.datasets import Dataset
 from sparkify.settings import Config
 from sparkify.sql import create_sql, quote
-from sparkify.validation.fields import Dataset
 from sparkify.warehouses.duckdb import DuckDBWarehouse
 
 # The most that a column of text holds in Redshift.

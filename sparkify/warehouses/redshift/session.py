@@ -15,12 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sparkify.datasets import Dataset
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, UsageError
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.sql import list_columns, read_sql
 from sparkify.statement_log import logged
-from sparkify.validation.fields import Dataset
 from sparkify.warehouses import Finding, Row, Staged
 from sparkify.warehouses.duckdb import DuckDBWarehouse
 from sparkify.warehouses.redshift.login import Address, check_driver, login

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sparkify.datasets import Dataset
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import S3Folder
-from sparkify.validation.fields import Dataset
 
 # The public bucket of the original project; its region is not that of most warehouses, so COPY has to name it.
 _PUBLIC = {"events": "s3://udacity-dend/log_data", "songs": "s3://udacity-dend/song_data"}

@@ -1,0 +1,5 @@
+"""The two datasets. Their fields are in `validation.fields`."""
+
+from typing import Literal
+
+Dataset = Literal["events", "songs"]

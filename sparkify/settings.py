@@ -16,12 +16,15 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from sparkify.datasets import Dataset
 from sparkify.errors import ConfigError
+
+if TYPE_CHECKING:
+    from configparser import ConfigParser
 
 DEFAULT_CONFIG_FILE = "dwh.cfg"
 DEFAULT_WAREHOUSE = "sparkify.duckdb"
@@ -295,6 +298,33 @@ def load_config(
 
 
 def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, Any]:
+    """The texts of the settings that a file sets."""
+    parser = _parse_file(path)
+    sections: dict[str, dict[str, Setting]] = {}
+    for setting in SETTINGS:
+        sections.setdefault(setting.section, {})[setting.key] = setting
+    values = {}
+    for section in parser.sections():
+        known = sections.get(section.upper(), {})
+        for key, value in parser.items(section) if known else ():
+            if key.upper() not in known:
+                raise ConfigError(
+                    f"unknown key {key.upper()} in [{section}] of {path}{_did_you_mean(key.upper(), known)}"
+                )
+            setting = known[key.upper()]
+            text = value.strip() if setting.type is Secret else _without_comment(value.strip())
+            if _unquote(text):
+                values[setting.name] = text
+    foreign = [section for section in parser.sections() if section.upper() not in sections]
+    for section in foreign:
+        if close := _closest(section.upper(), sections, 0.8):
+            raise ConfigError(f"unknown section [{section}] in {path}; did you mean {close}?")
+    if foreign and on_note is not None:
+        on_note(f"{path}: {', '.join(f'[{section}]' for section in foreign)} ignored: sparkify has no such section")
+    return values
+
+
+def _parse_file(path: Path) -> "ConfigParser":
     import configparser
 
     # Interpolation would choke on a % in a password.
@@ -309,30 +339,7 @@ def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, A
         raise ConfigError(
             f"cannot read {where}: {type(error).__name__}; each line is KEY=value in a [SECTION]"
         ) from None
-    sections: dict[str, dict[str, Setting]] = {}
-    for setting in SETTINGS:
-        sections.setdefault(setting.section, {})[setting.key] = setting
-    values = {}
-    foreign = []
-    for section in parser.sections():
-        known = sections.get(section.upper())
-        if known is None:
-            if suggestion := _did_you_mean(section.upper(), sections, likeness=0.8, otherwise=""):
-                raise ConfigError(f"unknown section [{section}] in {path}{suggestion}")
-            foreign.append(f"[{section}]")
-            continue
-        for key, value in parser.items(section):
-            if key.upper() not in known:
-                raise ConfigError(
-                    f"unknown key {key.upper()} in [{section}] of {path}{_did_you_mean(key.upper(), known)}"
-                )
-            setting = known[key.upper()]
-            text = value.strip() if setting.type is Secret else _without_comment(value.strip())
-            if _unquote(text):
-                values[setting.name] = text
-    if foreign and on_note is not None:
-        on_note(f"{path}: {', '.join(foreign)} ignored: sparkify has no such section")
-    return values
+    return parser
 
 
 def _without_comment(value: str) -> str:
@@ -353,10 +360,12 @@ def _expand_home(value: str) -> str:
     return scheme + os.path.expanduser(path) if path.startswith("~/") else value  # noqa: PTH111
 
 
-def _did_you_mean(word: str, known: Iterable[str], *, likeness: float = 0.6, otherwise: str | None = None) -> str:
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    close = _closest(word, known, 0.6)
+    return f"; did you mean {close}?" if close else f"; known are {', '.join(known)}"
+
+
+def _closest(word: str, known: Iterable[str], likeness: float) -> str | None:
     import difflib
 
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known are {', '.join(known)}" if otherwise is None else otherwise
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)), None)

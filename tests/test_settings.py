@@ -2,30 +2,25 @@
 
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from msgspec import structs
 
 from sparkify.errors import ConfigError
-from sparkify.settings import Config, S3Access, load_config
+from sparkify.settings import SETTINGS, Config, S3Access, Secret, Setting, load_config
 
 SECRET = "hunter2%(x)s"
 
-# Setting, section and key of the file, then values that tell option, environment, file and default apart.
-KNOWN = [
-    ("warehouse", "SPARKIFY", "WAREHOUSE", "option.duckdb", "environment.duckdb", "file.duckdb", None),
-    ("memory_limit", "SPARKIFY", "MEMORY_LIMIT", "3GB", "2GB", "1GB", None),
-    ("threads", "SPARKIFY", "THREADS", 3, 2, 1, None),
-    ("log_data", "S3", "LOG_DATA", "option", "environment", "file", None),
-    ("song_data", "S3", "SONG_DATA", "option", "environment", "file", None),
-    ("log_jsonpath", "S3", "LOG_JSONPATH", "s3://b/option", "s3://b/environment", "s3://b/file", None),
-    ("host", "CLUSTER", "HOST", "option", "environment", "file", None),
-    ("db_name", "CLUSTER", "DB_NAME", "option", "environment", "file", None),
-    ("db_user", "CLUSTER", "DB_USER", "option", "environment", "file", None),
-    ("db_port", "CLUSTER", "DB_PORT", 3, 2, 1, 5439),
-    ("arn", "IAM_ROLE", "ARN", "option", "environment", "file", None),
-]
+# Values that tell option, environment and file apart.
+SAMPLES: dict[object, tuple[object, object, object]] = {
+    int: (3, 2, 1),
+    float: (3, 2, 1),
+    bool: (True, False, True),
+    str: ("s3://b/option", "s3://b/environment", "s3://b/file"),
+    Secret: ("option", "environment", "file"),
+    Literal["verify-full", "verify-ca"]: ("verify-ca", "verify-full", "verify-ca"),
+}
 
 
 def write_config(text: str, name: str = "dwh.cfg") -> Path:
@@ -52,43 +47,33 @@ def refused(text: str) -> str:
 # ---- precedence ----
 
 
-@pytest.mark.parametrize(
-    ("name", "section", "key", "option", "environment", "file", "default"), KNOWN, ids=[s[0] for s in KNOWN]
-)
-def test_option_then_environment_then_file_then_default(
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    section: str,
-    key: str,
-    option: str | int,
-    environment: str | int,
-    file: str | int,
-    default: str | int | None,
-) -> None:
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_option_then_environment_then_file_then_default(monkeypatch: pytest.MonkeyPatch, setting: Setting) -> None:
+    option, environment, file = SAMPLES[setting.type]
+
     def found(**options: Any) -> object:
-        return getattr(load_config(**options), name)
+        value = getattr(load_config(**options), setting.name)
+        return value.reveal() if isinstance(value, Secret) else value
 
-    assert found() == default
-    write_config(f"[{section}]\n{key}={file}\n")
+    assert found() == setting.default
+    write_config(f"[{setting.section}]\n{setting.key}={file}\n")
     assert found() == file
-    monkeypatch.setenv(f"SPARKIFY_{name.upper()}", str(environment))
+    monkeypatch.setenv(f"SPARKIFY_{setting.name.upper()}", str(environment))
     assert found() == environment
-    assert found(**{name: option}) == option
-    assert found(**{name: None}) == environment
-    monkeypatch.setenv(f"SPARKIFY_{name.upper()}", "")
+    assert found(**{setting.name: option}) == option
+    assert found(**{setting.name: None}) == environment
+    monkeypatch.setenv(f"SPARKIFY_{setting.name.upper()}", "")
     assert found() == file
 
 
-def test_password_from_environment_then_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def password() -> str | None:
-        found = load_config().db_password
-        return None if found is None else found.reveal()
-
-    assert password() is None
-    write_config("[CLUSTER]\nDB_PASSWORD=file\n")
-    assert password() == "file"
-    monkeypatch.setenv("SPARKIFY_DB_PASSWORD", "environment")
-    assert password() == "environment"
+def test_keys_of_the_original_file_and_defaults() -> None:
+    text = "[CLUSTER]\nHOST=h\nDB_NAME=n\nDB_USER=u\nDB_PASSWORD=p\nDB_PORT=1\n[IAM_ROLE]\nARN='a'\n"
+    write_config(text + "[S3]\nLOG_DATA='l'\nLOG_JSONPATH='j'\nSONG_DATA='s'\n")
+    config = load_config()
+    found = (config.host, config.db_name, config.db_user, config.db_port, config.arn)
+    assert found == ("h", "n", "u", 1, "a")
+    assert (config.log_data, config.log_jsonpath, config.song_data) == ("l", "j", "s")
+    assert (config.wait, config.concurrency, config.sslmode, Config().db_port) == (0, 64, "verify-full", 5439)
 
 
 def test_named_file_stands_for_dwh_cfg() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 
 from tests.redshift.copy_target import Target
+from tests.redshift.grammar import quote, quote_name
 from tests.redshift.s3_objects import Found, Objects, load_error
-from tests.redshift.tokens import quote, quote_name
 from tests.redshift.wire import WireError
 
 # A column's type to those of Parquet, in DuckDB's words, that it takes. That int64 does not go into INTEGER is common

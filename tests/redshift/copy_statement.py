@@ -2,23 +2,22 @@
 
 from dataclasses import dataclass, field
 
-from tests.redshift.ddl import Reader
-from tests.redshift.tokens import quote_name, syntax_error, unknown
+from tests.redshift.grammar import Reader, quote_name, syntax_error, unknown
 from tests.redshift.wire import WireError
 
 # DG copy-usage_notes-copy-from-columnar.
-_COLUMNAR_OPTIONS = {"acceptinvchars", "fillrecord", "iam_role", "statupdate", "manifest", "explicit_ids", "format"}
+_COLUMNAR_OPTIONS = {"acceptinvchars", "fillrecord", "iam_role", "statupdate", "manifest", "format"}
 # DG copy-parameters-data-format.
 _NOT_WITH_JSON = {
     "csv", "delimiter", "escape", "fillrecord", "fixedwidth", "ignoreblanklines", "null", "readratio", "removequotes",
 }  # fmt: skip
 _FLAGS = {
     "manifest", "gzip", "zstd", "emptyasnull", "blanksasnull", "truncatecolumns", "roundec", "noload",
-    "explicit_ids", "fillrecord", "ignoreallerrors",
+    "fillrecord", "ignoreallerrors",
 }  # fmt: skip
 _KNOWN_ELSEWHERE = {
     "lzop", "bzip2", "avro", "orc", "shapefile", "encrypted", "dateformat", "quote", "encoding", "ssh",
-    "session_token", "comprows",
+    "session_token", "comprows", "explicit_ids",
 }  # fmt: skip
 _MOST_ERRORS = 100_000
 
@@ -50,18 +49,15 @@ class CopyStatement:
 
 def read(reader: Reader) -> CopyStatement:
     """The statement behind the word COPY."""
-    table = [reader.name()]
-    while reader.peek().is_operator("."):
-        reader.next()
-        table.append(reader.name())
-    columns = reader.names() if reader.peek().is_operator("(") else None
+    table, columns = reader.path(), None
+    if reader.take("("):
+        columns = reader.list_of(reader.name)
+        reader.expect(")")
     reader.expect("from")
-    source = reader.next()
-    if source.kind != "string":
-        raise syntax_error(source.text)
-    if not source.value.startswith("s3://"):
+    source = reader.string()
+    if not source.startswith("s3://"):
         raise unknown("COPY from anything but S3")
-    statement = CopyStatement(table, columns, source.value)
+    statement = CopyStatement(table, columns, source)
     while not reader.at_end:
         _read_option(statement, reader)
     _check(statement)
@@ -69,17 +65,17 @@ def read(reader: Reader) -> CopyStatement:
 
 
 def _read_option(statement: CopyStatement, reader: Reader) -> None:
-    name = reader.next().value
+    name = reader.word()
     if name in ("credentials", "access_key_id", "secret_access_key"):
         raise unknown(f"COPY with {name.upper()}: keys never belong into a statement")
     if name in statement.options:
         raise WireError("42601", f"conflicting or redundant options: {name}")
     value = ""
     if name == "iam_role":
-        statement.role = value = "default" if reader.take("default") else _string(reader)
+        statement.role = value = "default" if reader.take("default") else reader.string()
     elif name == "format":
         reader.take("as")
-        _read_format(statement, reader, reader.next().value)
+        _read_format(statement, reader, reader.word())
     elif name in ("json", "parquet"):
         _read_format(statement, reader, name)
         name = "format"
@@ -101,37 +97,30 @@ def _read_format(statement: CopyStatement, reader: Reader, name: str) -> None:
     statement.format = name
     if name == "json":
         reader.take("as")
-        statement.json = _string(reader) if reader.peek().kind == "string" else "auto"
+        statement.json = reader.string() if reader.at_string else "auto"
         if statement.json == "noshred":
             raise unknown("COPY with JSON 'noshred'")
         if statement.json not in ("auto", "auto ignorecase") and not statement.json.startswith("s3://"):
             raise WireError("XX000", f"Invalid JSONPaths file: {statement.json}")
 
 
-def _string(reader: Reader) -> str:
-    token = reader.next()
-    if token.kind != "string":
-        raise syntax_error(token.text)
-    return token.value
-
-
 def _switch(reader: Reader) -> str:
-    value = reader.next().value
+    value = reader.word()
     if value not in ("on", "off", "true", "false", "preset"):
         raise syntax_error(value)
     return value
 
 
 def _errors(reader: Reader) -> str:
-    token = reader.next()
-    if token.kind != "number" or not token.value.isdigit() or int(token.value) > _MOST_ERRORS:
+    value = reader.word()
+    if not value.isdigit() or int(value) > _MOST_ERRORS:
         # DG copy-parameters-data-load.
         raise WireError("42601", f"MAXERROR must be between 0 and {_MOST_ERRORS}")
-    return token.value
+    return value
 
 
 def _replacement(reader: Reader) -> str:
-    value = _string(reader) if reader.peek().kind == "string" else "?"
+    value = reader.string() if reader.at_string else "?"
     if len(value.encode()) != 1 or value == "\0":
         # DG copy-parameters-data-conversion.
         raise WireError("42601", "ACCEPTINVCHARS needs one ASCII character")
@@ -139,9 +128,9 @@ def _replacement(reader: Reader) -> str:
 
 
 _READERS = {
-    "region": _string,
+    "region": Reader.string,
     "maxerror": _errors,
-    "timeformat": _string,
+    "timeformat": Reader.string,
     "compupdate": _switch,
     "statupdate": _switch,
     "acceptinvchars": _replacement,

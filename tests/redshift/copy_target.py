@@ -9,11 +9,11 @@ from psycopg import pq
 from psycopg.pq.abc import PGconn, PGresult
 
 from tests.redshift.copy_statement import CopyStatement
-from tests.redshift.tokens import quote_name
+from tests.redshift.grammar import quote_name
 from tests.redshift.wire import WireError
 
 _COLUMNS = b"""
-SELECT attname, format_type(atttypid, atttypmod), attnotnull, attidentity <> '', attrelid
+SELECT attname, format_type(atttypid, atttypmod), attnotnull, attrelid
 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 
@@ -28,7 +28,6 @@ class Target:
     bytes: int
     precision: tuple[int, int]
     not_null: bool
-    identity: bool
     table: int
 
 
@@ -37,23 +36,20 @@ def find_targets(backend: PGconn, statement: CopyStatement) -> list[Target]:
     result = backend.exec_params(_COLUMNS, [statement.path.encode()])
     if result.status != pq.ExecStatus.TUPLES_OK:
         raise WireError("XX000", result.get_error_message())
-    rows = [[(result.get_value(row, place) or b"").decode() for place in range(5)] for row in range(result.ntuples)]
+    rows = [[(result.get_value(row, place) or b"").decode() for place in range(4)] for row in range(result.ntuples)]
     if not rows:
         raise WireError("42P01", f"Cannot COPY into nonexistent table {statement.table[-1]}")
     targets = {row[0]: _target(row) for row in rows}
     if statement.columns is None:
-        # DG copy-parameters-column-mapping.
-        return [one for one in targets.values() if not one.identity or statement.has("explicit_ids")]
+        return list(targets.values())
     for name in statement.columns:
         if name not in targets:
             raise WireError("42703", f'column "{name}" of relation "{statement.table[-1]}" does not exist')
-        if targets[name].identity and not statement.has("explicit_ids"):
-            raise WireError("42601", f'cannot load the IDENTITY column "{name}" without EXPLICIT_IDS')
     return [targets[name] for name in statement.columns]
 
 
 def _target(row: list[str]) -> Target:
-    name, type_, not_null, identity, table = row
+    name, type_, not_null, table = row
     numbers = [int(number) for number in re.findall(r"\d+", type_)]
     base = re.sub(r"\(.*?\)", "", type_).strip()
     kinds = {"character varying": "varchar", "character": "char", "timestamp without time zone": "timestamp",
@@ -62,7 +58,7 @@ def _target(row: list[str]) -> Target:
     return Target(
         name, type_, kind, numbers[0] if numbers and kind in ("varchar", "char") else 0,
         (numbers[0], numbers[1]) if kind == "numeric" and len(numbers) == 2 else (0, 0),
-        not_null == "t", identity == "t", int(table),
+        not_null == "t", int(table),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.redshift.tokens import unknown
+from tests.redshift.grammar import unknown
 
 # DG copy-parameters-data-format: of one object or array.
 LONGEST_OBJECT = 4 * 1024 * 1024

@@ -7,9 +7,9 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 from tests.redshift.copy_statement import CopyStatement
 from tests.redshift.copy_target import Target
+from tests.redshift.grammar import unknown
 from tests.redshift.json_stream import render
 from tests.redshift.load_errors import RowError
-from tests.redshift.tokens import unknown
 
 _INTEGERS = {"smallint": ("Short", 2**15), "integer": ("Integer", 2**31), "bigint": ("Long", 2**63)}
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

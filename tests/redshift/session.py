@@ -300,9 +300,6 @@ class Session:
         return "SELECT" if tag.startswith("SELECT ") else tag
 
     def _follow(self, plan: Plan, tag: str) -> None:
-        if plan.kind == "truncate" and self.backend.transaction_status == pq.TransactionStatus.INTRANS:
-            # DG r_TRUNCATE: it commits the transaction it runs in.
-            self._check(self.backend.exec_(b"COMMIT"), plan)
         # 42P07 is the notice that the table was there already.
         if plan.after and not any(notice["C"] == "42P07" for notice in self._notices):
             self._check(self.backend.exec_(plan.after.encode()), plan)
@@ -363,9 +360,6 @@ def _translate(fields: dict[str, str], plan: Plan, constraint: bytes | None) -> 
     if fields["C"] == "23514" and constraint is not None and constraint.startswith(b"bytes_"):
         longest = constraint.decode().split("_")[1]
         return WireError("22001", f"value too long for type character varying({longest})")
-    if fields["C"] == "21000" and plan.is_merge:
-        # DG r_MERGE.
-        return WireError("XX000", "Found multiple matches to update the same tuple.")
     error = WireError(fields["C"], fields["M"])
     error.fields |= fields
     return error

@@ -350,12 +350,3 @@ def test_an_object_over_4_mb_fails_whatever_maxerror_says(bucket: Bucket, loader
     loader.create("a INT")
     url = bucket.put("data", f'{{"a": 1, "b": "{"x" * (4 << 20)}"}}')
     assert loader.fails(url, "JSON 'auto' MAXERROR 100").startswith(FAILED)
-
-
-def test_identities_are_left_out_without_explicit_ids(bucket: Bucket, loader: Loader) -> None:
-    loader.create("a INT IDENTITY(1, 1), b INT")
-    paths = bucket.put("paths.json", json.dumps({"jsonpaths": ["$.b"]}))
-    url = bucket.put("data", '{"b": 7}')
-    loader.copy(url, f"JSON '{paths}'")
-    assert loader.rows() == [[1, 7]]
-    assert "EXPLICIT_IDS" in loader.fails(url, table="t (a, b)")

@@ -46,8 +46,8 @@ def test_not_null_is_enforced(cursor: Cursor) -> None:
 
 
 def test_what_a_table_declares_can_be_read(cursor: Cursor) -> None:
-    cursor.execute("CREATE TABLE t (a INT ENCODE az64 NOT NULL, b VARCHAR(9) ENCODE zstd DISTKEY, c DATE) BACKUP NO "
-                   "DISTSTYLE KEY COMPOUND SORTKEY (c, a)")  # fmt: skip
+    cursor.execute("CREATE TABLE t (a INT ENCODE az64 NOT NULL, b VARCHAR(9) ENCODE zstd, c DATE) "
+                   "DISTSTYLE KEY DISTKEY (b) COMPOUND SORTKEY (c, a)")  # fmt: skip
     assert fetch(cursor, 'SELECT "column", type, encoding, distkey, sortkey, "notnull" FROM pg_table_def '
                          "WHERE tablename = 't' ORDER BY 1") == [
         ["a", "integer", "az64", False, 2, True], ["b", "character varying(9)", "zstd", True, 0, False],
@@ -79,8 +79,6 @@ def test_comments_and_what_a_table_declares_are_kept_apart(cursor: Cursor) -> No
         ["A number."], ["Of a view."]
     ]  # fmt: skip
     assert fetch(cursor, "SELECT diststyle FROM svv_table_info WHERE \"table\" = 'time'") == [["ALL"]]
-    cursor.execute("COMMENT ON TABLE time IS NULL")
-    assert fetch(cursor, "SELECT obj_description('time'::regclass)") == [[None]]
     cursor.execute("DROP VIEW v")
     cursor.execute("DROP VIEW IF EXISTS v")
 
@@ -95,13 +93,28 @@ def test_comments_and_what_a_table_declares_are_kept_apart(cursor: Cursor) -> No
     ("a INT", "DISTSTYLE ALL DISTKEY (a)", "42601"),
     ("a INT", "DISTSTYLE KEY", "42601"),
     ("a INT", "DISTSTYLE SOMEHOW", "42601"),
-    ("a INT DISTKEY, b INT DISTKEY", "", "42601 cannot specify more than one DISTKEY"),
-    ("a INT SORTKEY", "SORTKEY (a)", "42601"),
-    ("a INT", "PARTITION BY LIST (a)", "42601"),
+    ("a INT DISTKEY", "", "42601"),
+    ("a INT", "DISTKEY (a) DISTKEY (a)", "42601 cannot specify more than one DISTKEY"),
+    ("a INT", "SORTKEY (a) SORTKEY (a)", "42601 cannot specify more than one SORTKEY"),
+    ("a INT", "DISTSTYLE ALL DISTSTYLE EVEN", "42601"),
+    ("a INT", "PARTITION BY LIST (a)", "0A000"),
+    ("a INT", "WITH (fillfactor = 10)", "0A000"),
+    ("a INT, PRIMARY KEY (a), PRIMARY KEY (a)", "", "42P16"),
+    ("a INT", "COMMENT 'a'", "0A000"),
+    ("a INT IDENTITY(1, 1)", "", "0A000"),
+    ("a INT GENERATED ALWAYS AS (1) STORED", "", "0A000"),
+    ("a INT REFERENCES t (a) ON DELETE CASCADE", "", "0A000"),
+    ("LIKE t INCLUDING ALL", "", "0A000"),
+    ("", "", "42601"),
+    ("a STRING", "", "42601"),
+    ("a DOUBLE", "", "42601"),
+    ("a REGCLASS", "", "0A000"),
+    ("a TIMESTAMP(3)", "", "0A000"),
+    ("a TINYINT", "", "0A000"),
     ("a VARCHAR(65536)", "", "22023"),
     ("a CHAR(4097)", "", "22023"),
     ("a DECIMAL(39, 1)", "", "22023"),
-    ("a INT CHECK (a > 1)", "", "42601"),
+    ("a INT CHECK (a > 1)", "", "0A000"),
     ("a INT, CHECK (a > 1)", "", "0A000"),
     ("a SERIAL", "", "0A000"),
     ("a UUID", "", "0A000"),
@@ -133,10 +146,10 @@ def test_a_decimal_without_a_scale_drops_fractions(cursor: Cursor) -> None:
     assert fetch(cursor, "SELECT a, CAST(1.4 AS NUMERIC) FROM t") == [[Decimal(217), Decimal(1)]]
 
 
-def test_temporary_tables_copies_and_identities(cursor: Cursor) -> None:
-    cursor.execute("CREATE TABLE t (a INT IDENTITY(5, 2), b VARCHAR(2) NOT NULL DEFAULT 'x')")
+def test_temporary_tables_and_copies_of_tables(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a INT, b VARCHAR(2) NOT NULL DEFAULT 'x')")
     cursor.execute("INSERT INTO t (b) VALUES ('y'), (DEFAULT)")
-    assert fetch(cursor, "SELECT a, b FROM t ORDER BY a") == [[5, "y"], [7, "x"]]
+    assert fetch(cursor, "SELECT a, b FROM t ORDER BY b") == [[None, "x"], [None, "y"]]
     cursor.execute("CREATE TEMP TABLE stage (LIKE t)")
     assert refusal(cursor, "INSERT INTO stage VALUES (1, 'ééé')").startswith("22001")
     assert refusal(cursor, "INSERT INTO stage VALUES (1)").startswith("23502")
@@ -233,9 +246,17 @@ def test_expressions(dialect: Cursor, expression: str, expected: object) -> None
     "DELETE FROM t USING u WHERE t.a = u.a",
     "INSERT INTO t (a) WITH x AS (SELECT 1 AS a) SELECT a FROM x",
     "INSERT INTO t SELECT a, b FROM t",
-    "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET b = u.b WHEN NOT MATCHED THEN INSERT (a, b) "
-    "VALUES (u.a, u.b)",
+    "SELECT TOP 1 a FROM t",
+    "SELECT a AS window FROM t",
+    "SELECT a FROM (t JOIN u USING (a)) CROSS JOIN (SELECT 1 AS one)",
+    "SELECT t.a FROM t LEFT JOIN u ON t.a = u.a WHERE u.a IS NULL",
+    "SELECT a::TIMESTAMP WITHOUT TIME ZONE FROM (SELECT sysdate AS a)",
+    "SELECT DATE '2018-11-01' - DATE '2018-10-01', DATE '2018-11-01' + INTERVAL '1 day' * 2",
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n",
     "CREATE OR REPLACE VIEW v AS SELECT a FROM t",
+    "CREATE VIEW v (one, two) AS WITH x AS (SELECT a, b FROM t) SELECT a, b FROM x",
+    "CREATE TABLE v DISTSTYLE ALL AS SELECT CAST(a AS VARCHAR(9)) AS a FROM t",
+    "ALTER TABLE t RENAME TO v",
 ])  # fmt: skip
 def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
     dialect.execute(query)
@@ -247,17 +268,17 @@ def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
     ("SELECT sum(a) OVER (ORDER BY b RANGE UNBOUNDED PRECEDING) FROM t", "0A000"),
     ("SELECT rank() OVER (ORDER BY b NULLS LAST) FROM t", "0A000"),
     ("SELECT rank() OVER w FROM t WINDOW w AS (ORDER BY b)", "0A000"),
-    ("INSERT INTO t VALUES (1, 2) ON CONFLICT DO NOTHING", "42601"),
-    ("INSERT INTO t SELECT 1, 2 ON CONFLICT DO NOTHING", "42601"),
-    ("INSERT INTO t VALUES (1, 2) RETURNING a", "42601"),
-    ("INSERT INTO t SELECT 1, 2 RETURNING a", "0A000"),
-    ("DELETE FROM t RETURNING a", "42601"),
+    ("INSERT INTO t VALUES (1, 2) ON CONFLICT DO NOTHING", "0A000 the stand-in does not know CONFLICT in Insert"),
+    ("INSERT INTO t SELECT 1, 2 ON CONFLICT DO NOTHING", "0A000 the stand-in does not know CONFLICT in Insert"),
+    ("INSERT INTO t VALUES (1, 2) RETURNING a", "0A000 the stand-in does not know RETURNING in Insert"),
+    ("INSERT INTO t SELECT 1, 2 RETURNING a", "0A000 the stand-in does not know RETURNING in Insert"),
+    ("DELETE FROM t RETURNING a", "0A000 the stand-in does not know RETURNING in Delete"),
     ("SELECT * FROM (VALUES (1)) AS v (a)", "0A000 VALUES as a table"),
     ("SELECT generate_series(1, 3)", "0A000 the stand-in does not know the function generate_series"),
     ("SELECT string_agg(a::varchar, ',') FROM t", "0A000"),
     ("SELECT array_agg(a) FROM t", "0A000"),
-    ("SELECT ARRAY[1]", "42601"),
-    ("SELECT a FROM t WHERE a = ANY ('{1}')", "0A000"),
+    ("SELECT ARRAY[1]", "0A000"),
+    ("SELECT a FROM t WHERE a = ANY ('{1}')", "42601"),
     ("SELECT a IS DISTINCT FROM b FROM t", "0A000"),
     ("SELECT count(*) FILTER (WHERE a > 1) FROM t", "0A000"),
     ("SELECT 1 FROM t, LATERAL (SELECT t.a) AS x", "0A000"),
@@ -265,11 +286,11 @@ def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
     ("SELECT a FROM t FOR UPDATE", "0A000"),
     ("SELECT a FROM t FETCH FIRST 1 ROW ONLY", "0A000"),
     ("SELECT a FROM t TABLESAMPLE SYSTEM (1)", "0A000"),
-    ("SELECT a COLLATE \"C\" FROM t", "42601"),
+    ("SELECT a COLLATE \"C\" FROM t", "0A000"),
     ("SELECT '{}'::json", "0A000"),
-    ("SELECT json '{}'", "0A000 the stand-in does not know a literal of the type json"),
+    ("SELECT json '{}'", "0A000"),
     ("SELECT E'a'", "0A000"),
-    ("SELECT a -> 'x' FROM t", "42601"),
+    ("SELECT a -> 'x' FROM t", "0A000"),
     ("SELECT a FROM t EXCEPT ALL SELECT a FROM t", "0A000"),
     ("WITH x AS MATERIALIZED (SELECT 1 AS a) SELECT a FROM x", "0A000"),
     ("WITH x AS (SELECT 1 AS a) DELETE FROM t", "0A000"),
@@ -277,12 +298,55 @@ def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
     ("SELECT a AS tag FROM t", "42601"),
     ("SELECT t.open FROM t", "42601"),
     ("SELECT a FROM t AS new", "42601"),
-    ("SELECT TOP 1 a FROM t", "42601"),
     ("SELECT xmin FROM t WHERE a ? 1", "0A000"),
     ("SELECT pg_sleep(1)", "0A000"),
     ("SELECT now()", "0A000"),
     ("SELECT * FROM pg_stat_activity", "0A000 the stand-in does not know the relation"),
     ("TABLE t", "0A000"),
+    ("SELECT a FROM (TABLE t) AS x", "42601"),
+    ("SELECT a FROM (FROM t) AS x", "42601"),
+    ("SELECT a, FROM t", "42601"),
+    ("SELECT a AS 'x' FROM t", "42601"),
+    ("SELECT a FROM t JOIN u", "42601"),
+    ("SELECT a FROM t LEFT SEMI JOIN u ON t.a = u.a", "0A000"),
+    ("SELECT a FROM t LEFT ANTI JOIN u ON t.a = u.a", "0A000"),
+    ("SELECT a FROM t NATURAL JOIN u", "42601"),
+    ("SELECT a FROM t LIMIT 1, 2", "42601"),
+    ("SELECT a FROM t WHERE a == 1", "42601"),
+    ("SELECT a FROM t WHERE a RLIKE 'x'", "42601"),
+    ("SELECT a FROM t WHERE a ISNULL", "42601"),
+    ("SELECT a FROM t QUALIFY rank() OVER (ORDER BY a) = 1", "0A000"),
+    ("SELECT * EXCLUDE (a) FROM t", "0A000"),
+    ("SELECT a FROM t GROUP BY ALL", "0A000"),
+    ("SELECT a::STRING FROM t", "42601"),
+    ("SELECT TRY_CAST(a AS INT) FROM t", "0A000 the stand-in does not know the function"),
+    ("SELECT INTERVAL 1 DAY", "42601"),
+    ("SELECT extract('dow' FROM DATE '2018-11-01')", "42601"),
+    ("SELECT extract(isodow FROM DATE '2018-11-01')", "0A000 the stand-in does not know the part isodow"),
+    ("SELECT count(a ORDER BY a) FROM t", "0A000"),
+    ("SELECT public.len('a')", "0A000"),
+    ("SELECT $$a$$", "0A000"),
+    ("SELECT ctid FROM t", "0A000"),
+    ("WITH x AS (DELETE FROM t) SELECT 1", "0A000"),
+    ("INSERT INTO t TABLE u", "42601"),
+    ("INSERT INTO t SET a = 1", "42601"),
+    ("INSERT t VALUES (1, 2)", "42601"),
+    ("INSERT INTO t AS x VALUES (1, 2)", "42601"),
+    ("DELETE FROM t AS x", "42601"),
+    ("UPDATE t SET a = 1 RETURNING a", "0A000"),
+    ("CREATE VIEW v AS TABLE t", "42601"),
+    ("CREATE VIEW v AS SELECT a AS user FROM t", "42601"),
+    ("CREATE VIEW IF NOT EXISTS v AS SELECT a FROM t", "0A000"),
+    ("CREATE TEMP VIEW v AS SELECT a FROM t", "0A000"),
+    ("CREATE VIEW v AS SELECT a FROM t WITH NO SCHEMA BINDING", "0A000"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT a FROM t", "0A000"),
+    ("CREATE OR REPLACE TABLE v (a INT)", "42601"),
+    ("CREATE TABLE IF NOT EXISTS v AS SELECT a FROM t", "42601"),
+    ("ALTER TABLE t ADD COLUMN c INT, ADD COLUMN d INT", "0A000"),
+    ("ALTER TABLE t ALTER COLUMN a TYPE BIGINT", "0A000"),
+    ("TRUNCATE t", "0A000 the stand-in does not know the statement TRUNCATE"),
+    ("VACUUM t", "0A000 the stand-in does not know the statement VACUUM"),
+    ("SHOW statement_timeout", "0A000"),
     ("EXPLAIN SELECT 1", "0A000 the stand-in does not know the statement EXPLAIN"),
     ("CREATE INDEX i ON t (a)", "0A000"),
     ("CREATE SEQUENCE s", "0A000"),
@@ -290,23 +354,10 @@ def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
     ("GRANT SELECT ON t TO PUBLIC", "0A000"),
     ("DO $$ BEGIN END $$", "0A000"),
     ("UPDATE t SET a = 1 FROM t AS x LEFT JOIN t AS y ON x.a = y.a", "0A000 Target table"),
-    ("MERGE INTO t USING (SELECT 1 AS a) AS u ON t.a = u.a WHEN MATCHED THEN DELETE", "0A000"),
-    ("COMMENT ON FUNCTION md5 IS 'a'", "0A000 the stand-in does not know COMMENT ON FUNCTION"),
-    ("COMMENT ON TABLE t IS 1", "42601"),
-    ("MERGE INTO t USING t ON t.a = t.a WHEN MATCHED THEN DELETE", "0A000"),
-    ("MERGE INTO t USING u ON t.a = u.a WHEN NOT MATCHED THEN INSERT VALUES (u.a, u.b)", "0A000"),
+    ("MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE", "0A000 the stand-in does not know the"),
 ])  # fmt: skip
 def test_what_redshift_refuses(dialect: Cursor, query: str, words: str) -> None:
     assert refusal(dialect, query).startswith(words)
-
-
-def test_merge_refuses_two_rows_for_one(cursor: Cursor) -> None:
-    cursor.execute("CREATE TABLE t AS SELECT 1 AS a, 1 AS b")
-    cursor.execute("CREATE TABLE u (a INT, b INT)")
-    cursor.execute("INSERT INTO u VALUES (1, 2), (1, 3)")
-    merge = ("MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET b = u.b "
-             "WHEN NOT MATCHED THEN INSERT VALUES (u.a, u.b)")  # fmt: skip
-    assert "Found multiple matches to update the same tuple." in refusal(cursor, merge)
 
 
 def test_serverless_has_no_stl_and_stv(stand_in: Redshift, cursor: Cursor) -> None:

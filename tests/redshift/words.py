@@ -20,26 +20,16 @@ RESERVED = _words("""
     trailing true truncatecolumns union unique unnest unpivot user using verbose wallet when where with without
 """)
 
-# What PostgreSQL reserves and a query on Redshift may say. Any other word that either reserves is refused.
-KEYWORDS = _words("""
-    all and any as asc between both case cast cross current_date current_user default desc distinct else end
-    except false from full group having ilike in inner intersect interval into is join leading left like limit
-    natural not null offset on or order outer right select session_user set similar some table then to trailing
-    true union user using when where with
+# Those that a query may say.
+IN_QUERIES = _words("""
+    all and as asc between both case cast cross current_date current_user default desc distinct else end except false
+    for from full group having ilike in inner intersect interval into is join leading left like limit minus natural not
+    null nulls offset oid on or order outer partition right select session_user similar sysdate then timestamp to top
+    trailing true union user using when where with without
 """)
 
-POSTGRES_RESERVED = _words("""
-    analyse analyze array asymmetric authorization binary check collate collation column concurrently constraint
-    create current_catalog current_role current_schema current_time current_timestamp deferrable do fetch for
-    foreign freeze grant initially isnull lateral localtime localtimestamp notnull only overlaps placing primary
-    references returning symmetric system_user tablesample unique variadic verbose window
-""")
-
-# Words before a bracket that are no function.
-BEFORE_BRACKET = KEYWORDS - {"left", "right", "user", "current_user", "session_user", "current_date"} | {
-    "values", "over", "by", "exists", "within", "conflict", "filter", "sets", "rollup", "cube", "matched", "insert",
-    "exclude",
-}  # fmt: skip
+# DG c_unsupported-postgresql-features: PostgreSQL's own columns.
+SYSTEM_COLUMNS = _words("cmax cmin ctid tableoid xmax xmin")
 
 RANKING = _words("""
     row_number rank dense_rank percent_rank cume_dist ntile lag lead

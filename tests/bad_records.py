@@ -1,6 +1,6 @@
-"""A hand-written corpus of single records at and around every rule of the contract's section 2.
+"""A hand-written corpus of single records at and around every rule of docs/records.md.
 
-The expected reasons are read off the contract, never produced by running code. Each entry is a small good record with
+The expected reasons are read off that page, never produced by running code. Each entry is a small good record with
 one fault (or one oddity that must load), so that a line shows just what it is about. No line holds a \\n and none is
 blank, so that all lines of a dataset may stand in one file; the first of each dataset is a good record, because a
 byte-order mark means something else at the start of a file.
@@ -657,12 +657,12 @@ _ORDER = [
     _ev("two missing: the earlier field", "missing:sessionId", userId=b'""', sessionId=None, song=b"null"),
     _ev("whole beyond double, and a decimal one", "bad_type:length", itemInSession=b"1e400", length=b"1e400"),
     _raw(
-        "field order is the contract's, not the line's",
+        "field order is the list's, not the line's",
         "bad_type:artist",
         b'{"userId":true,"ts":"x","song":1,"artist":2}',
     ),
     _raw(
-        "missing order is the contract's, not the line's",
+        "missing order is the list's, not the line's",
         "missing:itemInSession",
         b'{"page":null,"sessionId":null,"itemInSession":null,"ts":null}',
     ),

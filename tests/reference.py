@@ -1,4 +1,4 @@
-"""The warehouse contract's sections 2 and 3 in plain Python: what every engine's answer is compared with.
+"""docs/records.md and docs/tables.md in plain Python: what every engine's answer is compared with.
 
 Owns one reading of the rules, one record at a time, with nothing but the standard library. It must never import the
 package it judges, and never trade obviousness for speed.
@@ -335,7 +335,7 @@ def _nul_character(name: str, value: Any) -> bool:
 def build_star(events: list[Row], songs: list[Row]) -> dict[str, list[tuple[Any, ...]]]:
     """The five tables of the star from all loaded records, whatever their order and however often delivered.
 
-    Each table's rows are tuples in the contract's column order, sorted by all columns, None last.
+    Each table's rows are tuples in the order of docs/tables.md's columns, sorted by all columns, None last.
     """
     songplays = _songplays(events, songs)
     tables = {
@@ -466,7 +466,7 @@ def _time(songplays: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
             moment.isocalendar().week,
             moment.month,
             moment.year,
-            moment.isoweekday() % 7,  # ISO counts Monday 1 … Sunday 7; the contract Sunday 0 … Saturday 6
+            moment.isoweekday() % 7,  # ISO counts Monday 1 … Sunday 7; the table `time` Sunday 0 … Saturday 6
         )
         for moment in {play[1] for play in songplays}
     ]

@@ -179,7 +179,7 @@ def test_first_of_a_repeated_key_wins() -> None:
     assert (row["song"], row["ts"]) == ("Uprising", TS)
 
 
-def test_row_has_every_key_in_the_contracts_order() -> None:
+def test_row_has_every_key_in_the_order_of_the_list() -> None:
     assert list(loaded("events", event(length=None))) == EVENT_FIELDS
     assert list(loaded("songs", song(b'"extra":1'))) == SONG_FIELDS
 
@@ -416,7 +416,7 @@ def _read_sample(dataset: Dataset, folder: str) -> tuple[int, list[Row]]:
 
 
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="the public sample is not beside the repository")
-def test_sample_has_the_contracts_numbers() -> None:
+def test_sample_has_its_known_numbers() -> None:
     log_files, events = _read_sample("events", "log_data")
     song_files, songs = _read_sample("songs", "song_data")
     assert (log_files, len(events), len({row["page"] for row in events})) == (30, 8056, 13)

@@ -1,4 +1,4 @@
-"""The public sample beside the project: the numbers that the contract states, and the star of the reference."""
+"""The public sample beside the project: its known numbers, and the star of the reference."""
 
 import datetime as dt
 from pathlib import Path

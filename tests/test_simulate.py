@@ -1,6 +1,6 @@
 """The simulator's promises: the same bytes for the same seed, the shape of the real data, a truth file that holds.
 
-The truth file is compared with the contract as `reference` reads it, never with the package's own loader.
+The truth file is compared with the rules as `reference` reads them, never with the package's own loader.
 """
 
 import datetime
@@ -269,7 +269,7 @@ def check_star(expected: dict[str, int], star: dict[str, list[tuple[Any, ...]]])
 
 @cache
 def list_codes(dataset: reference.Dataset) -> set[str]:
-    """Every reason code that the contract allows for a dataset."""
+    """Every reason code that docs/records.md allows for a dataset."""
     fields = set(reference.FIELDS[dataset])
     wholes = fields & set(reference.WHOLE_RANGES)
     texts = fields - wholes - reference.DECIMAL_FIELDS

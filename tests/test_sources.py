@@ -1,4 +1,4 @@
-"""Section 1 of the contract: which files are data, and that every line comes out of them once, with its place."""
+"""Which files are data (docs/records.md), and that every line comes out of them once, with its place."""
 
 import datetime as dt
 import gzip
@@ -253,7 +253,7 @@ def test_file_whose_name_is_no_utf8_fails_alone(tmp_path: Path) -> None:
     files = list_files(str(tmp_path))
     assert [Path(file.url).name for file in files] == ["a.json", "b\\xff.json"]
     result = Read(list(read_bundles(list(enumerate(files)), bundle_bytes=1)))
-    assert result.errors == {0: None, 1: f"cannot read {files[1].url}: its name is no UTF-8; rename it"}
+    assert result.errors == {0: None, 1: f"cannot read {files[1].url}: its name is not UTF-8; rename it"}
 
 
 def test_link_to_a_folder_above_lists_no_file_twice(tmp_path: Path) -> None:

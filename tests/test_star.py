@@ -1,4 +1,4 @@
-"""The star is a pure function of the files that lie at the roots: the contract's invariants as properties.
+"""The star is a pure function of the files at the roots: its invariants as properties.
 
 Records are drawn from alphabets so small that ties, copies, NULLs, several names of one artist and ambiguous matches
 happen in nearly every example. What is expected comes from `reference`, which shares no line with the package.

@@ -308,7 +308,7 @@ def test_bytes_are_let_go_before_the_transaction_ends(
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_columns_are_the_contracts(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+def test_columns_have_the_types_of_the_fields(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     judge_bundles(connection, dataset, bundles_of([b""])[0])
     types = {name: "DOUBLE" if name in reference.DECIMAL_FIELDS else "VARCHAR" for name in reference.FIELDS[dataset]}
     for name in types.keys() & reference.WHOLE_RANGES.keys():

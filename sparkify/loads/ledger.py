@@ -1,7 +1,7 @@
 """The ledger: which content of which file is loaded, by which load.
 
-A file is its dataset, its URL and its content (etag), never its time. Nothing here reads a file: what only its bytes
-can tell is asked of a function that the caller passes.
+A file is its dataset, its URL and its content, never its time. The column `etag` holds the content's fingerprint: the
+store's etag, or the SHA-256 of the bytes.
 """
 
 import datetime as dt
@@ -60,7 +60,7 @@ class LoadedFile(NamedTuple):
     load_id: int
     dataset: Dataset
     url: str
-    etag: str
+    fingerprint: str
     size: int
     loaded: int
     rejected: int
@@ -94,7 +94,7 @@ class FileEntry(NamedTuple):
     source_id: int
     dataset: Dataset
     file: SourceFile
-    etag: str
+    fingerprint: str
     size: int
     records: FileCount
     status: Literal["loaded", "failed"]
@@ -212,7 +212,7 @@ def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEnt
         FILE_COLUMNS,
         [
             (
-                entry.source_id, load.load_id, entry.dataset, entry.file.url, entry.etag, entry.size,
+                entry.source_id, load.load_id, entry.dataset, entry.file.url, entry.fingerprint, entry.size,
                 entry.file.modified, entry.records.read, entry.records.loaded, entry.records.rejected, entry.status,
             )
             for entry in entries

@@ -369,4 +369,4 @@ def _entry(
     if end.error is not None:
         return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
     count = FileCount(staged.read[source_id], *counts.get(source_id, (0, 0)))
-    return FileEntry(source_id, dataset, file, file.etag or end.fingerprint, end.size, count, "loaded")
+    return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded")

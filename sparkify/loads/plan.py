@@ -80,11 +80,11 @@ def plan_files(
     root: str,
     found: Sequence[SourceFile],
     loaded: Iterable[LoadedFile],
-    read_identity: Callable[[SourceFile], str],
+    read_fingerprint: Callable[[SourceFile], str],
 ) -> list[PlannedFile]:
     """What a load would do with each file of one root, in the order found, the vanished ones last.
 
-    `read_identity` gives the content identity of a file whose store lists none; it is called only where the size
+    `read_fingerprint` gives the fingerprint of a file whose store lists no etag; it is called only where the size
     alone cannot tell, and where it raises SourceError the file is pending: the load that takes it fails on it alone.
     A file below another root is no concern of this one's, and not vanished.
     """
@@ -92,7 +92,7 @@ def plan_files(
     planned = []
     for file in found:
         before = known.get(file.url)
-        state, reason = _compare(file, before, read_identity)
+        state, reason = _compare(file, before, read_fingerprint)
         planned.append(PlannedFile(dataset, file.url, file.size, state, reason, file, before))
     present = {file.url for file in found}
     below = root.rstrip("/") + "/"
@@ -105,16 +105,16 @@ def plan_files(
 
 
 def _compare(
-    file: SourceFile, before: LoadedFile | None, read_identity: Callable[[SourceFile], str]
+    file: SourceFile, before: LoadedFile | None, read_fingerprint: Callable[[SourceFile], str]
 ) -> tuple[State, str]:
     if before is None:
         return "new", "not loaded yet"
     if file.size != before.size:
         return "changed", f"{before.size:,} bytes when loaded, {file.size:,} now"
     try:
-        content = file.etag or read_identity(file)
+        fingerprint = file.etag or read_fingerprint(file)
     except SourceError as error:
         return "changed", str(error)
-    if content != before.etag:
+    if fingerprint != before.fingerprint:
         return "changed", "same size, other content"
     return "unchanged", "loaded already"

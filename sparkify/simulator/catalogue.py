@@ -152,10 +152,10 @@ def write_songs(folder: Path, songs: Sequence[Song], truth: Truth) -> list[Song]
     made: set[str] = set()
     for number, song in enumerate(songs):
         text = plain = _render_song(song, escaped=rng.random() < 0.7)
-        stands = True
+        is_kept = True
         if number == specials.position:
-            text, stands = specials.apply(plain, previous)
-        if stands:
+            text, is_kept = specials.apply(plain, previous)
+        if is_kept:
             previous = plain
             loaded.append(song)
         _write_song_file(folder, _identify_track(rng, number), text, made)

@@ -132,7 +132,7 @@ class Specials:
         self.position, self._is_fault = next(self._coming, (-1, False))  # of the next special record
 
     def apply(self, line: str, previous: str) -> tuple[str, bool]:
-        """The text to write for the record at `position`, and whether the record still stands for itself.
+        """The text to write for the record at `position`, and whether a load keeps the record itself.
 
         `previous` is an earlier record that may be delivered again in this one's place, or empty. Bytes that are not
         UTF-8 come as surrogate escapes.

@@ -81,7 +81,7 @@ class Person(NamedTuple):
     page: tuple[str, ...]
 
 
-# Whoever is logged out.
+# A user who is logged out.
 NOBODY = Person((), cut_record("events", _NULLS | {"userId": '""'}, _PAGE_SLOTS))
 
 

@@ -90,6 +90,7 @@ class _LogWriter:
             paid = is_paid[rank]
             if code >= pages.FIRST_SONG:
                 artist, length, song, _ = tracks[code]
+                # The text around the slots. Unpacked: this is where most of the time goes.
                 a, b, c, d, e, f, g, h = person.play
                 item, level = items[row], _LEVELS[paid]
                 line = f"{a}{artist}{b}{item}{c}{length}{d}{level}{e}{session_id}{f}{song}{g}{start}{h}"
@@ -97,8 +98,8 @@ class _LogWriter:
                 line = self._render_page(session, items[row], code, start)
             plain = line
             if position == specials.position:
-                line, stands = specials.apply(line, self._previous)
-                if not stands:
+                line, is_kept = specials.apply(line, self._previous)
+                if not is_kept:
                     lines.append(line)
                     continue
             lines.append(line)
@@ -126,7 +127,7 @@ class _LogWriter:
         self._last_start = plays[-1][0]
 
     def _render_page(self, session: Session, item: int, code: int, start: int) -> str:
-        """The line of an event that is no play. A submitted upgrade or downgrade holds from the next event on."""
+        """The line of an event that is not a play. A submitted upgrade or downgrade holds from the next event on."""
         rank, person, session_id = session
         paid = self._is_paid[rank]
         if self._is_submitted(code, paid):

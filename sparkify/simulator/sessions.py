@@ -34,7 +34,7 @@ class Day:
         self.shift = quota.bit_length()
         self.keys: list[int] = []
         self.sessions: list[Session] = []
-        self.owners = array("I")  # of each row: where its session stands in `sessions`
+        self.owners = array("I")  # of each row: where its session is in `sessions`
         self.items = array("I")
         self.codes = array("I")
 

@@ -122,7 +122,7 @@ WORDS = {
     ),
 }  # fmt: skip
 
-# A word in <angle brackets> is drawn from WORDS. How often a template stands here is how often it is used.
+# A word in <angle brackets> is drawn from WORDS. A template is used as often as it is listed.
 ARTIST_TEMPLATES = (
     "The <adjective> <plural>", "The <adjective> <plural>", "The <noun> <plural>", "<adjective> <noun>",
     "<noun> <noun>", "<plural> of <noun>", "<woman> <stem><ending>", "<man> <stem><ending>", "<woman> <stem><ending>",

@@ -1,4 +1,4 @@
-"""Buckets in S3, and in stores that speak its protocol: how to reach one, what its errors mean, a folder to write to.
+"""Buckets in S3, and in stores that speak its protocol: how to reach one, what errors mean, and a folder to write to.
 
 Credentials are found as AWS tools find them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), else,
 where boto3 is installed, AWS_PROFILE, the shared files and the roles that boto3 knows. AWS_REGION, AWS_ENDPOINT_URL
@@ -132,7 +132,7 @@ def _find_credentials() -> tuple[Any, str | None]:
             )
         return Boto3CredentialProvider(session), session.region_name
     except BotoCoreError as error:
-        raise SourceError(f"no AWS credentials: {error}; mend the profile, or set AWS_PROFILE to another") from None
+        raise SourceError(f"no AWS credentials: {error}; correct the profile, or set AWS_PROFILE to another") from None
 
 
 def is_passing(error: Exception) -> bool:

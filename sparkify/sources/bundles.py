@@ -59,16 +59,16 @@ def read_bundles(
 ) -> Generator[Bundle, None, None]:
     """Read (source id, file) pairs in order and cut them into bundles of about `bundle_bytes`.
 
-    The first bundle of a group is of a block, so that whoever takes the bundles can begin, and learn from it.
+    The first bundle of a group is small, so that the consumer can begin early, and learn from it.
     No bundle holds files of two groups. Reading runs ahead in a thread of its own by a few bundles, so memory does not
-    grow with the corpus. Every file given stands in exactly one bundle's `finished`; the lines of one that failed
-    midway may stand in bundles before it, and the caller has to drop them.
+    grow with the corpus. Every file given is in exactly one bundle's `finished`. Of a file that failed midway,
+    earlier bundles may hold lines, which the caller has to drop.
     """
     return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes, access)))
 
 
 class _Filling:
-    """A bundle on its way: the lines of the file last begun may still lack their end."""
+    """A bundle being filled: the last line may still lack its end."""
 
     def __init__(self, rest: bytes | bytearray = b"") -> None:
         self.data = bytearray(rest)
@@ -103,7 +103,7 @@ class _Filling:
         return next_line + count
 
     def close(self, source_id: int, line: int) -> None:
-        """Give the last line of a file the end that it may lack."""
+        """End the last line of a file, if it has no end."""
         if self.unended:
             self.data += b"\n"
             self._end_line(source_id, line)

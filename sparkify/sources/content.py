@@ -42,7 +42,7 @@ def read_fingerprint(file: SourceFile) -> str:
 def open_blocks(
     files: Sequence[tuple[int, SourceFile]], access: S3Access
 ) -> Iterator[Callable[[int], Iterator[bytes]]]:
-    """What gives the stored bytes of file number i, in blocks; files have to be asked for in order."""
+    """A function that gives the stored bytes of file number i, in blocks. Files have to be asked for in order."""
     if not any(file.url.startswith(SCHEME) for _, file in files):
         yield lambda place: _read_local(files[place][1])
         return
@@ -89,7 +89,7 @@ def unreadable(file: SourceFile, error: Exception) -> SourceError:
 
 
 def _read_local(file: SourceFile) -> Iterator[bytes]:
-    """The bytes that were listed. Raises SourceError, with the reason alone, where the file is no longer that."""
+    """The bytes that were listed. Raises SourceError, with the reason alone, where the file has changed since."""
     if file.fault is not None:
         raise SourceError(file.fault)
     most = READ_BYTES if file.size > _SMALL_READ_BYTES else _SMALL_READ_BYTES
@@ -98,7 +98,7 @@ def _read_local(file: SourceFile) -> Iterator[bytes]:
         while left >= 0 and (block := handle.read(most)):
             left -= len(block)
             yield block
-        # Whatever was written since the listing, before or while it was read, shows in the very file that is open.
+        # What was written since the listing, before or while the file was read, shows in the very file that is open.
         if left or modified_time(os.fstat(handle.fileno())) != file.modified:
             raise SourceError(CHANGED)
 
@@ -106,7 +106,7 @@ def _read_local(file: SourceFile) -> Iterator[bytes]:
 def _decompress(blocks: Iterable[bytes], new_decompressor: Callable[[], _Decompressor]) -> Iterator[bytes]:
     """The content of one or more compressed members or frames; an end inside one is an error, never a short file.
 
-    A block may grow a thousandfold: the decompressor is fed small helpings.
+    A block may grow a thousandfold, so the decompressor gets small pieces.
     """
     member: _Decompressor | None = None
     for stored in blocks:

@@ -1,4 +1,4 @@
-"""What a store says of a file before it is read; local folders and S3 alike."""
+"""What a store says of a file before it is read, for local folders and S3 alike."""
 
 import datetime as dt
 import os
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
-# Why a file is left for the next load that is no longer what was listed.
+# Why a file that is no longer what was listed is left for the next load.
 CHANGED = "it has changed since it was listed; the next load takes it as it is then"
 
 
@@ -15,7 +15,7 @@ class SourceFile(NamedTuple):
 
     `etag` is the store's own mark of the content, or None where the store has none (a local folder): the SHA-256 of
     the bytes that are read then takes its place as the file's fingerprint. `size` is in bytes as stored, `modified` in
-    UTC without a zone. `fault` says why the object cannot be read, where the listing tells.
+    UTC without a zone. `fault` says why the object cannot be read, where the listing already shows it.
     """
 
     url: str

@@ -65,12 +65,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        # A link in a circle is neither folder nor file, until it is read.
+        # A link in a circle is neither folder nor file.
         return False
 
 
 def _leads_up(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder is a link to one above it, which would lead round and round."""
+    """Whether a folder is a link to one above it, which would never end."""
     return entry.is_symlink() and Path(entry.path).parent.resolve().is_relative_to(Path(entry.path).resolve())
 
 
@@ -78,10 +78,10 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
     try:
         stat = read_stat()
     except OSError:
-        # A link that leads nowhere, or in a circle, is listed, so that it is reading it that fails, and fails alone.
+        # A link that leads nowhere, or in a circle, is listed: reading it then fails, and fails alone.
         stat = os.lstat(url)
     shown = url if url.isascii() else os.fsencode(url).decode("utf-8", "backslashreplace")
-    fault = None if shown == url else "its name is no UTF-8; rename it"
+    fault = None if shown == url else "its name is not UTF-8; rename it"
     return SourceFile(shown, stat.st_size, None, modified_time(stat), fault)
 
 

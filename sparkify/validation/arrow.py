@@ -1,4 +1,4 @@
-"""Tables as Arrow: DuckDB reads lines without a copy, and while they are still being read from their files.
+"""Tables as Arrow: DuckDB reads lines without a copy, even while they are still being read from their files.
 
 The C structs are those of the Arrow C data and stream interfaces (https://arrow.apache.org/docs/format/). nanoarrow
 makes them of batches that exist already; a stream whose batches are made when they are asked for is added here.
@@ -23,7 +23,7 @@ _EIO = 5
 
 
 class Table:
-    """Batches of one schema that exist already. Read as often as needed, until they are let go."""
+    """Batches of one schema that exist already. They can be read many times, until they are let go."""
 
     error: BaseException | None = None
 
@@ -44,7 +44,7 @@ class Table:
         return cls(schema, [na.c_array_from_buffers(schema, len(rows), [None], children=columns)])
 
     def let_go(self) -> None:
-        """Free the batches, whoever still holds this object."""
+        """Free the batches, even while something still holds this object."""
         self._batches = []
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -78,7 +78,7 @@ class LineStream:
         return stream.__arrow_c_stream__()
 
     def let_go(self) -> None:
-        """Free the bundles, whoever still holds this object: what C calls back and it hold each other."""
+        """Free the bundles, even while something holds this object: the functions that C calls do."""
         self.taken = []
 
     def _get_next(self, array: int) -> int:

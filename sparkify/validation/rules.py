@@ -10,7 +10,7 @@ quick way would read differently from the full way, or not at all; the others ne
 The columns that a condition may read, of a line and of each FIELD:
 
 - `text`: the whole line. `json_object.FIELD`: what the line was taken apart into, NULL where it has no such key.
-- `value_FIELD`: a text, NULL for an empty one; a number as DOUBLE, NULL for what is no number.
+- `value_FIELD`: a text, NULL for an empty one; a number as DOUBLE, NULL for anything else.
 - Full way only: `is_utf8`, `is_json`, `has_known_keys` (an object of exactly the known keys), `token_FIELD` (a number
   as it is written) and, in rules about the whole line, the reason code of each rule about fields, such as `bad_type`.
 - Quick way only: `whole_FIELD`, a whole number as its column holds it. Every line with `json_object IS NULL` is left to

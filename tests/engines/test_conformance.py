@@ -1,4 +1,4 @@
-"""What the contract promises, held against every engine: the same files make the same warehouse, whatever happens."""
+"""What the project promises, held against every engine: the same files make the same warehouse, whatever happens."""
 
 from __future__ import annotations
 

@@ -19,14 +19,14 @@ from sparkify.questions import list_questions
 from sparkify.settings import SETTINGS, Setting
 from sparkify.sql import Column, Table, read_table
 from sparkify.star.checks import list_checks
-from sparkify.star.tables import LEDGER, STAGING, STAR, TABLES
+from sparkify.star.tables import LEDGER, STAGING, STAR, TABLES, VIEWS
 from sparkify.validation.fields import FIELDS
 from sparkify.validation.rules import RULES, FieldRule
 
 ROOT = Path(__file__).parents[1]
 _NOTE = "<!-- Made by `make docs`. Do not edit. -->\n\n"
 _REFERENCE = re.compile(r": (\w+)\.(\w+)")
-_GROUPS = (("Staging", STAGING), ("Star", STAR), ("Ledger", LEDGER))
+_GROUPS = (("Staging", STAGING), ("Star", STAR), ("Ledger", LEDGER), ("Views", VIEWS))
 
 
 # ---- Markdown ----
@@ -50,28 +50,33 @@ def _link_columns(text: str) -> str:
     """Names such as users.user_id as links to the table's section."""
 
     def link(found: re.Match[str]) -> str:
-        return f"[{found[0]}](#{found[1]})" if found[1] in TABLES else found[0]
+        return f"[{found[0]}](#{found[1]})" if found[1] in (*TABLES, *VIEWS) else found[0]
 
     return re.sub(r"\b(\w+)\.(\w+)\b", link, text)
 
 
 def render_tables() -> str:
-    """docs/tables.md: the data dictionary and the checks of each table."""
+    """docs/tables.md: the data dictionary, and the checks of each table."""
     text = _NOTE + "# Tables\n\n"
-    text += "Every table of the warehouse, as its `create.sql` in [sparkify/sql/tables](../sparkify/sql/tables) says. "
+    text += "Every table and view of the warehouse, as its `create.sql` in [sparkify/sql](../sparkify/sql) says. "
+    text += "The same words are in the warehouse, as comments on tables, views and columns. "
     text += "Columns that hold another table's key link to it. "
     text += "Keys are held by checks, not by constraints: `sparkify check` runs all of them, "
     text += "and a load that breaks one of severity fail is rolled back.\n"
     for title, names in _GROUPS:
         text += f"\n{title}: " + ", ".join(f"[{name}](#{name})" for name in names) + ".\n"
-    for name in TABLES:
+    for name in (*TABLES, *VIEWS):
         text += _table_section(read_table(name))
     return text
 
 
 def _table_section(table: Table) -> str:
     text = f"\n## {table.name}\n\n"
-    text += f"One row per: {table.header['Grain']}\\\nSource: {_link_columns(table.header['Source'])}\n\n"
+    text += f"One row per: {table.header['Grain']}\\\nSource: {_link_columns(table.header['Source'])}"
+    if table.kind == "VIEW":
+        rows = [[f"`{column.name}`", _link_columns(column.meaning)] for column in table.columns]
+        return text + "\n\n" + _markdown_table(["column", "meaning"], rows)
+    text += f"\\\nOn Redshift: `{table.header['Redshift']}`: {table.header['Why']}\n\n"
     rows = [
         [f"`{column.name}`", f"`{column.type}`", "no" if column.required else "yes", _link_columns(column.meaning)]
         for column in table.columns

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparkify.sql import create_sql, list_columns, parse_table
+from sparkify.sql import comment_sql, create_sql, list_columns, parse_table, quote
 
 TEXT = """-- Grain: one visit.
 -- Source: the door,
@@ -37,6 +37,51 @@ def test_a_definition_is_read_from_its_text() -> None:
 def test_a_line_that_is_not_a_column_with_a_meaning_is_an_error() -> None:
     with pytest.raises(ValueError, match="not a column with a comment:     a INTEGER"):
         parse_table("t", "-- Grain: x.\n-- Source: y.\nCREATE TABLE IF NOT EXISTS t (\n    a INTEGER\n)")
+
+
+VIEW = """-- Grain: one guest.
+-- Source: visits.
+CREATE OR REPLACE VIEW guests AS
+-- Who came once.
+WITH firsts AS (
+    SELECT
+        guest, -- not a column of the view
+        min(at) AS at
+    FROM visits
+    GROUP BY guest
+)
+
+SELECT
+    firsts.guest, -- who
+    CASE
+        WHEN firsts.guest > 9 THEN 1
+        ELSE 0
+    END AS is_late, -- whether the house was full
+    cast(firsts.at AS DATE) AS "day" -- which day - or night
+FROM firsts
+WHERE firsts.guest IS NOT NULL"""
+
+
+def test_a_view_is_described_as_a_table_is() -> None:
+    view = parse_table("guests", VIEW)
+    assert view.header == {"Grain": "one guest.", "Source": "visits."}
+    assert [(column.name, column.meaning) for column in view.columns] == [
+        ("guest", "who"),
+        ("is_late", "whether the house was full"),
+        ("day", "which day - or night"),
+    ]
+
+
+def test_comments_say_what_the_definition_says() -> None:
+    table, first, *_, raw = comment_sql("rejected_records", "redshift")
+    assert table.startswith("COMMENT ON TABLE rejected_records IS 'One row per: one rejected record. Source: ")
+    assert first.startswith("COMMENT ON COLUMN rejected_records.source_id IS 'file the record came from: ")
+    assert raw.startswith('COMMENT ON COLUMN rejected_records."raw" IS \'text of the line')
+
+
+def test_a_literal_is_quoted_for_its_engine() -> None:
+    assert quote(r"user's \xNN") == r"'user''s \xNN'"
+    assert quote(r"user's \xNN", "redshift") == r"'user''s \\xNN'"
 
 
 def test_redshift_gets_keys_order_and_encodings() -> None:

@@ -15,7 +15,7 @@ from sparkify import check
 from sparkify.cli import cli
 from sparkify.settings import load_config
 from sparkify.sql import read_table
-from sparkify.star.tables import TABLES
+from sparkify.star.tables import TABLES, VIEWS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -96,6 +96,9 @@ def test_every_table_and_column_is_described() -> None:
         for column in read_table(table).columns:
             assert f"| `{column.name}` | `{column.type}` |" in section
         assert table in README
+    for view in VIEWS:
+        section = text.split(f"\n## {view}\n")[1].split("\n## ")[0]
+        assert section.count("\n| `") == len(read_table(view).columns) > 0
 
 
 # ---- links ----

@@ -1,32 +1,34 @@
-"""The statements of the warehouse, one a file, and the definitions of its tables.
+"""The statements of the warehouse, one a file, and the definitions of its tables and views.
 
-`tables/<table>/` has the tables of the warehouse, `changes/<table>/` the temporary tables of a load, and `questions/`
-one question a file. The text is the same for all engines, in the subset that they share.
+`tables/<table>/` has the tables of the warehouse, `views/<view>/` its views, `changes/<table>/` the temporary tables of
+a load, and `questions/` one question a file. The text is the same for all engines, in the subset that they share.
 
-A `create.sql` is the only definition of its table. Its head names the grain and the source, and what only some engines
-understand: `Keys` and `Redshift` are clauses that Redshift's statement adds, `Uncompressed` lists columns that no
-engine shall compress, and `Why` has the reasons. The comment after a column is its meaning.
+A `create.sql` is the only definition of its table or view. Its head names the grain and the source, and what only some
+engines understand: `Keys` and `Redshift` are clauses that Redshift's statement adds, `Uncompressed` lists columns that
+no engine shall compress, and `Why` has the reasons. The comment after a column is its meaning.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 _LABEL = re.compile(r"(Grain|Source|Keys|Redshift|Uncompressed|Why): (.+)")
-_FRAME = re.compile(r"CREATE (?:TEMP TABLE|TABLE IF NOT EXISTS) \w+ \($|\)$")
+_CREATE = re.compile(r"^CREATE (?:TEMP |OR REPLACE )?(TABLE|VIEW)\b.*$", re.MULTILINE)
+_NAMED = re.compile(r'("?\w+"?),?$')
 _COLUMN = re.compile(r'    ("?\w+"?) ([A-Z][A-Z ]*?(?:\(\d+\))?)( NOT NULL)?,? -- (.+)')
 _MARK = "-- touched"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `identifier` is its name as SQL has it, `meaning` the comment that trails it."""
+    """One column: `identifier` is its name as SQL has it, `meaning` the comment after it. A view's have no type."""
 
     identifier: str
-    type: str
-    required: bool
     meaning: str
+    type: str = ""
+    required: bool = False
 
     @property
     def name(self) -> str:
@@ -35,14 +37,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table, with the labelled lines of the comment that heads its create.sql."""
+    """One table or view, with the labelled lines of the comment that heads its create.sql."""
 
     name: str
+    kind: str
     header: dict[str, str]
     columns: tuple[Column, ...]
 
     def list_uncompressed(self) -> list[str]:
         return self.header.get("Uncompressed", "").split(", ")
+
+    def describe(self) -> str:
+        """What the comment on the table says."""
+        return f"One row per: {self.header['Grain']} Source: {self.header['Source']}"
 
 
 @cache
@@ -57,38 +64,50 @@ def has_sql(name: str) -> bool:
 
 
 @cache
-def read_table(name: str, *, folder: str = "tables") -> Table:
-    """The table as `FOLDER/NAME/create.sql` defines it."""
-    return parse_table(name, read_sql(f"{folder}/{name}/create"))
+def read_table(name: str) -> Table:
+    """The table or view as its create.sql defines it."""
+    return parse_table(name, _read_definition(name))
 
 
 def parse_table(name: str, text: str) -> Table:
     """Parse a create.sql. Raises ValueError for a line that is not a comment, the frame or a column with a comment."""
-    header: dict[str, str] = {}
-    columns = []
-    label = ""
-    for line in text.splitlines():
-        if line.startswith("-- "):
-            words = line.removeprefix("-- ").strip()
-            if labelled := _LABEL.fullmatch(words):
-                label, words = labelled.groups()
-            header[label] = f"{header[label]} {words}" if label in header else words
-        elif column := _COLUMN.fullmatch(line):
-            columns.append(Column(column[1], column[2], bool(column[3]), column[4]))
-        elif not _FRAME.fullmatch(line):
-            raise ValueError(f"sql: the definition of {name} has a line that is not a column with a comment: {line}")
-    return Table(name, header, tuple(columns))
+    create = _CREATE.search(text)
+    if create is None:
+        raise ValueError(f"the definition of {name} creates neither a table nor a view")
+    body = text[create.end() :]
+    columns = _view_columns(body) if create[1] == "VIEW" else _table_columns(name, body)
+    return Table(name, create[1], _parse_header(text[: create.start()]), tuple(columns))
 
 
-def list_columns(table: str, *, folder: str = "tables") -> dict[str, str]:
+def list_columns(table: str) -> dict[str, str]:
     """The columns of a table in order, with their types without a length."""
-    return {column.name: column.type.partition("(")[0] for column in read_table(table, folder=folder).columns}
+    return {column.name: column.type.partition("(")[0] for column in read_table(table).columns}
 
 
 def create_sql(name: str, dialect: str) -> str:
-    """The statement that creates a table where it is missing, in one engine's dialect."""
+    """The statement that creates a table or view where it is missing, in one engine's dialect."""
+    if not has_sql(f"tables/{name}/create"):
+        return _read_definition(name)
+    return _redshift_sql(read_table(name)) if dialect == "redshift" else _duckdb_sql(read_table(name))
+
+
+def comment_sql(name: str, dialect: str) -> list[str]:
+    """The statements that write the meanings of a table or view and of its columns into the database.
+
+    DuckDB takes all of them at once, which is faster; Redshift takes one at a time.
+    """
     table = read_table(name)
-    return _redshift_sql(table) if dialect == "redshift" else _duckdb_sql(table)
+    meanings = {f"{table.kind} {name}": table.describe()}
+    meanings |= {f"COLUMN {name}.{column.identifier}": column.meaning for column in table.columns}
+    statements = [f"COMMENT ON {thing} IS {quote(text, dialect)}" for thing, text in meanings.items()]
+    return statements if dialect == "redshift" else [";\n".join(statements)]
+
+
+def quote(text: str, dialect: str = "duckdb") -> str:
+    """A text as a literal. Redshift takes a backslash for an escape, so there it is doubled as well."""
+    if dialect == "redshift":
+        text = text.replace("\\", "\\\\")
+    return "'" + text.replace("'", "''") + "'"
 
 
 def rebuild_sql(sql: str) -> str:
@@ -96,9 +115,37 @@ def rebuild_sql(sql: str) -> str:
     return "\n".join(line for line in sql.splitlines() if not line.endswith(_MARK))
 
 
-def quote(text: str) -> str:
-    """A text as a literal of DuckDB's, in which a backslash is a backslash."""
-    return "'" + text.replace("'", "''") + "'"
+def _read_definition(name: str) -> str:
+    folder = next(folder for folder in ("tables", "views", "changes") if has_sql(f"{folder}/{name}/create"))
+    return read_sql(f"{folder}/{name}/create")
+
+
+def _parse_header(text: str) -> dict[str, str]:
+    header: dict[str, str] = {}
+    label = ""
+    for line in text.splitlines():
+        words = line.removeprefix("--").strip()
+        if labelled := _LABEL.fullmatch(words):
+            label, words = labelled.groups()
+        header[label] = f"{header[label]} {words}" if label in header else words
+    return header
+
+
+def _table_columns(name: str, body: str) -> Iterator[Column]:
+    for line in body.strip("\n").removesuffix("\n)").splitlines():
+        column = _COLUMN.fullmatch(line)
+        if column is None:
+            raise ValueError(f"the definition of {name} has a line that is not a column with a comment: {line}")
+        yield Column(column[1], column[4], column[2], bool(column[3]))
+
+
+def _view_columns(body: str) -> Iterator[Column]:
+    """The columns of the last SELECT that begins a line. Each has its name and its comment at the end of a line."""
+    selected = re.split(r"^SELECT\n", body, flags=re.MULTILINE)[-1].partition("\nFROM ")[0]
+    for line in selected.splitlines():
+        expression, _, meaning = line.partition(" -- ")
+        if meaning and (named := _NAMED.search(expression)):
+            yield Column(named[1], meaning)
 
 
 def _duckdb_sql(table: Table) -> str:

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from sparkify.datasets import Dataset
 from sparkify.errors import NoWarehouseError
 from sparkify.settings import Config
-from sparkify.sql import create_sql, read_sql, rebuild_sql
+from sparkify.sql import comment_sql, create_sql, read_sql, rebuild_sql
 from sparkify.warehouses import Warehouse, open_warehouse
 
 STAGING = ("staging_events", "staging_songs")
@@ -47,7 +47,8 @@ def create_tables(warehouse: Warehouse) -> list[str]:
     existing = warehouse.list_tables() | _list_views(warehouse)
     missing = [name for name in (*CREATION_ORDER, *VIEWS) if name not in existing]
     for name in missing:
-        warehouse.execute(read_sql(f"views/{name}/create") if name in VIEWS else create_sql(name, warehouse.dialect))
+        for sql in (create_sql(name, warehouse.dialect), *comment_sql(name, warehouse.dialect)):
+            warehouse.execute(sql)
     return [name for name in (*TABLES, *VIEWS) if name in missing]
 
 

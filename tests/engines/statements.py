@@ -15,9 +15,9 @@ from pathlib import Path
 
 import sparkify
 from sparkify.settings import Config
-from sparkify.sql import create_sql, rebuild_sql
+from sparkify.sql import comment_sql, create_sql, rebuild_sql
 from sparkify.star import checks
-from sparkify.star.tables import TABLES
+from sparkify.star.tables import TABLES, VIEWS
 from sparkify.statement_log import end_statement
 from sparkify.warehouses import open_warehouse
 from tests.engines.conftest import ROLE, redshift_config
@@ -82,7 +82,13 @@ def _take(redshift: Redshift) -> list[str]:
 
 
 def _render(statements: Iterable[str], *, naming: bool = False) -> str:
-    return "\n\n".join((naming and _name(sql)) or end_statement(sql) for sql in statements) + "\n"
+    texts = [(naming and _name(sql)) or end_statement(sql) for sql in statements if not (naming and _is_comment(sql))]
+    return "\n\n".join(texts) + "\n"
+
+
+def _is_comment(sql: str) -> bool:
+    """Whether a statement comments on a column: it comes with the one that comments on the table."""
+    return sql.startswith("COMMENT ON COLUMN ")
 
 
 def _name(sql: str) -> str | None:
@@ -98,7 +104,10 @@ def _names() -> dict[str, str]:
     assert isinstance(folder, Path)
     paths = sorted(folder.rglob("*.sql"))
     texts = {rebuild_sql(path.read_text(encoding="utf-8").strip()): f"{path.relative_to(folder)}" for path in paths}
-    texts |= {create_sql(table, "redshift"): f"tables/{table}/create.sql" for table in TABLES}
+    for name in (*TABLES, *VIEWS):
+        path = f"{'views' if name in VIEWS else 'tables'}/{name}/create.sql"
+        texts[create_sql(name, "redshift")] = path
+        texts[comment_sql(name, "redshift")[0]] = f"comments of {path}"
     return texts | {
         checks.count_sql(check, touched=False): f"check {check.table}.{check.name}" for check in checks.list_checks()
     }

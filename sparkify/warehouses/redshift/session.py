@@ -41,7 +41,7 @@ LOCK = f"LOCK {LOCK_TABLE}"
 NO_TIMEOUT = "RESET statement_timeout"
 # The driver holds all rows of an answer, and a text may have 65,535 bytes.
 _MOST_REPLAYED = 4_000
-REPLAYED_COLUMNS = tuple(list_columns("replayed_records", folder="changes"))
+REPLAYED_COLUMNS = tuple(list_columns("replayed_records"))
 FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in REPLAYED_COLUMNS)} FROM replayed_records
 WHERE dataset = $1 AND number >= $2 AND number < $3"""
 _HOLDER = "SELECT load_id, started_at FROM load_history WHERE status = 'running' ORDER BY load_id DESC LIMIT 1"

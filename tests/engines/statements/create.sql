@@ -29,6 +29,48 @@ CREATE TABLE IF NOT EXISTS staging_events (
 DISTSTYLE EVEN
 SORTKEY (source_id);
 
+COMMENT ON TABLE staging_events IS 'One row per: one loaded event record. A record delivered in two files has two rows. Source: log data (eventsim), under the keys of the source; rejected records are left out.';
+
+COMMENT ON COLUMN staging_events.artist IS 'artist of the track, as logged';
+
+COMMENT ON COLUMN staging_events.auth IS 'authentication state: Logged In, Logged Out, Cancelled, Guest';
+
+COMMENT ON COLUMN staging_events.firstName IS 'user''s first name';
+
+COMMENT ON COLUMN staging_events.gender IS 'user''s gender: F or M';
+
+COMMENT ON COLUMN staging_events.itemInSession IS 'position of the event in its session, from 0';
+
+COMMENT ON COLUMN staging_events.lastName IS 'user''s last name';
+
+COMMENT ON COLUMN staging_events.length IS 'length of the track, in seconds';
+
+COMMENT ON COLUMN staging_events.level IS 'subscription at the time of the event: free or paid';
+
+COMMENT ON COLUMN staging_events.location IS 'metropolitan area of the user';
+
+COMMENT ON COLUMN staging_events.method IS 'HTTP method of the request';
+
+COMMENT ON COLUMN staging_events.page IS 'page of the app; NextSong is a play';
+
+COMMENT ON COLUMN staging_events.registration IS 'user''s registration, in milliseconds since 1970-01-01 UTC';
+
+COMMENT ON COLUMN staging_events.sessionId IS 'session of the user';
+
+COMMENT ON COLUMN staging_events.song IS 'title of the track, as logged';
+
+COMMENT ON COLUMN staging_events.status IS 'HTTP status of the response';
+
+COMMENT ON COLUMN staging_events.ts IS 'time of the event, in milliseconds since 1970-01-01 UTC';
+
+COMMENT ON COLUMN staging_events.userAgent IS 'user agent of the client, as logged';
+
+COMMENT ON COLUMN staging_events.userId IS 'user; NULL while logged out';
+
+COMMENT ON COLUMN staging_events.source_id IS 'file the record came from: load_files.source_id';
+
+COMMENT ON COLUMN staging_events.line IS 'physical line of that file, from 1';
+
 CREATE TABLE IF NOT EXISTS staging_songs (
     num_songs INTEGER ENCODE AZ64,
     artist_id VARCHAR(1024) NOT NULL ENCODE ZSTD,
@@ -46,6 +88,32 @@ CREATE TABLE IF NOT EXISTS staging_songs (
 DISTSTYLE EVEN
 SORTKEY (source_id);
 
+COMMENT ON TABLE staging_songs IS 'One row per: one loaded song record. A record delivered in two files has two rows. Source: song data (Million Song Dataset), under the keys of the source; rejected records are left out.';
+
+COMMENT ON COLUMN staging_songs.num_songs IS 'songs in the record, as delivered';
+
+COMMENT ON COLUMN staging_songs.artist_id IS 'artist of the song';
+
+COMMENT ON COLUMN staging_songs.artist_latitude IS 'latitude of the artist''s location, in degrees';
+
+COMMENT ON COLUMN staging_songs.artist_longitude IS 'longitude of the artist''s location, in degrees';
+
+COMMENT ON COLUMN staging_songs.artist_location IS 'location of the artist, as delivered';
+
+COMMENT ON COLUMN staging_songs.artist_name IS 'name that the artist recorded this song under';
+
+COMMENT ON COLUMN staging_songs.song_id IS 'song';
+
+COMMENT ON COLUMN staging_songs.title IS 'title of the song';
+
+COMMENT ON COLUMN staging_songs.duration IS 'length of the recording, in seconds';
+
+COMMENT ON COLUMN staging_songs.year IS 'year of release; NULL where the source says 0';
+
+COMMENT ON COLUMN staging_songs.source_id IS 'file the record came from: load_files.source_id';
+
+COMMENT ON COLUMN staging_songs.line IS 'physical line of that file, from 1';
+
 CREATE TABLE IF NOT EXISTS time (
     start_time TIMESTAMP NOT NULL ENCODE RAW,
     hour INTEGER NOT NULL ENCODE AZ64,
@@ -59,6 +127,22 @@ CREATE TABLE IF NOT EXISTS time (
 DISTSTYLE AUTO
 SORTKEY (start_time);
 
+COMMENT ON TABLE time IS 'One row per: one distinct start_time of songplays. Source: songplays; every part is of the UTC calendar.';
+
+COMMENT ON COLUMN time.start_time IS 'moment at which a play began, UTC';
+
+COMMENT ON COLUMN time.hour IS 'hour of the day, 0 to 23';
+
+COMMENT ON COLUMN time.day IS 'day of the month, 1 to 31';
+
+COMMENT ON COLUMN time.week IS 'ISO week, 1 to 53; 2018-12-31 is in week 1';
+
+COMMENT ON COLUMN time.month IS 'month, 1 to 12';
+
+COMMENT ON COLUMN time.year IS 'calendar year, not that of the ISO week';
+
+COMMENT ON COLUMN time.weekday IS 'day of the week, 0 = Sunday to 6 = Saturday';
+
 CREATE TABLE IF NOT EXISTS artists (
     artist_id VARCHAR(1024) NOT NULL ENCODE RAW,
     name VARCHAR(1024) NOT NULL ENCODE ZSTD,
@@ -69,6 +153,18 @@ CREATE TABLE IF NOT EXISTS artists (
 )
 DISTSTYLE AUTO
 SORTKEY (artist_id);
+
+COMMENT ON TABLE artists IS 'One row per: one artist of the catalogue. Source: staging_songs; an artist recorded under several names has the shortest of them here.';
+
+COMMENT ON COLUMN artists.artist_id IS 'artist';
+
+COMMENT ON COLUMN artists.name IS 'shortest name by characters, then the least';
+
+COMMENT ON COLUMN artists.location IS 'location, of the record that knows most';
+
+COMMENT ON COLUMN artists.latitude IS 'latitude in degrees, of the same record';
+
+COMMENT ON COLUMN artists.longitude IS 'longitude in degrees, of the same record';
 
 CREATE TABLE IF NOT EXISTS songs (
     song_id VARCHAR(1024) NOT NULL ENCODE RAW,
@@ -82,6 +178,18 @@ CREATE TABLE IF NOT EXISTS songs (
 DISTSTYLE AUTO
 SORTKEY (song_id);
 
+COMMENT ON TABLE songs IS 'One row per: one song of the catalogue. Source: staging_songs; of several records of a song the first by (year, title, artist_id, duration), NULLs last.';
+
+COMMENT ON COLUMN songs.song_id IS 'song';
+
+COMMENT ON COLUMN songs.title IS 'title';
+
+COMMENT ON COLUMN songs.artist_id IS 'artist: artists.artist_id';
+
+COMMENT ON COLUMN songs.year IS 'year of release; NULL where unknown';
+
+COMMENT ON COLUMN songs.duration IS 'length of the recording, in seconds';
+
 CREATE TABLE IF NOT EXISTS users (
     user_id INTEGER NOT NULL ENCODE RAW,
     first_name VARCHAR(1024) ENCODE ZSTD,
@@ -92,6 +200,18 @@ CREATE TABLE IF NOT EXISTS users (
 )
 DISTSTYLE AUTO
 SORTKEY (user_id);
+
+COMMENT ON TABLE users IS 'One row per: one user, as the user''s latest event describes them. Source: staging_events with a userId, on any page.';
+
+COMMENT ON COLUMN users.user_id IS 'user';
+
+COMMENT ON COLUMN users.first_name IS 'first name';
+
+COMMENT ON COLUMN users.last_name IS 'last name';
+
+COMMENT ON COLUMN users.gender IS 'gender: F or M';
+
+COMMENT ON COLUMN users.level IS 'latest subscription: free or paid; for the level of a play see songplays.level';
 
 CREATE TABLE IF NOT EXISTS songplays (
     songplay_id CHAR(32) NOT NULL ENCODE RAW,
@@ -116,6 +236,34 @@ CREATE TABLE IF NOT EXISTS songplays (
 DISTSTYLE EVEN
 SORTKEY (start_time);
 
+COMMENT ON TABLE songplays IS 'One row per: one play, which is one natural key (user_id, session_id, item_in_session, start_time). Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs.';
+
+COMMENT ON COLUMN songplays.songplay_id IS 'MD5 of the natural key: the same on every load and engine';
+
+COMMENT ON COLUMN songplays.start_time IS 'when the play began, UTC, to the millisecond: time.start_time';
+
+COMMENT ON COLUMN songplays.user_id IS 'who played: users.user_id';
+
+COMMENT ON COLUMN songplays.level IS 'subscription at the time of the play: free or paid';
+
+COMMENT ON COLUMN songplays.song_id IS 'matched song: songs.song_id; NULL where the catalogue has none';
+
+COMMENT ON COLUMN songplays.artist_id IS 'matched artist: artists.artist_id; NULL where the catalogue has none';
+
+COMMENT ON COLUMN songplays.session_id IS 'session of the user';
+
+COMMENT ON COLUMN songplays.location IS 'metropolitan area of the user';
+
+COMMENT ON COLUMN songplays.user_agent IS 'user agent of the client, as logged';
+
+COMMENT ON COLUMN songplays.item_in_session IS 'position of the play in its session, from 0';
+
+COMMENT ON COLUMN songplays.song_title IS 'title as logged, matched or not';
+
+COMMENT ON COLUMN songplays.artist_name IS 'artist as logged, matched or not';
+
+COMMENT ON COLUMN songplays.song_length IS 'length of the track as logged, in seconds';
+
 CREATE TABLE IF NOT EXISTS load_history (
     load_id INTEGER NOT NULL ENCODE RAW,
     started_at TIMESTAMP NOT NULL ENCODE AZ64,
@@ -132,6 +280,30 @@ CREATE TABLE IF NOT EXISTS load_history (
 )
 DISTSTYLE AUTO
 SORTKEY (load_id);
+
+COMMENT ON TABLE load_history IS 'One row per: one load that found a new or changed file. Source: the loader. The row is there while the load runs, and gets its figures in the load''s own transaction.';
+
+COMMENT ON COLUMN load_history.load_id IS 'load, counting from 1';
+
+COMMENT ON COLUMN load_history.started_at IS 'when the load began, UTC';
+
+COMMENT ON COLUMN load_history.finished_at IS 'when its rows were complete, or it failed, UTC';
+
+COMMENT ON COLUMN load_history.status IS 'running, loaded, partial (a file could not be read), failed, interrupted or undone';
+
+COMMENT ON COLUMN load_history.mode IS 'how the star was brought up to date: rebuild or refresh';
+
+COMMENT ON COLUMN load_history.files IS 'files loaded';
+
+COMMENT ON COLUMN load_history.read IS 'records read';
+
+COMMENT ON COLUMN load_history.loaded IS 'records loaded into staging';
+
+COMMENT ON COLUMN load_history.rejected IS 'records rejected';
+
+COMMENT ON COLUMN load_history.version IS 'version of sparkify that did it';
+
+COMMENT ON COLUMN load_history.detail IS 'JSON: seconds of each step, and the error of a load that failed';
 
 CREATE TABLE IF NOT EXISTS load_files (
     source_id INTEGER NOT NULL ENCODE RAW,
@@ -152,6 +324,32 @@ CREATE TABLE IF NOT EXISTS load_files (
 DISTSTYLE AUTO
 SORTKEY (source_id);
 
+COMMENT ON TABLE load_files IS 'One row per: one content of one source file, as a load found it. Source: the loader, in the transaction of the load itself.';
+
+COMMENT ON COLUMN load_files.source_id IS 'this content of this file, counting from 1';
+
+COMMENT ON COLUMN load_files.load_id IS 'load that found it: load_history.load_id';
+
+COMMENT ON COLUMN load_files.dataset IS 'events or songs';
+
+COMMENT ON COLUMN load_files.url IS 'location of the file, a path or URL';
+
+COMMENT ON COLUMN load_files.etag IS 'identity of the content: the store''s etag, else the SHA-256 of the bytes';
+
+COMMENT ON COLUMN load_files.size IS 'bytes as stored';
+
+COMMENT ON COLUMN load_files.modified IS 'time of last change as the store reports it, UTC; not part of the identity';
+
+COMMENT ON COLUMN load_files.read IS 'records read';
+
+COMMENT ON COLUMN load_files.loaded IS 'records loaded into staging';
+
+COMMENT ON COLUMN load_files.rejected IS 'records rejected';
+
+COMMENT ON COLUMN load_files.status IS 'loaded, failed (could not be read, or too many were rejected), or superseded (by other content of the same URL), or undone';
+
+COMMENT ON COLUMN load_files.superseded_by IS 'load that put other content in its place: load_history.load_id';
+
 CREATE TABLE IF NOT EXISTS rejected_records (
     source_id INTEGER NOT NULL ENCODE RAW,
     load_id INTEGER NOT NULL ENCODE AZ64,
@@ -163,6 +361,22 @@ CREATE TABLE IF NOT EXISTS rejected_records (
 )
 DISTSTYLE EVEN
 SORTKEY (source_id);
+
+COMMENT ON TABLE rejected_records IS 'One row per: one rejected record. Source: the validator; nothing is lost: every record read is loaded or kept here.';
+
+COMMENT ON COLUMN rejected_records.source_id IS 'file the record came from: load_files.source_id';
+
+COMMENT ON COLUMN rejected_records.load_id IS 'load that rejected it: load_history.load_id';
+
+COMMENT ON COLUMN rejected_records.dataset IS 'events or songs';
+
+COMMENT ON COLUMN rejected_records.url IS 'location of the file, a path or URL';
+
+COMMENT ON COLUMN rejected_records.line IS 'physical line of that file, from 1';
+
+COMMENT ON COLUMN rejected_records.reason IS 'code of the first rule that failed, with the field where there is one';
+
+COMMENT ON COLUMN rejected_records."raw" IS 'text of the line, byte for byte; \\xNN for a byte that is not valid UTF-8';
 
 -- Grain: one event, however often it was delivered: a user, session, position in it, moment and page.
 -- Source: staging_events. Of copies that differ the least stays, NULLs last: of a play the one that songplays has.
@@ -254,6 +468,54 @@ SELECT
     registration -- user's registration, in milliseconds since 1970-01-01 UTC
 FROM single_events;
 
+COMMENT ON VIEW events IS 'One row per: one event, however often it was delivered: a user, session, position in it, moment and page. Source: staging_events. Of copies that differ the least stays, NULLs last: of a play the one that songplays has.';
+
+COMMENT ON COLUMN events.user_id IS 'user: users.user_id; NULL while logged out';
+
+COMMENT ON COLUMN events.session_id IS 'session of the user';
+
+COMMENT ON COLUMN events.item_in_session IS 'position of the event in its session, from 0';
+
+COMMENT ON COLUMN events.happened_at IS 'when the event happened, UTC, to the millisecond';
+
+COMMENT ON COLUMN events.day IS 'its day, UTC';
+
+COMMENT ON COLUMN events.week IS 'the Monday of its ISO week, UTC';
+
+COMMENT ON COLUMN events.weekday IS 'its day of the week, 0 = Sunday to 6 = Saturday, UTC';
+
+COMMENT ON COLUMN events.hour IS 'its hour of the day, 0 to 23, UTC';
+
+COMMENT ON COLUMN events.ts IS 'happened_at in milliseconds since 1970-01-01 UTC, to reckon with';
+
+COMMENT ON COLUMN events.page IS 'page of the app; NextSong is a play';
+
+COMMENT ON COLUMN events.level IS 'subscription at the time of the event: free or paid';
+
+COMMENT ON COLUMN events.auth IS 'authentication state: Logged In, Logged Out, Cancelled, Guest';
+
+COMMENT ON COLUMN events.method IS 'HTTP method of the request';
+
+COMMENT ON COLUMN events.status IS 'HTTP status of the response';
+
+COMMENT ON COLUMN events.song_title IS 'title of the track, as logged';
+
+COMMENT ON COLUMN events.artist_name IS 'artist of the track, as logged';
+
+COMMENT ON COLUMN events.song_length IS 'length of the track, in seconds';
+
+COMMENT ON COLUMN events.location IS 'metropolitan area of the user';
+
+COMMENT ON COLUMN events.user_agent IS 'user agent of the client, as logged';
+
+COMMENT ON COLUMN events.first_name IS 'user''s first name';
+
+COMMENT ON COLUMN events.last_name IS 'user''s last name';
+
+COMMENT ON COLUMN events.gender IS 'user''s gender: F or M';
+
+COMMENT ON COLUMN events.registration IS 'user''s registration, in milliseconds since 1970-01-01 UTC';
+
 -- Grain: one session: a user and a session id. Events without a user belong to none.
 -- Source: the view events.
 CREATE OR REPLACE VIEW sessions AS
@@ -300,6 +562,22 @@ INNER JOIN ranked_events
         AND spans.session_id = ranked_events.session_id
         AND ranked_events.event_rank = 1;
 
+COMMENT ON VIEW sessions IS 'One row per: one session: a user and a session id. Events without a user belong to none. Source: the view events.';
+
+COMMENT ON COLUMN sessions.user_id IS 'user: users.user_id';
+
+COMMENT ON COLUMN sessions.session_id IS 'session id of the user: two users may have the same';
+
+COMMENT ON COLUMN sessions.started_at IS 'when its first event happened, UTC';
+
+COMMENT ON COLUMN sessions.ended_at IS 'when its last event happened, UTC';
+
+COMMENT ON COLUMN sessions.events IS 'how many events it has';
+
+COMMENT ON COLUMN sessions.plays IS 'how many of them are plays';
+
+COMMENT ON COLUMN sessions.level IS 'subscription at its first event: free or paid';
+
 -- Grain: one play.
 -- Source: songplays, and beside it what users, songs and artists have; NULL where the catalogue has no match.
 CREATE OR REPLACE VIEW plays AS
@@ -334,6 +612,60 @@ FROM songplays
 LEFT JOIN users ON songplays.user_id = users.user_id
 LEFT JOIN songs ON songplays.song_id = songs.song_id
 LEFT JOIN artists ON songplays.artist_id = artists.artist_id;
+
+COMMENT ON VIEW plays IS 'One row per: one play. Source: songplays, and beside it what users, songs and artists have; NULL where the catalogue has no match.';
+
+COMMENT ON COLUMN plays.songplay_id IS 'MD5 of the natural key: the same on every load and engine';
+
+COMMENT ON COLUMN plays.start_time IS 'when the play began, UTC, to the millisecond';
+
+COMMENT ON COLUMN plays.day IS 'its day, UTC';
+
+COMMENT ON COLUMN plays.week IS 'the Monday of its ISO week, UTC';
+
+COMMENT ON COLUMN plays.weekday IS 'its day of the week, 0 = Sunday, UTC';
+
+COMMENT ON COLUMN plays.hour IS 'its hour of the day, 0 to 23, UTC';
+
+COMMENT ON COLUMN plays.user_id IS 'who played: users.user_id';
+
+COMMENT ON COLUMN plays.gender IS 'user''s gender: F or M';
+
+COMMENT ON COLUMN plays.latest_level IS 'user''s latest subscription: free or paid';
+
+COMMENT ON COLUMN plays.level IS 'subscription at the time of the play: free or paid';
+
+COMMENT ON COLUMN plays.session_id IS 'session of the user';
+
+COMMENT ON COLUMN plays.item_in_session IS 'position of the play in its session, from 0';
+
+COMMENT ON COLUMN plays.song_id IS 'matched song: songs.song_id';
+
+COMMENT ON COLUMN plays.catalogue_title IS 'title of the matched song';
+
+COMMENT ON COLUMN plays.song_year IS 'year of release of the matched song';
+
+COMMENT ON COLUMN plays.song_duration IS 'length of the matched recording, in seconds';
+
+COMMENT ON COLUMN plays.artist_id IS 'matched artist: artists.artist_id';
+
+COMMENT ON COLUMN plays.catalogue_artist IS 'name of the matched artist';
+
+COMMENT ON COLUMN plays.artist_location IS 'location of the matched artist';
+
+COMMENT ON COLUMN plays.artist_latitude IS 'latitude of the matched artist in degrees';
+
+COMMENT ON COLUMN plays.artist_longitude IS 'longitude of the matched artist in degrees';
+
+COMMENT ON COLUMN plays.location IS 'metropolitan area of the user';
+
+COMMENT ON COLUMN plays.user_agent IS 'user agent of the client, as logged';
+
+COMMENT ON COLUMN plays.song_title IS 'title as logged, matched or not';
+
+COMMENT ON COLUMN plays.artist_name IS 'artist as logged, matched or not';
+
+COMMENT ON COLUMN plays.song_length IS 'length of the track as logged, in seconds';
 
 -- Grain: one calendar day, UTC, from the first event to the last, whether anything happened on it or not.
 -- Source: the view events.
@@ -380,5 +712,9 @@ SELECT
     log_ends.first_day + numbers.number AS day -- the day, UTC
 FROM log_ends
 INNER JOIN numbers ON numbers.number <= log_ends.last_day - log_ends.first_day;
+
+COMMENT ON VIEW days IS 'One row per: one calendar day, UTC, from the first event to the last, whether anything happened on it or not. Source: the view events.';
+
+COMMENT ON COLUMN days.day IS 'the day, UTC';
 
 COMMIT;

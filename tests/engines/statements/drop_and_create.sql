@@ -40,30 +40,58 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 
 -- tables/staging_events/create.sql
 
+-- comments of tables/staging_events/create.sql
+
 -- tables/staging_songs/create.sql
+
+-- comments of tables/staging_songs/create.sql
 
 -- tables/time/create.sql
 
+-- comments of tables/time/create.sql
+
 -- tables/artists/create.sql
+
+-- comments of tables/artists/create.sql
 
 -- tables/songs/create.sql
 
+-- comments of tables/songs/create.sql
+
 -- tables/users/create.sql
+
+-- comments of tables/users/create.sql
 
 -- tables/songplays/create.sql
 
+-- comments of tables/songplays/create.sql
+
 -- tables/load_history/create.sql
+
+-- comments of tables/load_history/create.sql
 
 -- tables/load_files/create.sql
 
+-- comments of tables/load_files/create.sql
+
 -- tables/rejected_records/create.sql
+
+-- comments of tables/rejected_records/create.sql
 
 -- views/events/create.sql
 
+-- comments of views/events/create.sql
+
 -- views/sessions/create.sql
+
+-- comments of views/sessions/create.sql
 
 -- views/plays/create.sql
 
+-- comments of views/plays/create.sql
+
 -- views/days/create.sql
+
+-- comments of views/days/create.sql
 
 COMMIT;

@@ -16,7 +16,7 @@ GROUP BY dataset, url
 HAVING count(*) > 1;
 
 -- fail: load_is_found = found(load_id, load_history)
--- Every file names the load that met it.
+-- Every file names the load that found it.
 
 -- fail: loaded_is_staged
 -- The ledger says how many records of each file are staged; exactly those rows must be there.

@@ -1,16 +1,16 @@
--- Grain: one content of one source file, as a load met it.
+-- Grain: one content of one source file, as a load found it.
 -- Source: the loader, in the transaction of the load itself.
 -- Keys: PRIMARY KEY (source_id), FOREIGN KEY (load_id) REFERENCES load_history (load_id)
 -- Redshift: DISTSTYLE AUTO SORTKEY (source_id)
 -- Why: every plan reads all of it.
 CREATE TABLE IF NOT EXISTS load_files (
     source_id INTEGER NOT NULL, -- this content of this file, counting from 1
-    load_id INTEGER NOT NULL, -- load that met it: load_history.load_id
+    load_id INTEGER NOT NULL, -- load that found it: load_history.load_id
     dataset VARCHAR(16) NOT NULL, -- events or songs
-    url VARCHAR(4096) NOT NULL, -- where the file lies
+    url VARCHAR(4096) NOT NULL, -- location of the file, a path or URL
     etag VARCHAR(1024) NOT NULL, -- identity of the content: the store's etag, else the SHA-256 of the bytes
     size BIGINT NOT NULL, -- bytes as stored
-    modified TIMESTAMP NOT NULL, -- time of last change as the store tells it, UTC; no part of the identity
+    modified TIMESTAMP NOT NULL, -- time of last change as the store reports it, UTC; not part of the identity
     read BIGINT NOT NULL, -- records read
     loaded BIGINT NOT NULL, -- records loaded into staging
     rejected BIGINT NOT NULL, -- records rejected

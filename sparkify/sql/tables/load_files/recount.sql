@@ -1,4 +1,4 @@
--- The records of the changed files, counted where they stand now.
+-- The records of the changed files, counted as they are now.
 UPDATE load_files
 SET loaded = counts.loaded, rejected = counts.rejected
 FROM (

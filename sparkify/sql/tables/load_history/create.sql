@@ -1,4 +1,4 @@
--- Grain: one load that met a new or changed file.
+-- Grain: one load that found a new or changed file.
 -- Source: the loader. The row is there while the load runs, and gets its figures in the load's own transaction.
 -- Keys: PRIMARY KEY (load_id)
 -- Redshift: DISTSTYLE AUTO SORTKEY (load_id)

@@ -1,5 +1,5 @@
 -- Grain: one rejected record.
--- Source: the validator; nothing is lost: every record read is loaded or stands here.
+-- Source: the validator; nothing is lost: every record read is loaded or kept here.
 -- Redshift: DISTSTYLE EVEN SORTKEY (source_id)
 -- Why: rows come and go by file, so they are sorted by it. "raw" is a reserved word of Redshift; 65,535 bytes are the
 -- most that a column holds.
@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS rejected_records (
     source_id INTEGER NOT NULL, -- file the record came from: load_files.source_id
     load_id INTEGER NOT NULL, -- load that rejected it: load_history.load_id
     dataset VARCHAR(16) NOT NULL, -- events or songs
-    url VARCHAR(4096) NOT NULL, -- where the file lies
+    url VARCHAR(4096) NOT NULL, -- location of the file, a path or URL
     line INTEGER NOT NULL, -- physical line of that file, from 1
     reason VARCHAR(64) NOT NULL, -- code of the first rule that failed, with the field where there is one
     "raw" VARCHAR(65535) NOT NULL -- text of the line, byte for byte; \xNN for a byte that is not valid UTF-8

@@ -1,14 +1,14 @@
 -- fail: songplay_is_unique = unique(songplay_id)
--- A play that stands twice is counted twice in every figure.
+-- A play with two rows is counted twice in every figure.
 
 -- fail: natural_key_is_unique = unique(user_id, session_id, item_in_session, start_time)
--- The id is a digest of the natural key: one key must not hide behind two ids.
+-- The id is a digest of the natural key: one key must not have two ids.
 
 -- fail: key_is_not_null = not_null(songplay_id, start_time, user_id, session_id, item_in_session)
 -- Redshift declares keys and enforces none.
 
 -- fail: plays_are_those_staged
--- Staged plays = distinct plays + copies: none is lost, and none came from nowhere. Copies meet the one play.
+-- Every staged play is here and every play here is staged. The copies of a play match its one row.
 SELECT staged.user_id, staged.session_id, staged.item_in_session, staged.start_time, play.songplay_id
 FROM (
     SELECT
@@ -35,10 +35,10 @@ WHERE staged.user_id IS NULL OR play.songplay_id IS NULL;
 -- An analyst's join to users must not lose plays.
 
 -- fail: song_is_found = found(song_id, songs)
--- A song_id is NULL or stands in songs.
+-- A song_id is NULL or is found in songs.
 
 -- fail: artist_is_found
--- An artist_id is NULL or stands in artists, and comes with a song_id.
+-- An artist_id is NULL or is found in artists, and comes with a song_id.
 SELECT plays.artist_id, plays.number
 FROM (
     SELECT artist_id, song_id IS NULL AS is_without_song, count(*) AS number

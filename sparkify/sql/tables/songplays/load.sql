@@ -36,7 +36,7 @@ ranked_copies AS (
             AND event.itemInSession = copied_plays.itemInSession
             AND event.ts = copied_plays.ts
     WHERE event.page = 'NextSong'
-        -- Where no play has copies, the join by itself does not tell which blocks to leave out.
+        -- Where no play has copies, the join alone does not show which blocks to skip.
         AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
         AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
 ),

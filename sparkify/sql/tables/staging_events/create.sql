@@ -1,4 +1,4 @@
--- Grain: one loaded event record. A record delivered in two files stands twice.
+-- Grain: one loaded event record. A record delivered in two files has two rows.
 -- Source: log data (eventsim), under the keys of the source; rejected records are left out.
 -- Redshift: DISTSTYLE EVEN SORTKEY (source_id)
 -- Why: rows come and go by file, so they are sorted by it; no column is worth distributing by.

@@ -2,7 +2,7 @@
 -- Redshift declares keys and enforces none.
 
 -- fail: moments_are_those_of_plays
--- Every play's moment stands in time exactly once, or joins lose or double plays; no other moment stands there.
+-- Every play's moment has exactly one row in time, or joins lose or double plays; no other moment has one.
 SELECT start_time, count(moment) AS moments, count(play) AS plays
 FROM (
     SELECT start_time, 1 AS moment, cast(NULL AS INTEGER) AS play

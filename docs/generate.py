@@ -132,15 +132,15 @@ def render_questions() -> str:
 
 def render_commands() -> str:
     """docs/commands.md: every command with its options, whatever the terminal."""
-    commands = cli.commands
+    context = click.Context(cli)
+    commands = {name: command for name in cli.list_commands(context) if (command := cli.get_command(context, name))}
     common = _common_options(commands.values())
     text = _NOTE + f"# Commands\n\n{cli.help}\n\n"
     text += _markdown_table(
         ["command", "does"],
         [[f"[{name}](#sparkify-{name})", _paragraphs(command)[0]] for name, command in commands.items()],
     )
-    for line in (cli.epilog or "").replace("\b", "").strip().splitlines():
-        text += f"\n{_prose(line.strip())}\n"
+    text += f"\n{_prose(cli.epilog or '')}\n"
     text += "\n## Common options\n\n" + _markdown_table(["option", "meaning"], common.values())
     for name, command in commands.items():
         text += _command_section(name, command, common)

@@ -25,6 +25,9 @@ _LINE_EVERY_SECONDS = 5.0
 # The reasons that a summary names; sparkify rejects names them all.
 _REASONS = 8
 
+# What is being done, how much of it is done, of how much, and that in words.
+_Show = Callable[[str, int, int, str], None]
+
 
 def say(text: str) -> None:
     """Write a line for the person to stderr."""
@@ -32,57 +35,65 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def show_load(quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """A receiver of a load's progress: a bar on a terminal, now and then a line elsewhere, nothing if quiet."""
+    started = time.monotonic()
+
+    def describe(state: Progress) -> str:
+        seconds = time.monotonic() - started
+        rate = state.records / seconds if seconds else 0
+        files = f"{state.files:,}/{state.total_files:,} files"
+        return f"{files}, {format_bytes(state.bytes)}, {count_of(state.records, 'record')}, {rate:,.0f}/s"
+
+    with _open_display(quiet) as show:
+        yield lambda state: show(state.step, min(state.bytes, state.total_bytes), state.total_bytes, describe(state))
+
+
+@contextmanager
+def show_simulation(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A receiver of a simulation's progress, records written and records to write, shown like that of a load."""
+    with _open_display(quiet) as show:
+        yield lambda done, total: show("writing", done, total, f"{done:,}/{total:,} records")
+
+
+@contextmanager
+def _open_display(quiet: bool) -> Iterator[_Show]:
     if quiet:
-        yield lambda state: None
+        yield lambda step, done, total, words: None
     elif sys.stderr.isatty():
-        with _bar() as show:
+        with _open_bar() as show:
             yield show
     else:
         yield _Lines()
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[Progress], None]]:
+def _open_bar() -> Iterator[_Show]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         started = time.monotonic()
-        task = bar.add_task("", total=None, visible=False, done="")
+        task = bar.add_task("", total=None, visible=False, words="")
 
-        def show(state: Progress) -> None:
-            seconds = time.monotonic() - started
-            bar.update(
-                task,
-                description=state.step,
-                total=state.total_bytes or None,
-                completed=min(state.bytes, state.total_bytes),
-                done=_done(state, seconds),
-                visible=seconds > _DRAW_AFTER_SECONDS,
-            )
+        def show(step: str, done: int, total: int, words: str) -> None:
+            visible = time.monotonic() - started > _DRAW_AFTER_SECONDS
+            bar.update(task, description=step, total=total or None, completed=done, words=words, visible=visible)
 
         yield show
 
 
 class _Lines:
     def __init__(self) -> None:
-        self._started = self._last = time.monotonic()
+        self._last = time.monotonic()
 
-    def __call__(self, state: Progress) -> None:
+    def __call__(self, step: str, done: int, total: int, words: str) -> None:
         now = time.monotonic()
         if now - self._last >= _LINE_EVERY_SECONDS:
             self._last = now
-            say(f"{state.step}: {_done(state, now - self._started)}")
-
-
-def _done(state: Progress, seconds: float) -> str:
-    rate = state.records / seconds if seconds else 0
-    files = f"{state.files:,}/{state.total_files:,} files"
-    return f"{files}, {format_bytes(state.bytes)}, {count_of(state.records, 'record')}, {rate:,.0f}/s"
+            say(f"{step}: {words}")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -145,11 +145,17 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Config:
 # ---- the group ----
 
 
-def test_help_names_every_verb(run: Run) -> None:
+def test_help_names_every_verb(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     shown = run("--help")
     assert (shown.code, shown.err) == (0, "")
-    verbs = re.findall(r"^  ([a-z]+)  ", shown.out.split("Commands:")[1], re.MULTILINE)
-    assert {"create", "plan", "load", "status", "rejects", "check", "query", "simulate", "demo"} <= set(verbs)
+    listed = re.findall(r"^  ([a-z]+)  +(.+)$", shown.out.split("Commands:")[1], re.MULTILINE)
+    verbs = [verb for verb, _ in listed]
+    modules = {path.stem for path in (ROOT / "sparkify" / "cli").glob("*.py")}
+    assert set(verbs) == modules - {"__init__", "options", "streams"}
+    assert verbs[:3] == ["create", "plan", "load"]
+    # No sentence is cut off.
+    assert all(re.fullmatch(r"[^.]+\.", sentence) for _, sentence in listed)
     for verb in verbs:
         helped = run(verb, "-h")
         assert (helped.code, helped.err) == (0, "")

@@ -52,11 +52,11 @@ def test_other_names_do_not_resolve() -> None:
 
 
 def test_errors_of_the_package_are_those_of_its_modules() -> None:
-    import sparkify
-    from sparkify import errors
+    from sparkify.errors import SparkifyError
+    from sparkify.loads.load import load
 
-    assert sparkify.SparkifyError is errors.SparkifyError
-    assert sparkify.load is sparkify.load
+    assert sparkify.SparkifyError is SparkifyError
+    assert sparkify.load is load
 
 
 # ---- imports ----

@@ -1,19 +1,17 @@
-"""The command `sparkify`: parse, call one function of the library, print, exit.
+"""The command `sparkify`: parse, call one function of the package, print, exit. Each command is a module here.
 
-Exit codes: 0 done, 1 our error, 2 usage or configuration, 3 source, 4 engine, 5 check failed, 130 interrupted.
-Nothing heavy is imported before a command needs it: `sparkify --help` answers at once.
+A command's module is imported when somebody asks for the command, and none of them imports a driver: help answers at
+once.
 """
 
 import gc
 import sys
+from importlib import import_module
 
 import click
 
 from sparkify._version import __version__
-from sparkify.cli.changing import create, load, replay, undo
-from sparkify.cli.reading import check, compare, doctor, plan, query, rejects, report, status
 from sparkify.cli.streams import open_outputs
-from sparkify.cli.trying import demo, simulate
 from sparkify.errors import (
     CheckError,
     EngineError,
@@ -24,19 +22,25 @@ from sparkify.errors import (
 )
 from sparkify.formats import printable
 
-# The first class that fits decides.
-_EXIT_CODES: tuple[tuple[type[SparkifyError], int], ...] = (
-    (UsageError, 2),
-    (SourceError, 3),
-    (EngineError, 4),
-    (CheckError, 5),
-    (TooManyRejectsError, 5),
-    (SparkifyError, 1),
+# In the order of work: create and load a warehouse, correct it, examine it, ask it.
+_COMMANDS = (
+    "create", "plan", "load", "status", "rejects", "undo", "replay", "check", "doctor", "compare", "query", "report",
+    "simulate", "demo",
+)  # fmt: skip
+# The last one whose errors fit decides.
+_EXIT_CODES: tuple[tuple[int, str, tuple[type[BaseException], ...]], ...] = (
+    (0, "done", ()),
+    (1, "our error", (SparkifyError,)),
+    (2, "usage or configuration", (UsageError, click.UsageError)),
+    (3, "source", (SourceError,)),
+    (4, "engine", (EngineError,)),
+    (5, "check failed or too many rejects", (CheckError, TooManyRejectsError)),
+    (130, "interrupted", (click.Abort, KeyboardInterrupt)),
 )
-_EPILOG = """\b
+_EPILOG = f"""\
 Settings come from the option, else SPARKIFY_<NAME> in the environment, else dwh.cfg, else the default.
-Exit codes: 0 done, 1 our error, 2 usage or configuration, 3 source, 4 engine, 5 check failed
-or too many rejects, 130 interrupted."""
+
+Exit codes: {", ".join(f"{code} {meaning}" for code, meaning, _ in _EXIT_CODES)}."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -59,27 +63,34 @@ def _run(arguments: list[str] | None) -> int:
             return cli.main(arguments, standalone_mode=False) or 0
         finally:
             sys.stdout.flush()
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        _say_error("interrupted")
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except SparkifyError as error:
-        _say_error(f"sparkify: {error}")
-        return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+    except (click.ClickException, click.Abort, KeyboardInterrupt, SparkifyError) as error:
+        if isinstance(error, click.ClickException):
+            error.show()
+        else:
+            _say_error(f"sparkify: {error}" if isinstance(error, SparkifyError) else "interrupted")
+        return next((code for code, _, kinds in reversed(_EXIT_CODES) if isinstance(error, kinds)), 1)
 
 
 def _say_error(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        return found
+
+
+@click.group(
+    cls=_Commands,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="sparkify")
 def cli() -> None:
     """Sparkify's data warehouse: JSON logs and songs into a star schema."""
-
-
-_COMMANDS = (create, plan, load, status, rejects, undo, replay, check, doctor, compare, query, report, simulate, demo)
-for _command in _COMMANDS:
-    cli.add_command(_command)

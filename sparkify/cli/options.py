@@ -10,9 +10,12 @@ from typing import Any, TextIO
 
 import click
 
+from sparkify.console import say
 from sparkify.errors import UsageError
 from sparkify.formats import to_json
+from sparkify.questions import Cut, parse_day
 from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Group, Setting, load_config
+from sparkify.statement_log import write_statements
 
 Function = Callable[..., Any]
 
@@ -53,9 +56,6 @@ def common(*groups: Group) -> Callable[[Function], Function]:
         @output
         @functools.wraps(function)
         def wrapped(*args: Any, config_file: str | None, log_sql: str | None, **options: Any) -> Any:
-            from sparkify.console import say
-            from sparkify.statement_log import write_statements
-
             given = {setting.name: options.pop(setting.name) for setting in offered}
             config = load_config(config_file, on_note=None if options["quiet"] else say, **given)
             with open_log(log_sql) as stream, write_statements(stream) if stream else nullcontext():
@@ -121,8 +121,6 @@ def cutting(function: Function) -> Function:
     @click.option("--days", type=int, metavar="N", help="Days without a play after which a user counts as gone.")
     @functools.wraps(function)
     def wrapped(*args: Any, first_day: str | None, last_day: str | None, **options: Any) -> Any:
-        from sparkify.questions import Cut, parse_day
-
         first, last = (parse_day(text) if text is not None else None for text in (first_day, last_day))
         cut = Cut(first, last, **{name: options.pop(name) for name in ("level", "top", "days")})
         return function(*args, cut=cut, **options)

@@ -1,0 +1,31 @@
+"""sparkify check."""
+
+from dataclasses import asdict
+
+import sparkify
+from sparkify.cli.options import command, common, dry_run, echo_json
+from sparkify.console import print_checks, say
+from sparkify.errors import CheckError
+from sparkify.formats import count_of
+from sparkify.settings import Config
+from sparkify.star.checks import list_checks
+
+
+@command()
+@dry_run
+@common()
+def check(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Run the data-quality checks. Exit 5 if one of severity fail finds rows."""
+    if dry_run:
+        if not quiet:
+            say(f"would run {count_of(len(list_checks()), 'check')}: {config.warehouse_address}")
+        return
+    results = sparkify.check(config)
+    failed = [result for result in results if not result.passed and result.check.severity == "fail"]
+    if as_json:
+        echo_json({"status": "failed" if failed else "passed", "checks": [asdict(result) for result in results]})
+    elif not quiet:
+        print_checks(results)
+    if failed:
+        names = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
+        raise CheckError(f"{count_of(len(failed), 'check')} failed: {names}")

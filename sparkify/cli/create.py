@@ -1,0 +1,29 @@
+"""sparkify create."""
+
+import click
+
+import sparkify
+from sparkify.cli.options import command, common, confirm, dry_run, echo_json
+from sparkify.console import say
+from sparkify.settings import Config
+
+
+@command()
+@click.option("--drop", is_flag=True, help="Drop every table first, with all that it holds.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run
+@common()
+def create(config: Config, drop: bool, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Create the tables and views that are missing."""
+    if dry_run:
+        if not quiet:
+            done = "drop every table, and create them all" if drop else "create the tables that are missing"
+            say(f"would {done}: {config.warehouse_address}")
+        return
+    if drop:
+        confirm(f"Drop every table of {config.warehouse_address} with all that it holds?", yes)
+    created = sparkify.create(config, drop=drop)
+    if as_json:
+        echo_json({"warehouse": config.warehouse_address, "created": created})
+    elif not quiet:
+        say(f"created: {', '.join(created)}" if created else "every table exists already")

@@ -1,0 +1,67 @@
+"""sparkify demo."""
+
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+import sparkify
+from sparkify.cli.options import command, echo_json, output
+from sparkify.cli.report import write_page
+from sparkify.console import print_checks, print_load, print_table, say, show_load, show_simulation
+from sparkify.errors import UsageError
+from sparkify.report import require_packages
+from sparkify.settings import Config
+
+
+@command()
+@click.argument("directory", metavar="[DIR]", default="sparkify-demo")
+@click.option("--seed", default=0, show_default=True, help="Seed of the simulated data.")
+@output
+def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
+    """Try it on made-up data in DIR: load, check, ask, report."""
+    folder = Path(directory)
+    silent = as_json or quiet
+    with show_simulation(silent) as on_records:
+        data = sparkify.simulate(folder, sparkify.SimulateOptions(dirty=0.002, seed=seed), on_progress=on_records)
+    # A dwh.cfg or variable of the user's leaves the demo alone.
+    warehouse = folder / "sparkify.duckdb"
+    config = Config(warehouse=str(warehouse), log_data=str(data.log_data), song_data=str(data.song_data))
+    with show_load(silent) as on_progress:
+        result = sparkify.load(config, on_progress=on_progress)
+    checked = sparkify.check(config)
+    columns, rows = sparkify.query(config, "top_artists")
+    page = _report(config, folder, quiet)
+    if as_json:
+        checks = [asdict(one) for one in checked]
+        echo_json({"warehouse": str(warehouse), "load": asdict(result), "checks": checks, "report": page})
+        return
+    if quiet:
+        return
+    print(f"simulated {data.events:,} events and {data.songs:,} songs in {folder}\n")
+    print_load(result)
+    print()
+    print_checks(checked)
+    print()
+    print_table(columns, rows[:5])
+    # As it was called, so that the commands work in the same shell, on the PATH or not.
+    called = sys.argv[0] if Path(sys.argv[0]).name == "sparkify" else "sparkify"
+    program, address = shlex.quote(called), shlex.quote(str(warehouse))
+    print(f"\nThe report is {page}: open it in a browser." if page else "\nNo report: install sparkify[report] for it.")
+    print(f"The warehouse is {warehouse}. Three things to try next:")
+    print(f"  {program} query --warehouse {address}")
+    print(f"  {program} rejects --warehouse {address} --reason bad_type")
+    print(f"  {program} query --warehouse {address} --sql 'SELECT level, count(*) FROM songplays GROUP BY level'")
+
+
+def _report(config: Config, folder: Path, quiet: bool) -> str | None:
+    """Write the report; None where what draws is not installed, for the demo needs nothing but the package."""
+    try:
+        require_packages()
+    except UsageError:
+        return None
+    file = str(folder / "report.html")
+    write_page(sparkify.render_report(config, on_note=None if quiet else say).encode(), file)
+    return file

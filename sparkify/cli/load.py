@@ -1,0 +1,58 @@
+"""sparkify load."""
+
+from dataclasses import asdict
+from typing import Any, TextIO
+
+import click
+
+import sparkify
+from sparkify.cli.options import command, common, dry_run, echo_json, open_log
+from sparkify.cli.plan import show_plan
+from sparkify.console import print_load, say, show_load
+from sparkify.errors import SourceError
+from sparkify.formats import to_json
+from sparkify.loads.progress import OnEvent
+from sparkify.settings import Config
+
+
+@command()
+@click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
+@click.option("--log-json", metavar="FILE", help="Append an event a line to a file: each step with its load.")
+@dry_run
+@common("sources", "stage")
+def load(
+    config: Config,
+    max_rejects: str | None,
+    log_json: str | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Load what is new or changed at the sources, exactly once."""
+    if dry_run:
+        show_plan(sparkify.plan(config), as_json, quiet)
+        return
+    with open_log(log_json) as stream, show_load(as_json or quiet) as on_progress:
+        on_event = _event_writer(stream) if stream else None
+        result = sparkify.load(config, max_rejects=max_rejects, on_progress=on_progress, on_event=on_event)
+    if as_json:
+        echo_json(asdict(result))
+    elif not quiet:
+        print_load(result)
+        for warning in result.warnings:
+            say(f"warning: {warning}")
+    if result.errors:
+        shown = result.errors[:5] + ([f"and {len(result.errors) - 5:,} more"] if len(result.errors) > 5 else [])
+        raise SourceError(
+            "; ".join(shown) + ": nothing of it was loaded, it stays pending; load again once it can be read"
+        )
+
+
+def _event_writer(stream: TextIO) -> OnEvent:
+    """A receiver of events that writes each as a line of JSON, at once."""
+
+    def write(event: dict[str, Any]) -> None:
+        stream.write(to_json(event) + "\n")
+        stream.flush()
+
+    return write

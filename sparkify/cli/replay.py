@@ -1,0 +1,20 @@
+"""sparkify replay."""
+
+from dataclasses import asdict
+
+import sparkify
+from sparkify.cli.options import command, common, dry_run, echo_json
+from sparkify.console import print_replay
+from sparkify.settings import Config
+
+
+@command()
+@dry_run
+@common("stage")
+def replay(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Put rejected records through the current rules again. Those that pass enter the star."""
+    result = sparkify.replay(config, dry_run=dry_run)
+    if as_json:
+        echo_json(asdict(result))
+    elif not quiet:
+        print_replay(result)

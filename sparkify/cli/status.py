@@ -1,0 +1,19 @@
+"""sparkify status."""
+
+from dataclasses import asdict
+
+import sparkify
+from sparkify.cli.options import command, common, echo_json
+from sparkify.console import print_status
+from sparkify.settings import Config
+
+
+@command()
+@common("sources")
+def status(config: Config, as_json: bool, quiet: bool) -> None:
+    """Show loads, files, rows, match rate and pending files."""
+    found = sparkify.status(config)
+    if as_json:
+        echo_json(asdict(found))
+    else:
+        print_status(found)

@@ -1,0 +1,27 @@
+"""sparkify undo."""
+
+from dataclasses import asdict
+
+import click
+
+import sparkify
+from sparkify.cli.options import command, common, confirm, dry_run, echo_json
+from sparkify.console import print_undo
+from sparkify.settings import Config
+
+
+@command()
+@click.argument("load_id", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run
+@common()
+def undo(config: Config, load_id: int, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Take one load's rows and rejects out. Its files are then pending again, as if it had never been."""
+    if not (dry_run or yes):
+        print_undo(sparkify.undo(config, load_id, dry_run=True), to_stderr=True)
+        confirm(f"Undo load {load_id}?", yes)
+    result = sparkify.undo(config, load_id, dry_run=dry_run)
+    if as_json:
+        echo_json(asdict(result))
+    elif not quiet:
+        print_undo(result)

@@ -12,6 +12,7 @@ from importlib import metadata
 from sparkify._version import __version__
 from sparkify.datasets import Dataset
 from sparkify.errors import NoWarehouseError, SourceError, SparkifyError
+from sparkify.formats import count_of
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
@@ -58,4 +59,4 @@ def _look_at(root: str | None, access: S3Access) -> str:
         errors = [end.error for bundle in bundles for end in bundle.finished if end.error is not None]
     if errors:
         raise SourceError(errors[0])
-    return f"{len(files):,} files below {root}, and they can be read"
+    return f"{count_of(len(files), 'file')} below {root}, readable"

@@ -111,7 +111,7 @@ def test_all_in_order(make_warehouse: Factory, examine: Callable[..., Ran]) -> N
     found = [line.split(":")[0][6:] for line in lines]
     assert found[:4] == OF_ALL
     assert make_warehouse.engine == "duckdb" or found[4:] == OF_REDSHIFT
-    assert f"1 files below {config.log_data}, and they can be read" in ran.out
+    assert f"1 file below {config.log_data}, readable" in ran.out
     assert SECRET not in ran.out
 
 

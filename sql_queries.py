@@ -10,6 +10,7 @@ from sparkify.datasets import Dataset
 from sparkify.settings import load_config
 from sparkify.sql import create_sql, read_sql, rebuild_sql
 from sparkify.star.tables import CREATION_ORDER, STAR
+from sparkify.warehouses import engine_of
 from sparkify.warehouses.redshift.stage import copy_sql
 
 
@@ -54,7 +55,7 @@ _COPIES: dict[str, Dataset] = {"staging_events_copy": "events", "staging_songs_c
 
 def __getattr__(name: str) -> Any:
     if name in _CREATES or name == "create_table_queries":
-        dialect = "redshift" if load_config().warehouse_address.startswith("redshift://") else "duckdb"
+        dialect = engine_of(load_config().warehouse_address)
         if name in _CREATES:
             return create_sql(_CREATES[name], dialect)
         return [create_sql(table, dialect) for table in CREATION_ORDER]

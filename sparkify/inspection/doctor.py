@@ -9,6 +9,7 @@ from contextlib import closing
 from functools import partial
 from importlib import metadata
 
+from sparkify import warehouses
 from sparkify._version import __version__
 from sparkify.datasets import Dataset
 from sparkify.errors import NoWarehouseError, SourceError, SparkifyError
@@ -30,7 +31,7 @@ def list_findings(config: Config) -> Iterator[Finding]:
     try:
         with open_warehouse(config, read_only=True) as warehouse:
             yield Finding("warehouse", True, warehouse.address)
-            yield from warehouse.examine()
+            yield from warehouses.list_findings(warehouse, config)
     except NoWarehouseError:
         yield Finding("warehouse", True, f"{config.warehouse_address} is not there yet; a load makes it")
     except SparkifyError as error:

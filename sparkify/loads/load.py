@@ -280,7 +280,7 @@ class _Load:
         assert self.load_id is not None
         self._teller.tell(f"staging {dataset}")
         with self._teller.timed(f"staging_{dataset}"):
-            staged = self.warehouse.stage(
+            staged = self.warehouse.intake.stage(
                 dataset,
                 self.load_id,
                 {source_id: file.url for source_id, file in chosen.items()},

@@ -79,7 +79,7 @@ def _judge_again(warehouse: Warehouse, found: list[Replayable], mode: Mode) -> N
     name_files(warehouse, source_ids)
     ledger.collect_replayed(warehouse)
     for dataset in sorted({some.dataset for some in found}):
-        warehouse.restage(dataset)
+        warehouse.intake.restage(dataset)
     ledger.recount(warehouse)
     if mode == "refresh":
         collect_touched(warehouse, source_ids)

@@ -1,34 +1,116 @@
-"""The scratch file in which records are judged on their way to Redshift, and the Parquet parts made of its tables."""
+"""What every engine on another machine needs: records are judged here, and their rows travel as Parquet parts.
+
+So every warehouse agrees about what a record is: the validator is one, and it runs in a scratch file of the embedded
+engine's.
+"""
 
 import fcntl
+import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
 from sparkify.datasets import Dataset
+from sparkify.errors import EngineError
 from sparkify.settings import Config
-from sparkify.sql import create_sql, quote
-from sparkify.warehouses.duckdb import DuckDBWarehouse
-
-# The most that a column of text holds in Redshift.
-MOST_BYTES = 65_535
+from sparkify.sources.bundles import Bundle, FileRead
+from sparkify.sql import create_sql, list_columns, quote, read_sql
+from sparkify.warehouses.base import Staged, Warehouse
+from sparkify.warehouses.duckdb.session import DuckDBWarehouse, open_session
 
 _FOLDER_PREFIX = "sparkify-scratch-"
 # As Parquet some 50 MB of events: between 1 MB and 1 GB a part is what Redshift reads best.
 _MOST_ROWS_PER_PART = 1_000_000
 # Fewer rows than so many for each slice are not worth the opening of many objects.
 _FEWEST_ROWS_PER_PART = 1_000
-# No column of Redshift's holds U+0000.
+# No text of Redshift or PostgreSQL holds U+0000.
 _RAW = "replace(raw, chr(0), '\\x00')"
+# A driver may hold all rows of an answer, and a text may have 65,535 bytes.
+_MOST_REPLAYED = 4_000
+_REPLAYED_COLUMNS = tuple(list_columns("replayed_records"))
+_FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in _REPLAYED_COLUMNS)} FROM replayed_records
+WHERE dataset = $1 AND number >= $2 AND number < $3"""
+
+
+class Parts(Protocol):
+    """The way of Parquet parts into a warehouse on another machine.
+
+    `slices` is how many parts it reads at a time, `most_bytes` the longest text that a column of it holds.
+    """
+
+    slices: int
+    most_bytes: int
+
+    def open(self) -> None:
+        """Find out whether the way is open, before anything is read. Raises ConfigError or SourceError."""
+
+    def copy(self, table: str, parts: Sequence[Path]) -> int:
+        """Append the rows of some parts to a table, in the open transaction; returns how many the warehouse took."""
+
+
+class RemoteIntake:
+    """An Intake that judges records in a scratch warehouse on this machine, and sends its rows as Parquet parts."""
+
+    def __init__(self, warehouse: Warehouse, parts: Parts, config: Config) -> None:
+        self._warehouse = warehouse
+        self._parts = parts
+        self._config = config
+
+    def stage(
+        self,
+        dataset: Dataset,
+        load_id: int,
+        urls: dict[int, str],
+        bundles: Iterable[Bundle],
+        on_bundle: Callable[[Bundle], None],
+    ) -> Staged:
+        self._parts.open()
+        with _open_scratch(self._config, dataset) as scratch:
+            with scratch.transaction():
+                staged = scratch.intake.stage(dataset, load_id, urls, bundles, on_bundle)
+                for source_id, line, size in _find_oversized(scratch, self._parts.most_bytes):
+                    reason = (
+                        f"line {line:,} is rejected, and with {size:,} bytes longer than the "
+                        f"{self._parts.most_bytes:,} that the warehouse keeps of a record; fix or remove the line"
+                    )
+                    staged.files[source_id] = FileRead(source_id, error=f"cannot keep {urls[source_id]}: {reason}")
+                    _drop_file(scratch, dataset, source_id)
+            self._send(scratch, dataset)
+        return staged
+
+    def restage(self, dataset: Dataset) -> None:
+        self._parts.open()
+        with _open_scratch(self._config, dataset) as scratch:
+            with scratch.transaction():
+                scratch.execute(read_sql("changes/replayed_records/create"))
+                for first in itertools.count(1, _MOST_REPLAYED):
+                    rows = self._warehouse.fetch(_FETCH_REPLAYED, [dataset, first, first + _MOST_REPLAYED])
+                    scratch.insert_rows("replayed_records", _REPLAYED_COLUMNS, rows)
+                    if len(rows) < _MOST_REPLAYED:
+                        break
+                scratch.intake.restage(dataset)
+            self._send(scratch, dataset)
+
+    def _send(self, scratch: DuckDBWarehouse, dataset: Dataset) -> None:
+        """Bring the rows of the scratch warehouse's two tables into this one's."""
+        for table in (f"staging_{dataset}", "rejected_records"):
+            with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
+                rows, parts = _write_parts(scratch, table, Path(folder), self._parts.slices)
+                taken = self._parts.copy(table, parts) if parts else 0
+                if taken != rows:
+                    raise EngineError(
+                        f"the warehouse took {taken:,} of {rows:,} rows into {table}: nothing was loaded; load again"
+                    )
 
 
 @contextmanager
-def open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBWarehouse]:
+def _open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBWarehouse]:
     """An embedded warehouse that has one staging table and rejected_records, and is gone afterwards."""
     _clear_leftovers()
     with ExitStack() as stack:
@@ -37,14 +119,14 @@ def open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBWarehouse]:
         lock = os.open(folder, os.O_RDONLY)
         stack.callback(os.close, lock)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        scratch = DuckDBWarehouse.open(str(folder / "scratch.duckdb"), config, read_only=False)
+        scratch = open_session(str(folder / "scratch.duckdb"), config)
         stack.callback(scratch.close)
         for table in (f"staging_{dataset}", "rejected_records"):
             scratch.execute(create_sql(table, "duckdb"))
         yield scratch
 
 
-def write_parts(scratch: DuckDBWarehouse, table: str, folder: Path, slices: int) -> tuple[int, list[Path]]:
+def _write_parts(scratch: DuckDBWarehouse, table: str, folder: Path, slices: int) -> tuple[int, list[Path]]:
     """Write a table as Parquet parts of equal size, a multiple of the slices; returns its rows and the parts.
 
     Few rows make one part. The columns are the table's, in its order. Redshift keeps no U+0000: it is written \\x00.
@@ -75,16 +157,16 @@ def write_trial(folder: Path) -> Path:
     return part
 
 
-def find_oversized(scratch: DuckDBWarehouse) -> list[tuple[int, int, int]]:
-    """Source id, line and bytes of the longest reject of each file that Redshift cannot keep."""
+def _find_oversized(scratch: DuckDBWarehouse, most_bytes: int) -> list[tuple[int, int, int]]:
+    """Source id, line and bytes of the longest reject of each file that the warehouse cannot keep."""
     rows = scratch.fetch(
         f"""SELECT source_id, arg_max(line, strlen({_RAW})), max(strlen({_RAW})) FROM rejected_records
-        GROUP BY source_id HAVING max(strlen({_RAW})) > {MOST_BYTES} ORDER BY source_id"""
+        GROUP BY source_id HAVING max(strlen({_RAW})) > {most_bytes} ORDER BY source_id"""
     )
     return [(source_id, line, size) for source_id, line, size in rows]
 
 
-def drop_file(scratch: DuckDBWarehouse, dataset: Dataset, source_id: int) -> None:
+def _drop_file(scratch: DuckDBWarehouse, dataset: Dataset, source_id: int) -> None:
     """Take a file's rows and rejects out."""
     for table in (f"staging_{dataset}", "rejected_records"):
         scratch.execute(f"DELETE FROM {table} WHERE source_id = $1", [source_id])

@@ -22,7 +22,7 @@ _processes.set_forkserver_preload(
     [
         "tests.engines.crash",
         "sparkify.validation.arrow",
-        "sparkify.warehouses.duckdb",
+        "sparkify.warehouses.duckdb.session",
         "sparkify.warehouses.redshift.session",
     ]
 )

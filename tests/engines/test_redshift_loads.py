@@ -326,7 +326,7 @@ def test_reject_that_redshift_cannot_keep_fails_its_file(redshift: Redshift, con
     assert (result.status, result.files["failed"]) == ("partial", 1)
     assert result.errors == [
         f"cannot keep {log_file(config, 'long.json')}: line 2 is rejected, and with 70,000 bytes longer than the "
-        "65,535 that Redshift keeps of a record; mend or remove the line"
+        "65,535 that the warehouse keeps of a record; fix or remove the line"
     ]
     assert read_star(config)["users"] == [(1, None, None, None, "free"), (2, None, None, None, "free")]
     log_file(config, "long.json").unlink()

@@ -5,39 +5,38 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sparkify.errors import ConfigError, EngineError
+from sparkify.errors import EngineError
 from sparkify.settings import Config
-from sparkify.warehouses import Finding, examine
-from sparkify.warehouses.redshift.stage import Stage, copy_parts_sql
+from sparkify.warehouses.base import Warehouse
+from sparkify.warehouses.findings import Finding, examine
+from sparkify.warehouses.redshift.stage import Stage, copy_parts_sql, open_stage
 from sparkify.warehouses.remote import write_trial
-
-if TYPE_CHECKING:
-    from sparkify.warehouses.redshift.session import RedshiftWarehouse
 
 _MOST_CLOCK_SECONDS = 300
 
 
-class Examination:
-    """Examines one open warehouse."""
+def list_findings(warehouse: Warehouse, config: Config) -> Iterator[Finding]:
+    """Look at one thing after the other."""
+    return _Examination(warehouse, config).list_findings()
 
-    def __init__(self, warehouse: "RedshiftWarehouse", config: Config) -> None:
-        self._engine = warehouse
+
+class _Examination:
+    def __init__(self, warehouse: Warehouse, config: Config) -> None:
+        self._warehouse = warehouse
         self._config = config
         self._role = config.arn or "the default role"
 
     def list_findings(self) -> Iterator[Finding]:
-        """Look at one thing after the other."""
-        yield examine("version", lambda: str(self._engine.fetch("SELECT version()")[0][0]))
+        yield examine("version", lambda: str(self._warehouse.fetch("SELECT version()")[0][0]))
         yield examine("clock", self._examine_clock)
         yield examine("isolation", self._examine_isolation)
         yield examine("rights", self._examine_rights)
-        yield examine("tables", lambda: f"{len(self._engine.list_tables())} tables in {self._schema()}")
+        yield examine("tables", lambda: f"{len(self._warehouse.list_tables())} tables in {self._schema()}")
         yield examine("stage and role", self._examine_stage)
 
     def _examine_clock(self) -> str:
-        there = self._engine.fetch("SELECT getdate()")[0][0]
+        there = self._warehouse.fetch("SELECT getdate()")[0][0]
         seconds = abs((there - dt.datetime.now(dt.UTC).replace(tzinfo=None)).total_seconds())
         if seconds > _MOST_CLOCK_SECONDS:
             raise EngineError(f"this machine's clock and the cluster's differ by {seconds:,.0f} s; set this machine's")
@@ -46,7 +45,7 @@ class Examination:
     def _examine_isolation(self) -> str:
         try:
             # Padded with blanks, and without a row for who may not see it.
-            rows = self._engine.fetch(
+            rows = self._warehouse.fetch(
                 "SELECT isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()"
             )
         except EngineError:
@@ -55,20 +54,20 @@ class Examination:
         return f"{level}; a load locks the ledger, whichever it is"
 
     def _database(self) -> str:
-        return str(self._engine.fetch("SELECT current_database()")[0][0])
+        return str(self._warehouse.fetch("SELECT current_database()")[0][0])
 
     def _schema(self) -> str:
-        return str(self._engine.fetch("SELECT current_schema()")[0][0])
+        return str(self._warehouse.fetch("SELECT current_schema()")[0][0])
 
     def _examine_rights(self) -> str:
-        user, schema = self._engine.fetch("SELECT current_user, current_schema()")[0]
+        user, schema = self._warehouse.fetch("SELECT current_user, current_schema()")[0]
         if schema is None:
             raise EngineError(f"{user} may use no schema of its search_path; let an administrator grant USAGE on one")
         rights = {
             f"CREATE in schema {schema}": "has_schema_privilege(current_schema(), 'create')",
             f"TEMP in the database {self._database()}": "has_database_privilege(current_database(), 'temp')",
         }
-        ((creates, makes_temporary),) = self._engine.fetch(f"SELECT {', '.join(rights.values())}")
+        ((creates, makes_temporary),) = self._warehouse.fetch(f"SELECT {', '.join(rights.values())}")
         # Redshift may answer with a text.
         has = [str(answer).lower() in ("true", "t", "1") for answer in (creates, makes_temporary)]
         lacking = [right for right, given in zip(rights, has, strict=True) if not given]
@@ -78,25 +77,24 @@ class Examination:
 
     def _examine_stage(self) -> str:
         """Send one row the way that a load's rows take, and roll it back."""
-        if self._config.stage is None:
-            raise ConfigError("no folder in S3 is named through which a load reaches Redshift; give --stage s3://…")
-        with self._trial(self._config.stage) as stage:
+        with self._trial() as stage:
             with tempfile.TemporaryDirectory() as folder:
                 manifest = stage.put_parts("doctor", [write_trial(Path(folder))])
-            self._engine.execute("CREATE TEMP TABLE doctor (answer INTEGER)")
-            self._engine.execute(copy_parts_sql(self._config, "doctor", manifest))
+            self._warehouse.execute("CREATE TEMP TABLE doctor (answer INTEGER)")
+            self._warehouse.execute(copy_parts_sql(self._config, "doctor", manifest))
         return f"{self._config.stage} can be written, and {self._role} can read it"
 
     @contextmanager
-    def _trial(self, root: str) -> Iterator[Stage]:
+    def _trial(self) -> Iterator[Stage]:
         """A staging folder and a transaction, of which nothing stays."""
-        stage = self._engine.new_stage(root)
+        stage = open_stage(self._warehouse, self._config)
         try:
-            self._engine.execute("BEGIN")
+            self._warehouse.execute("BEGIN")
             try:
                 yield stage
             finally:
-                self._engine.roll_back()
+                with suppress(EngineError):
+                    self._warehouse.execute("ROLLBACK")
         finally:
             with suppress(Exception):
                 stage.clear()

@@ -5,19 +5,26 @@ with a role, and only the loader's own uploads use the credentials of its enviro
 """
 
 import json
+import re
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from sparkify.datasets import Dataset
+from sparkify.errors import ConfigError, EngineError
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import S3Folder
+from sparkify.warehouses.base import Warehouse
 
 # The public bucket of the original project; its region is not that of most warehouses, so COPY has to name it.
 _PUBLIC = {"events": "s3://udacity-dend/log_data", "songs": "s3://udacity-dend/song_data"}
 # Parts under way at a time; each goes in pieces of its own where it is large.
 _UPLOADS = 4
+# Where the cluster does not say how many it has: Redshift Serverless.
+_USUAL_SLICES = 8
+_CURRENT_SCHEMA = "SELECT current_schema()"
 _PUBLIC_JSONPATHS = "s3://udacity-dend/log_json_path.json"
 
 
@@ -92,3 +99,57 @@ class Stage:
     def clear_leftovers(self) -> None:
         """Delete what killed loads of this warehouse left. No other load of it may be under way."""
         self._folder.clear()
+
+
+class StagedParts:
+    """The way of Parquet parts into the warehouse: through the stage, by one COPY a table.
+
+    The stage is opened by the first use in a load's transaction, and cleared at its end.
+    """
+
+    # The most that a column of text holds.
+    most_bytes = 65_535
+
+    def __init__(self, warehouse: Warehouse, config: Config) -> None:
+        self.slices = _USUAL_SLICES
+        self._warehouse = warehouse
+        self._config = config
+        self._stage: Stage | None = None
+
+    def count_slices(self) -> None:
+        """Ask how many parts are read at a time. Outside of any transaction: Serverless refuses the question."""
+        try:
+            self.slices = int(self._warehouse.fetch("SELECT count(*) FROM stv_slices")[0][0]) or _USUAL_SLICES
+        except EngineError:
+            self.slices = _USUAL_SLICES
+
+    def open(self) -> None:
+        if self._stage is None:
+            self._stage = open_stage(self._warehouse, self._config)
+            # The load that has the lock is alone: what is there was left by loads that were killed.
+            self._stage.clear_leftovers()
+
+    def copy(self, table: str, parts: Sequence[Path]) -> int:
+        self.open()
+        assert self._stage is not None
+        self._warehouse.execute(copy_parts_sql(self._config, table, self._stage.put_parts(table, parts)))
+        return int(self._warehouse.fetch("SELECT pg_last_copy_count()")[0][0])
+
+    def clear(self) -> None:
+        """Delete what the load put there. What cannot be deleted now is deleted by the next load."""
+        if self._stage is not None:
+            stage, self._stage = self._stage, None
+            with suppress(Exception):
+                stage.clear()
+
+
+def open_stage(warehouse: Warehouse, config: Config) -> Stage:
+    """A staging folder of this warehouse's, below the configured one. Raises ConfigError where none is configured."""
+    if config.stage is None:
+        raise ConfigError(
+            "a load into Redshift goes through a folder in S3, and none is named; give --stage s3://bucket/folder"
+        )
+    place = f"{warehouse.address.partition('@')[2] or warehouse.address}-{warehouse.fetch(_CURRENT_SCHEMA)[0][0]}"
+    name = re.sub(r"[^\w.-]+", "-", place)
+    # With credentials even where sources are read without: nobody may write into a folder unsigned.
+    return Stage(config.stage, name, S3Access(concurrency=config.concurrency))

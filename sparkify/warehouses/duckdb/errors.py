@@ -1,0 +1,64 @@
+"""DuckDB's errors as ours, and Ctrl-C while a statement runs."""
+
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from sparkify.errors import EngineError
+
+
+@contextmanager
+def mapped_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Raise EngineError for DuckDB's own errors, and KeyboardInterrupt for Ctrl-C, once the statement has ended."""
+    try:
+        with _stopped_by_ctrl_c(connection):
+            yield
+    except duckdb.OutOfMemoryException as error:
+        raise EngineError(f"the engine ran out of memory: {words_of(error)}; raise --memory-limit") from error
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except duckdb.Error as error:
+        raise EngineError(f"the warehouse refused a statement: {words_of(error)}") from error
+    except RuntimeError as error:
+        # What the binding makes of Ctrl-C during a statement.
+        if "interrupted" in str(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
+def words_of(error: duckdb.Error) -> str:
+    """DuckDB's own words in one line, without the excerpt of the statement, and its advice on settings."""
+    return re.sub(r"\s+", " ", re.split(r"\n\nLINE |\s+Possible solutions:", str(error))[0]).strip()
+
+
+@contextmanager
+def _stopped_by_ctrl_c(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Ctrl-C stops the statement under way: by itself, DuckDB would first let its threads run to the end.
+
+    It raises not before the statement has ended, for an exception must not fall into what DuckDB calls back; a second
+    one raises at once.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield
+        return
+    is_pressed = False
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal is_pressed
+        if is_pressed:
+            raise KeyboardInterrupt
+        is_pressed = True
+        connection.interrupt()
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if is_pressed:
+            raise KeyboardInterrupt

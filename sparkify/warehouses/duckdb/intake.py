@@ -1,0 +1,91 @@
+"""The embedded engine's intake: the validator's rows go straight into the warehouse's own tables."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+
+import duckdb
+
+from sparkify.datasets import Dataset
+from sparkify.sources.bundles import Bundle
+from sparkify.validation import judge
+from sparkify.warehouses.base import Staged, Warehouse
+from sparkify.warehouses.duckdb.errors import mapped_errors
+
+# Every statement that appends leaves a group of rows that is not full, for each thread, and DuckDB joins those at a
+# price when it closes the file: so as few statements as memory allows, for a run is held in it.
+_RUN_BYTES = 448 << 20
+
+
+class DuckDBIntake:
+    """An Intake over the connection of a warehouse; see `sparkify.warehouses.base`."""
+
+    def __init__(self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection) -> None:
+        self._warehouse = warehouse
+        self._connection = connection
+
+    def stage(
+        self,
+        dataset: Dataset,
+        load_id: int,
+        urls: dict[int, str],
+        bundles: Iterable[Bundle],
+        on_bundle: Callable[[Bundle], None],
+    ) -> Staged:
+        staged = Staged()
+        table = f"staging_{dataset}"
+        coming = iter(bundles)
+        # The first run is of one bundle, to learn early whether the lines are regular.
+        run_bytes, expect_regular = 0, True
+        while (first := next(coming, None)) is not None:
+            run: list[Bundle] = []
+            taking = _take_run(first, coming, run_bytes, run, on_bundle)
+            with mapped_errors(self._connection):
+                judged = judge.append_rows(self._connection, dataset, taking, table, expect_regular=expect_regular)
+            expect_regular = expect_regular and not judged.has_irregular
+            staged.unknown_keys |= judged.unknown_keys
+            self._keep_rejects(dataset, load_id, urls)
+            staged.add(run, judged.read)
+            run_bytes = _RUN_BYTES
+        with mapped_errors(self._connection):
+            judge.drop_tables(self._connection)
+        return staged
+
+    def _keep_rejects(self, dataset: Dataset, load_id: int, urls: dict[int, str]) -> None:
+        found = [
+            row[0] for row in self._warehouse.fetch("SELECT DISTINCT source_id FROM judged WHERE reason IS NOT NULL")
+        ]
+        if not found:
+            return
+        self._warehouse.execute(
+            """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
+            SELECT judged.source_id, $1, $2, files.url, judged.line, judged.reason, judged.raw
+            FROM judged INNER JOIN (SELECT unnest($3) AS source_id, unnest($4) AS url) AS files USING (source_id)
+            WHERE judged.reason IS NOT NULL""",
+            [load_id, dataset, found, [urls[source_id] for source_id in found]],
+        )
+
+    def restage(self, dataset: Dataset) -> None:
+        source = f"(SELECT encode(raw) AS bytes, source_id, line FROM replayed_records WHERE dataset = '{dataset}')"
+        with mapped_errors(self._connection):
+            judge.append_again(self._connection, dataset, source, f"staging_{dataset}")
+        self._warehouse.execute(
+            """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
+            SELECT again.source_id, again.load_id, again.dataset, again.url, again.line, judged.reason, again.raw
+            FROM judged INNER JOIN replayed_records AS again USING (source_id, line)
+            WHERE judged.reason IS NOT NULL"""
+        )
+        judge.drop_tables(self._connection)
+
+
+def _take_run(
+    first: Bundle, coming: Iterator[Bundle], most_bytes: int, run: list[Bundle], on_bundle: Callable[[Bundle], None]
+) -> Iterator[Bundle]:
+    """The next bundles, up to about so many bytes; they are in `run` afterwards."""
+    size = 0
+    for bundle in itertools.chain([first], coming):
+        run.append(bundle)
+        on_bundle(bundle)
+        yield bundle
+        size += len(bundle.data)
+        if size >= most_bytes:
+            return

@@ -1,0 +1,186 @@
+"""The embedded engine's session: one connection to one DuckDB file."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
+from sparkify.settings import Config
+from sparkify.statement_log import logged
+from sparkify.warehouses.base import Row
+from sparkify.warehouses.duckdb.errors import mapped_errors, words_of
+from sparkify.warehouses.duckdb.intake import DuckDBIntake
+
+# Half of the machine and at most this: the loader streams, so more memory would not make it faster.
+_MOST_MEMORY = 3 << 29
+_SETTINGS = {
+    # Redshift's order: NULLs are greatest in both directions.
+    "default_null_order": "NULLS_LAST_ON_ASC_FIRST_ON_DESC",
+    # A table is a set; keeping the order of insertion would serialize the threads that stage.
+    "preserve_insertion_order": "false",
+}
+_NEW_PROCESS_SETTINGS = {
+    # Nothing is fetched from the network behind the user's back.
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    # A thread writes each group of rows as soon as it is full. Five at a time, as DuckDB has it, gain nothing in a file
+    # that is written once, and hold memory whose pages the next groups could use again.
+    "write_buffer_row_group_count": "1",
+}
+
+
+class DuckDBWarehouse:
+    """A Warehouse over one connection; see `sparkify.warehouses.base`."""
+
+    dialect = "duckdb"
+    own_tables: tuple[str, ...] = ()
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, address: str) -> None:
+        self.address = address
+        self._connection = connection
+        self.intake = DuckDBIntake(self, connection)
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        with logged(sql) as sent, mapped_errors(self._connection):
+            self._connection.execute(sql, list(parameters))
+            sent.rows = count if (count := self._connection.rowcount) >= 0 else None
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self.fetch_table(sql, parameters)[1]
+
+    def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+        with logged(sql) as sent, mapped_errors(self._connection):
+            result = self._connection.execute(sql, list(parameters))
+            rows = result.fetchall()
+            sent.rows = len(rows)
+            return [column[0] for column in result.description or []], rows
+
+    def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
+        try:
+            statements = self._connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise UsageError(f"the SQL cannot be read: {words_of(error)}") from error
+        if len(statements) != 1:
+            raise UsageError(f"the SQL holds {len(statements)} statements; give exactly one, a SELECT")
+        if statements[0].type != duckdb.StatementType.SELECT:
+            kind = statements[0].type.name.replace("_", " ")
+            raise UsageError(f"the SQL is a statement of kind {kind}; only a SELECT is run, for it changes nothing")
+        with mapped_errors(self._connection):
+            # A SELECT may still name files and other databases: only this warehouse is meant.
+            self._connection.execute("SET enable_external_access = false")
+        try:
+            return self.fetch_table(sql)
+        except EngineError as error:
+            raise UsageError(f"the SQL cannot be run: {error}") from error
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        # Only a load needs it, and every command imports this module.
+        from sparkify.validation.arrow import Table, registered
+
+        if not rows:
+            return
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) FROM inserted_rows"
+        with (
+            logged(sql) as sent,
+            mapped_errors(self._connection),
+            registered(self._connection, "inserted_rows", Table.of_rows(columns, rows)),
+        ):
+            self._connection.execute(sql)
+            sent.rows = len(rows)
+
+    def list_tables(self) -> set[str]:
+        return {
+            name
+            for (name,) in self.fetch("SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal")
+        }
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            # After some errors DuckDB has rolled back by itself.
+            with suppress(EngineError):
+                self.execute("ROLLBACK")
+            raise
+
+    # Whoever writes the file has it alone.
+    load_transaction = transaction
+
+    def close(self) -> None:
+        with suppress(duckdb.Error):
+            self._connection.close()
+
+
+def open_session(address: str, config: Config, *, read_only: bool = False) -> DuckDBWarehouse:
+    """Open a file. Raises UsageError for a path that cannot be one, EngineError where DuckDB refuses it."""
+    path = Path(address.removeprefix("duckdb:"))
+    _check_path(path, read_only)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the warehouse {str(path)!a} cannot be opened: its name is no UTF-8; rename it") from None
+    settings = _SETTINGS | _NEW_PROCESS_SETTINGS
+    settings["memory_limit"] = config.memory_limit or f"{min(_machine_memory() // 2, _MOST_MEMORY) >> 20}MiB"
+    if config.threads:
+        settings["threads"] = str(config.threads)
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only, config=dict(settings))
+    except duckdb.Error as error:
+        raise _opening_error(path, error, config) from error
+    if not read_only:
+        _clear_leftovers(connection, path)
+    return DuckDBWarehouse(connection, str(path))
+
+
+def wrap_cursor(cursor: duckdb.DuckDBPyConnection, connection: Any, config: Config) -> DuckDBWarehouse:
+    """A warehouse over a connection or cursor of the caller's."""
+    with mapped_errors(cursor):
+        for name, value in _SETTINGS.items():
+            cursor.execute(f"SET {name} = '{value}'")
+    return DuckDBWarehouse(cursor, "the caller's connection")
+
+
+def _check_path(path: Path, read_only: bool) -> None:
+    if path.is_dir():
+        raise UsageError(f"the warehouse {path} is a folder; name a file, such as {path / 'sparkify.duckdb'}")
+    if not path.parent.is_dir():
+        raise UsageError(f"the warehouse {path} cannot be made: there is no folder {path.parent}; create it first")
+    if read_only and not path.exists():
+        raise NoWarehouseError(f"there is no warehouse {path} yet; run sparkify load, or name another --warehouse")
+
+
+def _clear_leftovers(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Remove what a killed process had swapped out: DuckDB itself does not. Whoever may write the file has it alone."""
+    folder = Path(f"{path}.tmp")
+    # Another connection of this very process may be at it.
+    if not folder.is_dir() or connection.execute("SELECT 1 FROM duckdb_temporary_files()").fetchall():
+        return
+    with suppress(OSError):
+        for file in folder.glob("duckdb_temp_*"):
+            file.unlink()
+        folder.rmdir()
+
+
+def _machine_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _opening_error(path: Path, error: duckdb.Error, config: Config) -> EngineError | UsageError:
+    words = words_of(error)
+    if "lock" in words.lower() and isinstance(error, duckdb.IOException):
+        holder = re.search(r"PID (\d+)", words)
+        who = f"process {holder[1]}" if holder else "another process"
+        return LockedError(f"the warehouse {path} is in use by {who}; wait until it ends, or give --wait SECONDS")
+    if "not a valid DuckDB database" in words or "magic bytes" in words:
+        return EngineError(f"{path} is no DuckDB database; name another --warehouse, or remove the file")
+    if config.memory_limit and "memory" in words.lower():
+        return UsageError(f"the memory limit {config.memory_limit} is not usable: {words}; write it as 2GB or 500MB")
+    return EngineError(f"cannot open the warehouse {path}: {words}")

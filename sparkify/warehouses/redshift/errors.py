@@ -1,0 +1,95 @@
+"""The errors of Redshift and its driver as ours: by SQLSTATE and, of COPY, by its words."""
+
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sparkify.errors import ConflictError, EngineError
+
+_SENTENCES = {
+    "28000": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
+    "28P01": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
+    "3D000": "there is no such database; check DB_NAME",
+    "42501": "the database user lacks a right; docs/redshift.md lists those that a loader needs",
+    "53300": "it has no free connection; try later",
+    "57014": "the statement was cancelled, by a timeout or an administrator",
+    "57P01": "an administrator ended the session; try again",
+    "57P03": "it is starting or stopping; try later",
+}
+# Redshift reports these under the general SQLSTATE XX000, with the number as the message.
+_CONFLICTS = ("1018", "1023")
+# And these elsewhere: two sessions that make the same table at the same time meet in the catalogue.
+_CONFLICT = re.compile(r"\A40001|conflict with concurrent transaction|\A23505.*pg_type_typname_nsp_index")
+# Words of COPY's that do not tell what is lacking.
+_OF_COPY = (
+    (
+        # Redshift says so of a manifest that it may not read.
+        re.compile(r"COPY with MANIFEST parameter requires full path"),
+        "it cannot read the manifest in the stage; the role of COPY needs s3:GetObject on the stage's bucket",
+    ),
+    (
+        re.compile(r"S3ServiceException:\s*Access ?Denied"),
+        "the role of COPY lacks s3:GetObject or s3:ListBucket on that bucket",
+    ),
+    (
+        re.compile(r"not authorized to assume IAM Role"),
+        "the role is not attached to the cluster, or does not trust redshift.amazonaws.com; attach it, or set another "
+        "as ARN",
+    ),
+    (
+        re.compile(r"(?i)default IAM role"),
+        "no role is named, and the cluster has none of its own; set ARN in [IAM_ROLE], or give the cluster a default",
+    ),
+    (
+        re.compile(r"S3ServiceException:.*Status 301"),
+        "the bucket is in another region than the cluster; name one in the cluster's own",
+    ),
+)
+_CONTEXT = re.compile(r"S3 key being read : (\S+)")
+
+
+class CancelledError(EngineError):
+    """A statement ran into its timeout, or was cancelled."""
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """The driver's errors as ours. Nearly all are of one class: the SQLSTATE in the dictionary they carry tells."""
+    from redshift_connector.error import Error
+
+    try:
+        yield
+    except Error as error:
+        raise _mapped_error(error) from error
+    except OSError as error:
+        raise EngineError(f"the connection to Redshift broke: {_os_words(error)}; try again") from error
+    except (struct.error, LookupError, ValueError) as error:
+        # What the driver makes of an answer that breaks off in the middle.
+        raise EngineError("the connection to Redshift broke: an answer was cut off; try again") from error
+
+
+def _os_words(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _mapped_error(error: Exception) -> EngineError:
+    details = next((argument for argument in error.args if isinstance(argument, dict)), None)
+    if details is None:
+        words = str(error.args[0]) if error.args else type(error).__name__
+        if isinstance(cause := next((a for a in error.args if isinstance(a, OSError)), None), OSError):
+            words = f"{words}: {_os_words(cause)}"
+        return EngineError(f"the connection to Redshift broke: {words.split('. ')[0]}; try again")
+    code, message = str(details.get("C", "")), str(details.get("M", ""))
+    detail = re.sub(r"\s+", " ", str(details.get("D", ""))).strip()
+    words = f"{message}: {detail}" if detail else message
+    if (code == "XX000" and message.strip() in _CONFLICTS) or _CONFLICT.search(f"{code} {message}"):
+        return ConflictError(f"Redshift refused the transaction because of another one ({words}); try again")
+    for pattern, sentence in _OF_COPY:
+        if pattern.search(message):
+            where = f" of {found[1]}" if (found := _CONTEXT.search(detail)) else ""
+            return EngineError(f"Redshift says {message.strip()!r}{where}: {sentence}")
+    if code in _SENTENCES:
+        kind = CancelledError if code == "57014" else EngineError
+        return kind(f"Redshift says {words!r} ({code}): {_SENTENCES[code]}")
+    return EngineError(f"Redshift refused a statement: {words} ({code})")

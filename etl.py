@@ -5,7 +5,7 @@ from typing import Any
 from sparkify.cli import main as run
 from sparkify.loads.load import load_into
 from sparkify.settings import load_config
-from sparkify.star.tables import refresh_star
+from sparkify.star.changes import refresh_star
 from sparkify.warehouses import wrap_cursor
 
 

@@ -16,7 +16,8 @@ import pytest
 
 import sparkify
 from sparkify.settings import Config
-from sparkify.star.tables import STAR, begin_changes, collect_touched, create_tables, refresh_star
+from sparkify.star.changes import StarChange, refresh_star
+from sparkify.star.tables import STAR, create_tables
 from sparkify.warehouses import Warehouse, open_warehouse
 from tests import reference
 from tests.reference import FIELDS, Dataset, Row
@@ -119,10 +120,10 @@ def test_rebuild(case: Case, engine: Warehouse, backwards: bool) -> None:
 def test_two_refreshes(case: Case, engine: Warehouse, events_first: bool) -> None:
     for source_id, (dataset, rows) in enumerate(list(case.rows.items())[:: 1 if events_first else -1]):
         if rows:
-            begin_changes(engine)
+            change = StarChange(engine)
             stage(engine, dataset, rows, source_id)
-            collect_touched(engine, [source_id])
-            refresh_star(engine, rebuild=False)
+            change.enter([source_id])
+            change.refresh()
     case.hold(fetch_star(engine))
 
 

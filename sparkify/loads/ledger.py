@@ -1,56 +1,23 @@
 """The ledger: which content of which file is loaded, by which load.
 
-A file is its dataset, its URL and its content, never its time. The column `etag` holds the content's fingerprint: the
-store's etag, or the SHA-256 of the bytes.
+A file is its dataset, its URL and its content, never its time. Nothing here reads a file. A `source_id` is the ledger's
+number of one content of one file. The column `etag` holds the content's fingerprint: the store's etag, or the SHA-256
+of the bytes.
+
+The functions whose names begin with mark_ are about the files in the temporary table changed_files.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from sparkify.datasets import Dataset
 from sparkify.sources.file import SourceFile
-from sparkify.sql import read_sql
+from sparkify.sql import list_columns, read_sql
 from sparkify.warehouses import Warehouse
 
-FILE_COLUMNS = (
-    "source_id", "load_id", "dataset", "url", "etag", "size", "modified", "read", "loaded", "rejected", "status",
-)  # fmt: skip
-LOAD_COLUMNS = (
-    "load_id", "started_at", "finished_at", "status", "mode", "files", "read", "loaded", "rejected", "version",
-    "detail",
-)  # fmt: skip
-LIST_LOADED = (
-    "SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' "
-    "ORDER BY source_id"
-)
-NEXT_LOAD_ID = "SELECT coalesce(max(load_id), 0) + 1 FROM load_history"
-NEXT_SOURCE_ID = "SELECT coalesce(max(source_id), 0) + 1 FROM load_files"
-MARK_INTERRUPTED = "UPDATE load_history SET status = 'interrupted' WHERE status = 'running'"
 # Another load that began meanwhile may have taken this one, before it had the lock again, for one that was killed.
 _HAS_NOT_ENDED = "status IN ('running', 'interrupted')"
-FORGET_LOAD = f"DELETE FROM load_history WHERE load_id = $1 AND {_HAS_NOT_ENDED}"
-END_LOAD = f"UPDATE load_history SET status = $1, finished_at = $2, detail = $3 WHERE load_id = $4 AND {_HAS_NOT_ENDED}"
-NOTE_DETAIL = "UPDATE load_history SET detail = $1 WHERE load_id = $2"
-MARK_SUPERSEDED = (
-    "UPDATE load_files SET status = 'superseded', superseded_by = $1 "
-    "WHERE source_id IN (SELECT source_id FROM changed_files)"
-)
-LOAD_STATUS = "SELECT status FROM load_history WHERE load_id = $1"
-LIST_REPLACED = "SELECT url FROM load_files WHERE superseded_by = $1"
-MARK_UNDONE = (
-    "UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files)",
-    "UPDATE load_history SET status = 'undone' WHERE load_id = $1",
-)
-COUNT_REPLAYABLE = """SELECT source_id, dataset, reason, count(*) FROM rejected_records
-WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
-GROUP BY source_id, dataset, reason"""
-COLLECT_REPLAYED = (
-    "DROP TABLE IF EXISTS replayed_records",
-    *(read_sql(f"changes/replayed_records/{step}") for step in ("create", "collect", "leave")),
-)
-RECOUNT = (read_sql("tables/load_files/recount"), read_sql("tables/load_history/recount"))
 
 
 class LoadedFile(NamedTuple):
@@ -83,13 +50,8 @@ class FileCount(NamedTuple):
     rejected: int = 0
 
 
-def add_up(counts: Iterable[FileCount]) -> FileCount:
-    """The records of all files together."""
-    return FileCount(*map(sum, zip(*counts, strict=True)))
-
-
 class FileEntry(NamedTuple):
-    """One row of load_files to be written."""
+    """What a load did with one file: its row of load_files."""
 
     source_id: int
     dataset: Dataset
@@ -100,9 +62,8 @@ class FileEntry(NamedTuple):
     status: Literal["loaded", "failed"]
 
 
-@dataclass(frozen=True)
-class LoadEntry:
-    """One row of load_history to be written. Times are UTC without a zone."""
+class LoadEntry(NamedTuple):
+    """How a load stands: its row of load_history. Times are UTC without a zone."""
 
     load_id: int
     started_at: dt.datetime
@@ -113,36 +74,24 @@ class LoadEntry:
     detail: str = "{}"
 
 
+def add_up(counts: Iterable[FileCount]) -> FileCount:
+    """The records of all files together."""
+    return FileCount(*map(sum, zip(*counts, strict=True)))
+
+
+def count_loaded(files: Iterable[LoadedFile]) -> int:
+    """The records of some files that staging holds."""
+    return sum(file.loaded for file in files)
+
+
+# ---- what is loaded ----
+
+
 def list_loaded(warehouse: Warehouse) -> list[LoadedFile]:
-    """The files whose rows stand in staging."""
-    return [LoadedFile(*row) for row in warehouse.fetch(LIST_LOADED)]
-
-
-def begin_load(warehouse: Warehouse, started_at: dt.datetime, version: str) -> int:
-    """Note that a load runs, and that whatever is noted as running no longer does; returns the load's id.
-
-    To be committed before the load's own transaction, so that one which is killed can be seen.
-    """
-    warehouse.execute(MARK_INTERRUPTED)
-    load_id: int = warehouse.fetch(NEXT_LOAD_ID)[0][0]
-    record_load(warehouse, LoadEntry(load_id, started_at, None, "running", None, version), [])
-    return load_id
-
-
-def forget_load(warehouse: Warehouse, load_id: int) -> None:
-    """Take back that a load runs: it is tried again from the start."""
-    warehouse.execute(FORGET_LOAD, [load_id])
-
-
-def end_load(warehouse: Warehouse, load_id: int, *, status: str, finished_at: dt.datetime, detail: str) -> None:
-    """Note how a load ended that was rolled back. One that is committed after all is left alone."""
-    warehouse.execute(END_LOAD, [status, finished_at, detail, load_id])
-
-
-def next_source_id(warehouse: Warehouse) -> int:
-    """The first source id that is free."""
-    source_id: int = warehouse.fetch(NEXT_SOURCE_ID)[0][0]
-    return source_id
+    """The files whose rows are in staging, in the order of their source ids."""
+    sql = """SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected
+    FROM load_files WHERE status = 'loaded' ORDER BY source_id"""
+    return [LoadedFile(*row) for row in warehouse.fetch(sql)]
 
 
 def list_unfinished(warehouse: Warehouse) -> dict[tuple[str, str], str]:
@@ -158,21 +107,84 @@ def list_unfinished(warehouse: Warehouse) -> dict[tuple[str, str], str]:
     return {(dataset, url): words[status].format(load_id) for dataset, url, status, load_id in warehouse.fetch(sql)}
 
 
+def next_source_id(warehouse: Warehouse) -> int:
+    """The first source id that is free."""
+    return _fetch_number(warehouse, "SELECT coalesce(max(source_id), 0) + 1 FROM load_files")
+
+
+# ---- a load ----
+
+
+def begin_load(warehouse: Warehouse, started_at: dt.datetime, version: str) -> int:
+    """Note that a load runs, and that any other noted as running no longer does; returns the load's id.
+
+    To be committed before the load's own transaction, so that a load which is killed can be seen.
+    """
+    warehouse.execute("UPDATE load_history SET status = 'interrupted' WHERE status = 'running'")
+    load_id = _fetch_number(warehouse, "SELECT coalesce(max(load_id), 0) + 1 FROM load_history")
+    record_load(warehouse, LoadEntry(load_id, started_at, None, "running", None, version), [])
+    return load_id
+
+
+def forget_load(warehouse: Warehouse, load_id: int) -> None:
+    """Take back that a load runs: it is tried again from the start."""
+    warehouse.execute(f"DELETE FROM load_history WHERE load_id = $1 AND {_HAS_NOT_ENDED}", [load_id])
+
+
+def end_load(warehouse: Warehouse, load_id: int, *, status: str, finished_at: dt.datetime, detail: str) -> None:
+    """Note how a load ended that was rolled back. One that is committed after all is left alone."""
+    sql = f"UPDATE load_history SET status = $1, finished_at = $2, detail = $3 WHERE load_id = $4 AND {_HAS_NOT_ENDED}"
+    warehouse.execute(sql, [status, finished_at, detail, load_id])
+
+
+def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEntry]) -> None:
+    """Write what a load did: a row for it, in place of that of the running load, and one for each file it met."""
+    forget_load(warehouse, load.load_id)
+    rows = [
+        entry._asdict()
+        | entry.records._asdict()
+        | {
+            "load_id": load.load_id,
+            "url": entry.file.url,
+            "modified": entry.file.modified,
+            "etag": entry.fingerprint,
+        }
+        for entry in entries
+    ]
+    _insert(warehouse, "load_files", rows)
+    done = sum(entry.status == "loaded" for entry in entries)
+    total = add_up(entry.records for entry in entries)
+    _insert(warehouse, "load_history", [load._asdict() | total._asdict() | {"files": done}])
+
+
+def note_detail(warehouse: Warehouse, load_id: int, detail: str) -> None:
+    """Keep what else is known of a load: a JSON object."""
+    warehouse.execute("UPDATE load_history SET detail = $1 WHERE load_id = $2", [detail, load_id])
+
+
 def mark_superseded(warehouse: Warehouse, load_id: int) -> None:
-    """End the contents in changed_files, whose rows have just left staging: this load's took their place."""
-    warehouse.execute(MARK_SUPERSEDED, [load_id])
+    """End the contents whose rows have just left staging: those of this load took their place."""
+    warehouse.execute(
+        "UPDATE load_files SET status = 'superseded', superseded_by = $1 "
+        "WHERE source_id IN (SELECT source_id FROM changed_files)",
+        [load_id],
+    )
+
+
+# ---- undo and replay ----
 
 
 def mark_undone(warehouse: Warehouse, load_id: int) -> None:
-    """End the contents in changed_files, whose rows have just left staging, and the load that brought them."""
-    files, load = MARK_UNDONE
-    warehouse.execute(files)
-    warehouse.execute(load, [load_id])
+    """End the contents whose rows have just left staging, and the load that brought them."""
+    warehouse.execute(
+        "UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files)"
+    )
+    warehouse.execute("UPDATE load_history SET status = 'undone' WHERE load_id = $1", [load_id])
 
 
 def load_status(warehouse: Warehouse, load_id: int) -> str | None:
     """How a load stands in the history, or None where there is none."""
-    rows = warehouse.fetch(LOAD_STATUS, [load_id])
+    rows = warehouse.fetch("SELECT status FROM load_history WHERE load_id = $1", [load_id])
     return rows[0][0] if rows else None
 
 
@@ -184,49 +196,40 @@ def list_superseding(warehouse: Warehouse, load_id: int) -> list[int]:
 
 def list_replaced(warehouse: Warehouse, load_id: int) -> list[str]:
     """The URLs of which a load replaced an older content."""
-    return [url for (url,) in warehouse.fetch(LIST_REPLACED, [load_id])]
+    return [url for (url,) in warehouse.fetch("SELECT url FROM load_files WHERE superseded_by = $1", [load_id])]
 
 
 def count_replayable(warehouse: Warehouse) -> list[Replayable]:
-    """The rejects of files whose rows stand in staging, but for those whose bytes are not kept."""
-    return [Replayable(*row) for row in warehouse.fetch(COUNT_REPLAYABLE)]
+    """The rejects of files whose rows are in staging, except for those whose bytes are not kept."""
+    sql = """SELECT source_id, dataset, reason, count(*) FROM rejected_records
+    WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
+    GROUP BY source_id, dataset, reason"""
+    return [Replayable(*row) for row in warehouse.fetch(sql)]
 
 
 def collect_replayed(warehouse: Warehouse) -> None:
     """Move the rejects that can be judged again, of the files in changed_files, to replayed_records."""
-    for sql in COLLECT_REPLAYED:
-        warehouse.execute(sql)
+    warehouse.execute("DROP TABLE IF EXISTS replayed_records")
+    for step in ("create", "collect", "leave"):
+        warehouse.execute(read_sql(f"changes/replayed_records/{step}"))
 
 
 def recount(warehouse: Warehouse) -> None:
-    """Count the records of the files in changed_files anew, and sum up the loads'."""
-    for sql in RECOUNT:
-        warehouse.execute(sql)
+    """Count the records of the files in changed_files anew, and sum up those of their loads."""
+    for table in ("load_files", "load_history"):
+        warehouse.execute(read_sql(f"tables/{table}/recount"))
 
 
-def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEntry]) -> None:
-    """Write what a load did: a row for it, in place of that of the running load, and one for each file it met."""
-    warehouse.execute(FORGET_LOAD, [load.load_id])
-    warehouse.insert_rows(
-        "load_files",
-        FILE_COLUMNS,
-        [
-            (
-                entry.source_id, load.load_id, entry.dataset, entry.file.url, entry.fingerprint, entry.size,
-                entry.file.modified, entry.records.read, entry.records.loaded, entry.records.rejected, entry.status,
-            )
-            for entry in entries
-        ],
-    )  # fmt: skip
-    done = sum(entry.status == "loaded" for entry in entries)
-    total = add_up(entry.records for entry in entries)
-    warehouse.insert_rows(
-        "load_history",
-        LOAD_COLUMNS,
-        [
-            (
-                load.load_id, load.started_at, load.finished_at, load.status, load.mode, done,
-                total.read, total.loaded, total.rejected, load.version, load.detail,
-            )
-        ],
-    )  # fmt: skip
+# ---- rows ----
+
+
+def _fetch_number(warehouse: Warehouse, sql: str) -> int:
+    ((number,),) = warehouse.fetch(sql)
+    return int(number)
+
+
+def _insert(warehouse: Warehouse, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows by the names of their columns, in the table's order; what a row holds besides is left out."""
+    if rows:
+        columns = [name for name in list_columns(table) if name in rows[0]]
+        warehouse.insert_rows(table, columns, [tuple(row[name] for name in columns) for row in rows])

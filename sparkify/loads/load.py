@@ -1,44 +1,37 @@
-"""The load: the one place that orders its steps and opens its transactions."""
+"""The load: the one place that orders its steps and opens its transactions.
+
+A load is planned and begun in one short transaction, and done in another: files are staged, replaced contents leave,
+the star follows, the ledger is written and the checks are run, all or nothing.
+"""
 
 import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from sparkify._version import __version__
-from sparkify.datasets import Dataset
+from sparkify.datasets import DATASETS, Dataset
 from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
 from sparkify.loads import ledger
-from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry
+from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, count_loaded
 from sparkify.loads.limit import RejectLimit, refuse
 from sparkify.loads.plan import PlannedFile, list_empty_roots, list_sources, plan_found
-from sparkify.loads.progress import OnEvent, OnProgress, Teller, utc_now
+from sparkify.loads.progress import OnEvent, OnProgress, Teller, seconds_since, utc_now
 from sparkify.loads.retry import retry_conflicts
-from sparkify.settings import Config, S3Access
+from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile
-from sparkify.star import checks
-from sparkify.star.tables import (
-    DELETE_STAGED,
-    begin_changes,
-    collect_touched,
-    count_records,
-    count_rows,
-    create_tables,
-    delete_files,
-    match_rate,
-    name_files,
-    refresh_star,
-)
+from sparkify.star.changes import Mode, StarChange, choose_mode
+from sparkify.star.tables import count_records, count_rows, create_tables, match_rate
 from sparkify.warehouses import Staged, Warehouse, open_warehouse
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.
 _BUNDLE_BYTES = 8 << 20
-_DATASETS: tuple[Dataset, ...] = ("events", "songs")
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class LoadResult:
     tables: dict[str, int]
     match_rate: float | None
     seconds: float
-    mode: Literal["rebuild", "refresh"] | None = None
+    mode: Mode | None = None
     unknown_keys: dict[str, list[str]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -91,45 +84,6 @@ def load_into(warehouse: Warehouse, config: Config) -> LoadResult:
     return _load_found(warehouse, config, list_sources(config), _Options())
 
 
-def _load_found(
-    warehouse: Warehouse,
-    config: Config,
-    found: dict[Dataset, list[SourceFile]],
-    options: "_Options",
-) -> LoadResult:
-    return retry_conflicts(lambda: _load_once(warehouse, config, found, options))
-
-
-def _load_once(
-    warehouse: Warehouse,
-    config: Config,
-    found: dict[Dataset, list[SourceFile]],
-    options: "_Options",
-) -> LoadResult:
-    started = time.monotonic()
-    # Apart from the load: a load locks the ledger before it reads anything, so it has to be there.
-    with warehouse.transaction():
-        create_tables(warehouse)
-    with warehouse.load_transaction():
-        loaded = ledger.list_loaded(warehouse)
-        load = _Load(warehouse, loaded, plan_found(config, found, loaded), config.s3_access, options)
-        if load.pending:
-            load.begin()
-    if load.pending:
-        try:
-            with warehouse.load_transaction():
-                if ledger.list_loaded(warehouse) != loaded:
-                    raise ConflictError("another load was faster; try again")
-                refusal = load.run()
-        except BaseException as error:
-            load.fail(error)
-            raise
-        load.tell_end(started, refusal)
-        if refusal is not None:
-            raise refusal
-    return load.result(started, list_empty_roots(config, found))
-
-
 @dataclass(frozen=True)
 class _Options:
     """How a load is done, and who is told of it."""
@@ -139,223 +93,185 @@ class _Options:
     limit: RejectLimit | None = None
 
 
-class _Load:
-    """One load of the pending files, inside the caller's transaction."""
+@dataclass(frozen=True)
+class _Planned:
+    """What a load would do, and the files that the ledger held when it was planned."""
 
-    def __init__(
-        self,
-        warehouse: Warehouse,
-        loaded: list[LoadedFile],
-        planned: Sequence[PlannedFile],
-        access: S3Access,
-        options: _Options,
-    ) -> None:
-        self.warehouse = warehouse
-        self._access = access
-        self._loaded_before = loaded
-        self.planned = planned
-        self.pending = [file for file in planned if file.is_pending]
-        self._teller = Teller(
-            options.on_progress, options.on_event, len(self.pending), sum(file.size for file in self.pending)
-        )
-        self._limit = options.limit
-        self.started_at = utc_now()
-        self.entries: list[FileEntry] = []
-        self.unknown_keys: dict[str, list[str]] = {}
-        self.errors: list[str] = []
-        self.load_id: int | None = None
-        self.mode: Literal["rebuild", "refresh"] | None = None
+    files: list[PlannedFile]
+    loaded: list[LoadedFile]
 
-    def begin(self) -> None:
-        """Note that the load runs, in the transaction that planned it."""
-        self.load_id = ledger.begin_load(self.warehouse, self.started_at, __version__)
-        self._teller.load_id = self.load_id
-        self._teller.emit("started", files=self._teller.total_files, bytes=self._teller.total_bytes)
+    @property
+    def pending(self) -> list[PlannedFile]:
+        return [file for file in self.files if file.is_pending]
 
-    def run(self) -> TooManyRejectsError | None:
-        """Do the load, in the caller's transaction. With too many rejects nothing but those is left to commit."""
-        warehouse = self.warehouse
-        begin_changes(warehouse)
-        self._stage(ledger.next_source_id(warehouse))
-        if (refusal := self._refusal()) is not None:
-            self._keep_rejects_alone()
-            return refusal
-        leaving = [file.source_id for file in self._superseded()]
-        entering = [entry.source_id for entry in self.entries if entry.status == "loaded"]
-        self.mode = "rebuild" if self._changes_most() else "refresh"
-        self._teller.tell("computing the star")
-        self._replace_rows(leaving, entering)
-        refresh_star(warehouse, rebuild=self.mode == "rebuild", around=self._refreshing)
-        ledger.record_load(warehouse, self._ledger_entry(self._status()), self.entries)
-        with self._teller.timed("checks"):
-            self._check()
-        warehouse.execute(ledger.NOTE_DETAIL, [self._detail(), self.load_id])
-        self._teller.tell("committing")
-        return None
 
-    def fail(self, error: BaseException) -> None:
-        """Note how a load ended that was rolled back, as far as the warehouse still takes it."""
-        self._teller.emit("failed", error=str(error) or type(error).__name__)
-        assert self.load_id is not None
-        with suppress(SparkifyError), self.warehouse.transaction():
-            if isinstance(error, ConflictError):
-                ledger.forget_load(self.warehouse, self.load_id)
-            else:
-                ledger.end_load(
-                    self.warehouse,
-                    self.load_id,
-                    # Ctrl-C may have come while the commit was being done: then this changes nothing.
-                    status="failed" if isinstance(error, Exception) else "interrupted",
-                    finished_at=utc_now(),
-                    detail=self._detail(str(error)),
-                )
+@dataclass(frozen=True)
+class _Begun:
+    """A load that the ledger knows of: its id, its work, and who is told how far it is."""
 
-    def tell_end(self, started: float, refusal: Exception | None) -> None:
-        """Tell whoever listens that the load is committed, or refused."""
-        if refusal is not None:
-            self._teller.emit("failed", error=str(refusal))
-        else:
-            self._teller.emit("committed", records=self.records(), seconds=round(time.monotonic() - started, 3))
+    warehouse: Warehouse
+    config: Config
+    planned: _Planned
+    limit: RejectLimit | None
+    teller: Teller
+    entry: LoadEntry
 
-    def _refusal(self) -> TooManyRejectsError | None:
-        counts = self.records()
-        if self._limit is None or not self._limit.is_exceeded(counts["read"], counts["rejected"]):
-            return None
-        assert self.load_id is not None
-        return refuse(self.warehouse, self.load_id, self._limit, records=counts, reasons=self.reasons())
 
-    def _keep_rejects_alone(self) -> None:
-        """Leave nothing of the load but its rejects, and its files as failed."""
-        name_files(self.warehouse, [entry.source_id for entry in self.entries])
-        for sql in DELETE_STAGED:
-            self.warehouse.execute(sql)
-        self.entries = [
-            entry._replace(status="failed", records=entry.records._replace(loaded=0)) for entry in self.entries
-        ]
-        ledger.record_load(self.warehouse, self._ledger_entry("failed", error="too many rejects"), self.entries)
+@dataclass(frozen=True)
+class _Staged:
+    """What became of the pending files: a row of the ledger for each, keys that no field is named after, and errors."""
 
-    def _ledger_entry(self, status: str, *, error: str | None = None) -> LoadEntry:
-        assert self.load_id is not None
-        detail = self._detail(error)
-        return LoadEntry(self.load_id, self.started_at, utc_now(), status, self.mode, __version__, detail)
+    entries: list[FileEntry] = field(default_factory=list)
+    unknown_keys: dict[str, list[str]] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
 
-    def _detail(self, error: str | None = None) -> str:
-        detail: dict[str, Any] = {"seconds": self._teller.seconds}
-        return json.dumps(detail | ({"error": error[:10_000]} if error else {}))
+    @property
+    def loaded(self) -> list[FileEntry]:
+        return [entry for entry in self.entries if entry.status == "loaded"]
 
-    @contextmanager
-    def _refreshing(self, table: str) -> Iterator[None]:
-        with self._teller.timed(table):
-            yield
-        if self._teller.on_event is not None:
-            rows = count_rows(self.warehouse, [table])[table]
-            self._teller.emit("refreshed", table=table, rows=rows, seconds=self._teller.seconds[table])
-
-    def _stage(self, first_source_id: int) -> None:
-        files = dict(enumerate(self.pending, first_source_id))
-        of_dataset = {
-            dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
-            for dataset in _DATASETS
-        }
-        # One reader for all, so that it is at the second dataset while the first is being staged.
-        bundles = read_bundles(
-            *map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES, access=self._access
-        )
-        with closing(bundles):
-            for dataset, chosen in itertools.groupby(bundles, lambda bundle: files[bundle.any_source_id].dataset):
-                self._stage_dataset(dataset, of_dataset[dataset], chosen)
-
-    def _enter(self, dataset: Dataset, chosen: dict[int, PlannedFile], staged: Staged) -> None:
-        """Note what became of some files, with their records counted where they stand."""
-        if not chosen:
-            return
-        counts = count_records(self.warehouse, dataset, min(chosen))
-        entered = [_entry(dataset, source_id, file, staged, counts) for source_id, file in _files_to_read(chosen)]
-        self.entries += entered
-        # Thousands of files that nobody is told of.
-        for entry in entered if self._teller.on_event is not None else ():
-            self._teller.emit("file", url=entry.file.url, status=entry.status, **entry.records._asdict())
-
-    def _stage_dataset(self, dataset: Dataset, chosen: dict[int, PlannedFile], bundles: Iterable[Bundle]) -> None:
-        assert self.load_id is not None
-        self._teller.tell(f"staging {dataset}")
-        with self._teller.timed(f"staging_{dataset}"):
-            staged = self.warehouse.intake.stage(
-                dataset,
-                self.load_id,
-                {source_id: file.url for source_id, file in chosen.items()},
-                bundles,
-                lambda bundle: self._teller.tell_bundle(dataset, bundle),
-            )
-        self.unknown_keys[dataset] = sorted(staged.unknown_keys)
-        failed = [source_id for source_id, end in staged.files.items() if end.error is not None]
-        self.errors += [staged.files[source_id].error or "" for source_id in failed]
-        delete_files(self.warehouse, failed)
-        self._enter(dataset, chosen, staged)
-
-    def _superseded(self) -> list[LoadedFile]:
-        """The contents that this load's files replace. One whose new content cannot be read stays."""
-        done = {(entry.dataset, entry.file.url) for entry in self.entries if entry.status == "loaded"}
-        return [file.loaded for file in self.pending if file.loaded is not None and (file.dataset, file.url) in done]
-
-    def _changes_most(self) -> bool:
-        """Whether computing all of the star costs less than computing what changed."""
-        leaving = sum(file.loaded for file in self._superseded())
-        kept = sum(file.loaded for file in self._loaded_before) - leaving
-        return self.records()["loaded"] + leaving >= kept
-
-    def _replace_rows(self, leaving: list[int], entering: list[int]) -> None:
-        """Take replaced contents out of staging; for a refresh, collect what they and the new ones touch."""
-        if self.mode == "refresh":
-            collect_touched(self.warehouse, leaving)
-        if leaving:
-            delete_files(self.warehouse, leaving)
-            assert self.load_id is not None
-            ledger.mark_superseded(self.warehouse, self.load_id)
-        if self.mode == "refresh":
-            collect_touched(self.warehouse, entering)
-
-    def _check(self) -> None:
-        """Roll the load back, by raising, if a fail check finds rows."""
-        self._teller.tell("checking")
-        checks.require(self.warehouse, touched=self.mode == "refresh")
-
+    @property
     def records(self) -> dict[str, int]:
-        return ledger.add_up(entry.records for entry in self.entries if entry.status == "loaded")._asdict()
+        return ledger.add_up(entry.records for entry in self.loaded)._asdict()
 
-    def reasons(self) -> dict[str, int]:
-        if self.load_id is None:
-            return {}
-        sql = "SELECT reason, count(*) FROM rejected_records WHERE load_id = $1 GROUP BY reason ORDER BY 2 DESC, 1"
-        return dict(self.warehouse.fetch(sql, [self.load_id]))
-
-    def _status(self) -> Literal["loaded", "nothing_to_do", "partial", "failed"]:
-        if not self.pending:
-            return "nothing_to_do"
+    @property
+    def status(self) -> Literal["loaded", "partial", "failed"]:
         if not self.errors:
             return "loaded"
-        return "partial" if any(entry.status == "loaded" for entry in self.entries) else "failed"
+        return "partial" if self.loaded else "failed"
 
-    def result(self, started: float, warnings: list[str]) -> LoadResult:
-        broken = checks.list_broken(self.warehouse, "warn", touched=self.mode == "refresh") if self.pending else []
-        states = Counter(file.state for file in self.planned)
-        files: dict[str, int] = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
-        files["failed"] = sum(entry.status == "failed" for entry in self.entries)
-        return LoadResult(
-            load_id=self.load_id,
-            status=self._status(),
-            files=files,
-            records=self.records(),
-            reasons=self.reasons(),
-            tables=count_rows(self.warehouse),
-            match_rate=match_rate(self.warehouse),
-            seconds=round(time.monotonic() - started, 3),
-            mode=self.mode,
-            unknown_keys=self.unknown_keys,
-            errors=self.errors,
-            warnings=warnings,
-            broken_checks=[f"{found.check.table}.{found.check.name}: {found.check.why}" for found in broken],
+    def refused(self) -> "_Staged":
+        """The same, with nothing loaded: every file failed, and only its rejects are kept."""
+        entries = [entry._replace(status="failed", records=entry.records._replace(loaded=0)) for entry in self.entries]
+        return _Staged(entries, self.unknown_keys, self.errors)
+
+
+def _load_found(
+    warehouse: Warehouse, config: Config, found: dict[Dataset, list[SourceFile]], options: _Options
+) -> LoadResult:
+    return retry_conflicts(partial(_load_once, warehouse, config, found, options))
+
+
+def _load_once(
+    warehouse: Warehouse, config: Config, found: dict[Dataset, list[SourceFile]], options: _Options
+) -> LoadResult:
+    started = time.monotonic()
+    # Apart from the load: a load locks the ledger before it reads anything, so it has to be there.
+    with warehouse.transaction():
+        create_tables(warehouse)
+    with warehouse.load_transaction():
+        loaded = ledger.list_loaded(warehouse)
+        planned = _Planned(plan_found(config, found, loaded), loaded)
+        begun = _begin(warehouse, config, planned, options) if planned.pending else None
+    warnings = list_empty_roots(config, found)
+    if begun is None:
+        return _result(warehouse, planned, started, warnings)
+    try:
+        with warehouse.load_transaction():
+            if ledger.list_loaded(warehouse) != loaded:
+                raise ConflictError("another load was faster; try again")
+            staged, change, refusal = _run(begun)
+    except BaseException as error:
+        _note_failure(begun, error)
+        raise
+    if refusal is not None:
+        begun.teller.emit("failed", error=str(refusal))
+        raise refusal
+    begun.teller.emit("committed", records=staged.records, seconds=seconds_since(started))
+    return _result(warehouse, planned, started, warnings, (begun, staged, change))
+
+
+def _begin(warehouse: Warehouse, config: Config, planned: _Planned, options: _Options) -> _Begun:
+    """Note that the load runs, in the transaction that planned it."""
+    started_at = utc_now()
+    load_id = ledger.begin_load(warehouse, started_at, __version__)
+    pending = planned.pending
+    teller = Teller(
+        options.on_progress, options.on_event, len(pending), sum(file.size for file in pending), load_id=load_id
+    )
+    teller.emit("started", files=teller.total_files, bytes=teller.total_bytes)
+    entry = LoadEntry(load_id, started_at, None, "running", None, __version__)
+    return _Begun(warehouse, config, planned, options.limit, teller, entry)
+
+
+def _run(begun: _Begun) -> tuple[_Staged, StarChange, TooManyRejectsError | None]:
+    """Do the load, in the caller's transaction. With too many rejects nothing but those is left to commit."""
+    warehouse, teller, load_id = begun.warehouse, begun.teller, begun.entry.load_id
+    change = StarChange(warehouse)
+    staged = _stage(begun, change)
+    refusal = _refusal(begun, staged)
+    if refusal is not None:
+        change.drop((entry.source_id for entry in staged.entries), with_rejects=False)
+        refused = staged.refused()
+        _record(begun, refused, "failed", None, error="too many rejects")
+        return refused, change, refusal
+    leaving = _superseded(begun.planned, staged)
+    left = count_loaded(leaving)
+    change.mode = choose_mode(changed=staged.records["loaded"] + left, kept=count_loaded(begun.planned.loaded) - left)
+    teller.tell("computing the star")
+    change.leave(file.source_id for file in leaving)
+    if leaving:
+        ledger.mark_superseded(warehouse, load_id)
+    change.enter(entry.source_id for entry in staged.loaded)
+    change.refresh(partial(_refreshing, begun))
+    _record(begun, staged, staged.status, change.mode)
+    teller.tell("checking")
+    with teller.timed("checks"):
+        change.check()
+    ledger.note_detail(warehouse, load_id, _detail(teller))
+    teller.tell("committing")
+    return staged, change, None
+
+
+# ---- staging ----
+
+
+def _stage(begun: _Begun, change: StarChange) -> _Staged:
+    """Read and judge every pending file."""
+    files = dict(enumerate(begun.planned.pending, ledger.next_source_id(begun.warehouse)))
+    of_dataset = {
+        dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
+        for dataset in DATASETS
+    }
+    # One reader for both, so that it is at the second dataset while the first is being staged.
+    bundles = read_bundles(
+        *map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES, access=begun.config.s3_access
+    )
+    staged = _Staged()
+    with closing(bundles):
+        for dataset, chosen in itertools.groupby(bundles, lambda bundle: files[bundle.any_source_id].dataset):
+            _stage_dataset(begun, change, staged, dataset, of_dataset[dataset], chosen)
+    return staged
+
+
+def _stage_dataset(
+    begun: _Begun,
+    change: StarChange,
+    staged: _Staged,
+    dataset: Dataset,
+    chosen: dict[int, PlannedFile],
+    bundles: Iterable[Bundle],
+) -> None:
+    """Stage the files of one dataset, and note in `staged` what became of each."""
+    teller = begun.teller
+    teller.tell(f"staging {dataset}")
+    with teller.timed(f"staging_{dataset}"):
+        taken = begun.warehouse.intake.stage(
+            dataset,
+            begun.entry.load_id,
+            {source_id: file.url for source_id, file in chosen.items()},
+            bundles,
+            lambda bundle: teller.tell_bundle(dataset, bundle),
         )
+    errors = {source_id: end.error for source_id, end in taken.files.items() if end.error is not None}
+    change.drop(errors)
+    counts = count_records(begun.warehouse, dataset, min(chosen))
+    entered = [_entry(dataset, source_id, file, taken, counts) for source_id, file in _files_to_read(chosen)]
+    staged.unknown_keys[dataset] = sorted(taken.unknown_keys)
+    staged.errors.extend(errors.values())
+    staged.entries.extend(entered)
+    # Thousands of files that nobody is told of.
+    for entry in entered if teller.on_event is not None else ():
+        teller.emit("file", url=entry.file.url, status=entry.status, **entry.records._asdict())
 
 
 def _files_to_read(chosen: dict[int, PlannedFile]) -> list[tuple[int, SourceFile]]:
@@ -363,10 +279,104 @@ def _files_to_read(chosen: dict[int, PlannedFile]) -> list[tuple[int, SourceFile
 
 
 def _entry(
-    dataset: Dataset, source_id: int, file: SourceFile, staged: Staged, counts: dict[int, tuple[int, int]]
+    dataset: Dataset, source_id: int, file: SourceFile, taken: Staged, counts: dict[int, tuple[int, int]]
 ) -> FileEntry:
-    end = staged.files[source_id]
+    end = taken.files[source_id]
     if end.error is not None:
         return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
-    count = FileCount(staged.read[source_id], *counts.get(source_id, (0, 0)))
+    count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)))
     return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded")
+
+
+def _refusal(begun: _Begun, staged: _Staged) -> TooManyRejectsError | None:
+    counts, load_id = staged.records, begun.entry.load_id
+    if begun.limit is None or not begun.limit.is_exceeded(counts["read"], counts["rejected"]):
+        return None
+    reasons = _count_reasons(begun.warehouse, load_id)
+    return refuse(begun.warehouse, load_id, begun.limit, records=counts, reasons=reasons)
+
+
+def _superseded(planned: _Planned, staged: _Staged) -> list[LoadedFile]:
+    """The contents that this load's files replace. One whose new content cannot be read stays."""
+    done = {(entry.dataset, entry.file.url) for entry in staged.loaded}
+    return [file.loaded for file in planned.pending if file.loaded is not None and (file.dataset, file.url) in done]
+
+
+# ---- the ledger ----
+
+
+def _record(begun: _Begun, staged: _Staged, status: str, mode: Mode | None, *, error: str | None = None) -> None:
+    detail = _detail(begun.teller, error)
+    entry = begun.entry._replace(finished_at=utc_now(), status=status, mode=mode, detail=detail)
+    ledger.record_load(begun.warehouse, entry, staged.entries)
+
+
+def _note_failure(begun: _Begun, error: BaseException) -> None:
+    """Note how a load ended that was rolled back, as far as the warehouse still takes it."""
+    begun.teller.emit("failed", error=str(error) or type(error).__name__)
+    with suppress(SparkifyError), begun.warehouse.transaction():
+        if isinstance(error, ConflictError):
+            ledger.forget_load(begun.warehouse, begun.entry.load_id)
+        else:
+            ledger.end_load(
+                begun.warehouse,
+                begun.entry.load_id,
+                # Ctrl-C may have come while the commit was being done: then this changes nothing.
+                status="failed" if isinstance(error, Exception) else "interrupted",
+                finished_at=utc_now(),
+                detail=_detail(begun.teller, str(error)),
+            )
+
+
+def _detail(teller: Teller, error: str | None = None) -> str:
+    detail: dict[str, Any] = {"seconds": teller.seconds}
+    return json.dumps(detail | ({"error": error[:10_000]} if error else {}))
+
+
+@contextmanager
+def _refreshing(begun: _Begun, table: str) -> Iterator[None]:
+    teller = begun.teller
+    with teller.timed(table):
+        yield
+    if teller.on_event is not None:
+        rows = count_rows(begun.warehouse, [table])[table]
+        teller.emit("refreshed", table=table, rows=rows, seconds=teller.seconds[table])
+
+
+# ---- the result ----
+
+
+def _count_reasons(warehouse: Warehouse, load_id: int) -> dict[str, int]:
+    """The rejects of a load by reason, the most frequent first."""
+    sql = "SELECT reason, count(*) FROM rejected_records WHERE load_id = $1 GROUP BY reason ORDER BY 2 DESC, 1"
+    return dict(warehouse.fetch(sql, [load_id]))
+
+
+def _result(
+    warehouse: Warehouse,
+    planned: _Planned,
+    started: float,
+    warnings: list[str],
+    done: tuple[_Begun, _Staged, StarChange] | None = None,
+) -> LoadResult:
+    """What a load did, or that there was nothing to do."""
+    begun, staged, change = done or (None, _Staged(), None)
+    states = Counter(file.state for file in planned.files)
+    files: dict[str, int] = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
+    files["failed"] = len(staged.entries) - len(staged.loaded)
+    broken = change.list_warnings() if change else []
+    return LoadResult(
+        load_id=begun.entry.load_id if begun else None,
+        status=staged.status if begun else "nothing_to_do",
+        files=files,
+        records=staged.records,
+        reasons=_count_reasons(warehouse, begun.entry.load_id) if begun else {},
+        tables=count_rows(warehouse),
+        match_rate=match_rate(warehouse),
+        seconds=seconds_since(started),
+        mode=change.mode if change else None,
+        unknown_keys=staged.unknown_keys,
+        errors=staged.errors,
+        warnings=warnings,
+        broken_checks=[f"{found.check.table}.{found.check.name}: {found.check.why}" for found in broken],
+    )

@@ -67,9 +67,14 @@ class Teller:
         """Keep the seconds that a step takes."""
         started = time.monotonic()
         yield
-        self.seconds[step] = round(time.monotonic() - started, 3)
+        self.seconds[step] = seconds_since(started)
 
 
 def utc_now() -> dt.datetime:
     """The time in UTC, without a zone, as the ledger keeps it."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def seconds_since(started: float) -> float:
+    """Seconds, to the millisecond, since a moment of the monotonic clock."""
+    return round(time.monotonic() - started, 3)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sparkify.loads import ledger
-from sparkify.loads.ledger import Replayable
+from sparkify.loads.ledger import Replayable, count_loaded
 from sparkify.loads.retry import retry_conflicts
-from sparkify.loads.undo import Mode, _follow, _mode, _since
 from sparkify.settings import Config
-from sparkify.star.tables import begin_changes, collect_touched, count_rows, name_files, require_tables
+from sparkify.star.changes import Mode, StarChange, choose_mode
+from sparkify.star.tables import count_rows, require_tables
 from sparkify.warehouses import Warehouse, open_warehouse
 
 
@@ -32,7 +32,7 @@ class ReplayResult:
 def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
     """Put the rejects of loaded files through today's rules; one that passes leaves them and enters the star.
 
-    A record that is not valid UTF-8 is kept escaped, so only its file can mend it: it is left alone.
+    A record that is not valid UTF-8 is kept escaped, so it is left alone: only its file can be fixed.
     """
     started = time.monotonic()
     with open_warehouse(config, read_only=dry_run) as warehouse:
@@ -42,7 +42,9 @@ def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
         result = retry_conflicts(lambda: _replay(warehouse))
         sql = "SELECT reason, count(*) FROM rejected_records GROUP BY reason ORDER BY 2 DESC, 1"
         reasons: dict[str, int] = dict(warehouse.fetch(sql))
-        return replace(result, reasons=reasons, tables=count_rows(warehouse), seconds=_since(started))
+        return replace(
+            result, reasons=reasons, tables=count_rows(warehouse), seconds=round(time.monotonic() - started, 3)
+        )
 
 
 def _replay(warehouse: Warehouse) -> ReplayResult:
@@ -67,7 +69,8 @@ def _plan_replay(warehouse: Warehouse) -> tuple[ReplayResult, list[Replayable]]:
         reasons[some.reason] += some.rejects
     source_ids = {some.source_id for some in found}
     loaded = ledger.list_loaded(warehouse)
-    mode = _mode(loaded, [file for file in loaded if file.source_id in source_ids])
+    changed = count_loaded(file for file in loaded if file.source_id in source_ids)
+    mode = choose_mode(changed=changed, kept=count_loaded(loaded) - changed)
     counts = {"replayed": reasons.total()}
     often_first = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
     return ReplayResult("would_replay", mode, counts, often_first), found
@@ -75,15 +78,15 @@ def _plan_replay(warehouse: Warehouse) -> tuple[ReplayResult, list[Replayable]]:
 
 def _judge_again(warehouse: Warehouse, found: list[Replayable], mode: Mode) -> None:
     source_ids = sorted({some.source_id for some in found})
-    begin_changes(warehouse)
-    name_files(warehouse, source_ids)
+    change = StarChange(warehouse, mode)
+    change.name(source_ids)
     ledger.collect_replayed(warehouse)
     for dataset in sorted({some.dataset for some in found}):
         warehouse.intake.restage(dataset)
     ledger.recount(warehouse)
-    if mode == "refresh":
-        collect_touched(warehouse, source_ids)
-    _follow(warehouse, mode)
+    change.enter(source_ids)
+    change.refresh()
+    change.check()
 
 
 def _count_rejects(warehouse: Warehouse) -> int:

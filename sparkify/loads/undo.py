@@ -1,20 +1,17 @@
-"""The verbs that correct what loads did. Each is one transaction, in which the star follows staging."""
+"""The undo of a load: one transaction, in which its rows leave and the star follows."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sparkify.errors import UsageError
 from sparkify.loads import ledger
-from sparkify.loads.ledger import LoadedFile
+from sparkify.loads.ledger import count_loaded
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
-from sparkify.star import checks
-from sparkify.star.tables import begin_changes, collect_touched, count_rows, delete_files, refresh_star, require_tables
+from sparkify.star.changes import Mode, StarChange, choose_mode
+from sparkify.star.tables import count_rows, require_tables
 from sparkify.warehouses import Warehouse, open_warehouse
-
-Mode = Literal["rebuild", "refresh"]
 
 
 @dataclass(frozen=True)
@@ -46,18 +43,19 @@ def undo(config: Config, load_id: int, *, dry_run: bool = False) -> UndoResult:
         if dry_run:
             return _plan_undo(warehouse, load_id)[0]
         result = retry_conflicts(lambda: _undo(warehouse, load_id))
-        return replace(result, status="undone", tables=count_rows(warehouse), seconds=_since(started))
+        return replace(
+            result, status="undone", tables=count_rows(warehouse), seconds=round(time.monotonic() - started, 3)
+        )
 
 
 def _undo(warehouse: Warehouse, load_id: int) -> UndoResult:
     with warehouse.load_transaction():
         planned, source_ids = _plan_undo(warehouse, load_id)
-        begin_changes(warehouse)
-        if planned.mode == "refresh":
-            collect_touched(warehouse, source_ids)
-        delete_files(warehouse, source_ids)
+        change = StarChange(warehouse, planned.mode)
+        change.leave(source_ids)
         ledger.mark_undone(warehouse, load_id)
-        _follow(warehouse, planned.mode)
+        change.refresh()
+        change.check()
     return planned
 
 
@@ -74,29 +72,10 @@ def _plan_undo(warehouse: Warehouse, load_id: int) -> tuple[UndoResult, list[int
         later = ledger.list_superseding(warehouse, load_id)
         why = f"load {', '.join(map(str, later))} replaced its files" if later else "none of its files could be loaded"
         raise UsageError(f"nothing of load {load_id} is left to undo: {why}")
-    records = {
-        "loaded": sum(file.loaded for file in leaving),
-        "rejected": sum(file.rejected for file in leaving),
-    }
+    records = {"loaded": count_loaded(leaving), "rejected": sum(file.rejected for file in leaving)}
+    mode = choose_mode(changed=records["loaded"], kept=count_loaded(loaded) - records["loaded"])
     urls = [file.url for file in leaving]
     older = set(ledger.list_replaced(warehouse, load_id))
     replaced = [url for url in urls if url in older]
-    result = UndoResult(load_id, "would_undo", _mode(loaded, leaving), records, urls, replaced)
+    result = UndoResult(load_id, "would_undo", mode, records, urls, replaced)
     return result, [file.source_id for file in leaving]
-
-
-def _follow(warehouse: Warehouse, mode: Mode) -> None:
-    """Bring the star up to date with staging. Raises CheckError, and so rolls back, where a rule is broken then."""
-    refresh_star(warehouse, rebuild=mode == "rebuild")
-    checks.require(warehouse, touched=mode == "refresh")
-
-
-def _mode(loaded: Iterable[LoadedFile], changing: Iterable[LoadedFile]) -> Mode:
-    """A rebuild where the files that change hold so many records that computing the whole star costs less."""
-    total = sum(file.loaded for file in loaded)
-    changed = sum(file.loaded for file in changing)
-    return "rebuild" if changed >= total - changed else "refresh"
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 3)

@@ -262,7 +262,7 @@ def test_user_who_may_use_no_schema(redshift: Redshift, config: Config, examine:
 
 def test_no_stage(config: Config, examine: Callable[..., Ran]) -> None:
     ran = examine(structs.replace(config, stage=None))
-    assert_fails(ran, OF_ALL + OF_REDSHIFT, "stage and role", "no folder in S3 is named", "give --stage s3://")
+    assert_fails(ran, OF_ALL + OF_REDSHIFT, "stage and role", "and none is named", "give --stage s3://")
 
 
 def test_stage_in_a_bucket_that_is_missing(

@@ -78,14 +78,14 @@ COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_record
 SELECT pg_last_copy_count();
 
 SELECT source_id, sum(loaded), sum(rejected)
-FROM (
-    SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_events
-    WHERE source_id >= $1 GROUP BY source_id
-    UNION ALL
-    SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
-    WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
-) AS counts
-GROUP BY source_id;
+    FROM (
+        SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_events
+        WHERE source_id >= $1 GROUP BY source_id
+        UNION ALL
+        SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
+        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
+    ) AS counts
+    GROUP BY source_id;
 
 COPY staging_songs FROM '<stage>/.sparkify/<warehouse>/<load>/staging_songs.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
 
@@ -96,14 +96,14 @@ COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_record
 SELECT pg_last_copy_count();
 
 SELECT source_id, sum(loaded), sum(rejected)
-FROM (
-    SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_songs
-    WHERE source_id >= $1 GROUP BY source_id
-    UNION ALL
-    SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
-    WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
-) AS counts
-GROUP BY source_id;
+    FROM (
+        SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_songs
+        WHERE source_id >= $1 GROUP BY source_id
+        UNION ALL
+        SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
+        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
+    ) AS counts
+    GROUP BY source_id;
 
 DELETE FROM changed_files;
 

@@ -73,7 +73,7 @@ def test_open_engine_leaves_nothing_open() -> None:
     [
         ("redshift://awsuser@127.0.0.1:1", UsageError, "names no database"),
         ("redshift://awsuser@127.0.0.1:1/dev", EngineError, "cannot reach 127.0.0.1:1: Connection refused"),
-        ("postgres://example/dev", UsageError, "postgres:// is no warehouse"),
+        ("postgres://example/dev", UsageError, "postgres:// is not a warehouse"),
         ("folder", UsageError, "is a folder; name a file"),
         ("missing/w.duckdb", UsageError, "there is no folder missing"),
         ("text.duckdb", EngineError, r"text\.duckdb is no DuckDB database"),
@@ -377,7 +377,7 @@ def test_cursor_of_a_driver_without_engine(kind: str) -> None:
     connection = sqlite3.connect(":memory:")
     try:
         cursor = {"sqlite3": connection.cursor(), "object": object(), "none": None}[kind]
-        with pytest.raises(UsageError, match="no engine is made for a cursor of"):
+        with pytest.raises(UsageError, match="there is no engine for a cursor of"):
             wrap_cursor(cursor)
     finally:
         connection.close()

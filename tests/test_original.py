@@ -161,7 +161,7 @@ def test_insert_tables_of_empty_staging(conn: Cursor, cur: Cursor) -> None:
     "function", [create_tables.drop_tables, create_tables.create_tables, etl.load_staging_tables, etl.insert_tables]
 )
 def test_cursor_of_another_driver_is_refused(configured: Config, function: Callable[[object, object], None]) -> None:
-    with pytest.raises(UsageError, match="no engine is made for a cursor of"):
+    with pytest.raises(UsageError, match="there is no engine for a cursor of"):
         function(object(), object())
 
 

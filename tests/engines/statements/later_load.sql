@@ -18,7 +18,8 @@ LOCK load_lock;
 
 RESET statement_timeout;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' ORDER BY source_id;
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected
+    FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 UPDATE load_history SET status = 'interrupted' WHERE status = 'running';
 
@@ -39,7 +40,8 @@ LOCK load_lock;
 
 RESET statement_timeout;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' ORDER BY source_id;
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected
+    FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 DROP TABLE IF EXISTS changed_files;
 

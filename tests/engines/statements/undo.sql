@@ -14,7 +14,8 @@ RESET statement_timeout;
 
 SELECT status FROM load_history WHERE load_id = $1;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected FROM load_files WHERE status = 'loaded' ORDER BY source_id;
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected
+    FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 SELECT url FROM load_files WHERE superseded_by = $1;
 

@@ -4,7 +4,7 @@ It knows the kinds of statements named here and refuses every other, so that not
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -17,6 +17,7 @@ from tests.redshift.grammar import (
     Reader,
     generate,
     parse,
+    quote,
     quote_name,
     tokenize,
     unknown,
@@ -92,20 +93,26 @@ def _plan_tree(verb: str, tokens: list[Token], tree: exp.Expr, *, serverless: bo
     elif tree.args.get("expression") and isinstance(tree, exp.Create):
         place = next(place for place, token in enumerate(tokens) if token.token_type == TokenType.ALIAS)
         queries.check_words(tokens[place:])
-    after = ""
-    references: tuple[str, ...] = ()
-    drops: tuple[str, ...] = ()
+    planned = _plan_objects(kind, tree)
+    queries.translate(tree, serverless=serverless)
+    return replace(planned, sql=generate(tree))
+
+
+def _plan_objects(kind: str, tree: exp.Expr) -> Plan:
+    """What a change of tables and views needs besides its statement; the tree keeps what PostgreSQL is to do."""
     if isinstance(tree, exp.Create) and kind == "TABLE":
-        table, path = create_table(tree), path_of(tree.this.this if isinstance(tree.this, exp.Schema) else tree.this)
-        after, references = table.declare(path), tuple(one for one in table.references if one != path)
-    elif isinstance(tree, exp.Create):
+        table = create_table(tree)
+        path = path_of(tree.this.this if isinstance(tree.this, exp.Schema) else tree.this)
+        references = tuple(one for one in table.references if one != path)
+        declare = f"SELECT redshift_declare({quote(path)}, {quote(','.join(references))})"
+        return Plan("sql", after=declare if references else "", references=references)
+    if isinstance(tree, exp.Create):
         create_view(tree)
     elif isinstance(tree, exp.Alter):
         alter_table(tree)
     elif isinstance(tree, exp.Drop) and kind == "TABLE" and not tree.args.get("cascade"):
-        drops = tuple(path_of(one) for one in tree.args["tables"])
-    queries.translate(tree, serverless=serverless)
-    return Plan("sql", generate(tree), after=after, references=references, drops=drops)
+        return Plan("sql", drops=tuple(path_of(one) for one in tree.args["tables"]))
+    return Plan("sql")
 
 
 def _plan_session(found: re.Match[str]) -> Plan:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF012 (a dialect of sqlglot is made of such attributes of classes)
 """Redshift's grammar as sqlglot knows it, and errors in the words of the server.
 
 Nothing is judged here except syntax: what a statement may be made of is in queries.py and tables.py.
@@ -20,7 +21,7 @@ from tests.redshift.wire import WireError
 # Other databases' words, which sqlglot takes for Redshift's: names of types, then operators.
 _FOREIGN = {"INT16", "SHORT", "INT32", "INT64", "LONG", "DEC", "NUMBER", "FIXED", "DOUBLE", "VARCHAR2", "NVARCHAR2",
             "STR", "STRING", "CLOB", "LONGVARCHAR", "==", "|>", "RLIKE", "REGEXP", "ISNULL", "NOTNULL"}  # fmt: skip
-_LITERALS = (TokenType.STRING, TokenType.IDENTIFIER)
+LITERALS = (TokenType.STRING, TokenType.IDENTIFIER)
 # sqlglot logs what it parses as a Command; that is refused.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
@@ -28,19 +29,17 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 class Grammar(Redshift):
     class Tokenizer(Redshift.Tokenizer):
         # Otherwise the rest of such a statement would be one token.
-        COMMANDS = set()  # noqa: RUF012
-        KEYWORDS = {  # noqa: RUF012
-            word: kind for word, kind in Redshift.Tokenizer.KEYWORDS.items() if word not in _FOREIGN
-        }
+        COMMANDS = set()
+        KEYWORDS = {word: kind for word, kind in Redshift.Tokenizer.KEYWORDS.items() if word not in _FOREIGN}
 
     class Parser(RedshiftParser):
         # A function stays what it was called, to be judged by its name.
-        FUNCTIONS = {}  # noqa: RUF012
-        FUNCTION_PARSERS = {  # noqa: RUF012
+        FUNCTIONS = {}
+        FUNCTION_PARSERS = {
             "EXTRACT": lambda self: self._parse_extract(),
             **{name: RedshiftParser.FUNCTION_PARSERS[name] for name in ("CAST", "POSITION", "SUBSTRING", "TRIM")},
         }
-        NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
+        NO_PAREN_FUNCTION_PARSERS = {
             name: RedshiftParser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "SYSDATE")
         }
 
@@ -159,14 +158,14 @@ class Reader:
 
     def word(self) -> str:
         token = self.next()
-        if token.token_type in _LITERALS:
+        if token.token_type in LITERALS:
             raise syntax_error(token.text)
         return str(token.text.lower())
 
     def take(self, *expected: str) -> bool:
         """Whether these words come next; if so they are read."""
         tokens = self._tokens[self._place : self._place + len(expected)]
-        if [token.text.lower() for token in tokens if token.token_type not in _LITERALS] != list(expected):
+        if [token.text.lower() for token in tokens if token.token_type not in LITERALS] != list(expected):
             return False
         self._place += len(expected)
         return True

@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlglot import exp
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import Token
 
 from tests.redshift import words
-from tests.redshift.grammar import syntax_error, unknown, unsupported
+from tests.redshift.grammar import LITERALS, syntax_error, unknown, unsupported
 from tests.redshift.types import read_type
 from tests.redshift.wire import WireError
 
 # PostgreSQL cuts a longer name without an error; Redshift takes 127 bytes: DG r_names.
 _LONGEST_NAME = 63
 _NAME = re.compile(r"[^\W\d][\w$]*")
-_LITERALS = (TokenType.STRING, TokenType.IDENTIFIER)
 _SET_OPERATION = "this expression distinct order limit offset with_"
 _NODES: dict[type[exp.Expr], str] = {
     **dict.fromkeys([
@@ -80,7 +79,7 @@ def check_words(tokens: Iterable[Token]) -> None:
     """Refuses a reserved word outside quotes that has no place in a query: DG r_pg_keywords."""
     for token in tokens:
         word = token.text.lower()
-        if token.token_type not in _LITERALS and word in words.RESERVED - words.IN_QUERIES:
+        if token.token_type not in LITERALS and word in words.RESERVED - words.IN_QUERIES:
             raise syntax_error(token.text)
 
 

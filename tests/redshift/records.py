@@ -1,20 +1,17 @@
-"""What COPY leaves behind for SYS_LOAD_ERROR_DETAIL and its like: files that PostgreSQL's views read.
+"""What COPY leaves behind for SYS_LOAD_HISTORY and PG_LAST_COPY_COUNT: files that PostgreSQL's views read.
 
 They are outside every transaction, so they outlive the rollback of the load that wrote them.
 """
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Literal
-
-Record = Mapping[str, object]
 
 
 class LoadRecords:
-    """The files lie in a folder that PostgreSQL can read; a record is one line of JSON."""
+    """The files are in a folder that PostgreSQL can read; a record is one line of JSON."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -25,12 +22,12 @@ class LoadRecords:
         with self._lock:
             return next(self._queries)
 
-    def add(self, database: str, kind: Literal["errors", "loads", "files"], records: Sequence[Record]) -> None:
-        with self._lock, (self._folder / f"{database}.{kind}").open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(record) + "\n" for record in records)
+    def add(self, database: str, load: Mapping[str, object]) -> None:
+        with self._lock, (self._folder / f"{database}.loads").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(load) + "\n")
 
-    def write_last_copy(self, backend: int, *, copy_id: int, rows: int) -> None:
-        self._replace(f"{backend}.copy", json.dumps({"id": copy_id, "count": rows}))
+    def write_last_copy(self, backend: int, rows: int) -> None:
+        self._replace(f"{backend}.copy", str(rows))
 
     def write_slices(self, slices: int) -> None:
         self._replace("slices", str(slices))

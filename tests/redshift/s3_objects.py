@@ -33,7 +33,7 @@ class Objects:
 
     def find(self, statement: CopyStatement) -> list[Found]:
         """What the statement names, in order; an object that a manifest lists twice comes twice."""
-        found = self._by_manifest(statement) if statement.has("manifest") else self._by_prefix(statement.source)
+        found = self._by_manifest(statement) if "manifest" in statement.options else self._by_prefix(statement.source)
         if not found:
             raise self._missing(statement.source)
         return found
@@ -76,9 +76,9 @@ class Objects:
                 if entry.get("mandatory", False):
                     raise self._missing(url)
                 continue
-            if statement.format == "parquet" and size is None:
+            if size is None:
                 raise self._error(f"The manifest has no meta.content_length for {url}")
-            if size is not None and size != actual:
+            if size != actual:
                 raise self._error(f"The manifest says content_length {size} for {url}, which has {actual} bytes")
             found.append(Found(url, actual))
         return found

@@ -58,7 +58,6 @@ class Session:
         # After an error everything up to Sync is skipped.
         self._skipping = False
         self._notices: list[dict[str, str]] = []
-        self._copy_state: copy.SessionState | None = None
 
     def run(self) -> None:
         try:
@@ -89,10 +88,8 @@ class Session:
         return self._backend
 
     def _start(self) -> None:
-        opened = open_session(self._server, self._channel)
-        self._backend = opened.backend
+        self._backend = open_session(self._server, self._channel)
         self._backend.notice_handler = self._keep_notice
-        self._copy_state = copy.SessionState(opened.backend, opened.user, opened.database)
         self._ready()
 
     # Messages
@@ -173,9 +170,9 @@ class Session:
         for table in plan.drops:
             self._check_free(table, plan)
         oids = [0 if one == _UNKNOWN else one for one in types]
-        self._check(self.backend.prepare(name.encode(), plan.sql.encode(), oids), plan)
+        self._check(self.backend.prepare(name.encode(), plan.sql.encode(), oids))
         described = self.backend.describe_prepared(name.encode())
-        self._check(described, plan)
+        self._check(described)
         parameters = [described.param_type(place) for place in range(described.nparams)]
         return Prepared(text, plan, parameters, _columns(described))
 
@@ -291,26 +288,23 @@ class Session:
         # The library's declaration knows no NULL, the library does.
         values = cast("list[bytes]", bind.values)
         result = self.backend.exec_prepared(bind.statement, values, bind.formats or None)
-        self._check(result, plan)
+        self._check(result)
         if result.status == pq.ExecStatus.TUPLES_OK:
             self._send_rows(result, bind)
         tag = (result.command_status or b"").decode()
-        self._follow(plan, tag)
+        self._follow(plan)
         # Redshift tells no count of a query.
         return "SELECT" if tag.startswith("SELECT ") else tag
 
-    def _follow(self, plan: Plan, tag: str) -> None:
+    def _follow(self, plan: Plan) -> None:
         # 42P07 is the notice that the table was there already.
         if plan.after and not any(notice["C"] == "42P07" for notice in self._notices):
-            self._check(self.backend.exec_(plan.after.encode()), plan)
-        if plan.kind == "end" and self._copy_state is not None:
-            self._copy_state.end_transaction(self._server.records, committed=tag == "COMMIT")
+            self._check(self.backend.exec_(plan.after.encode()))
 
     def _run_copy(self, statement: Prepared) -> str:
-        if statement.plan.copy is None or self._copy_state is None:
+        if statement.plan.copy is None:
             raise Closed
-        state, roles, records = self._copy_state, self._server.roles, self._server.records
-        self._notices += copy.run(statement.plan.copy, state, roles, records)
+        self._notices += copy.run(statement.plan.copy, self.backend, self._server.roles, self._server.records)
         return "COPY"
 
     def _send_rows(self, result: PGresult, bind: Bind) -> None:
@@ -321,12 +315,12 @@ class Session:
             values = [result.get_value(row, place) for place in range(count)]
             self._channel.write(wire.data_row(values, types, formats))
 
-    def _check(self, result: PGresult, plan: Plan) -> None:
+    def _check(self, result: PGresult) -> None:
         if result.status not in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
             return
         if self.backend.status == pq.ConnStatus.BAD:
             self._hang_up()
-        raise _translate(_report(result), plan, result.error_field(pq.DiagnosticField.CONSTRAINT_NAME))
+        raise _translate(_report(result), result.error_field(pq.DiagnosticField.CONSTRAINT_NAME))
 
     def _keep_notice(self, result: PGresult) -> None:
         self._notices.append(_report(result))
@@ -353,7 +347,7 @@ def _report(result: PGresult) -> dict[str, str]:
     return {key: value for key, value in fields.items() if value}
 
 
-def _translate(fields: dict[str, str], plan: Plan, constraint: bytes | None) -> WireError:
+def _translate(fields: dict[str, str], constraint: bytes | None) -> WireError:
     """PostgreSQL's error in Redshift's words, where those differ."""
     if fields["C"] == "40001":
         return _CONFLICT

@@ -4,7 +4,6 @@ import hashlib
 import os
 import secrets
 import ssl
-from dataclasses import dataclass
 from typing import Protocol
 
 from psycopg.pq.abc import PGconn
@@ -31,17 +30,8 @@ class Server(Protocol):
     def note(self, statement: str) -> Fault: ...
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A session that may send statements."""
-
-    backend: PGconn
-    user: str
-    database: str
-
-
-def open_session(server: Server, channel: Channel) -> Opened:
-    """Raises Gone when the client is refused or hangs up."""
+def open_session(server: Server, channel: Channel) -> PGconn:
+    """The session's own connection to PostgreSQL. Raises Gone when the client is refused or hangs up."""
     code, body = channel.read_startup()
     if code == wire.SSL_REQUEST:
         _encrypt(server, channel)
@@ -59,7 +49,7 @@ def open_session(server: Server, channel: Channel) -> Opened:
         channel.flush()
         raise Gone from error
     _introduce(channel, user, backend.backend_pid)
-    return Opened(backend, user, database)
+    return backend
 
 
 def _encrypt(server: Server, channel: Channel) -> None:

@@ -1,15 +1,13 @@
 """CREATE TABLE and ADD COLUMN: what is declared is checked, PostgreSQL gets what it can enforce.
 
-Keys are dropped, as Redshift enforces none (DG r_CREATE_TABLE_NEW); texts get a limit in bytes. What was declared is
-kept as the comment of the table's row type, from which svv_table_info and pg_table_def are read.
+Keys are dropped, as Redshift enforces none (DG r_CREATE_TABLE_NEW); texts get a limit in bytes.
 """
 
-import json
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from tests.redshift.grammar import quote, quote_name, syntax_error, unknown
+from tests.redshift.grammar import quote_name, syntax_error, unknown
 from tests.redshift.types import ColumnType, read_type
 from tests.redshift.wire import WireError
 
@@ -53,15 +51,6 @@ class Table:
     @property
     def primary_key(self) -> list[str]:
         return [column for kind, columns in self.keys if kind == "primary key" for column in columns]
-
-    def declare(self, path: str) -> str:
-        """The statement that keeps what was declared."""
-        declared = json.dumps({
-            "diststyle": self.diststyle or "auto", "distkey": self.distkey, "sortkey": self.sortkey or [],
-            "sortstyle": "auto" if self.sortkey is None else "compound", "encodings": self.encodings,
-            "references": self.references,
-        })  # fmt: skip
-        return f"SELECT redshift_declare({quote(path)}, {quote(declared)})"
 
 
 def path_of(table: exp.Expr) -> str:

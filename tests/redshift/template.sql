@@ -11,55 +11,16 @@ $$;
 CREATE FUNCTION pg_catalog.len(text) RETURNS integer LANGUAGE sql IMMUTABLE STRICT RETURN length($1);
 -- DG r_CONCAT: two arguments, NULL if either is.
 CREATE FUNCTION pg_catalog.redshift_concat(text, text) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN $1 || $2;
-CREATE FUNCTION pg_catalog.sha2(text, integer) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN encode(
-    CASE $2 WHEN 224 THEN sha224(convert_to($1, 'UTF8')) WHEN 384 THEN sha384(convert_to($1, 'UTF8'))
-        WHEN 512 THEN sha512(convert_to($1, 'UTF8')) ELSE sha256(convert_to($1, 'UTF8')) END, 'hex');
 CREATE FUNCTION pg_catalog.round(double precision, integer) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT
 RETURN round($1::numeric, $2)::double precision;
 CREATE FUNCTION pg_catalog.trunc(double precision, integer) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT
 RETURN trunc($1::numeric, $2)::double precision;
-
--- DG REGEXP_SUBSTR: no match is an empty text; DG REGEXP_REPLACE: every match is replaced.
-CREATE FUNCTION pg_catalog.redshift_regexp_substr(text, text, integer DEFAULT 1, integer DEFAULT 1) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT RETURN coalesce(regexp_substr($1, $2, $3, $4), '');
-CREATE FUNCTION pg_catalog.redshift_regexp_replace(text, text, text DEFAULT '', integer DEFAULT 1) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT RETURN regexp_replace($1, $2, $3, $4, 0);
-CREATE FUNCTION pg_catalog.redshift_regexp_count(text, text, integer DEFAULT 1) RETURNS integer
-LANGUAGE sql IMMUTABLE STRICT RETURN regexp_count($1, $2, $3);
-CREATE FUNCTION pg_catalog.redshift_regexp_instr(text, text, integer DEFAULT 1, integer DEFAULT 1) RETURNS integer
-LANGUAGE sql IMMUTABLE STRICT RETURN regexp_instr($1, $2, $3, $4);
-
--- DG IS_VALID_JSON, DG JSON_EXTRACT_PATH_TEXT: invalid JSON is an error.
-CREATE FUNCTION pg_catalog.is_valid_json(text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
-RETURN $1 IS JSON OBJECT;
-CREATE FUNCTION pg_catalog.is_valid_json_array(text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
-RETURN $1 IS JSON ARRAY;
-CREATE FUNCTION pg_catalog.json_extract_path_text(text, VARIADIC text[]) RETURNS text LANGUAGE sql IMMUTABLE STRICT
-RETURN json_extract_path_text($1::json, VARIADIC $2);
-CREATE FUNCTION pg_catalog.strtol(text, integer) RETURNS bigint LANGUAGE plpgsql IMMUTABLE STRICT AS $$
-DECLARE
-    total numeric := 0;
-    digit integer;
-BEGIN
-    FOR place IN 1 .. length($1) LOOP
-        digit := strpos('0123456789abcdefghijklmnopqrstuvwxyz', lower(substr($1, place, 1))) - 1;
-        IF digit < 0 OR digit >= $2 THEN
-            RAISE EXCEPTION 'The input % is not valid to be converted to base %', $1, $2 USING ERRCODE = '22023';
-        END IF;
-        total := total * $2 + digit;
-    END LOOP;
-    RETURN total;
-END
-$$;
 
 -- DG r_GETDATE, DG r_SYSDATE: UTC, without a time zone.
 CREATE FUNCTION pg_catalog.getdate() RETURNS timestamp LANGUAGE sql STABLE
 RETURN date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC');
 CREATE FUNCTION pg_catalog.redshift_sysdate() RETURNS timestamp LANGUAGE sql STABLE
 RETURN transaction_timestamp() AT TIME ZONE 'UTC';
-CREATE FUNCTION pg_catalog.last_day(timestamp) RETURNS date LANGUAGE sql IMMUTABLE STRICT
-RETURN (date_trunc('month', $1) + INTERVAL '1 month' - INTERVAL '1 day')::date;
-CREATE FUNCTION pg_catalog.trunc(timestamp) RETURNS date LANGUAGE sql IMMUTABLE STRICT RETURN $1::date;
 CREATE FUNCTION pg_catalog.date_trunc(text, date) RETURNS timestamp LANGUAGE sql IMMUTABLE STRICT
 RETURN date_trunc($1, $2::timestamp);
 
@@ -133,60 +94,22 @@ CREATE AGGREGATE pg_catalog.redshift_avg(numeric) (
 
 -- What COPY left behind. It is kept in files that the stand-in writes, so that it outlives the rollback of a failed
 -- load and every session sees it at once, whatever its snapshot.
-CREATE FUNCTION pg_catalog.redshift_records(kind text) RETURNS SETOF json
+CREATE FUNCTION pg_catalog.redshift_loads() RETURNS SETOF json
 LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
     SELECT line::json
-    FROM string_to_table(pg_read_file(:shared || current_database() || '.' || kind, true), E'\n') AS line
+    FROM string_to_table(pg_read_file(:shared || current_database() || '.loads', true), E'\n') AS line
     WHERE line <> ''
 $$;
--- Whole and new at every call: a value of the session, not of a transaction.
-CREATE FUNCTION pg_catalog.redshift_last_copy(kind text) RETURNS bigint
-LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
-    SELECT (pg_read_file(:shared || pg_backend_pid() || '.copy', true)::json ->> kind)::bigint
+CREATE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
+    SELECT coalesce(pg_read_file(:shared || pg_backend_pid() || '.copy', true)::bigint, 0)
 $$;
-CREATE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint LANGUAGE sql VOLATILE
-RETURN coalesce(redshift_last_copy('count'), 0);
-CREATE FUNCTION pg_catalog.pg_last_copy_id() RETURNS bigint LANGUAGE sql VOLATILE
-RETURN coalesce(redshift_last_copy('id'), -1);
-CREATE FUNCTION pg_catalog.redshift_user_id() RETURNS integer LANGUAGE sql STABLE
-RETURN (SELECT oid::integer FROM pg_roles WHERE rolname = current_user);
-
-CREATE VIEW pg_catalog.sys_load_error_detail AS
-SELECT detail.*
-FROM redshift_records('errors') AS line, json_to_record(line) AS detail (
-    user_id integer, query_id bigint, transaction_id bigint, session_id integer, database_name character(64),
-    table_id integer, start_time timestamp, file_name character(256), line_number bigint, column_name character(127),
-    column_type character(10), column_length character(10), "position" integer, error_code integer,
-    error_message character(512)
-)
-WHERE detail.user_id = redshift_user_id();
-CREATE VIEW pg_catalog.stl_load_errors AS
-SELECT detail.*
-FROM redshift_records('errors') AS line, json_to_record(line) AS detail (
-    userid integer, slice integer, tbl integer, starttime timestamp, session integer, query bigint,
-    filename character(256), line_number bigint, colname character(127), type character(10), col_length character(10),
-    "position" integer, raw_line character(1024), raw_field_value character(1024), err_code integer,
-    err_reason character(100)
-)
-WHERE detail.userid = redshift_user_id();
 CREATE VIEW pg_catalog.sys_load_history AS
-SELECT detail.*
-FROM redshift_records('loads') AS line, json_to_record(line) AS detail (
-    user_id integer, query_id bigint, transaction_id bigint, session_id integer, database_name text, status text,
-    table_name text, start_time timestamp, end_time timestamp, duration bigint, data_source text, file_format text,
-    loaded_rows bigint, loaded_bytes bigint, source_file_count integer, source_file_bytes bigint,
-    file_count_scanned integer, file_bytes_scanned bigint, error_count bigint, copy_job_id bigint
-)
-WHERE detail.user_id = redshift_user_id();
-CREATE VIEW pg_catalog.sys_load_detail AS
-SELECT detail.*
-FROM redshift_records('files') AS line, json_to_record(line) AS detail (
-    user_id integer, query_id bigint, file_name character(256), record_time timestamp
-)
-WHERE detail.user_id = redshift_user_id();
-CREATE VIEW pg_catalog.stl_load_commits AS
-SELECT user_id AS userid, query_id AS query, file_name AS filename, record_time AS curtime
-FROM pg_catalog.sys_load_detail;
+SELECT loads.*
+FROM redshift_loads() AS line, json_to_record(line) AS loads (
+    query_id bigint, session_id integer, status text, table_name text, start_time timestamp, end_time timestamp,
+    data_source text, file_format text, loaded_rows bigint, source_file_count integer, source_file_bytes bigint,
+    error_count bigint
+);
 
 CREATE FUNCTION pg_catalog.redshift_slices() RETURNS integer LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
     SELECT pg_read_file(:shared || 'slices')::integer
@@ -201,68 +124,26 @@ CREATE VIEW pg_catalog.svv_tables AS
 SELECT table_catalog::text, table_schema::text, table_name::text, table_type::text,
     obj_description(format('%I.%I', table_schema, table_name)::regclass, 'pg_class') AS remarks
 FROM information_schema.tables;
-CREATE VIEW pg_catalog.svv_all_tables AS
-SELECT table_catalog AS database_name, table_schema AS schema_name, table_name,
-    CASE table_type WHEN 'VIEW' THEN 'VIEW' ELSE 'TABLE' END AS table_type
-FROM pg_catalog.svv_tables;
 CREATE VIEW pg_catalog.svv_columns AS
 SELECT *, col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position) AS remarks
 FROM information_schema.columns;
 
--- What CREATE TABLE declared is the comment of the table's row type: the table's own comment is the user's.
-CREATE FUNCTION pg_catalog.redshift_declare("table" text, declared text) RETURNS void LANGUAGE plpgsql AS $$
+-- Which tables the foreign keys of a table name is the comment of its row type; its own comment is the user's.
+CREATE FUNCTION pg_catalog.redshift_declare("table" text, referenced text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('COMMENT ON TYPE %s IS %L', (SELECT reltype::regtype FROM pg_class WHERE oid = $1::regclass), $2);
 END
 $$;
-CREATE FUNCTION pg_catalog.redshift_declared(oid) RETURNS json LANGUAGE sql STABLE
-RETURN (SELECT obj_description(reltype, 'pg_type')::json FROM pg_class WHERE pg_class.oid = $1);
 -- A table outside `dropped` whose foreign key names this one. The names are quoted for SQL, and parted by commas.
 CREATE FUNCTION pg_catalog.redshift_dependent(referenced text, dropped text) RETURNS name LANGUAGE sql STABLE AS $$
     SELECT classes.relname
     FROM pg_class AS classes
-    CROSS JOIN json_array_elements_text(redshift_declared(classes.oid) -> 'references') AS reference (name)
+    CROSS JOIN string_to_table(obj_description(classes.reltype, 'pg_type'), ',') AS named
     WHERE classes.relkind = 'r'
-        AND to_regclass(reference.name) = to_regclass(referenced)
+        AND to_regclass(named) = to_regclass(referenced)
         AND classes.oid NOT IN (SELECT to_regclass(name) FROM string_to_table(dropped, ',') AS name
             WHERE to_regclass(name) IS NOT NULL)
     LIMIT 1
 $$;
-CREATE VIEW pg_catalog.svv_table_info AS
-SELECT
-    current_database()::text AS database, spaces.nspname::text AS schema, classes.oid::integer AS table_id,
-    classes.relname::text AS "table",
-    CASE WHEN (declared.encodings)::text = '{}' THEN 'Y, AUTO(ENCODE)' ELSE 'Y' END AS encoded,
-    CASE
-        WHEN declared.distkey IS NOT NULL THEN 'KEY(' || declared.distkey || ')'
-        WHEN declared.diststyle = 'auto' THEN 'AUTO(ALL)' ELSE upper(declared.diststyle)
-    END AS diststyle,
-    CASE WHEN declared.sortstyle = 'auto' THEN 'AUTO(SORTKEY)' ELSE declared.sortkey ->> 0 END AS sortkey1,
-    json_array_length(declared.sortkey) AS sortkey_num
-FROM pg_class AS classes
-INNER JOIN pg_namespace AS spaces ON classes.relnamespace = spaces.oid
-CROSS JOIN json_to_record(redshift_declared(classes.oid)) AS declared (
-    diststyle text, distkey text, sortkey json, sortstyle text, encodings json
-)
-WHERE classes.relkind = 'r';
-CREATE VIEW pg_catalog.pg_table_def AS
-SELECT
-    spaces.nspname AS schemaname, classes.relname AS tablename, columns.attname AS column,
-    format_type(columns.atttypid, columns.atttypmod) AS type,
-    coalesce(redshift_declared(classes.oid) -> 'encodings' ->> columns.attname, 'none')::text AS encoding,
-    coalesce(redshift_declared(classes.oid) ->> 'distkey' = columns.attname, false) AS distkey,
-    coalesce((
-        SELECT sorted.place FROM json_array_elements_text(redshift_declared(classes.oid) -> 'sortkey')
-        WITH ORDINALITY AS sorted (name, place) WHERE sorted.name = columns.attname
-    ), 0)::integer AS sortkey,
-    columns.attnotnull AS notnull
-FROM pg_class AS classes
-INNER JOIN pg_namespace AS spaces ON classes.relnamespace = spaces.oid
-INNER JOIN pg_attribute AS columns ON classes.oid = columns.attrelid AND columns.attnum > 0 AND NOT columns.attisdropped
-WHERE classes.relkind = 'r'
-    -- DG r_PG_TABLE_DEF: tables of the schemas on the search path.
-    AND spaces.nspname = ANY (current_schemas(false));
-GRANT SELECT ON pg_catalog.sys_load_error_detail, pg_catalog.stl_load_errors, pg_catalog.sys_load_history,
-pg_catalog.sys_load_detail, pg_catalog.stl_load_commits, pg_catalog.stv_slices, pg_catalog.stv_db_isolation_level,
-pg_catalog.svv_tables, pg_catalog.svv_all_tables, pg_catalog.svv_columns, pg_catalog.svv_table_info,
-pg_catalog.pg_table_def TO PUBLIC;
+GRANT SELECT ON pg_catalog.sys_load_history, pg_catalog.stv_slices, pg_catalog.stv_db_isolation_level,
+pg_catalog.svv_tables, pg_catalog.svv_columns TO PUBLIC;

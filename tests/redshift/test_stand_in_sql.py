@@ -45,24 +45,7 @@ def test_not_null_is_enforced(cursor: Cursor) -> None:
     assert refusal(cursor, "INSERT INTO t VALUES (NULL)").startswith("23502")
 
 
-def test_what_a_table_declares_can_be_read(cursor: Cursor) -> None:
-    cursor.execute("CREATE TABLE t (a INT ENCODE az64 NOT NULL, b VARCHAR(9) ENCODE zstd, c DATE) "
-                   "DISTSTYLE KEY DISTKEY (b) COMPOUND SORTKEY (c, a)")  # fmt: skip
-    assert fetch(cursor, 'SELECT "column", type, encoding, distkey, sortkey, "notnull" FROM pg_table_def '
-                         "WHERE tablename = 't' ORDER BY 1") == [
-        ["a", "integer", "az64", False, 2, True], ["b", "character varying(9)", "zstd", True, 0, False],
-        ["c", "date", "none", False, 1, False],
-    ]  # fmt: skip
-    cursor.execute("CREATE TABLE IF NOT EXISTS t (z INT) DISTSTYLE ALL")
-    assert fetch(cursor, "SELECT diststyle, sortkey1, sortkey_num FROM svv_table_info WHERE \"table\" = 't'") == [
-        ["KEY(b)", "c", 2]
-    ]
-    assert fetch(cursor, "SELECT table_schema, table_type FROM svv_tables WHERE table_name = 't'") == [
-        ["public", "BASE TABLE"]
-    ]
-
-
-def test_comments_and_what_a_table_declares_are_kept_apart(cursor: Cursor) -> None:
+def test_comments_can_be_read(cursor: Cursor) -> None:
     cursor.execute('CREATE TABLE "time" (a INT) DISTSTYLE ALL')
     cursor.execute("CREATE OR REPLACE VIEW v AS SELECT a FROM time")
     cursor.execute("COMMENT ON TABLE time IS 'One row per hour; it''s small.'")
@@ -78,7 +61,6 @@ def test_comments_and_what_a_table_declares_are_kept_apart(cursor: Cursor) -> No
     assert fetch(cursor, "SELECT remarks FROM svv_columns WHERE table_schema = 'public' ORDER BY table_name") == [
         ["A number."], ["Of a view."]
     ]  # fmt: skip
-    assert fetch(cursor, "SELECT diststyle FROM svv_table_info WHERE \"table\" = 'time'") == [["ALL"]]
     cursor.execute("DROP VIEW v")
     cursor.execute("DROP VIEW IF EXISTS v")
 
@@ -204,15 +186,6 @@ def test_the_projects_own_statements_run(cursor: Cursor) -> None:
     ("nvl(NULL, 'x')", "x"),
     ("round(1.23456::float, 2)", 1.23),
     ("avg(a)", 1),
-    ("strtol('ff', 16)", 255),
-    ("regexp_substr('user15@x', '[0-9]+')", "15"),
-    ("regexp_substr('x', '[0-9]+')", ""),
-    ("regexp_replace('a1b2', '[0-9]', '#')", "a#b#"),
-    ("regexp_count('a1b2', '\\\\d')", 2),
-    ("regexp_instr('ab1', '[0-9]')", 3),
-    ("is_valid_json('{\"a\": 1}')", True),
-    ("is_valid_json('{a: 1}')", False),
-    ("json_extract_path_text('{\"a\": {\"b\": \"c\"}}', 'a', 'b')", "c"),
     ("listagg(a, ',') WITHIN GROUP (ORDER BY a DESC)", "2,1"),
     ("split_part(reverse('a, b'), ' ,', 1)", "b"),
     ("concat('a', NULL)", None),
@@ -255,6 +228,8 @@ def test_expressions(dialect: Cursor, expression: str, expected: object) -> None
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n",
     "CREATE OR REPLACE VIEW v AS SELECT a FROM t",
     "CREATE VIEW v (one, two) AS WITH x AS (SELECT a, b FROM t) SELECT a, b FROM x",
+    "CREATE TABLE v (a INT ENCODE az64 NOT NULL, b VARCHAR(9) ENCODE zstd, c DATE) DISTSTYLE KEY DISTKEY (b) "
+    "COMPOUND SORTKEY (c, a)",
     "CREATE TABLE v DISTSTYLE ALL AS SELECT CAST(a AS VARCHAR(9)) AS a FROM t",
     "ALTER TABLE t RENAME TO v",
 ])  # fmt: skip
@@ -363,11 +338,10 @@ def test_what_redshift_refuses(dialect: Cursor, query: str, words: str) -> None:
 def test_serverless_has_no_stl_and_stv(stand_in: Redshift, cursor: Cursor) -> None:
     stand_in.slices = 4
     assert fetch(cursor, "SELECT count(*) FROM stv_slices") == [[4]]
-    assert fetch(cursor, "SELECT count(*) FROM stl_load_errors") == [[0]]
     stand_in.serverless = True
-    for relation in ("stl_load_errors", "stv_slices", "stv_db_isolation_level", "stl_query"):
+    for relation in ("stv_slices", "stv_db_isolation_level", "stl_query"):
         assert refusal(cursor, f"SELECT * FROM {relation}") == f"42501 permission denied for relation {relation}"
-    assert fetch(cursor, "SELECT count(*) FROM sys_load_error_detail") == [[0]]
+    assert fetch(cursor, "SELECT count(*) FROM sys_load_history") == [[0]]
 
 
 def test_another_user_sees_what_is_granted(stand_in: Redshift, database: str, connect: Connect, cursor: Cursor) -> None:

@@ -31,77 +31,58 @@ IN_QUERIES = _words("""
 # DG c_unsupported-postgresql-features: PostgreSQL's own columns.
 SYSTEM_COLUMNS = _words("cmax cmin ctid tableoid xmax xmin")
 
-RANKING = _words("""
-    row_number rank dense_rank percent_rank cume_dist ntile lag lead
-""")
+RANKING = _words("row_number rank dense_rank percent_rank cume_dist ntile lag lead")
 AGGREGATES = _words("""
-    count sum min max avg stddev stddev_samp stddev_pop variance var_samp var_pop bool_and bool_or bit_and
-    bit_or any_value listagg percentile_cont percentile_disc
+    count sum min max avg stddev stddev_samp stddev_pop variance var_samp var_pop bool_and bool_or listagg
+    percentile_cont percentile_disc
 """)
 WINDOW = RANKING | AGGREGATES | {"first_value", "last_value", "nth_value"}
 
 # Functions of Redshift that PostgreSQL has under the same name with the same meaning, or that the template of
 # databases adds to it.
 FUNCTIONS = WINDOW | _words("""
-    abs acos ascii asin atan atan2 btrim cbrt ceil ceiling char_length character_length chr coalesce concat
-    col_description cos cot current_database current_schema current_setting date_part date_trunc dateadd datediff
-    degrees exp extract floor getdate greatest grouping has_database_privilege has_schema_privilege has_table_privilege
-    initcap is_valid_json is_valid_json_array
-    json_extract_path_text last_day least left len length ln log lower lpad ltrim md5 mod nullif nvl
-    obj_description octet_length pg_backend_pid pg_last_copy_count pg_last_copy_id pi position pow power quote_ident
-    quote_literal radians random regexp_count regexp_instr regexp_replace regexp_substr repeat replace replicate
-    reverse right round rpad rtrim set_config sha2 sign sin split_part sqrt strpos strtol substr substring
-    tan textlen to_char to_date to_hex translate trim trunc upper version
+    abs ascii btrim cbrt ceil ceiling char_length chr coalesce col_description concat current_database current_schema
+    date_part date_trunc dateadd datediff exp floor getdate greatest has_database_privilege has_schema_privilege
+    has_table_privilege initcap least left len length ln log lower lpad ltrim md5 mod nullif nvl obj_description
+    octet_length pg_last_copy_count pi pow power quote_ident quote_literal random repeat replace replicate reverse right
+    round rpad rtrim sign split_part sqrt strpos substr to_char to_date to_hex translate trunc upper version
 """)
 
 # Where PostgreSQL's function of the same name and arguments answers otherwise.
 RENAMED = {
-    "avg": "redshift_avg",
-    "nvl": "coalesce",
-    "replicate": "repeat",
-    "date_part": "redshift_date_part",
-    "dateadd": "redshift_dateadd",
-    "datediff": "redshift_datediff",
-    "regexp_replace": "redshift_regexp_replace",
-    "regexp_substr": "redshift_regexp_substr",
-    "regexp_count": "redshift_regexp_count",
-    "regexp_instr": "redshift_regexp_instr",
-    "version": "redshift_version",
+    "avg": "redshift_avg", "nvl": "coalesce", "replicate": "repeat", "date_part": "redshift_date_part",
+    "dateadd": "redshift_dateadd", "datediff": "redshift_datediff", "version": "redshift_version",
     "concat": "redshift_concat",
-}
+}  # fmt: skip
 # Their first argument may be a bare word: dateadd(day, 1, x).
 DATE_PARTS = {"date_part", "dateadd", "datediff"}
 
-# DG r_Dateparts_for_datetime_functions.
-PARTS = {
-    "millennium": "millennium", "millennia": "millennium", "mil": "millennium", "mils": "millennium",
-    "century": "century", "centuries": "century", "c": "century", "cent": "century", "cents": "century",
-    "decade": "decade", "decades": "decade", "dec": "decade", "decs": "decade",
+# DG r_Dateparts_for_datetime_functions: PostgreSQL's name of a part, and Redshift's names.
+_PARTS = {
+    "millennium": "millennium millennia mil mils",
+    "century": "century centuries c cent cents",
+    "decade": "decade decades dec decs",
     "epoch": "epoch",
-    "year": "year", "years": "year", "y": "year", "yr": "year", "yrs": "year",
-    "quarter": "quarter", "quarters": "quarter", "qtr": "quarter", "qtrs": "quarter",
-    "month": "month", "months": "month", "mon": "month", "mons": "month",
-    "week": "week", "weeks": "week", "w": "week",
-    "dayofweek": "dow", "dow": "dow", "dw": "dow", "weekday": "dow",
-    "dayofyear": "doy", "doy": "doy", "dy": "doy", "yearday": "doy",
-    "day": "day", "days": "day", "d": "day",
-    "hour": "hour", "hours": "hour", "h": "hour", "hr": "hour", "hrs": "hour",
-    "minute": "minute", "minutes": "minute", "m": "minute", "min": "minute", "mins": "minute",
-    "second": "second", "seconds": "second", "s": "second", "sec": "second", "secs": "second",
-    "millisecond": "millisecond", "milliseconds": "millisecond", "ms": "millisecond", "msec": "millisecond",
-    "msecs": "millisecond", "msecond": "millisecond", "mseconds": "millisecond", "millisec": "millisecond",
-    "millisecs": "millisecond", "millisecon": "millisecond",
-    "microsecond": "microsecond", "microseconds": "microsecond", "us": "microsecond", "usec": "microsecond",
-    "usecs": "microsecond", "usecond": "microsecond", "useconds": "microsecond", "microsec": "microsecond",
-    "microsecs": "microsecond", "microsecon": "microsecond",
+    "year": "year years y yr yrs",
+    "quarter": "quarter quarters qtr qtrs",
+    "month": "month months mon mons",
+    "week": "week weeks w",
+    "dow": "dayofweek dow dw weekday",
+    "doy": "dayofyear doy dy yearday",
+    "day": "day days d",
+    "hour": "hour hours h hr hrs",
+    "minute": "minute minutes m min mins",
+    "second": "second seconds s sec secs",
+    "millisecond": "millisecond milliseconds ms msec msecs msecond mseconds millisec millisecs millisecon",
+    "microsecond": "microsecond microseconds us usec usecs usecond useconds microsec microsecs microsecon",
 }  # fmt: skip
+PARTS = {name: part for part, names in _PARTS.items() for name in names.split()}
 
 # Relations of the system that the stand-in plays or passes on. Of those "provisioned only" in the DG a serverless
 # workgroup refuses every one.
 SYSTEM_RELATIONS = _words("""
-    sys_load_error_detail sys_load_history sys_load_detail stl_load_errors stl_load_commits stv_slices
-    stv_db_isolation_level svv_tables svv_all_tables svv_table_info svv_columns pg_table_def pg_tables pg_class
-    pg_namespace pg_database pg_user pg_attribute pg_type pg_views pg_locks
+    sys_load_history stv_slices stv_db_isolation_level svv_tables svv_columns pg_tables pg_class pg_namespace
+    pg_database pg_user pg_attribute pg_type pg_views
 """)
 SYSTEM_PREFIXES = ("sys_", "stl_", "stv_", "svv_", "svl_", "svcs_", "pg_")
 PROVISIONED_PREFIXES = ("stl_", "stv_", "svl_", "svcs_")

@@ -315,14 +315,6 @@ def test_transactions_do_not_nest(engine: Warehouse) -> None:
     assert engine.fetch("SELECT 1") == [(1,)]
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """SIGINT interrupts, also where the suite runs in the background of a shell, which has it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 def test_interrupt_stops_a_statement_and_rolls_back(engine: Warehouse) -> None:
     engine.insert_rows("plays", ["id", "title"], [(1, "before")])

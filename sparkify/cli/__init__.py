@@ -63,12 +63,27 @@ def _run(arguments: list[str] | None) -> int:
             return cli.main(arguments, standalone_mode=False) or 0
         finally:
             sys.stdout.flush()
-    except (click.ClickException, click.Abort, KeyboardInterrupt, SparkifyError) as error:
-        if isinstance(error, click.ClickException):
-            error.show()
+    except (Exception, KeyboardInterrupt) as error:
+        # click makes another error of Ctrl-C, and so does Python 3.11 where it comes while a class is made.
+        cause = error.__cause__ if isinstance(error.__cause__, KeyboardInterrupt) else error
+        if isinstance(cause, click.ClickException):
+            cause.show()
+        elif isinstance(cause, SparkifyError):
+            _say_error(f"sparkify: {cause}")
+        elif isinstance(cause, click.Abort | KeyboardInterrupt):
+            _say_error("interrupted")
+            _forget_ctrl_c()
         else:
-            _say_error(f"sparkify: {error}" if isinstance(error, SparkifyError) else "interrupted")
-        return next((code for code, _, kinds in reversed(_EXIT_CODES) if isinstance(error, kinds)), 1)
+            raise
+        return next((code for code, _, kinds in reversed(_EXIT_CODES) if isinstance(cause, kinds)), 1)
+
+
+def _forget_ctrl_c() -> None:
+    """Let the exit code count: Python would end by the signal where Ctrl-C came while it ran a text as code.
+
+    Making a dataclass does that. Running any other text clears it.
+    """
+    exec("")
 
 
 def _say_error(text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import sparkify
-from sparkify.cli.options import command, echo_json, output
+from sparkify.cli.options import command, echo_json, import_duckdb, output
 from sparkify.cli.report import write_page
 from sparkify.console import print_checks, print_load, print_table, say, show_load, show_simulation
 from sparkify.errors import UsageError
@@ -22,6 +22,7 @@ from sparkify.settings import Config
 @output
 def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """Try it on made-up data in DIR: load, check, ask, report."""
+    import_duckdb()
     folder = Path(directory)
     silent = as_json or quiet
     with show_simulation(silent) as on_records:

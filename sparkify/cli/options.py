@@ -1,10 +1,12 @@
 """What the commands share: options, questions before what cannot be taken back, and results as JSON."""
 
 import functools
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -58,6 +60,7 @@ def common(*groups: Group) -> Callable[[Function], Function]:
         def wrapped(*args: Any, config_file: str | None, log_sql: str | None, **options: Any) -> Any:
             given = {setting.name: options.pop(setting.name) for setting in offered}
             config = load_config(config_file, on_note=None if options["quiet"] else say, **given)
+            import_duckdb()
             with open_log(log_sql) as stream, write_statements(stream) if stream else nullcontext():
                 return function(*args, config=config, **options)
 
@@ -88,6 +91,15 @@ def output(function: Function) -> Function:
     as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
     quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
     return as_json(quiet(function))
+
+
+def import_duckdb() -> None:
+    """Import DuckDB while Ctrl-C waits: it ends the process where an exception comes into its import."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        import_module("duckdb")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

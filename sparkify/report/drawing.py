@@ -101,6 +101,7 @@ def _start_process() -> Iterator["subprocess.Popen[bytes]"]:
             yield process
         finally:
             process.kill()
+            process.wait()
 
 
 def _ask(process: "subprocess.Popen[bytes]", specs: Mapping[str, Spec]) -> tuple[Outcome, dict[str, Outcome]]:

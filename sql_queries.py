@@ -9,7 +9,7 @@ from typing import Any
 from sparkify.datasets import Dataset
 from sparkify.settings import load_config
 from sparkify.sql import create_sql, read_sql, rebuild_sql
-from sparkify.star.tables import CREATION_ORDER, STAR
+from sparkify.star.tables import CREATION_ORDER, STAR, VIEWS
 from sparkify.warehouses import engine_of
 from sparkify.warehouses.redshift.stage import copy_sql
 
@@ -36,8 +36,11 @@ song_table_insert = _insert("songs")
 artist_table_insert = _insert("artists")
 time_table_insert = _insert("time")
 
-# What a foreign key names is dropped after it.
-drop_table_queries = [_drop(table) for table in reversed(CREATION_ORDER)]
+# What a view reads and what a foreign key names is dropped after it.
+drop_table_queries = [
+    *(f"DROP VIEW IF EXISTS {view}" for view in reversed(VIEWS)),
+    *(_drop(table) for table in reversed(CREATION_ORDER)),
+]
 insert_table_queries = [_insert(table) for table in STAR]
 
 
@@ -58,7 +61,7 @@ def __getattr__(name: str) -> Any:
         dialect = engine_of(load_config().warehouse_address)
         if name in _CREATES:
             return create_sql(_CREATES[name], dialect)
-        return [create_sql(table, dialect) for table in CREATION_ORDER]
+        return [create_sql(name, dialect) for name in (*CREATION_ORDER, *VIEWS)]
     if name in _COPIES:
         return copy_sql(load_config(), _COPIES[name])
     if name == "copy_table_queries":

@@ -17,8 +17,9 @@ import pytest
 
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, SparkifyError, UsageError
 from sparkify.settings import load_config
+from sparkify.sql import quote
 from sparkify.warehouses import Warehouse, open_warehouse, wrap_cursor
-from sparkify.warehouses.redshift.stage import copy_sql, quote_literal
+from sparkify.warehouses.redshift.stage import copy_sql
 
 WAREHOUSE = "warehouse.duckdb"
 
@@ -391,8 +392,8 @@ def test_cursor_of_a_driver_without_engine(kind: str) -> None:
         ("Żółw\n$1", "'Żółw\n$1'"),
     ],
 )
-def test_quote_literal(text: str, literal: str) -> None:
-    assert quote_literal(text) == literal
+def test_a_literal_for_redshift(text: str, literal: str) -> None:
+    assert quote(text, "redshift") == literal
 
 
 @pytest.mark.parametrize("text", ["it's", "\\", "\\'", "'\\''", "plain", "a\\nb"])
@@ -400,7 +401,7 @@ def test_quoted_literal_is_read_back(text: str) -> None:
     # DuckDB's E'' literals read a backslash and a doubled quote as Redshift reads them in every literal.
     connection = duckdb.connect()
     try:
-        assert connection.execute(f"SELECT E{quote_literal(text)}").fetchall() == [(text,)]
+        assert connection.execute(f"SELECT E{quote(text, 'redshift')}").fetchall() == [(text,)]
     finally:
         connection.close()
 

@@ -197,7 +197,8 @@ def test_statements_are_redshifts() -> None:
     assert sql_queries.songplay_table_create in sql_queries.create_table_queries
 
 
-def test_lists_work_on_a_plain_cursor(conn: Connection, cur: Cursor) -> None:
+def test_lists_work_on_a_plain_cursor(config: Config, conn: Connection, cur: Cursor) -> None:
+    sparkify.create(config)
     for _ in range(2):
         for query in sql_queries.drop_table_queries + sql_queries.create_table_queries:
             cur.execute(query)

@@ -1,6 +1,6 @@
 """Redshift's COPY: its text, and the staging folder in S3 through which rows reach it.
 
-COPY binds no parameters, so its literals are quoted here, by one function. No secret belongs in a statement: S3 is read
+COPY binds no parameters, so its literals are quoted here. No secret belongs in a statement: S3 is read
 with a role, and only the loader's own uploads use the credentials of its environment.
 """
 
@@ -16,6 +16,7 @@ from sparkify.datasets import Dataset
 from sparkify.errors import ConfigError, EngineError
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import S3Folder
+from sparkify.sql import quote
 from sparkify.warehouses.base import Warehouse
 
 # The public bucket of the original project; its region is not that of most warehouses, so COPY has to name it.
@@ -28,11 +29,6 @@ _CURRENT_SCHEMA = "SELECT current_schema()"
 _PUBLIC_JSONPATHS = "s3://udacity-dend/log_json_path.json"
 
 
-def quote_literal(text: str) -> str:
-    """A text as an SQL literal. Redshift reads a backslash in a literal as an escape, so it is doubled as well."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
 def copy_sql(config: Config, dataset: Dataset) -> str:
     """The COPY of one dataset's raw objects into its staging table, from the configured S3 roots or the public bucket.
 
@@ -42,9 +38,9 @@ def copy_sql(config: Config, dataset: Dataset) -> str:
     configured = config.roots.get(dataset, "")
     root = configured if configured.startswith("s3://") else _PUBLIC[dataset]
     region = "REGION 'us-west-2' " if root.startswith("s3://udacity-dend/") else ""
-    paths = quote_literal(config.log_jsonpath or _PUBLIC_JSONPATHS) if dataset == "events" else "'auto'"
+    paths = quote(config.log_jsonpath or _PUBLIC_JSONPATHS, "redshift") if dataset == "events" else "'auto'"
     return (
-        f"COPY staging_{dataset} FROM {quote_literal(root.rstrip('/') + '/')} IAM_ROLE {role_sql(config)} "
+        f"COPY staging_{dataset} FROM {quote(root.rstrip('/') + '/', 'redshift')} IAM_ROLE {role_sql(config)} "
         f"{region}FORMAT AS JSON {paths} COMPUPDATE OFF STATUPDATE OFF"
     )
 
@@ -52,7 +48,7 @@ def copy_sql(config: Config, dataset: Dataset) -> str:
 def copy_parts_sql(config: Config, table: str, manifest: str) -> str:
     """The COPY of a manifest's Parquet parts, whose columns are the table's in its order."""
     return (
-        f"COPY {table} FROM {quote_literal(manifest)} IAM_ROLE {role_sql(config)} FORMAT AS PARQUET MANIFEST "
+        f"COPY {table} FROM {quote(manifest, 'redshift')} IAM_ROLE {role_sql(config)} FORMAT AS PARQUET MANIFEST "
         "STATUPDATE OFF"
     )
 
@@ -65,7 +61,7 @@ def manifest_of(objects: Sequence[tuple[str, int]]) -> bytes:
 
 def role_sql(config: Config) -> str:
     """The role that COPY takes on: the configured one, else the cluster's default."""
-    return quote_literal(config.arn) if config.arn else "default"
+    return quote(config.arn, "redshift") if config.arn else "default"
 
 
 class Stage:

@@ -8,9 +8,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import click
 
@@ -25,7 +23,6 @@ from sparkify.validation.rules import RULES, FieldRule
 
 ROOT = Path(__file__).parents[1]
 _NOTE = "<!-- Made by `make docs`. Do not edit. -->\n\n"
-_REFERENCE = re.compile(r": (\w+)\.(\w+)")
 _GROUPS = (("Staging", STAGING), ("Star", STAR), ("Ledger", LEDGER), ("Views", VIEWS))
 
 
@@ -65,6 +62,8 @@ def render_tables() -> str:
     text += "and a load that breaks one of severity fail is rolled back.\n"
     for title, names in _GROUPS:
         text += f"\n{title}: " + ", ".join(f"[{name}](#{name})" for name in names) + ".\n"
+    text += "\nThe star:\n\n" + _tables_picture(STAR)
+    text += "\nStaging and the ledger:\n\n" + _tables_picture((*STAGING, *LEDGER))
     for name in (*TABLES, *VIEWS):
         text += _table_section(read_table(name))
     return text
@@ -268,219 +267,72 @@ def render_records() -> str:
     return page
 
 
-# ---- the picture ----
+# ---- pictures, in Mermaid ----
 
-_WIDTH = 1090
-_TOP = 62
-_ROW = 17
-_HEAD = 28
-_PAD = 6
-_FILES_X, _FILES_WIDTH = 28, 178
-_STAGING_X, _STAR_X, _LEDGER_X, _TABLE_WIDTH = 284, 566, 846, 208
-
-_STYLE = """
-  text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: #1f2937 }
-  .code { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace }
-  .type { font-size: 11px; fill: #6b7280; text-anchor: end }
-  .key { font-size: 11px; fill: #7c3aed; text-anchor: end }
-  .head { font-size: 13px; font-weight: 600; fill: #ffffff }
-  .group { font-size: 11px; font-weight: 600; letter-spacing: 1.5px; fill: #6b7280 }
-  .back { fill: #f5f6fa; stroke: #d5d9e4 }
-  .frame { fill: #eceff7; stroke: #b6bfd2; stroke-dasharray: 5 4 }
-  .card { fill: #ffffff; stroke: #d5d9e4 }
-  .files { fill: #52606f } .validator { fill: #0f766e } .staging { fill: #2563eb }
-  .star { fill: #7c3aed } .ledger { fill: #57677d } .rejects { fill: #be123c }
-  .flow { fill: none; stroke: #64748b; stroke-width: 1.6 }
-  .reject { fill: none; stroke: #be123c; stroke-width: 1.6 }
-  .tip { fill: #64748b } .reject-tip { fill: #be123c }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #e3e7ef }
-    .type, .group { fill: #97a3b6 } .key { fill: #b79cff } .head { fill: #ffffff }
-    .back { fill: #12161f; stroke: #2c3546 } .frame { fill: #171d29; stroke: #46536b }
-    .card { fill: #1d2533; stroke: #323d50 }
-    .flow { stroke: #93a1b7 } .tip { fill: #93a1b7 }
-    .reject { stroke: #f0648a } .reject-tip { fill: #f0648a }
-  }
-"""
+# In the comment after a column, the key of another table that it holds.
+_REFERENCE = re.compile(r": (\w+)\.(\w+)")
 
 
-@dataclass(frozen=True)
-class Box:
-    """One card of the picture. `lines` are (left, right, class of right) in rows under the title."""
-
-    title: str
-    kind: str
-    x: int
-    y: int
-    width: int
-    lines: tuple[tuple[str, str, str], ...]
-    code: bool = True
-
-    @property
-    def height(self) -> int:
-        return _HEAD + 2 * _PAD + _ROW * len(self.lines)
-
-    @property
-    def right(self) -> int:
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> int:
-        return self.y + self.height
-
-    def at(self, share: float) -> int:
-        """The height on the page at which this share of the box lies above."""
-        return round(self.y + self.height * share)
+def render_readme() -> str:
+    """README.md, with the pictures of the flow and of the star in their places."""
+    page = replace_part((ROOT / "README.md").read_text(encoding="utf-8"), "flow", _flow_picture())
+    return replace_part(page, "star", _tables_picture(STAR))
 
 
-def render_flow() -> str:
-    """docs/flow.svg: from files over the validator and staging to the star, with every column."""
-    boxes = _place_boxes()
-    bottom = max(box.bottom for box in boxes.values())
-    height = bottom + 74
-    left, right = _STAGING_X - 24, _LEDGER_X + _TABLE_WIDTH + 20
-    frame = f'x="{left}" y="{_TOP - 42}" width="{right - left}" height="{bottom - _TOP + 62}"'
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        'role="img" aria-labelledby="title desc">',
-        '<title id="title">From files to the star</title>',
-        '<desc id="desc">Log data and song data pass the validator. It fills staging_events, staging_songs and '
-        "rejected_records. From staging come users, songplays, songs and artists; from songplays comes time.</desc>",
-        f"<style>{_STYLE}</style>",
-        _marker("tip"),
-        _marker("reject-tip"),
-        f'<rect class="back" x="0.5" y="0.5" width="{_WIDTH - 1}" height="{height - 1}" rx="14"/>',
-        f'<rect class="frame" {frame} rx="10"/>',
-        *_captions(boxes, bottom),
-        *_arrows(boxes),
-        *(_draw(box) for box in boxes.values()),
-        "</svg>",
+def render_architecture() -> str:
+    """docs/architecture.md, with the picture of the flow in its place."""
+    return replace_part((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), "flow", _flow_picture())
+
+
+def _mermaid(lines: Iterable[str]) -> str:
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
+
+
+def _flow_picture() -> str:
+    """From files over the validator and staging to the star. What a table is made of is its line `Source`."""
+    rules = "<br>".join(rule.code for rule in RULES)
+    lines = [
+        "flowchart LR",
+        '    log[("log data")] & song[("song data")]',
+        f'    log & song --> validator["<b>validator</b><br>{rules}"]',
+        '    subgraph warehouse["the warehouse: a load is one transaction"]',
     ]
-    return "\n".join(parts) + "\n"
+    for title, names in _GROUPS:
+        if names is not VIEWS:
+            lines += [f"        subgraph {title}", f"            {' & '.join(names)}", "        end"]
+    lines += ["    end", *(f"    validator --> {table}" for table in STAGING)]
+    lines.append("    validator -- rejects --> rejected_records")
+    for table in STAR:
+        words = re.findall(r"\w+", read_table(table).header["Source"])
+        lines += [f"    {source} --> {table}" for source in dict.fromkeys(words) if source in TABLES]
+    return _mermaid(lines)
 
 
-def _marker(name: str) -> str:
-    return (
-        f'<marker id="{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto" '
-        f'markerUnits="userSpaceOnUse"><path class="{name}" d="M0 0L8 4L0 8z"/></marker>'
+def _tables_picture(names: Sequence[str]) -> str:
+    """Some tables with their columns, and a line for each column that holds the key of another of them."""
+    links, boxes = ["erDiagram"], []
+    for table in map(read_table, names):
+        boxes.append(f"    {table.name} {{")
+        for column in table.columns:
+            reference = _REFERENCE.search(column.meaning)
+            if reference and reference[1] in names:
+                one = "||" if column.required else "|o"
+                links.append(f'    {reference[1]} {one}--o{{ {table.name} : "{column.name}"')
+            boxes.append(f"        {_plain_type(column)} {column.name} {_key_mark(table, column)}".rstrip())
+        boxes.append("    }")
+    return _mermaid(links + boxes)
+
+
+def _plain_type(column: Column) -> str:
+    return {"VARCHAR": "text", "CHAR": "text", "DOUBLE PRECISION": "double"}.get(
+        column.type.partition("(")[0], column.type.lower()
     )
 
 
-def _short_type(column: Column) -> tuple[str, str]:
-    reference = _REFERENCE.search(column.meaning)
-    if reference and reference[1] in TABLES:
-        return f"→ {reference[1]}", "key"
-    short = {"VARCHAR": "text", "DOUBLE PRECISION": "double"}
-    name = column.type.split("(")[0]
-    return short.get(name, column.type.lower()), "type"
-
-
-def _table_box(name: str, kind: str, x: int, y: int) -> Box:
-    lines = tuple((column.name, *_short_type(column)) for column in read_table(name).columns)
-    return Box(name, kind, x, y, _TABLE_WIDTH, lines)
-
-
-def _stack(names: Iterable[str], kind: str, x: int, y: int, gap: int) -> list[Box]:
-    boxes = []
-    for name in names:
-        boxes.append(_table_box(name, kind, x, y))
-        y = boxes[-1].bottom + gap
-    return boxes
-
-
-def _place_boxes() -> dict[str, Box]:
-    staging = _stack(STAGING, "staging", _STAGING_X, _TOP, 26)
-    rejects = _table_box("rejected_records", "rejects", _STAGING_X, staging[-1].bottom + 26)
-    column = ("users", "songplays", "songs", "artists")
-    used = sum(_table_box(name, "star", 0, 0).height for name in column)
-    star = _stack(column, "star", _STAR_X, _TOP, (rejects.bottom - _TOP - used) // (len(column) - 1))
-    time = _table_box("time", "star", _LEDGER_X, star[1].y - 60)
-    ledger = _stack(("load_files", "load_history"), "ledger", _LEDGER_X, 0, 26)
-    down = rejects.bottom - ledger[-1].bottom
-    ledger = _stack(("load_files", "load_history"), "ledger", _LEDGER_X, down, 26)
-    boxes = {box.title: box for box in (*staging, rejects, *star, time, *ledger)}
-    return _file_boxes(rejects.bottom) | boxes
-
-
-def _file_boxes(bottom: int) -> dict[str, Box]:
-    """Log data at the top, song data at the bottom, the validator half-way."""
-
-    def box(title: str, kind: str, y: int, lines: Iterable[str], code: bool) -> Box:
-        return Box(title, kind, _FILES_X, y, _FILES_WIDTH, tuple((line, "", "type") for line in lines), code)
-
-    names = ".json .jsonl .ndjson", "plain, .gz or .zst"
-    log = box("log data", "files", _TOP, ("one event a line", *names), False)
-    songs = box("song data", "files", bottom - log.height, ("one song a line", *names), False)
-    lines = [
-        *(f"{place} {rule.code}" for place, rule in enumerate(RULES, 1)),
-        "",
-        "records read",
-        "= loaded + rejected",
-    ]
-    validator = box("validator", "validator", 0, lines, True)
-    validator = replace(validator, y=(_TOP + bottom - validator.height) // 2)
-    return {box.title: box for box in (log, songs, validator)}
-
-
-def _captions(boxes: dict[str, Box], bottom: int) -> list[str]:
-    def caption(text: str, x: int, y: int) -> str:
-        return f'<text class="group" x="{x}" y="{y}">{escape(text)}</text>'
-
-    return [
-        caption("FILES", _FILES_X, _TOP - 12),
-        caption("STAGING", _STAGING_X, _TOP - 12),
-        caption("STAR", _STAR_X, _TOP - 12),
-        caption("LEDGER", _LEDGER_X, boxes["load_files"].y - 12),
-        f'<text class="group" x="{_LEDGER_X + _TABLE_WIDTH}" y="{_TOP - 12}" text-anchor="end">ONE TRANSACTION</text>',
-        f'<text x="{_FILES_X}" y="{bottom + 50}">The star is a function of staging: a load computes the keys that it '
-        "touches, or all of them. A play matches a song by exact title and artist name.</text>",
-    ]
-
-
-def _arrows(boxes: dict[str, Box]) -> list[str]:
-    def across(start: str, out: float, end: str, into: float, kind: str = "flow") -> str:
-        a, b = boxes[start], boxes[end]
-        x1, y1, x2, y2 = a.right, a.at(out), b.x - 2, b.at(into)
-        bend = (x2 - x1) // 2
-        tip = "tip" if kind == "flow" else "reject-tip"
-        path = f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
-        return f'<path class="{kind}" marker-end="url(#{tip})" d="{path}"/>'
-
-    def along(start: int, end: int) -> str:
-        return f'<path class="flow" marker-end="url(#tip)" d="M{_FILES_X + _FILES_WIDTH // 2} {start}V{end}"/>'
-
-    songplays, time = boxes["songplays"], boxes["time"]
-    level = (songplays.y + 40 - time.y) / time.height
-    return [
-        along(boxes["log data"].bottom, boxes["validator"].y - 2),
-        along(boxes["song data"].y, boxes["validator"].bottom + 2),
-        across("validator", 0.3, "staging_events", 0.5),
-        across("validator", 0.5, "staging_songs", 0.4),
-        across("validator", 0.7, "rejected_records", 0.5, "reject"),
-        across("staging_events", 0.4, "users", 0.5),
-        across("staging_events", 0.6, "songplays", 0.35),
-        across("staging_songs", 0.25, "songplays", 0.8),
-        across("staging_songs", 0.5, "songs", 0.5),
-        across("staging_songs", 0.75, "artists", 0.5),
-        across("songplays", 40 / songplays.height, "time", level),
-    ]
-
-
-def _draw(box: Box) -> str:
-    code = ' class="code"' if box.code else ""
-    tab = f"M{box.x} {box.y + _HEAD}v-{_HEAD - 7}q0-7 7-7h{box.width - 14}q7 0 7 7v{_HEAD - 7}z"
-    parts = [
-        f'<rect class="card" x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="7"/>',
-        f'<path class="{box.kind}" d="{tab}"/>',
-        f'<text class="head" x="{box.x + 12}" y="{box.y + 19}">{escape(box.title)}</text>',
-    ]
-    y = box.y + _HEAD + _PAD
-    for left, value, kind in box.lines:
-        y += _ROW
-        parts.append(f'<text{code} x="{box.x + 12}" y="{y - 4}">{escape(left)}</text>')
-        if value:
-            parts.append(f'<text class="{kind}" x="{box.right - 12}" y="{y - 4}">{escape(value)}</text>')
-    return "\n".join(parts)
+def _key_mark(table: Table, column: Column) -> str:
+    if f"PRIMARY KEY ({column.name})" in table.header.get("Keys", ""):
+        return "PK"
+    return "FK" if (found := _REFERENCE.search(column.meaning)) and found[1] in TABLES else ""
 
 
 # ---- writing ----
@@ -491,7 +343,8 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "docs/configuration.md": render_configuration,
     "docs/questions.md": render_questions,
     "docs/records.md": render_records,
-    "docs/flow.svg": render_flow,
+    "docs/architecture.md": render_architecture,
+    "README.md": render_readme,
     "dwh.cfg.example": render_example,
 }
 

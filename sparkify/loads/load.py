@@ -1,6 +1,6 @@
 """The load: the one place that orders its steps and opens its transactions.
 
-A load is planned and begun in one short transaction, and done in another: files are staged, replaced contents leave,
+A load is planned and begun in one short transaction, and done in another: records are appended to staging, replaced contents leave,
 the star follows, the ledger is written and the checks are run, all or nothing.
 """
 
@@ -28,7 +28,7 @@ from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_records, count_rows, create_tables, match_rate
-from sparkify.warehouses import Staged, Warehouse, open_warehouse
+from sparkify.warehouses import Appended, Warehouse, open_warehouse
 
 # What one thread of an engine takes at a time: some 16,000 lines of a log.
 _BUNDLE_BYTES = 8 << 20
@@ -118,7 +118,7 @@ class _Begun:
 
 
 @dataclass(frozen=True)
-class _Staged:
+class _Outcome:
     """What became of the pending files: a row of the ledger for each, keys that no field is named after, and errors."""
 
     entries: list[FileEntry] = field(default_factory=list)
@@ -139,10 +139,10 @@ class _Staged:
             return "loaded"
         return "partial" if self.loaded else "failed"
 
-    def refused(self) -> "_Staged":
+    def refused(self) -> "_Outcome":
         """The same, with nothing loaded: every file failed, and only its rejects are kept."""
         entries = [entry._replace(status="failed", records=entry.records._replace(loaded=0)) for entry in self.entries]
-        return _Staged(entries, self.unknown_keys, self.errors)
+        return _Outcome(entries, self.unknown_keys, self.errors)
 
 
 def _load_found(
@@ -169,15 +169,15 @@ def _load_once(
         with warehouse.load_transaction():
             if ledger.list_loaded(warehouse) != loaded:
                 raise ConflictError("another load was faster; try again")
-            staged, change, refusal = _run(begun)
+            outcome, change, refusal = _run(begun)
     except BaseException as error:
         _note_failure(begun, error)
         raise
     if refusal is not None:
         begun.teller.emit("failed", error=str(refusal))
         raise refusal
-    begun.teller.emit("committed", records=staged.records, seconds=seconds_since(started))
-    return _result(warehouse, planned, started, warnings, (begun, staged, change))
+    begun.teller.emit("committed", records=outcome.records, seconds=seconds_since(started))
+    return _result(warehouse, planned, started, warnings, (begun, outcome, change))
 
 
 def _begin(warehouse: Warehouse, config: Config, planned: _Planned, options: _Options) -> _Begun:
@@ -193,69 +193,69 @@ def _begin(warehouse: Warehouse, config: Config, planned: _Planned, options: _Op
     return _Begun(warehouse, config, planned, options.limit, teller, entry)
 
 
-def _run(begun: _Begun) -> tuple[_Staged, StarChange, TooManyRejectsError | None]:
+def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | None]:
     """Do the load, in the caller's transaction. With too many rejects nothing but those is left to commit."""
     warehouse, teller, load_id = begun.warehouse, begun.teller, begun.entry.load_id
     change = StarChange(warehouse)
-    staged = _stage(begun, change)
-    refusal = _refusal(begun, staged)
+    outcome = _append(begun, change)
+    refusal = _refusal(begun, outcome)
     if refusal is not None:
-        change.drop((entry.source_id for entry in staged.entries), with_rejects=False)
-        refused = staged.refused()
+        change.drop((entry.source_id for entry in outcome.entries), with_rejects=False)
+        refused = outcome.refused()
         _record(begun, refused, "failed", None, error="too many rejects")
         return refused, change, refusal
-    leaving = _superseded(begun.planned, staged)
+    leaving = _superseded(begun.planned, outcome)
     left = count_loaded(leaving)
-    change.mode = choose_mode(changed=staged.records["loaded"] + left, kept=count_loaded(begun.planned.loaded) - left)
+    change.mode = choose_mode(changed=outcome.records["loaded"] + left, kept=count_loaded(begun.planned.loaded) - left)
     teller.tell("computing the star")
     change.leave(file.source_id for file in leaving)
     if leaving:
         ledger.mark_superseded(warehouse, load_id)
-    change.enter(entry.source_id for entry in staged.loaded)
+    change.enter(entry.source_id for entry in outcome.loaded)
     change.refresh(partial(_refreshing, begun))
-    _record(begun, staged, staged.status, change.mode)
+    _record(begun, outcome, outcome.status, change.mode)
     teller.tell("checking")
     with teller.timed("checks"):
         change.check()
     ledger.note_detail(warehouse, load_id, _detail(teller))
     teller.tell("committing")
-    return staged, change, None
+    return outcome, change, None
 
 
 # ---- staging ----
 
 
-def _stage(begun: _Begun, change: StarChange) -> _Staged:
+def _append(begun: _Begun, change: StarChange) -> _Outcome:
     """Read and judge every pending file."""
     files = dict(enumerate(begun.planned.pending, ledger.next_source_id(begun.warehouse)))
     of_dataset = {
         dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
         for dataset in DATASETS
     }
-    # One reader for both, so that it is at the second dataset while the first is being staged.
+    # One reader for both, so that it is at the second dataset while the first is being appended.
     bundles = read_bundles(
         *map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES, access=begun.config.s3_access
     )
-    staged = _Staged()
+    outcome = _Outcome()
     with closing(bundles):
         for dataset, chosen in itertools.groupby(bundles, lambda bundle: files[bundle.any_source_id].dataset):
-            _stage_dataset(begun, change, staged, dataset, of_dataset[dataset], chosen)
-    return staged
+            _append_dataset(begun, change, outcome, dataset, of_dataset[dataset], chosen)
+    return outcome
 
 
-def _stage_dataset(
+def _append_dataset(
     begun: _Begun,
     change: StarChange,
-    staged: _Staged,
+    outcome: _Outcome,
     dataset: Dataset,
     chosen: dict[int, PlannedFile],
     bundles: Iterable[Bundle],
 ) -> None:
-    """Stage the files of one dataset, and note in `staged` what became of each."""
+    """Append the files of one dataset, and note in `outcome` what became of each."""
     teller = begun.teller
     teller.tell(f"staging {dataset}")
     with teller.timed(f"staging_{dataset}"):
-        taken = begun.warehouse.intake.stage(
+        taken = begun.warehouse.intake.append(
             dataset,
             begun.entry.load_id,
             {source_id: file.url for source_id, file in chosen.items()},
@@ -266,9 +266,9 @@ def _stage_dataset(
     change.drop(errors)
     counts = count_records(begun.warehouse, dataset, min(chosen))
     entered = [_entry(dataset, source_id, file, taken, counts) for source_id, file in _files_to_read(chosen)]
-    staged.unknown_keys[dataset] = sorted(taken.unknown_keys)
-    staged.errors.extend(errors.values())
-    staged.entries.extend(entered)
+    outcome.unknown_keys[dataset] = sorted(taken.unknown_keys)
+    outcome.errors.extend(errors.values())
+    outcome.entries.extend(entered)
     # Thousands of files that nobody is told of.
     for entry in entered if teller.on_event is not None else ():
         teller.emit("file", url=entry.file.url, status=entry.status, **entry.records._asdict())
@@ -279,7 +279,7 @@ def _files_to_read(chosen: dict[int, PlannedFile]) -> list[tuple[int, SourceFile
 
 
 def _entry(
-    dataset: Dataset, source_id: int, file: SourceFile, taken: Staged, counts: dict[int, tuple[int, int]]
+    dataset: Dataset, source_id: int, file: SourceFile, taken: Appended, counts: dict[int, tuple[int, int]]
 ) -> FileEntry:
     end = taken.files[source_id]
     if end.error is not None:
@@ -288,27 +288,27 @@ def _entry(
     return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded")
 
 
-def _refusal(begun: _Begun, staged: _Staged) -> TooManyRejectsError | None:
-    counts, load_id = staged.records, begun.entry.load_id
+def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:
+    counts, load_id = outcome.records, begun.entry.load_id
     if begun.limit is None or not begun.limit.is_exceeded(counts["read"], counts["rejected"]):
         return None
     reasons = _count_reasons(begun.warehouse, load_id)
     return refuse(begun.warehouse, load_id, begun.limit, records=counts, reasons=reasons)
 
 
-def _superseded(planned: _Planned, staged: _Staged) -> list[LoadedFile]:
+def _superseded(planned: _Planned, outcome: _Outcome) -> list[LoadedFile]:
     """The contents that this load's files replace. One whose new content cannot be read stays."""
-    done = {(entry.dataset, entry.file.url) for entry in staged.loaded}
+    done = {(entry.dataset, entry.file.url) for entry in outcome.loaded}
     return [file.loaded for file in planned.pending if file.loaded is not None and (file.dataset, file.url) in done]
 
 
 # ---- the ledger ----
 
 
-def _record(begun: _Begun, staged: _Staged, status: str, mode: Mode | None, *, error: str | None = None) -> None:
+def _record(begun: _Begun, outcome: _Outcome, status: str, mode: Mode | None, *, error: str | None = None) -> None:
     detail = _detail(begun.teller, error)
     entry = begun.entry._replace(finished_at=utc_now(), status=status, mode=mode, detail=detail)
-    ledger.record_load(begun.warehouse, entry, staged.entries)
+    ledger.record_load(begun.warehouse, entry, outcome.entries)
 
 
 def _note_failure(begun: _Begun, error: BaseException) -> None:
@@ -357,26 +357,26 @@ def _result(
     planned: _Planned,
     started: float,
     warnings: list[str],
-    done: tuple[_Begun, _Staged, StarChange] | None = None,
+    done: tuple[_Begun, _Outcome, StarChange] | None = None,
 ) -> LoadResult:
     """What a load did, or that there was nothing to do."""
-    begun, staged, change = done or (None, _Staged(), None)
+    begun, outcome, change = done or (None, _Outcome(), None)
     states = Counter(file.state for file in planned.files)
     files: dict[str, int] = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
-    files["failed"] = len(staged.entries) - len(staged.loaded)
+    files["failed"] = len(outcome.entries) - len(outcome.loaded)
     broken = change.list_warnings() if change else []
     return LoadResult(
         load_id=begun.entry.load_id if begun else None,
-        status=staged.status if begun else "nothing_to_do",
+        status=outcome.status if begun else "nothing_to_do",
         files=files,
-        records=staged.records,
+        records=outcome.records,
         reasons=_count_reasons(warehouse, begun.entry.load_id) if begun else {},
         tables=count_rows(warehouse),
         match_rate=match_rate(warehouse),
         seconds=seconds_since(started),
         mode=change.mode if change else None,
-        unknown_keys=staged.unknown_keys,
-        errors=staged.errors,
+        unknown_keys=outcome.unknown_keys,
+        errors=outcome.errors,
         warnings=warnings,
         broken_checks=[f"{found.check.table}.{found.check.name}: {found.check.why}" for found in broken],
     )

@@ -82,7 +82,7 @@ def _judge_again(warehouse: Warehouse, found: list[Replayable], mode: Mode) -> N
     change.name(source_ids)
     ledger.collect_replayed(warehouse)
     for dataset in sorted({some.dataset for some in found}):
-        warehouse.intake.restage(dataset)
+        warehouse.intake.append_again(dataset)
     ledger.recount(warehouse)
     change.enter(source_ids)
     change.refresh()

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from sparkify.errors import UsageError
 from sparkify.simulator.catalogue import build_catalogue, invent_strangers, write_songs
-from sparkify.simulator.draw import stream
 from sparkify.simulator.listeners import Playlist, Users
 from sparkify.simulator.logs import write_events
 from sparkify.simulator.options import SimulateOptions, check_options
+from sparkify.simulator.sampling import stream
 from sparkify.simulator.truth import Truth
 
 __all__ = ["SimulateOptions", "SimulateResult", "simulate"]

@@ -11,8 +11,8 @@ from random import Random
 from typing import NamedTuple
 
 from sparkify.simulator import vocabulary
-from sparkify.simulator.draw import pick, stream
 from sparkify.simulator.faults import SONGS, Specials
+from sparkify.simulator.sampling import pick, stream
 from sparkify.simulator.text import quote, render_record
 from sparkify.simulator.truth import Truth
 

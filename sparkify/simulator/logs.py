@@ -10,10 +10,10 @@ from itertools import accumulate
 from pathlib import Path
 
 from sparkify.simulator import pages, vocabulary
-from sparkify.simulator.draw import stream
 from sparkify.simulator.faults import EVENTS, Specials
 from sparkify.simulator.listeners import NOBODY, Playlist, Users
 from sparkify.simulator.options import SimulateOptions, midnight
+from sparkify.simulator.sampling import stream
 from sparkify.simulator.sessions import Day, Session, Sessions
 from sparkify.simulator.truth import Truth, add_one
 

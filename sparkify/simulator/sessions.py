@@ -10,9 +10,9 @@ from itertools import repeat
 from typing import NamedTuple
 
 from sparkify.simulator import pages, vocabulary
-from sparkify.simulator.draw import pick, stream
 from sparkify.simulator.listeners import Person, Playlist, Users
 from sparkify.simulator.options import DAY, SimulateOptions
+from sparkify.simulator.sampling import pick, stream
 
 _HOURS = [hour for hour, weight in enumerate(vocabulary.HOUR_WEIGHTS) for _ in range(weight)]
 

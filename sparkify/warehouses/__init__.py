@@ -12,14 +12,14 @@ from typing import Any
 
 from sparkify.errors import LockedError, UsageError
 from sparkify.settings import Config
-from sparkify.warehouses.base import Intake, Row, Staged, Warehouse, fetch_dicts
+from sparkify.warehouses.base import Appended, Intake, Row, Warehouse, fetch_dicts
 from sparkify.warehouses.findings import Finding, examine
 
 __all__ = [
+    "Appended",
     "Finding",
     "Intake",
     "Row",
-    "Staged",
     "Warehouse",
     "engine_of",
     "examine",

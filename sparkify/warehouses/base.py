@@ -13,7 +13,7 @@ Row = tuple[Any, ...]
 
 
 @dataclass
-class Staged:
+class Appended:
     """What staging one dataset came to.
 
     By source id: how reading each file ended, and the records read of it, counted before any was judged. Then the keys
@@ -33,21 +33,21 @@ class Staged:
 class Intake(Protocol):
     """The way of records into staging, all within the caller's open transaction."""
 
-    def stage(
+    def append(
         self,
         dataset: Dataset,
         load_id: int,
         urls: dict[int, str],
         bundles: Iterable[Bundle],
         on_bundle: Callable[[Bundle], None],
-    ) -> Staged:
+    ) -> Appended:
         """Append the bundles' rows to staging and their rejects to rejected_records.
 
         `urls` names the file of each source id; `on_bundle` is told of each bundle as it is taken, maybe in another
         thread. What was read of a file before its reading failed is appended too: the caller takes it out again.
         """
 
-    def restage(self, dataset: Dataset) -> None:
+    def append_again(self, dataset: Dataset) -> None:
         """Judge the records in the temporary table replayed_records again.
 
         Those of the dataset that pass enter staging, the others rejected_records, with today's reason.

@@ -21,7 +21,7 @@ from sparkify.errors import EngineError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.sql import create_sql, list_columns, quote, read_sql
-from sparkify.warehouses.base import Staged, Warehouse
+from sparkify.warehouses.base import Appended, Warehouse
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, open_session
 
 _FOLDER_PREFIX = "sparkify-scratch-"
@@ -62,29 +62,29 @@ class RemoteIntake:
         self._parts = parts
         self._config = config
 
-    def stage(
+    def append(
         self,
         dataset: Dataset,
         load_id: int,
         urls: dict[int, str],
         bundles: Iterable[Bundle],
         on_bundle: Callable[[Bundle], None],
-    ) -> Staged:
+    ) -> Appended:
         self._parts.open()
         with _open_scratch(self._config, dataset) as scratch:
             with scratch.transaction():
-                staged = scratch.intake.stage(dataset, load_id, urls, bundles, on_bundle)
+                appended = scratch.intake.append(dataset, load_id, urls, bundles, on_bundle)
                 for source_id, line, size in _find_oversized(scratch, self._parts.most_bytes):
                     reason = (
                         f"line {line:,} is rejected, and with {size:,} bytes longer than the "
                         f"{self._parts.most_bytes:,} that the warehouse keeps of a record; fix or remove the line"
                     )
-                    staged.files[source_id] = FileRead(source_id, error=f"cannot keep {urls[source_id]}: {reason}")
+                    appended.files[source_id] = FileRead(source_id, error=f"cannot keep {urls[source_id]}: {reason}")
                     _drop_file(scratch, dataset, source_id)
             self._send(scratch, dataset)
-        return staged
+        return appended
 
-    def restage(self, dataset: Dataset) -> None:
+    def append_again(self, dataset: Dataset) -> None:
         self._parts.open()
         with _open_scratch(self._config, dataset) as scratch:
             with scratch.transaction():
@@ -94,7 +94,7 @@ class RemoteIntake:
                     scratch.insert_rows("replayed_records", _REPLAYED_COLUMNS, rows)
                     if len(rows) < _MOST_REPLAYED:
                         break
-                scratch.intake.restage(dataset)
+                scratch.intake.append_again(dataset)
             self._send(scratch, dataset)
 
     def _send(self, scratch: DuckDBWarehouse, dataset: Dataset) -> None:

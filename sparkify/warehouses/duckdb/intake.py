@@ -8,7 +8,7 @@ import duckdb
 from sparkify.datasets import Dataset
 from sparkify.sources.bundles import Bundle
 from sparkify.validation import judge
-from sparkify.warehouses.base import Staged, Warehouse
+from sparkify.warehouses.base import Appended, Warehouse
 from sparkify.warehouses.duckdb.errors import mapped_errors
 
 # Every statement that appends leaves a group of rows that is not full, for each thread, and DuckDB joins those at a
@@ -23,15 +23,15 @@ class DuckDBIntake:
         self._warehouse = warehouse
         self._connection = connection
 
-    def stage(
+    def append(
         self,
         dataset: Dataset,
         load_id: int,
         urls: dict[int, str],
         bundles: Iterable[Bundle],
         on_bundle: Callable[[Bundle], None],
-    ) -> Staged:
-        staged = Staged()
+    ) -> Appended:
+        appended = Appended()
         table = f"staging_{dataset}"
         coming = iter(bundles)
         # The first run is of one bundle, to learn early whether the lines are regular.
@@ -42,13 +42,13 @@ class DuckDBIntake:
             with mapped_errors(self._connection):
                 judged = judge.append_rows(self._connection, dataset, taking, table, expect_regular=expect_regular)
             expect_regular = expect_regular and not judged.has_irregular
-            staged.unknown_keys |= judged.unknown_keys
+            appended.unknown_keys |= judged.unknown_keys
             self._keep_rejects(dataset, load_id, urls)
-            staged.add(run, judged.read)
+            appended.add(run, judged.read)
             run_bytes = _RUN_BYTES
         with mapped_errors(self._connection):
             judge.drop_tables(self._connection)
-        return staged
+        return appended
 
     def _keep_rejects(self, dataset: Dataset, load_id: int, urls: dict[int, str]) -> None:
         found = [
@@ -64,7 +64,7 @@ class DuckDBIntake:
             [load_id, dataset, found, [urls[source_id] for source_id in found]],
         )
 
-    def restage(self, dataset: Dataset) -> None:
+    def append_again(self, dataset: Dataset) -> None:
         source = f"(SELECT encode(raw) AS bytes, source_id, line FROM replayed_records WHERE dataset = '{dataset}')"
         with mapped_errors(self._connection):
             judge.append_again(self._connection, dataset, source, f"staging_{dataset}")

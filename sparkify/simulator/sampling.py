@@ -1,6 +1,6 @@
 """Random numbers that depend on the seed alone.
 
-Owns the streams, one for each purpose: what one step draws never shifts what another one gets.
+Each purpose has a stream of its own, so what one step takes never shifts what another one gets.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The load: the one place that orders its steps and opens its transactions.
 
-A load is planned and begun in one short transaction, and done in another: records are appended to staging, replaced contents leave,
-the star follows, the ledger is written and the checks are run, all or nothing.
+A load is planned and begun in one short transaction, and done in another, all or nothing: records are appended to
+staging, replaced contents leave, the star follows, the ledger is written and the checks are run.
 """
 
 import itertools
@@ -232,7 +232,7 @@ def _append(begun: _Begun, change: StarChange) -> _Outcome:
         dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
         for dataset in DATASETS
     }
-    # One reader for both, so that it is at the second dataset while the first is being appended.
+    # One reader for both, so that it reads the second dataset while the first is being appended.
     bundles = read_bundles(
         *map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES, access=begun.config.s3_access
     )

@@ -14,7 +14,7 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Appended:
-    """What staging one dataset came to.
+    """What was appended of one dataset.
 
     By source id: how reading each file ended, and the records read of it, counted before any was judged. Then the keys
     that no field is named after.

@@ -4,6 +4,7 @@ Each `render_` function returns the whole text of one file. They read the packag
 which only a part is generated: no clock, no terminal, no warehouse. So the same package gives the same bytes.
 """
 
+import datetime as dt
 import re
 import sys
 import textwrap
@@ -13,7 +14,8 @@ from pathlib import Path
 import click
 
 from sparkify.cli import cli
-from sparkify.questions import list_questions
+from sparkify.questions.catalogue import list_questions, list_values
+from sparkify.questions.cut import WHOLE_LOG, Cut, cut_sql, fill_sql
 from sparkify.settings import SETTINGS, Setting
 from sparkify.sql import Column, Table, read_table
 from sparkify.star.checks import list_checks
@@ -94,14 +96,22 @@ def _table_section(table: Table) -> str:
 _CUTS = """## Cuts
 
 `--from DAY` and `--to DAY` (UTC days, both inclusive) and `--level free|paid` cut the log; `--top N` and `--days N` set
-what the definition names. The list above says what each question takes, and what stands where nothing is given.
+what the definition names. The list above says what each question takes, and the default where nothing is given.
 
 One rule says what a cut means, whatever the question: **the answer is the one that a log of only those days' events at
 that level would give.** So the first and the last day, who is seen first, cohorts and windows are those of the cut. An
-event counts by its own level, one without a level by none; a play by the level of its row in songplays. Two things are
-not cut: the catalogue, and the share of rejected records in `health`, for a reject has neither day nor level.
+event counts once, by its own level; one without a level by none. Of copies that differ one counts, and of a play the
+same copy as in songplays. Two things are not cut: the catalogue, and the share of rejected records in `health`, because
+a reject has neither day nor level.
 
 Where users change their level there is no `--level`: `levels`, `conversion` and `funnel`.
+
+A question reads `events`, `plays` and `days`. These are views of the warehouse, so each SELECT below runs as it is,
+with `sparkify query --sql` or any other client, and is then asked of the whole log. `sparkify query NAME` and
+`sparkify report` put CTEs of the same names before it, made of the views' own text with the cut in its WHERE; the
+report shows the whole text. With `--from 2018-11-05 --to 2018-11-11 --level paid` the plays, for example, are:
+
+```sql
 """
 
 
@@ -110,8 +120,8 @@ def render_questions() -> str:
     questions = list_questions()
     text = _NOTE + "# Prepared questions\n\n"
     text += "`sparkify query NAME` answers one, read-only; `sparkify query` lists them. "
-    text += "Each is one SELECT in [sparkify/sql/questions](../sparkify/sql/questions); "
-    text += "its parameters are bound as `$1`, `$2` … in the order of the list.\n\n"
+    text += "Each is one SELECT in [sparkify/sql/questions](../sparkify/sql/questions). "
+    text += "They are listed in reading order.\n\n"
     text += _markdown_table(
         ["name", "question", "takes"],
         [
@@ -119,10 +129,12 @@ def render_questions() -> str:
             for question in questions
         ],
     )
-    text += f"\n{_CUTS}"
+    example = cut_sql("SELECT * FROM plays", Cut(dt.date(2018, 11, 5), dt.date(2018, 11, 11), "paid").values)
+    text += f"\n{_CUTS}{example}\n```\n"
     for question in questions:
         text += f"\n## {question.name}\n\n**{question.question}**\n\n{_prose(question.definition)}\n\n"
-        text += f"<details><summary>SQL</summary>\n\n```sql\n{question.sql}\n```\n\n</details>\n"
+        sql = fill_sql(question.sql, list_values(question, WHOLE_LOG))
+        text += f"<details><summary>SQL</summary>\n\n```sql\n{sql}\n```\n\n</details>\n"
     return text
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sparkify.errors import SparkifyError
     from sparkify.inspection.check import check, compare
     from sparkify.inspection.doctor import list_findings
-    from sparkify.inspection.query import query, query_sql
     from sparkify.inspection.rejects import list_rejects
     from sparkify.inspection.status import status
     from sparkify.loads.create import create
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from sparkify.loads.plan import plan
     from sparkify.loads.replay import replay
     from sparkify.loads.undo import undo
-    from sparkify.questions import Cut
+    from sparkify.questions.answers import query, query_sql
+    from sparkify.questions.cut import Cut
     from sparkify.report import render_report
     from sparkify.settings import Config, load_config
     from sparkify.simulator import SimulateOptions, simulate
@@ -53,7 +53,7 @@ __all__ = [
 
 _HOMES = {
     "Config": "settings",
-    "Cut": "questions",
+    "Cut": "questions.cut",
     "SimulateOptions": "simulator",
     "SparkifyError": "errors",
     "check": "inspection.check",
@@ -64,8 +64,8 @@ _HOMES = {
     "load": "loads.load",
     "load_config": "settings",
     "plan": "loads.plan",
-    "query": "inspection.query",
-    "query_sql": "inspection.query",
+    "query": "questions.answers",
+    "query_sql": "questions.answers",
     "render_report": "report",
     "replay": "loads.replay",
     "simulate": "simulator",

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 import sparkify
-from sparkify import questions
 from sparkify.formats import count_of
+from sparkify.questions.catalogue import list_questions
 from sparkify.settings import Config
 from tests.engines.commands import ROOT, run_here
 from tests.support import event, log_file, new_warehouse, play, song_file, write_file
 
 DAY = 86_400_000
 NOON = 1_541_073_600_000  # 2018-11-01, 12:00 UTC
-NAMES = [question.name for question in questions.list_questions()]
+NAMES = [question.name for question in list_questions()]
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +92,9 @@ def test_days_of_silence(settled: Config) -> None:
     [
         (["funnel", "--level", "paid"], "funnel does not take level; it takes from and to"),
         (["audience", "--top", "3", "--days", "2"], "audience does not take top and days; it takes from, to and level"),
-        (["audience", "--from", "2018-11-31"], "'2018-11-31' is no day; write one as 2018-11-30"),
-        (["audience", "--to", "tomorrow"], "'tomorrow' is no day"),
-        (["audience", "--from", ""], "'' is no day"),
+        (["audience", "--from", "2018-11-31"], "'2018-11-31' is not a day; write one as 2018-11-30"),
+        (["audience", "--to", "tomorrow"], "'tomorrow' is not a day"),
+        (["audience", "--from", ""], "'' is not a day"),
         (["audience", "--from", "2018-11-02", "--to", "2018-11-01"], "from 2018-11-02 is after to 2018-11-01"),
         (["top_songs", "--top", "0"], "top cannot be 0; give a number from 1"),
         (["churn", "--days", "-3"], "days cannot be -3; give a number from 1"),

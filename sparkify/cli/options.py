@@ -15,7 +15,7 @@ import click
 from sparkify.console import say
 from sparkify.errors import UsageError
 from sparkify.formats import to_json
-from sparkify.questions import Cut, parse_day
+from sparkify.questions.cut import Cut, parse_day
 from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Group, Setting, load_config
 from sparkify.statement_log import write_statements
 

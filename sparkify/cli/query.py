@@ -12,7 +12,8 @@ from sparkify.cli.options import command, common, cutting, echo_json
 from sparkify.console import print_table, say
 from sparkify.errors import UsageError
 from sparkify.formats import FORMATS, count_of, write_rows
-from sparkify.questions import Cut, list_questions
+from sparkify.questions.catalogue import list_questions
+from sparkify.questions.cut import Cut
 from sparkify.settings import Config
 
 

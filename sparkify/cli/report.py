@@ -10,7 +10,7 @@ from sparkify.cli.options import command, common, cutting, echo_json
 from sparkify.console import say
 from sparkify.errors import UsageError
 from sparkify.formats import format_bytes
-from sparkify.questions import Cut
+from sparkify.questions.cut import Cut
 from sparkify.settings import Config
 
 

@@ -3,16 +3,16 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sparkify.errors import NoWarehouseError
 from sparkify.loads import ledger
 from sparkify.loads.plan import list_sources, plan_found
+from sparkify.questions.answers import count_lag, find_newest_event
 from sparkify.settings import Config
 from sparkify.star.tables import count_rows, match_rate, open_existing
-from sparkify.warehouses import Warehouse, fetch_dicts
+from sparkify.warehouses import fetch_dicts
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,6 @@ def status(config: Config) -> Status:
             lag_seconds=count_lag(loads, newest_event),
             pending=pending,
         )
-
-
-def find_newest_event(warehouse: Warehouse) -> dt.datetime | None:
-    """When the newest event of the whole warehouse happened, in UTC."""
-    newest: int | None = warehouse.fetch("SELECT max(ts) FROM staging_events")[0][0]
-    return None if newest is None else dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=newest)
-
-
-def count_lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None) -> float | None:
-    """Seconds from the newest event to the end of the last load that brought something."""
-    ends: list[dt.datetime] = [load["finished_at"] for load in loads if load["status"] in ("loaded", "partial")]
-    return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
 
 
 def _with_rates(load: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sparkify.errors import UsageError
-from sparkify.questions import WHOLE_LOG, Cut
+from sparkify.questions.cut import WHOLE_LOG, Cut
 from sparkify.settings import Config
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def render_report(
     its place, and `on_note` gets a sentence. Read-only. Raises UsageError where what draws is not installed.
     """
     require_packages()
-    from sparkify.inspection.answering import answer_all
+    from sparkify.questions.answers import answer_all
     from sparkify.report.drawing import start_drawing
     from sparkify.report.page import render_page
 

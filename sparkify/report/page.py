@@ -22,7 +22,7 @@ from sparkify.formats import (
     format_value,
     write_rows,
 )
-from sparkify.inspection.answering import Answer, Answers, Comparison
+from sparkify.questions.answers import Answer, Answers, Comparison
 from sparkify.report import charts, findings
 from sparkify.report.drawing import Draw, embed_json, make_drawable, name_source
 from sparkify.report.marks import CONFIG, Spec
@@ -69,7 +69,6 @@ class Section:
     more: str
     csv: str
     sql: str
-    values: list[str]
 
 
 @dataclass(frozen=True)
@@ -266,10 +265,7 @@ def _section(answer: Answer, with_people: bool) -> Section:
         if len(shown) == len(records)
         else f"The first {_MOST_ROWS:,} of {len(records):,} rows; the file has all.",
         csv=_csv_url(answer.columns, records),
-        sql=question.sql,
-        values=[
-            f"{parameter}: {'not given' if value is None else value}" for parameter, value in answer.values.items()
-        ],
+        sql=answer.sql,
     )
 
 

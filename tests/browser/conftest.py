@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 import sparkify
-from sparkify.questions import Cut
+from sparkify.questions.cut import Cut
 from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.browser.chromium import find_chromium

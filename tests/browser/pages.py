@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from sparkify.cli import cli
-from sparkify.inspection.answering import Answers, answer_all
-from sparkify.questions import WHOLE_LOG, Cut
+from sparkify.questions.answers import Answers, answer_all
+from sparkify.questions.cut import WHOLE_LOG, Cut
 from sparkify.settings import Config
 
 Record = dict[str, Any]

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from sparkify.formats import format_day, format_share, format_value
-from sparkify.questions import list_questions
+from sparkify.questions.catalogue import list_questions
 from tests.browser.pages import Record, Report, Visit, hover_mark, read_tooltip, visit
 
 # Marks of one drawing by their kind; texts that are blank do not count.

@@ -8,7 +8,8 @@ import pytest
 from redshift_connector.cursor import Cursor
 
 import sparkify
-from sparkify.questions import WHOLE_LOG, bind, list_questions
+from sparkify.questions.catalogue import list_questions, list_values
+from sparkify.questions.cut import WHOLE_LOG, cut_sql
 from sparkify.sql import create_sql
 from sparkify.star.checks import list_checks
 from sparkify.star.tables import CREATION_ORDER
@@ -162,7 +163,7 @@ def test_the_projects_own_statements_run(cursor: Cursor) -> None:
         cursor.execute(check.sql)
     cursor.paramstyle = "numeric"
     for question in list_questions():
-        cursor.execute(question.sql, bind(question, WHOLE_LOG))
+        cursor.execute(cut_sql(question.sql, list_values(question, WHOLE_LOG)))
 
 
 @pytest.mark.parametrize(("expression", "expected"), [

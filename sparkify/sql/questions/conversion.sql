@@ -3,54 +3,25 @@
 -- seen free over all users first seen free. Share B is all conversions over the free users active in the log, which
 -- are those with a play while free. Days since registration are the converters' median.
 -- It does not say who paid before the log begins, nor who will yet convert: users at its end had less time.
+-- Chapter: paying 20.
 -- Parameters: from, to.
-WITH parameters AS (
-    SELECT
-        cast($1 AS DATE) AS first_day,
-        cast($2 AS DATE) AS last_day
-),
-
-bounds AS (
-    SELECT
-        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
-        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts
-    FROM parameters
-),
-
-user_events AS (
-    SELECT
-        staging_events.userId AS user_id,
-        staging_events.sessionId AS session_id,
-        staging_events.itemInSession AS item_in_session,
-        staging_events.ts,
-        staging_events.page,
-        staging_events.level,
-        staging_events.registration
-    FROM staging_events
-    CROSS JOIN bounds
-    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
-        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
-        AND staging_events.userId IS NOT NULL
-),
-
-first_moments AS (
+WITH first_moments AS (
     SELECT user_id, min(ts) AS first_ts
-    FROM user_events
+    FROM events
+    WHERE user_id IS NOT NULL
     GROUP BY user_id
 ),
 
 -- Only events of a user's first moment need an order.
 ranked_events AS (
     SELECT
-        user_events.user_id,
-        user_events.level,
+        events.user_id,
+        events.level,
         row_number() OVER (
-            PARTITION BY user_events.user_id
-            ORDER BY user_events.session_id, user_events.item_in_session, user_events.level
+            PARTITION BY events.user_id ORDER BY events.session_id, events.item_in_session, events.level
         ) AS event_rank
-    FROM user_events
-    INNER JOIN first_moments
-        ON user_events.user_id = first_moments.user_id AND user_events.ts = first_moments.first_ts
+    FROM events
+    INNER JOIN first_moments ON events.user_id = first_moments.user_id AND events.ts = first_moments.first_ts
 ),
 
 first_free_users AS (
@@ -65,8 +36,8 @@ ranked_upgrades AS (
         row_number() OVER (
             PARTITION BY user_id ORDER BY ts, session_id, item_in_session, registration
         ) AS upgrade_rank
-    FROM user_events
-    WHERE page = 'Submit Upgrade' AND level = 'free'
+    FROM events
+    WHERE user_id IS NOT NULL AND page = 'Submit Upgrade' AND level = 'free'
 ),
 
 conversions AS (
@@ -92,12 +63,7 @@ first_free_counts AS (
 ),
 
 active_counts AS (
-    SELECT count(DISTINCT songplays.user_id) AS active_free_users
-    FROM songplays
-    CROSS JOIN parameters
-    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
-        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
-        AND songplays.level = 'free'
+    SELECT count(DISTINCT user_id) AS active_free_users FROM plays WHERE level = 'free'
 )
 
 SELECT

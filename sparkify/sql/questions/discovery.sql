@@ -3,27 +3,9 @@
 -- by its Monday (UTC). The last row is the whole log.
 -- It does not say what users had heard before the log begins, so it is an upper bound, highest in the first weeks;
 -- nor whether they chose the artist themselves.
+-- Chapter: music 30.
 -- Parameters: from, to, level.
-WITH parameters AS (
-    SELECT
-        cast($1 AS DATE) AS first_day,
-        cast($2 AS DATE) AS last_day,
-        cast($3 AS VARCHAR) AS level
-),
-
-plays AS (
-    SELECT
-        cast(date_trunc('week', songplays.start_time) AS DATE) AS week,
-        songplays.user_id,
-        songplays.artist_name
-    FROM songplays
-    CROSS JOIN parameters
-    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
-        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
-        AND (parameters.level IS NULL OR songplays.level = parameters.level)
-),
-
-user_weeks AS (
+WITH user_weeks AS (
     SELECT week, user_id, count(*) AS plays
     FROM plays
     GROUP BY week, user_id

@@ -3,59 +3,33 @@
 -- after the one before it, in any session, and counts a user once.
 -- It does not say why they stopped, nor who was cut off: a user at the end of the log had less time than one at its
 -- beginning. Who upgrades without having played before is no part of the last two steps.
+-- Chapter: paying 30.
 -- Parameters: from, to.
-WITH parameters AS (
-    SELECT
-        cast($1 AS DATE) AS first_day,
-        cast($2 AS DATE) AS last_day
-),
-
-bounds AS (
-    SELECT
-        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
-        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts
-    FROM parameters
-),
-
-user_events AS (
-    SELECT
-        staging_events.userId AS user_id,
-        staging_events.sessionId AS session_id,
-        staging_events.itemInSession AS item_in_session,
-        staging_events.ts,
-        staging_events.page,
-        staging_events.level
-    FROM staging_events
-    CROSS JOIN bounds
-    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
-        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
-        AND staging_events.userId IS NOT NULL
-),
-
-first_moments AS (
+WITH first_moments AS (
     SELECT user_id, min(ts) AS first_ts, min(CASE WHEN page = 'NextSong' THEN ts END) AS first_play_ts
-    FROM user_events
+    FROM events
+    WHERE user_id IS NOT NULL
     GROUP BY user_id
 ),
 
 -- No other event is a user's first, or a step: only these need an order.
 ranked_events AS (
     SELECT
-        user_events.user_id,
-        user_events.page,
-        user_events.level,
+        events.user_id,
+        events.page,
+        events.level,
         rank() OVER (
-            PARTITION BY user_events.user_id
-            ORDER BY user_events.ts, user_events.session_id, user_events.item_in_session
+            PARTITION BY events.user_id
+            ORDER BY events.ts, events.session_id, events.item_in_session
         ) AS place
-    FROM user_events
-    INNER JOIN first_moments ON user_events.user_id = first_moments.user_id
-    WHERE user_events.ts = first_moments.first_ts
-        OR user_events.ts = first_moments.first_play_ts
-        OR user_events.page IN ('Upgrade', 'Submit Upgrade')
+    FROM events
+    INNER JOIN first_moments ON events.user_id = first_moments.user_id
+    WHERE events.ts = first_moments.first_ts
+        OR events.ts = first_moments.first_play_ts
+        OR events.page IN ('Upgrade', 'Submit Upgrade')
 ),
 
--- Of copies that differ in their level the least counts, so that one of them decides.
+-- Where several events share the first place, the least level counts.
 first_levels AS (
     SELECT user_id, min(level) AS level
     FROM ranked_events

@@ -4,31 +4,20 @@
 -- is the whole log. A day and level without plays has no row; a play without a length, or with one beyond a billion
 -- seconds, adds nothing.
 -- It does not say how long anybody listened: hours are an upper bound, for the log tells of no skip.
+-- Chapter: listening 50.
 -- Parameters: from, to, level.
-WITH parameters AS (
+WITH cells AS (
     SELECT
-        cast($1 AS DATE) AS first_day,
-        cast($2 AS DATE) AS last_day,
-        cast($3 AS VARCHAR) AS level,
-        10 AS heaviest_places
-),
-
-cells AS (
-    SELECT
-        cast(songplays.start_time AS DATE) AS day,
-        coalesce(songplays.level, 'unknown') AS level,
-        songplays.user_id,
+        day,
+        coalesce(level, 'unknown') AS level,
+        user_id,
         count(*) AS plays,
         -- Whole numbers, for the order in which fractions are added shows in the last digits of their sum.
         sum(CASE
-            WHEN abs(songplays.song_length) <= 1000000000 THEN cast(round(songplays.song_length * 1000000) AS BIGINT)
+            WHEN abs(song_length) <= 1000000000 THEN cast(round(song_length * 1000000) AS BIGINT)
         END) AS microseconds
-    FROM songplays
-    CROSS JOIN parameters
-    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
-        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
-        AND (parameters.level IS NULL OR songplays.level = parameters.level)
-    GROUP BY cast(songplays.start_time AS DATE), coalesce(songplays.level, 'unknown'), songplays.user_id
+    FROM plays
+    GROUP BY day, coalesce(level, 'unknown'), user_id
 ),
 
 user_plays AS (
@@ -48,10 +37,9 @@ heavy_cells AS (
         cells.level,
         cells.plays,
         cells.microseconds,
-        CASE WHEN ranked_users.place <= parameters.heaviest_places THEN cells.plays ELSE 0 END AS heavy_plays
+        CASE WHEN ranked_users.place <= 10 THEN cells.plays ELSE 0 END AS heavy_plays
     FROM cells
     INNER JOIN ranked_users ON cells.user_id = ranked_users.user_id
-    CROSS JOIN parameters
 ),
 
 -- Each play once for its day and once for the whole log.

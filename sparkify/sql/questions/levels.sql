@@ -3,38 +3,12 @@
 -- changes level that day counts for both. Users at the end are those whose last event of the day has that level, so
 -- that they add up to the users of the day. The last rows are the whole log, with its users' last events.
 -- It does not say what anybody paid, nor the level of users without an event that day.
+-- Chapter: paying 10.
 -- Parameters: from, to.
-WITH parameters AS (
-    SELECT
-        cast($1 AS DATE) AS first_day,
-        cast($2 AS DATE) AS last_day
-),
-
-bounds AS (
-    SELECT
-        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
-        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts
-    FROM parameters
-),
-
-user_events AS (
-    SELECT
-        DATE '1970-01-01' + cast(floor(cast(staging_events.ts AS DOUBLE PRECISION) / 86400000) AS INTEGER) AS day,
-        staging_events.userId AS user_id,
-        staging_events.sessionId AS session_id,
-        staging_events.itemInSession AS item_in_session,
-        staging_events.ts,
-        staging_events.level
-    FROM staging_events
-    CROSS JOIN bounds
-    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
-        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
-        AND staging_events.userId IS NOT NULL
-),
-
-visits AS (
+WITH visits AS (
     SELECT day, coalesce(level, 'unknown') AS level, user_id, session_id, max(ts) AS last_ts
-    FROM user_events
+    FROM events
+    WHERE user_id IS NOT NULL
     GROUP BY day, coalesce(level, 'unknown'), user_id, session_id
 ),
 
@@ -47,16 +21,15 @@ last_moments AS (
 -- Only events of a user's last moment of the day need an order.
 ranked_events AS (
     SELECT
-        user_events.day,
-        user_events.user_id,
-        coalesce(user_events.level, 'unknown') AS level,
+        events.day,
+        events.user_id,
+        coalesce(events.level, 'unknown') AS level,
         row_number() OVER (
-            PARTITION BY user_events.user_id, user_events.ts
-            ORDER BY user_events.session_id DESC, user_events.item_in_session DESC, user_events.level DESC
+            PARTITION BY events.user_id, events.ts
+            ORDER BY events.session_id DESC, events.item_in_session DESC, events.level DESC
         ) AS event_rank
-    FROM user_events
-    INNER JOIN last_moments
-        ON user_events.user_id = last_moments.user_id AND user_events.ts = last_moments.last_ts
+    FROM events
+    INNER JOIN last_moments ON events.user_id = last_moments.user_id AND events.ts = last_moments.last_ts
 ),
 
 ends AS (
@@ -66,15 +39,9 @@ ends AS (
 ),
 
 day_plays AS (
-    SELECT
-        cast(songplays.start_time AS DATE) AS day,
-        coalesce(songplays.level, 'unknown') AS level,
-        count(*) AS plays
-    FROM songplays
-    CROSS JOIN parameters
-    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
-        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
-    GROUP BY cast(songplays.start_time AS DATE), coalesce(songplays.level, 'unknown')
+    SELECT day, coalesce(level, 'unknown') AS level, count(*) AS plays
+    FROM plays
+    GROUP BY day, coalesce(level, 'unknown')
 ),
 
 -- Each once for its day and once for the whole log.

@@ -3,23 +3,9 @@
 -- to its upper bound. The first bin has the sessions of one moment, which last 0; the last has no upper bound. Bins
 -- grow wider, for few sessions are long: compare shares, not the bins' widths.
 -- It does not say how long anybody listened: the track after the last event is not in it.
+-- Chapter: listening 40.
 -- Parameters: from, to, level.
-WITH parameters AS (
-    SELECT
-        cast($1 AS DATE) AS first_day,
-        cast($2 AS DATE) AS last_day,
-        cast($3 AS VARCHAR) AS level
-),
-
-bounds AS (
-    SELECT
-        cast(first_day - DATE '1970-01-01' AS BIGINT) * 86400000 AS first_ts,
-        cast(last_day + 1 - DATE '1970-01-01' AS BIGINT) * 86400000 AS end_ts,
-        level
-    FROM parameters
-),
-
-bins AS (
+WITH bins AS (
     SELECT 1 AS bin, cast(NULL AS INTEGER) AS over_minutes, 0 AS to_minutes
     UNION ALL
     SELECT 2 AS bin, 0 AS over_minutes, 1 AS to_minutes
@@ -43,31 +29,27 @@ bins AS (
     SELECT 11 AS bin, 240 AS over_minutes, cast(NULL AS INTEGER) AS to_minutes
 ),
 
-session_lengths AS (
-    SELECT max(staging_events.ts) - min(staging_events.ts) AS milliseconds
-    FROM staging_events
-    CROSS JOIN bounds
-    WHERE (bounds.first_ts IS NULL OR staging_events.ts >= bounds.first_ts)
-        AND (bounds.end_ts IS NULL OR staging_events.ts < bounds.end_ts)
-        AND (bounds.level IS NULL OR staging_events.level = bounds.level)
-        AND staging_events.userId IS NOT NULL
-    GROUP BY staging_events.userId, staging_events.sessionId
+user_sessions AS (
+    SELECT max(ts) - min(ts) AS milliseconds
+    FROM events
+    WHERE user_id IS NOT NULL
+    GROUP BY user_id, session_id
 ),
 
 totals AS (
-    SELECT count(*) AS sessions FROM session_lengths
+    SELECT count(*) AS sessions FROM user_sessions
 )
 
 SELECT
     bins.bin,
     bins.over_minutes,
     bins.to_minutes,
-    count(session_lengths.milliseconds) AS sessions,
-    cast(count(session_lengths.milliseconds) AS DOUBLE PRECISION) / totals.sessions AS session_share
+    count(user_sessions.milliseconds) AS sessions,
+    cast(count(user_sessions.milliseconds) AS DOUBLE PRECISION) / totals.sessions AS session_share
 FROM bins
 INNER JOIN totals ON totals.sessions > 0
-LEFT JOIN session_lengths
-    ON (bins.over_minutes IS NULL OR session_lengths.milliseconds > cast(bins.over_minutes AS BIGINT) * 60000)
-        AND (bins.to_minutes IS NULL OR session_lengths.milliseconds <= cast(bins.to_minutes AS BIGINT) * 60000)
+LEFT JOIN user_sessions
+    ON (bins.over_minutes IS NULL OR user_sessions.milliseconds > cast(bins.over_minutes AS BIGINT) * 60000)
+        AND (bins.to_minutes IS NULL OR user_sessions.milliseconds <= cast(bins.to_minutes AS BIGINT) * 60000)
 GROUP BY bins.bin, bins.over_minutes, bins.to_minutes, totals.sessions
 ORDER BY bins.bin

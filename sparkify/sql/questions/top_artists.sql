@@ -3,25 +3,9 @@
 -- and all that share the last one are shown. Songs are the distinct titles played; the match rate is the share of the
 -- plays found in the catalogue.
 -- It does not say whether two names are one artist: "X" and "X feat. Y" are counted apart, as logged.
+-- Chapter: music 20.
 -- Parameters: from, to, level, top = 20.
-WITH parameters AS (
-    SELECT
-        cast($1 AS DATE) AS first_day,
-        cast($2 AS DATE) AS last_day,
-        cast($3 AS VARCHAR) AS level,
-        cast($4 AS INTEGER) AS places
-),
-
-plays AS (
-    SELECT songplays.song_title, songplays.artist_name, songplays.user_id, songplays.song_id
-    FROM songplays
-    CROSS JOIN parameters
-    WHERE (parameters.first_day IS NULL OR songplays.start_time >= parameters.first_day)
-        AND (parameters.last_day IS NULL OR songplays.start_time < parameters.last_day + 1)
-        AND (parameters.level IS NULL OR songplays.level = parameters.level)
-),
-
-artist_plays AS (
+WITH artist_plays AS (
     SELECT artist_name, count(*) AS plays, cast(count(song_id) AS DOUBLE PRECISION) / count(*) AS match_rate
     FROM plays
     GROUP BY artist_name
@@ -33,9 +17,7 @@ ranked_artists AS (
 ),
 
 top_artists AS (
-    SELECT ranked_artists.artist_name, ranked_artists.plays, ranked_artists.match_rate, ranked_artists.place
-    FROM ranked_artists
-    INNER JOIN parameters ON ranked_artists.place <= parameters.places
+    SELECT artist_name, plays, match_rate, place FROM ranked_artists WHERE place <= :top
 ),
 
 -- Of the top artists alone: telling listeners and songs apart is what takes long.

@@ -418,11 +418,9 @@ single_events AS (
         event.userId AS user_id,
         event.sessionId AS session_id,
         event.itemInSession AS item_in_session,
-        -- The milliseconds are split into days and the rest: both fit the integers that engines multiply intervals by.
-        TIMESTAMP '1970-01-01 00:00:00'
-        + cast((event.ts - event.ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
-        + cast(event.ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS happened_at,
         event.ts,
+        DATE '1970-01-01' + cast(floor(cast(event.ts AS DOUBLE PRECISION) / 86400000) AS INTEGER) AS day,
+        cast(event.ts % 86400000 AS INTEGER) AS millisecond_of_day,
         event.page,
         event.level,
         event.auth,
@@ -446,12 +444,12 @@ SELECT
     user_id, -- user: users.user_id; NULL while logged out
     session_id, -- session of the user
     item_in_session, -- position of the event in its session, from 0
-    happened_at, -- when the event happened, UTC, to the millisecond
-    cast(happened_at AS DATE) AS day, -- its day, UTC
-    cast(date_trunc('week', happened_at) AS DATE) AS week, -- the Monday of its ISO week, UTC
-    cast(extract(DOW FROM happened_at) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday to 6 = Saturday, UTC
-    cast(extract(HOUR FROM happened_at) AS INTEGER) AS hour, -- its hour of the day, 0 to 23, UTC
-    ts, -- happened_at in milliseconds since 1970-01-01 UTC, to reckon with
+    cast(day AS TIMESTAMP) + millisecond_of_day * INTERVAL '1 millisecond' AS happened_at, -- when it happened, UTC
+    day, -- its day, UTC
+    cast(date_trunc('week', day) AS DATE) AS week, -- the Monday of its ISO week, UTC
+    cast(extract(DOW FROM day) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday to 6 = Saturday, UTC
+    cast(floor(cast(millisecond_of_day AS DOUBLE PRECISION) / 3600000) AS INTEGER) AS hour, -- its hour, 0 to 23, UTC
+    ts, -- happened_at in milliseconds since 1970-01-01 UTC, to calculate with
     page, -- page of the app; NextSong is a play
     level, -- subscription at the time of the event: free or paid
     auth, -- authentication state: Logged In, Logged Out, Cancelled, Guest
@@ -476,7 +474,7 @@ COMMENT ON COLUMN events.session_id IS 'session of the user';
 
 COMMENT ON COLUMN events.item_in_session IS 'position of the event in its session, from 0';
 
-COMMENT ON COLUMN events.happened_at IS 'when the event happened, UTC, to the millisecond';
+COMMENT ON COLUMN events.happened_at IS 'when it happened, UTC';
 
 COMMENT ON COLUMN events.day IS 'its day, UTC';
 
@@ -484,9 +482,9 @@ COMMENT ON COLUMN events.week IS 'the Monday of its ISO week, UTC';
 
 COMMENT ON COLUMN events.weekday IS 'its day of the week, 0 = Sunday to 6 = Saturday, UTC';
 
-COMMENT ON COLUMN events.hour IS 'its hour of the day, 0 to 23, UTC';
+COMMENT ON COLUMN events.hour IS 'its hour, 0 to 23, UTC';
 
-COMMENT ON COLUMN events.ts IS 'happened_at in milliseconds since 1970-01-01 UTC, to reckon with';
+COMMENT ON COLUMN events.ts IS 'happened_at in milliseconds since 1970-01-01 UTC, to calculate with';
 
 COMMENT ON COLUMN events.page IS 'page of the app; NextSong is a play';
 
@@ -670,7 +668,7 @@ COMMENT ON COLUMN plays.song_length IS 'length of the track as logged, in second
 -- Grain: one calendar day, UTC, from the first event to the last, whether anything happened on it or not.
 -- Source: the view events.
 CREATE OR REPLACE VIEW days AS
-WITH log_ends AS (
+WITH log_bounds AS (
     SELECT min(day) AS first_day, max(day) AS last_day FROM events
 ),
 
@@ -696,22 +694,25 @@ digits AS (
     SELECT 9 AS digit
 ),
 
+to_hundred AS (
+    SELECT 10 * tens.digit + ones.digit AS number
+    FROM digits AS tens
+    CROSS JOIN digits AS ones
+),
+
 -- As many as a hundred years have days.
 numbers AS (
-    SELECT
-        10000 * ten_thousands.digit + 1000 * thousands.digit + 100 * hundreds.digit + 10 * tens.digit + ones.digit
-            AS number
-    FROM digits AS ones
-    CROSS JOIN digits AS tens
-    CROSS JOIN digits AS hundreds
-    CROSS JOIN digits AS thousands
-    CROSS JOIN digits AS ten_thousands
+    SELECT 10000 * ten_thousands.digit + 100 * hundreds.number + to_hundred.number AS number
+    FROM digits AS ten_thousands
+    CROSS JOIN to_hundred AS hundreds
+    CROSS JOIN to_hundred
+    WHERE ten_thousands.digit < 4
 )
 
 SELECT
-    log_ends.first_day + numbers.number AS day -- the day, UTC
-FROM log_ends
-INNER JOIN numbers ON numbers.number <= log_ends.last_day - log_ends.first_day;
+    log_bounds.first_day + numbers.number AS day -- the day, UTC
+FROM log_bounds
+INNER JOIN numbers ON numbers.number <= log_bounds.last_day - log_bounds.first_day;
 
 COMMENT ON VIEW days IS 'One row per: one calendar day, UTC, from the first event to the last, whether anything happened on it or not. Source: the view events.';
 

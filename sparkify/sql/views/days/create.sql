@@ -1,7 +1,7 @@
 -- Grain: one calendar day, UTC, from the first event to the last, whether anything happened on it or not.
 -- Source: the view events.
 CREATE OR REPLACE VIEW days AS
-WITH log_ends AS (
+WITH log_bounds AS (
     SELECT min(day) AS first_day, max(day) AS last_day FROM events
 ),
 
@@ -27,19 +27,22 @@ digits AS (
     SELECT 9 AS digit
 ),
 
+to_hundred AS (
+    SELECT 10 * tens.digit + ones.digit AS number
+    FROM digits AS tens
+    CROSS JOIN digits AS ones
+),
+
 -- As many as a hundred years have days.
 numbers AS (
-    SELECT
-        10000 * ten_thousands.digit + 1000 * thousands.digit + 100 * hundreds.digit + 10 * tens.digit + ones.digit
-            AS number
-    FROM digits AS ones
-    CROSS JOIN digits AS tens
-    CROSS JOIN digits AS hundreds
-    CROSS JOIN digits AS thousands
-    CROSS JOIN digits AS ten_thousands
+    SELECT 10000 * ten_thousands.digit + 100 * hundreds.number + to_hundred.number AS number
+    FROM digits AS ten_thousands
+    CROSS JOIN to_hundred AS hundreds
+    CROSS JOIN to_hundred
+    WHERE ten_thousands.digit < 4
 )
 
 SELECT
-    log_ends.first_day + numbers.number AS day -- the day, UTC
-FROM log_ends
-INNER JOIN numbers ON numbers.number <= log_ends.last_day - log_ends.first_day
+    log_bounds.first_day + numbers.number AS day -- the day, UTC
+FROM log_bounds
+INNER JOIN numbers ON numbers.number <= log_bounds.last_day - log_bounds.first_day

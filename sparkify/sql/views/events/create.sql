@@ -38,11 +38,9 @@ single_events AS (
         event.userId AS user_id,
         event.sessionId AS session_id,
         event.itemInSession AS item_in_session,
-        -- The milliseconds are split into days and the rest: both fit the integers that engines multiply intervals by.
-        TIMESTAMP '1970-01-01 00:00:00'
-        + cast((event.ts - event.ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
-        + cast(event.ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS happened_at,
         event.ts,
+        DATE '1970-01-01' + cast(floor(cast(event.ts AS DOUBLE PRECISION) / 86400000) AS INTEGER) AS day,
+        cast(event.ts % 86400000 AS INTEGER) AS millisecond_of_day,
         event.page,
         event.level,
         event.auth,
@@ -66,12 +64,12 @@ SELECT
     user_id, -- user: users.user_id; NULL while logged out
     session_id, -- session of the user
     item_in_session, -- position of the event in its session, from 0
-    happened_at, -- when the event happened, UTC, to the millisecond
-    cast(happened_at AS DATE) AS day, -- its day, UTC
-    cast(date_trunc('week', happened_at) AS DATE) AS week, -- the Monday of its ISO week, UTC
-    cast(extract(DOW FROM happened_at) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday to 6 = Saturday, UTC
-    cast(extract(HOUR FROM happened_at) AS INTEGER) AS hour, -- its hour of the day, 0 to 23, UTC
-    ts, -- happened_at in milliseconds since 1970-01-01 UTC, to reckon with
+    cast(day AS TIMESTAMP) + millisecond_of_day * INTERVAL '1 millisecond' AS happened_at, -- when it happened, UTC
+    day, -- its day, UTC
+    cast(date_trunc('week', day) AS DATE) AS week, -- the Monday of its ISO week, UTC
+    cast(extract(DOW FROM day) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday to 6 = Saturday, UTC
+    cast(floor(cast(millisecond_of_day AS DOUBLE PRECISION) / 3600000) AS INTEGER) AS hour, -- its hour, 0 to 23, UTC
+    ts, -- happened_at in milliseconds since 1970-01-01 UTC, to calculate with
     page, -- page of the app; NextSong is a play
     level, -- subscription at the time of the event: free or paid
     auth, -- authentication state: Logged In, Logged Out, Cancelled, Guest

@@ -1,13 +1,12 @@
-"""All questions at once, of one state of a warehouse: what a report is made of. Changes nothing."""
+"""Answers: to one question, to any SELECT, and to all questions at once, of which a report is made. Changes nothing."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sparkify import questions
-from sparkify.inspection.status import count_lag, find_newest_event
-from sparkify.questions import WHOLE_LOG, Cut, Question
+from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
+from sparkify.questions.cut import WHOLE_LOG, Cut, cut_sql
 from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.checks import CheckResult
@@ -20,10 +19,11 @@ _LAST_DAYS = 7
 
 @dataclass(frozen=True)
 class Answer:
-    """A question's answer, with the values that its parameters had, by name."""
+    """A question's answer, with the values that its parameters had, by name, and the text that was sent."""
 
     question: Question
     values: dict[str, Any]
+    sql: str
     columns: list[str]
     rows: list[Row]
 
@@ -64,6 +64,47 @@ class Answers:
         return next(answer for answer in self.answers if answer.question.name == name)
 
 
+def query(
+    config: Config, name: str, *, cut: Cut = WHOLE_LOG, on_note: Callable[[str], None] | None = None
+) -> tuple[list[str], list[Row]]:
+    """Answer a prepared question; returns column names and rows.
+
+    `on_note` is told, in a sentence, where there is no event to answer from. Raises UsageError for an unknown name, and
+    for a cut by what the question does not take.
+    """
+    question = get_question(name)
+    require_taken(question, cut)
+    with open_warehouse(config, read_only=True) as warehouse:
+        require_tables(warehouse)
+        answer = _answer(warehouse, question, cut)
+        if on_note is not None and (note := _explain_nothing(warehouse, cut)):
+            on_note(note)
+        return answer.columns, answer.rows
+
+
+def query_sql(config: Config, sql: str) -> tuple[list[str], list[Row]]:
+    """Run one SELECT, read-only; returns column names and rows. Raises UsageError for anything else."""
+    with open_warehouse(config, read_only=True) as warehouse:
+        return warehouse.fetch_user_query(sql)
+
+
+def _explain_nothing(warehouse: Warehouse, cut: Cut) -> str | None:
+    """A sentence where the warehouse holds no event, or none in the cut; None where there is one."""
+    if _log_days(warehouse, cut)[0] is not None:
+        return None
+    first, last = _log_days(warehouse, WHOLE_LOG)
+    if first is None:
+        return f"the warehouse {warehouse.address} holds no events yet; run sparkify load --log-data ROOT"
+    given = ", ".join(f"{name} {value}" for name, value in cut.values.items() if name in ("from", "to", "level"))
+    return f"no event is in the cut ({given}); the log has events from {first} to {last}"
+
+
+def _log_days(warehouse: Warehouse, cut: Cut) -> tuple[dt.date | None, dt.date | None]:
+    """The days of the first and the last event in a cut; None for both where there is none."""
+    first, last = warehouse.fetch(cut_sql("SELECT min(day), max(day) FROM events", cut.values))[0]
+    return first, last
+
+
 def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
     """Answer every prepared question, each for what it takes of the cut, and run every check."""
     # A load may commit between two questions where readers do not keep it out.
@@ -71,7 +112,7 @@ def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
         require_tables(warehouse)
         loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(warehouse)
-        answers = [_answer(warehouse, question, cut) for question in questions.list_questions()]
+        answers = [_answer(warehouse, question, cut) for question in list_questions()]
         return Answers(
             cut,
             answers,
@@ -83,14 +124,26 @@ def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
         )
 
 
+def find_newest_event(warehouse: Warehouse) -> dt.datetime | None:
+    """When the newest event of the whole warehouse happened, in UTC."""
+    newest: int | None = warehouse.fetch("SELECT max(ts) FROM staging_events")[0][0]
+    return None if newest is None else dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=newest)
+
+
+def count_lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None) -> float | None:
+    """Seconds from the newest event to the end of the last load that brought something."""
+    ends: list[dt.datetime] = [load["finished_at"] for load in loads if load["status"] in ("loaded", "partial")]
+    return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
+
+
 def _answer(warehouse: Warehouse, question: Question, cut: Cut) -> Answer:
-    bound = questions.bind(question, cut)
-    names = [parameter.name for parameter in question.parameters]
-    return Answer(question, dict(zip(names, bound, strict=True)), *warehouse.fetch_table(question.sql, bound))
+    values = list_values(question, cut)
+    sql = cut_sql(question.sql, values)
+    return Answer(question, values, sql, *warehouse.fetch_table(sql))
 
 
 def _overview(warehouse: Warehouse, cut: Cut) -> dict[str, Any]:
-    return _answer(warehouse, questions.get_question("overview"), cut).records[0]
+    return _answer(warehouse, get_question("overview"), cut).records[0]
 
 
 def _compare(warehouse: Warehouse, cut: Cut, answers: Sequence[Answer]) -> Comparison | None:

@@ -1,0 +1,1 @@
+"""The prepared questions, what cuts them, and their answers."""

@@ -1,0 +1,135 @@
+"""The prepared questions: each is one file, with what it asks, what its numbers mean, and its SELECT.
+
+A question is `sql/questions/NAME.sql`: one SELECT under a comment. The comment's first line is the question, the lines
+after it the definition of every number in the answer, and what the answer does not say. Then `Chapter: music 10.` says
+where it is read: in which chapter, and after which other questions. The last line, `Parameters: from, to, level,
+top = 20.`, says what cuts it; `:top` and `:days` are written into the SELECT.
+
+One rule says what a cut means, whatever the question: the answer is the one that a log of only those days' events at
+that level would give. The catalogue stays whole. Nothing here runs a question.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from sparkify.errors import UsageError
+from sparkify.questions.cut import Cut
+from sparkify.sql import read_sql
+
+# In reading order.
+CHAPTERS = {
+    "glance": "At a glance",
+    "listening": "Who listens, and when",
+    "music": "What they listen to",
+    "paying": "Who pays, and who stays",
+    "soundness": "Service and data",
+}
+_COMMENT = "-- "
+_CHAPTER = re.compile(r"Chapter: (\w+) (\d+)\.")
+_PARAMETERS = "Parameters: "
+_PARAMETER = re.compile(r"(from|to|level|top|days)(?: = (\d+))?")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a question takes: from, to, level, top or days. None as the default cuts nothing."""
+
+    name: str
+    default: int | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.default is None else f"{self.name} = {self.default}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One prepared question: its sentence, its definition in prose, and its own SELECT, which `cut_sql` completes.
+
+    `chapter` is one of CHAPTERS, and `place` orders the questions of a chapter.
+    """
+
+    name: str
+    question: str
+    definition: str
+    sql: str
+    chapter: str
+    place: int
+    parameters: tuple[Parameter, ...] = ()
+
+
+def list_questions() -> list[Question]:
+    """Every question, in reading order."""
+    chapters = list(CHAPTERS)
+    questions = [get_question(name) for name in _list_names()]
+    return sorted(questions, key=lambda question: (chapters.index(question.chapter), question.place, question.name))
+
+
+def get_question(name: str) -> Question:
+    """The question of that name. Raises UsageError for an unknown one."""
+    names = _list_names()
+    if name not in names:
+        close = difflib.get_close_matches(name.lower(), names, n=1)
+        hint = (
+            f"did you mean {close[0]}?"
+            if close
+            else f"the questions are {', '.join(one.name for one in list_questions())}"
+        )
+        raise UsageError(f"there is no question {name!r}; {hint}")
+    return parse_question(name, read_sql(f"questions/{name}"))
+
+
+def _list_names() -> list[str]:
+    return sorted(file.name.removesuffix(".sql") for file in (files("sparkify.sql") / "questions").iterdir())
+
+
+def parse_question(name: str, text: str) -> Question:
+    """The question of one file. Raises ValueError where the comment that heads it lacks a part."""
+    lines = text.splitlines()
+    end = next((number for number, line in enumerate(lines) if not line.startswith(_COMMENT)), len(lines))
+    header = [line.removeprefix(_COMMENT).strip() for line in lines[:end]]
+    sql = "\n".join(lines[end:]).strip()
+    parameters = _parse_parameters(name, header.pop()) if header and header[-1].startswith(_PARAMETERS) else ()
+    chapter = _CHAPTER.fullmatch(header.pop()) if header else None
+    if chapter is None or chapter[1] not in CHAPTERS or len(header) < 2 or not sql:
+        raise ValueError(
+            f"sql/questions/{name}.sql needs a line -- question, lines -- definition, a line -- Chapter: … with one of "
+            f"{', '.join(CHAPTERS)} and a number, and a SELECT"
+        )
+    if not set(re.findall(r"(?<!:):(\w+)", sql)) <= {parameter.name for parameter in parameters} & {"top", "days"}:
+        raise ValueError(f"sql/questions/{name}.sql writes a value that its line -- {_PARAMETERS}… does not name")
+    return Question(name, header[0], " ".join(header[1:]), sql, chapter[1], int(chapter[2]), parameters)
+
+
+def _parse_parameters(name: str, line: str) -> tuple[Parameter, ...]:
+    found = [_PARAMETER.fullmatch(part) for part in line.removeprefix(_PARAMETERS).removesuffix(".").split(", ")]
+    parameters = tuple(Parameter(one[1], int(one[2]) if one[2] else None) for one in found if one)
+    if len({parameter.name for parameter in parameters}) < len(found):
+        raise ValueError(f"sql/questions/{name}.sql names a parameter twice, or one that there is not: {line}")
+    return parameters
+
+
+def list_values(question: Question, cut: Cut) -> dict[str, Any]:
+    """What the question's parameters are: of the cut or by default. What it does not take is left out."""
+    values = cut.values
+    return {parameter.name: values.get(parameter.name, parameter.default) for parameter in question.parameters}
+
+
+def list_untaken(question: Question, cut: Cut) -> list[str]:
+    """The names of what the cut gives and the question does not take: it is answered as if they were not given."""
+    taken = {parameter.name for parameter in question.parameters}
+    return [name for name in cut.values if name not in taken]
+
+
+def require_taken(question: Question, cut: Cut) -> None:
+    """Raises UsageError where the cut gives what the question does not take."""
+    if untaken := list_untaken(question, cut):
+        takes = _enumerate([parameter.name for parameter in question.parameters], "nothing")
+        raise UsageError(f"{question.name} does not take {_enumerate(untaken)}; it takes {takes}")
+
+
+def _enumerate(names: Sequence[str], none: str = "") -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part) if names else none

@@ -1,0 +1,132 @@
+"""What a question is asked of: a part of the log, as CTEs that come before the question's own.
+
+A question reads `events`, `plays` and `days`: the views of these names where it is asked of the whole log by hand, and
+always CTEs of the same names where it is asked here, made of the views' own text with the cut in its WHERE. So what an
+event, a play and a day are stands in the views alone, and the text that is sent is complete: it runs as it stands.
+
+Values are literals, never bound: Redshift may refuse a bound value below a CTE, and skips blocks by a literal only.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from textwrap import indent
+from typing import Any
+
+from sparkify.errors import UsageError
+from sparkify.sql import quote, read_sql
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LEVELS = ("free", "paid")
+# An INTEGER of the warehouse holds no more.
+_MOST = 2**31 - 1
+# What a question may read, in the order in which they read each other, each with the column that days cut. The days
+# are those of the events.
+_CUT_BY = {"events": "day", "plays": "start_time", "days": None}
+_READ = re.compile(rf"\b(?:FROM|JOIN) ({'|'.join(_CUT_BY)})\b")
+_PLACEHOLDER = re.compile(r"(?<!:):([a-z]+)\b")
+# The view plays has columns of users, songs and artists beside a play. No question reads one, and joining them would
+# take longer than most questions.
+_BESIDE_PLAYS = re.compile(r"\n(?:    (?:users|songs|artists)\.|LEFT JOIN ).*")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What to answer for: a part of the log, so many places, so many silent days. What is None is not cut.
+
+    Both days are UTC days and inclusive; an event counts by its own level, `free` or `paid`. `top` keeps ties, `days`
+    are those of silence after which a user counts as gone. Raises UsageError for values that make no sense.
+    """
+
+    first_day: dt.date | None = None
+    last_day: dt.date | None = None
+    level: str | None = None
+    top: int | None = None
+    days: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.first_day and self.last_day and self.first_day > self.last_day:
+            raise UsageError(f"from {self.first_day} is after to {self.last_day}; exchange them")
+        if self.level is not None and self.level not in _LEVELS:
+            raise UsageError(f"there is no level {self.level!r}; give free or paid")
+        for name, number in (("top", self.top), ("days", self.days)):
+            if number is not None and not 1 <= number <= _MOST:
+                raise UsageError(f"{name} cannot be {number:,}; give a number from 1 to {_MOST:,}")
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is given, by the name of the parameter, in the order in which parameters are named."""
+        values = {
+            "from": self.first_day, "to": self.last_day, "level": self.level, "top": self.top, "days": self.days,
+        }  # fmt: skip
+        return {name: value for name, value in values.items() if value is not None}
+
+
+WHOLE_LOG = Cut()
+
+
+def parse_day(text: str) -> dt.date:
+    """A day written as 2018-11-30. Raises UsageError for anything else."""
+    try:
+        if _DAY.fullmatch(text):
+            return dt.date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise UsageError(f"{text!r} is not a day; write one as 2018-11-30")
+
+
+def cut_sql(sql: str, values: Mapping[str, Any]) -> str:
+    """A question's own SELECT as it is sent: filled in, and with the CTEs that it reads before it.
+
+    `values` are by the names of parameters; from, to and level cut the CTEs, and one that is None cuts nothing.
+    """
+    filled = fill_sql(sql, values)
+    read = set(_READ.findall(filled))
+    if "days" in read:
+        read.add("events")
+    ctes = ",\n\n".join(_cte_sql(name, values) for name in _CUT_BY if name in read)
+    if not ctes:
+        return filled
+    if filled.startswith("WITH "):
+        return f"WITH {ctes},\n\n{filled.removeprefix('WITH ')}"
+    return f"WITH {ctes}\n\n{filled}"
+
+
+def fill_sql(sql: str, values: Mapping[str, Any]) -> str:
+    """A question's own SELECT with literals for `:top` and `:days`. By itself it reads the views: the whole log."""
+    return _PLACEHOLDER.sub(lambda found: literal_sql(values[found[1]]), sql)
+
+
+def literal_sql(value: dt.date | int | str | None) -> str:
+    """A value as a literal that means the same on every engine. Raises ValueError for what has none."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    # Redshift reads a backslash as an escape, DuckDB as itself.
+    if isinstance(value, str) and "\\" not in value and "\0" not in value:
+        return quote(value)
+    raise ValueError(f"there is no literal for {value!r}")
+
+
+def _cte_sql(name: str, values: Mapping[str, Any]) -> str:
+    body = read_sql(f"views/{name}/create").partition(f"CREATE OR REPLACE VIEW {name} AS\n")[2]
+    if name == "plays":
+        body = _BESIDE_PLAYS.sub("", body)
+    return f"{name} AS (\n{indent(body + _where_sql(_CUT_BY[name], values), '    ')}\n)"
+
+
+def _where_sql(moment: str | None, values: Mapping[str, Any]) -> str:
+    """The clause that ends a view's SELECT."""
+    if moment is None:
+        return ""
+    conditions = {
+        "from": f"{moment} >= {literal_sql(values.get('from'))}",
+        "to": f"{moment} < {literal_sql(values.get('to'))} + 1",
+        "level": f"level = {literal_sql(values.get('level'))}",
+    }
+    given = [condition for name, condition in conditions.items() if values.get(name) is not None]
+    return "\nWHERE " + "\n    AND ".join(given) if given else ""

@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # The other Python that `make test` runs the suite on; found if not given, `none` to leave it out.
 NEWEST_PYTHON ?=
+# What pytest gets of the tests, for `make check` and `make test`: T=tests/test_cli.py, T="tests/engines -k undo".
+T ?=
 # `make lock UPGRADE=--upgrade` moves every pin to the newest release; without it a pin moves only where it must.
 UPGRADE ?=
 
@@ -17,12 +19,17 @@ CODE := $(wildcard sparkify tests bench docs/*.py create_tables.py etl.py sql_qu
 SQL := $(wildcard sparkify/sql/*.sql sparkify/sql/*/*.sql sparkify/sql/*/*/*.sql)
 
 # What Redshift gets is parsed in its own dialect; how the text is laid out is a matter of the files it is made of.
-STATEMENTS := tests/engines/statements/*.sql
+STATEMENTS := $(wildcard tests/engines/statements/*.sql)
+
+# Worksteal leaves the tests of a module together, as long as there is enough to do: what they share is made once.
+PYTEST := pytest -n auto --dist worksteal
+# Whatever has no mark; the marks are in pyproject.toml.
+FAST := not engine and not browser and not slow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup browser demo test test-main test-newest lint format docs bench bench-growth bench-check bench-docs \
-	bench-s3 lock clean
+.PHONY: help setup check browser demo test test-newest test-long lint lint-style lint-types lint-layers \
+	lint-sql format docs bench bench-growth bench-check bench-docs bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -51,15 +58,19 @@ browser: setup ## install Debian's headless Chromium for the tests of the report
 	fi; \
 	$$find >/dev/null
 
+check: lint ## lint, and the fast tests: less than a minute (T=tests/test_cli.py for a part of them)
+	$(BIN)/$(PYTEST) -m "$(FAST)" $(T)
+
+test: $(if $(T),setup,browser) ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
+	$(BIN)/$(PYTEST) $(T)
+	$(if $(T),,@$(MAKE) --no-print-directory test-newest)
+
+# An hour or two.
+test-long: browser ## run all tests with 25 times as many histories, lines and moments, and with every kill
+	SPARKIFY_TEST_TIMES=25 $(BIN)/$(PYTEST) --durations 30 $(T)
+
 # What depends on the Python more than on DuckDB, a driver, a server or a browser.
-ON_NEWEST := $(foreach name,cli engine package records settings sources,tests/test_$(name).py)
-
-test: ## run the whole suite, then what depends on the Python on the newest other one at hand
-	@$(MAKE) --no-print-directory test-main
-	@$(MAKE) --no-print-directory test-newest
-
-test-main: setup browser ## run the whole suite on .venv's Python
-	$(BIN)/pytest -n auto
+ON_NEWEST := $(foreach name,cli engine package settings sources validation,tests/test_$(name).py)
 
 # Only Pythons that are installed already; pyenv's are not on PATH, so its folder is added.
 test-newest: setup ## run what depends on the Python on the newest other one at hand
@@ -79,16 +90,34 @@ test-newest: setup ## run what depends on the Python on the newest other one at 
 	    version=$$("$$python" -c 'import platform; print(platform.python_version())') && \
 	    echo "What depends on the Python once more, on Python $$version:" && \
 	    $(MAKE) --no-print-directory "$(NEWEST)/.stamp-$$version" NEWEST_PYTHON="$$python" && \
-	    $(NEWEST)/bin/pytest -n auto $(ON_NEWEST); \
+	    $(NEWEST)/bin/$(PYTEST) -m "$(FAST)" $(ON_NEWEST); \
 	fi
 
 lint: setup ## check style, types, layers and SQL
+	@$(MAKE) --no-print-directory --keep-going -j 4 lint-style lint-types lint-layers lint-sql
+
+lint-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-types:
 	$(BIN)/mypy $(CODE)
+
+lint-layers:
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/sqlfluff lint $(SQL)
-	$(BIN)/sqlfluff lint --processes 0 --dialect redshift --rules capitalisation,references.consistent $(STATEMENTS)
+
+# sqlfluff takes longer than all the others: it gets only what has changed since it last passed.
+lint-sql: build/lint/sql build/lint/statements
+
+CHANGED_SQL = $(filter %.sql,$(if $(filter-out %.sql,$?),$^,$?))
+
+build/lint/sql: $(SQL) pyproject.toml $(LOCKS)
+	$(BIN)/sqlfluff lint --processes 0 $(CHANGED_SQL)
+	@mkdir -p $(@D) && touch $@
+
+build/lint/statements: $(STATEMENTS) pyproject.toml $(LOCKS)
+	$(BIN)/sqlfluff lint --processes 0 --dialect redshift --rules capitalisation,references.consistent $(CHANGED_SQL)
+	@mkdir -p $(@D) && touch $@
 
 format: setup ## put right what lint can put right by itself
 	$(BIN)/ruff check --fix-only .

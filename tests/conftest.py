@@ -13,6 +13,17 @@ from sparkify.settings import Config
 from tests.s3_server import S3Server, run_s3_server
 from tests.support import new_warehouse, write_ballast
 
+# The mark of every test in a folder.
+_LANES = {"engines": pytest.mark.engine, "redshift": pytest.mark.engine, "browser": pytest.mark.browser}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Put a test into its lane: by its folder, or because it asks for the S3 server."""
+    if (mark := _LANES.get(item.path.parent.name)) is not None:
+        item.add_marker(mark)
+    elif "s3_server" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.engine)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

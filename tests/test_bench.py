@@ -20,6 +20,8 @@ from bench.picture import draw_growth
 from bench.processes import HERE, LimitExceeded, run
 from sparkify.simulator import SimulateOptions
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = SimulateOptions(events=300, users=10, days=2, songs=40)
 HERE_AND_NOW = [OURS, "handwritten", "floor", "postgres"]
 

@@ -201,6 +201,7 @@ def test_example_settings_are_read(tmp_path: Path) -> None:
 # ---- the README's own examples ----
 
 
+@pytest.mark.slow
 def test_readme_shows_what_the_demo_prints(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["demo", "build/demo"], standalone_mode=False)
     printed = re.sub(r"in [\d.]+ s$", "in … s", capsys.readouterr().out, flags=re.MULTILINE)

@@ -23,13 +23,13 @@ from tests.support import (
     expected_star,
     failing_checks,
     fetch,
-    list_messages,
     log_file,
     play,
     read_star,
     snapshot,
     song,
     song_file,
+    strip_progress,
     write_file,
 )
 
@@ -309,7 +309,7 @@ def test_scripts_drop_create_and_load(configured: Config) -> None:
     assert {len(rows) for rows in snapshot(configured).values()} == {0}
     loaded = run_python(ROOT / "etl.py")
     assert loaded.returncode == 0
-    assert all(line.startswith("warning: ") for line in list_messages(loaded.stderr))
+    assert all(line.startswith("warning: ") for line in strip_progress(loaded.stderr).splitlines())
     assert "loaded: 3 new" in loaded.stdout
     assert read_star(configured) == expected_star(configured)
     before = snapshot(configured)

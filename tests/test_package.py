@@ -115,10 +115,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_wheel_is_named_by_the_version(wheel: Path) -> None:
     assert wheel.name == f"sparkify-{sparkify.__version__}-py3-none-any.whl"
 
 
+@pytest.mark.slow
 def test_wheel_holds_the_package_and_the_root_modules(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
@@ -131,11 +133,13 @@ def test_wheel_holds_the_package_and_the_root_modules(wheel: Path) -> None:
     assert {f"{information}licenses/LICENSE", f"{information}METADATA"} <= held
 
 
+@pytest.mark.slow
 def test_wheel_has_the_command(installed: Path) -> None:
     (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
     assert "sparkify = sparkify.cli:main" in entry_points.read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.slow
 def test_wheel_runs_on_its_own_files(installed: Path) -> None:
     where = "import sparkify, create_tables, etl, sql_queries as s; print(sparkify.__file__, s.__file__, sep='\\n')"
     assert run_python("-c", where, path=installed).splitlines() == [

@@ -459,6 +459,7 @@ class Interrupted(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_load_interrupted_at_any_step_changes_nothing(warehouse: Config) -> None:
     prepare_interruption(warehouse)
     before = snapshot(warehouse)
@@ -501,6 +502,7 @@ sparkify.load(config, on_progress=kill)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 2, 4, 6])
 def test_killed_load_leaves_the_state_before(warehouse: Config, step: int) -> None:
     prepare_interruption(warehouse)

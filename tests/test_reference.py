@@ -4,7 +4,6 @@ import math
 import random
 from collections import Counter
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ from tests.reference import (
     read_file,
     read_lines,
 )
+from tests.support import SAMPLE, needs_sample
 
-SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data"
 TS = 1_541_105_830_796  # 2018-11-01 20:57:10.796 UTC, a Thursday
 
 
@@ -408,6 +407,7 @@ def test_empty_star() -> None:
 
 
 def _read_sample(dataset: Dataset, folder: str) -> tuple[int, list[Row]]:
+    assert SAMPLE is not None
     files = sorted((SAMPLE / folder).rglob("*.json"))
     results = [read_file(dataset, file.read_bytes()) for file in files]
     assert [result.rejects for result in results] == [[]] * len(files)
@@ -415,7 +415,7 @@ def _read_sample(dataset: Dataset, folder: str) -> tuple[int, list[Row]]:
     return len(files), [row for result in results for row in result.rows]
 
 
-@pytest.mark.skipif(not SAMPLE.is_dir(), reason="the public sample is not beside the repository")
+@needs_sample
 def test_sample_has_its_known_numbers() -> None:
     log_files, events = _read_sample("events", "log_data")
     song_files, songs = _read_sample("songs", "song_data")

@@ -37,6 +37,8 @@ from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.support import TS, event, log_file, needs_sample, new_sample_warehouse, new_warehouse, play, write_file
 
+pytestmark = pytest.mark.slow
+
 DAY = 86_400_000
 # Every question but the overview, which stands at the top, has a section of its own.
 SECTIONS = {question.name for question in list_questions()} - {"overview"}

@@ -1,27 +1,20 @@
 """The public sample beside the project: its known numbers, and the star of the reference."""
 
 import datetime as dt
-from pathlib import Path
 
 import pytest
 
 import sparkify
 from sparkify.loads.load import LoadResult
-from sparkify.settings import Config, load_config
-from tests.support import expected_star, failing_checks, fetch, read_star
+from sparkify.settings import Config
+from tests.support import expected_star, failing_checks, fetch, needs_sample, new_sample_warehouse, read_star
 
-SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data"
-
-pytestmark = pytest.mark.skipif(not SAMPLE.is_dir(), reason=f"the public sample is not at {SAMPLE}")
+pytestmark = needs_sample
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, LoadResult]:
-    config = load_config(
-        warehouse=str(tmp_path_factory.mktemp("sample") / "sample.duckdb"),
-        log_data=str(SAMPLE / "log_data"),
-        song_data=str(SAMPLE / "song_data"),
-    )
+    config = new_sample_warehouse(tmp_path_factory.mktemp("sample"))
     return config, sparkify.load(config)
 
 

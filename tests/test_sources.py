@@ -23,6 +23,7 @@ from sparkify.sources.content import read_fingerprint
 from sparkify.sources.file import SourceFile
 from sparkify.sources.listing import is_data_key, list_files
 from tests import reference
+from tests.support import TIMES
 
 BOM = b"\xef\xbb\xbf"
 GOOD = b'{"page":"Home"}\n{"page":"Help"}\n'
@@ -436,7 +437,7 @@ FILES = st.lists(
 
 
 @given(files=FILES, bundle_bytes=st.integers(1, 120))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=150 * TIMES)
 def test_any_files_in_any_bundles_give_the_references_lines(
     tmp_path_factory: pytest.TempPathFactory, files: list[tuple[bytes, str, list[int]]], bundle_bytes: int
 ) -> None:

@@ -21,6 +21,7 @@ from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
 from tests.reference import build_star
 from tests.support import (
+    TIMES,
     TS,
     event,
     execute,
@@ -42,7 +43,7 @@ from tests.support import (
 
 properties = settings(
     deadline=None,
-    max_examples=25,
+    max_examples=10 * TIMES,
     # An example is some loads of real files: to make a failing one smaller takes minutes. Phase.shrink does it.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
@@ -151,6 +152,7 @@ def run_history(folder: Path, ballast: Path | None, steps: Sequence[Sequence[Del
     assert snapshot(config) == before
 
 
+@pytest.mark.slow
 @properties
 @given(arrangements(), st.booleans())
 def test_any_arrangement_gives_the_same_star(
@@ -159,6 +161,7 @@ def test_any_arrangement_gives_the_same_star(
     run_history(tmp_path_factory.mktemp("arranged"), ballast if is_refresh else None, steps)
 
 
+@pytest.mark.slow
 @properties
 @given(histories, st.booleans())
 def test_any_replacement_gives_the_star_of_the_new_contents(

@@ -32,6 +32,7 @@ from sparkify.validation.quick import append_sql
 from sparkify.validation.rules import RULES, Rule
 from tests import reference
 from tests.bad_records import BAD_RECORDS, BadRecord, event, song
+from tests.support import TIMES
 
 DATASETS: list[Dataset] = ["events", "songs"]
 CORPUS: dict[Dataset, list[BadRecord]] = {
@@ -461,7 +462,7 @@ def contents(dataset: Dataset) -> st.SearchStrategy[list[bytes]]:
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_any_lines_are_judged_as_by_the_reference(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     @given(files=contents(dataset))
-    @settings(deadline=None, max_examples=40)
+    @settings(deadline=None, max_examples=40 * TIMES)
     def agree(files: list[bytes]) -> None:
         check(connection, dataset, files)
 

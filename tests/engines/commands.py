@@ -18,6 +18,7 @@ from msgspec import structs
 
 from sparkify.cli import main
 from sparkify.settings import Config
+from tests.support import strip_progress
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +43,7 @@ def run_here(*arguments: str | Path) -> Ran:
     code = ended.value.code
     assert code is None or isinstance(code, int)
     texts = [stream.detach().getvalue().decode() for stream in (out, err)]
-    return Ran(code or 0, *texts)
+    return Ran(code or 0, texts[0], strip_progress(texts[1]))
 
 
 def run_python(*arguments: str | Path, **variables: str) -> Ran:
@@ -55,7 +56,7 @@ def run_python(*arguments: str | Path, **variables: str) -> Ran:
         stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=120,
     )  # fmt: skip
     assert "Traceback" not in ended.stderr, ended.stderr
-    return Ran(ended.returncode, ended.stdout, ended.stderr)
+    return Ran(ended.returncode, ended.stdout, strip_progress(ended.stderr))
 
 
 def run_command(*arguments: str | Path, **variables: str) -> Ran:

@@ -9,12 +9,12 @@ from multiprocessing.context import ForkServerProcess
 import sparkify
 from sparkify.settings import Config
 from sparkify.warehouses import open_warehouse
-from tests.support import Star, event, log_file, play, snapshot, song, song_file, write_file
+from tests.support import TIMES, Star, event, log_file, play, snapshot, song, song_file, write_file
 
 VERBS = ["load", "undo", "replay"]
 KILLED = 9
-# `make test` takes some of the statements; all of them: SPARKIFY_TEST_EVERY=1 pytest tests/engines/test_crash.py
-EVERY = int(os.environ.get("SPARKIFY_TEST_EVERY", "23"))
+# A process is killed at one of so many statements. `make test-long` takes them all.
+EVERY = max(1, 23 // TIMES)
 # What a child needs to know of S3 and of the stand-in: it is forked of a process that was started earlier.
 _INHERITED = ("AWS_", "SSL_CERT_FILE")
 _processes = multiprocessing.get_context("forkserver")

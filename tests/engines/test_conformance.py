@@ -28,12 +28,14 @@ from sparkify.warehouses import open_warehouse
 from tests.bad_records import BAD_RECORDS
 from tests.engines.conftest import Factory
 from tests.support import (
+    SAMPLE,
     event,
     execute,
     expected_star,
     failing_checks,
     fetch,
     log_file,
+    needs_sample,
     new_warehouse,
     play,
     read_star,
@@ -43,8 +45,6 @@ from tests.support import (
     truncated_gzip,
     write_file,
 )
-
-SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 PLAYS = [
     play(userId=user, itemInSession=item, ts=1_541_105_830_796 + 86_399_999 * item, level=level, song=title)
@@ -384,8 +384,9 @@ def _plain(value: object) -> object:
     return round(float(value), 9) if isinstance(value, int | float | Decimal) else value
 
 
-@pytest.mark.skipif(not SAMPLE.is_dir(), reason=f"the public sample is not at {SAMPLE}")
+@needs_sample
 def test_sample(make_warehouse: Factory, tmp_path: Path) -> None:
+    assert SAMPLE is not None
     roots = {"log_data": str(SAMPLE / "log_data"), "song_data": str(SAMPLE / "song_data")}
     embedded, other = new_warehouse(tmp_path / "embedded", **roots), make_warehouse("other", **roots)
     sparkify.load(embedded)

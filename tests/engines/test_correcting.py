@@ -192,7 +192,8 @@ def test_exported_rejects_can_be_mended_and_loaded(config: Config, tmp_path: Pat
     sparkify.load(config)
     found = sparkify.list_rejects(config, dataset="events", url=str(log_file(config)))
     assert [reject["reason"] for reject in found] == ["bad_type:ts", "missing:userId"][::-1]
-    mended = "".join(reject["raw"] + "\n" for reject in found).replace("null", "3").replace('"soon"', "1541105830797")
+    mended = "".join(reject["raw"] + "\n" for reject in found)
+    mended = mended.replace('"userId": null', '"userId": 3').replace('"soon"', "1541105830797")
     log_file(config, "mended.json").write_text(mended, encoding="utf-8")
     assert sparkify.load(config).records == {"read": 2, "loaded": 2, "rejected": 0}
     assert fetch(config, "SELECT count(*) FROM songplays") == [(3,)]

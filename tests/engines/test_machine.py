@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from tests.redshift.server import Redshift
 from tests.reference import Dataset, Row
 from tests.s3_server import S3Server
 from tests.support import (
+    TIMES,
     event,
     failing_checks,
     fetch,
@@ -43,9 +43,6 @@ from tests.support import (
     song_file,
     to_lines,
 )
-
-# `make test` draws few; more of them: SPARKIFY_TEST_HISTORIES=200 pytest tests/engines/test_machine.py
-HISTORIES = int(os.environ.get("SPARKIFY_TEST_HISTORIES", "6"))
 
 NAMES = st.sampled_from(["a.json", "b.json", "c.json"])
 TITLES = ["Uprising", "Starlight"]
@@ -241,9 +238,9 @@ def drawn(examples: int) -> settings:
 
 
 def test_histories() -> None:
-    run_state_machine_as_test(Histories, settings=drawn(HISTORIES))
+    run_state_machine_as_test(Histories, settings=drawn(6 * TIMES))
 
 
 @pytest.mark.usefixtures("redshift_of_all")
 def test_histories_on_redshift() -> None:
-    run_state_machine_as_test(RedshiftHistories, settings=drawn(max(2, HISTORIES // 10)))
+    run_state_machine_as_test(RedshiftHistories, settings=drawn(max(2, TIMES)))

@@ -40,7 +40,7 @@ demo: setup ## simulate, load, check, ask and report, all in build/demo
 	rm -rf build/demo
 	$(BIN)/sparkify demo build/demo
 
-# With -qq apt-get tells what went wrong and no more. An index that cannot be fetched is an error, to try again.
+# With -qq apt-get prints only errors. An index that cannot be fetched is an error, so that it is tried again.
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq -o APT::Update::Error-Mode=any -o Acquire::Retries=3 \
 	-o DPkg::Lock::Timeout=300
 
@@ -119,7 +119,7 @@ build/lint/statements: $(STATEMENTS) pyproject.toml $(LOCKS)
 	$(BIN)/sqlfluff lint --processes 0 --dialect redshift --rules capitalisation,references.consistent $(CHANGED_SQL)
 	@mkdir -p $(@D) && touch $@
 
-format: setup ## put right what lint can put right by itself
+format: setup ## fix what can be fixed automatically
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix $(SQL)
@@ -138,11 +138,11 @@ bench: setup ## measure the loader against others on the same work (SIZE=S|M|L R
 bench-growth: setup ## measure what more events cost, and one more day: time, memory, space
 	$(BIN)/python bench/growth.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
-bench-check: setup ## tell whether the load has slipped, by ratios measured now against the recorded ones
+bench-check: setup ## measure the load again and fail where it is slower than the recorded ratios
 	$(BIN)/python bench/check.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
 # An hour or two, on a machine that does nothing else.
-bench-docs: setup ## measure all sizes and contenders anew: docs/performance.md's tables, bench/recorded.json
+bench-docs: setup ## measure all sizes and contenders, for docs/performance.md and bench/recorded.json
 	$(BIN)/python bench/load.py --size S --rounds 5
 	$(BIN)/python bench/load.py --size M --rounds 5
 	$(BIN)/python bench/load.py --size L --rounds 1
@@ -156,7 +156,7 @@ COMPILE = $(UV) pip compile --quiet $(UPGRADE) --universal --python-version 3.11
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 # No prerequisite on setup: .venv is made from the very files written here. Without uv, `make setup` once.
-lock: ## pin the dependencies of pyproject.toml anew in requirements*.txt
+lock: ## pin the dependencies of pyproject.toml in requirements*.txt
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --extra report --constraint requirements-dev.txt --output-file requirements.txt
 	for name in $(basename $(notdir $(wildcard bench/*.in))); do \

@@ -145,7 +145,7 @@ def print_load(result: LoadResult) -> None:
     print_counts(result.tables)
     print(f"match rate: {format_share(result.match_rate)} of plays found in the catalogue")
     for broken in result.broken_checks:
-        print(f"warning of check {printable(broken)}")
+        print(f"warning from check {printable(broken)}")
 
 
 def print_counts(tables: Mapping[str, int]) -> None:
@@ -169,7 +169,7 @@ def print_status(status: Status) -> None:
     if status.newest_play is not None:
         print(f"newest play: {status.newest_play} UTC")
     if status.pending is None:
-        print("pending: unknown; name the sources with --log-data and --song-data to see")
+        print("pending: unknown; give --log-data and --song-data to see")
     else:
         print("pending: " + ", ".join(f"{count:,} {state}" for state, count in status.pending.items()))
     if status.loads:
@@ -223,7 +223,7 @@ def print_undo(result: UndoResult, *, to_stderr: bool = False) -> None:
     print(f"load {result.load_id} {done}: {taken}", file=stream)
     print(f"pending again: {count_of(len(result.pending), 'file')}, for the next load", file=stream)
     for url in result.replaced:
-        print(f"  an older content of {printable(url)} was replaced, and its rows are gone for good", file=stream)
+        print(f"  {printable(url)} had an older version, whose rows cannot be restored", file=stream)
 
 
 def print_replay(result: ReplayResult) -> None:
@@ -233,7 +233,7 @@ def print_replay(result: ReplayResult) -> None:
     if result.status == "would_replay":
         print(f"{rejects} would be judged again:")
     elif result.status == "nothing_to_do":
-        print("there is no reject to judge again")
+        print("there are no rejects to judge again")
     else:
         print(f"{rejects} judged again: {counts['loaded']:,} loaded, {counts['rejected']:,} still rejected")
     for reason, count in list(result.reasons.items())[:_REASONS]:

@@ -148,7 +148,7 @@ def _write_ndjson(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequenc
 def _objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
     shared = [name for name, count in Counter(columns).items() if count > 1]
     if shared:
-        raise UsageError(f"several columns are named {shared[0]}, and an object has one; name them apart with AS")
+        raise UsageError(f"several columns are named {shared[0]}; give each its own name with AS")
     for row in rows:
         yield to_json(dict(zip(columns, row, strict=True)))
 

@@ -94,7 +94,7 @@ class Setting(msgspec.Struct, frozen=True):
         words = {int: "a whole number", float: "a number", bool: "true or false"}.get(self.type)
         if self.bounds:
             return f"{words} from {self.bounds[0]} to {self.bounds[1]}"
-        return self.must_be or words or " or ".join(get_args(self.type)) or "a text"
+        return self.must_be or words or " or ".join(get_args(self.type)) or "text"
 
     @property
     def default_in_words(self) -> str:
@@ -121,7 +121,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     def _refusal(self) -> ConfigError:
         return ConfigError(
-            f"the setting {self.name} is not usable: it must be {self.allowed}; see docs/configuration.md"
+            f"the setting {self.name} is not valid: it must be {self.allowed}; see docs/configuration.md"
         )
 
 
@@ -286,7 +286,7 @@ def load_config(
     """
     path = Path(_expand_home(os.fspath(config_file if config_file is not None else DEFAULT_CONFIG_FILE)))
     if config_file is not None and not path.is_file():
-        raise ConfigError(f"there is no configuration file {path}; name an existing one or leave --config out")
+        raise ConfigError(f"there is no configuration file {path}; give an existing one or leave --config out")
     found = _read_file(path, on_note) if path.is_file() else {}
     # An empty variable counts as absent.
     found |= {one.name: value for one in SETTINGS if _unquote(value := os.environ.get(one.variable, ""))}
@@ -362,7 +362,7 @@ def _expand_home(value: str) -> str:
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
     close = _closest(word, known, 0.6)
-    return f"; did you mean {close}?" if close else f"; known are {', '.join(known)}"
+    return f"; did you mean {close}?" if close else f"; the known ones are {', '.join(known)}"
 
 
 def _closest(word: str, known: Iterable[str], likeness: float) -> str | None:

@@ -267,7 +267,7 @@ def test_drop_asks_on_a_terminal(loaded: Config, answer: str, dropped: bool) -> 
             [*COMMAND, "create", *at(loaded), "--drop"],
             env=environment(), stdin=theirs, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
-    assert "with all that it holds?" in ended.stderr
+    assert "and all its data?" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
     assert (ended.returncode == 0) == dropped
@@ -312,7 +312,7 @@ def test_load(delivered: Config) -> None:
     assert re.search(r"^  songplays +2$", done.out, re.MULTILINE)
     assert lines[-2] == "match rate: 50% of plays found in the catalogue"
     # A third of the records is rejected, which no exit code tells.
-    assert lines[-1].startswith("warning of check rejected_records.rejected_share_is_small: ")
+    assert lines[-1].startswith("warning from check rejected_records.rejected_share_is_small: ")
 
 
 def test_load_again(run: Run, settled: Config) -> None:
@@ -388,7 +388,7 @@ def test_load_of_too_many_rejects(run: Run, delivered: Config, limit: str) -> No
 def test_load_without_sources(run: Run) -> None:
     ended = run("load")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("sparkify: no source is named; give --log-data, --song-data or both")
+    assert ended.err.startswith("sparkify: no source is set; give --log-data, --song-data or both")
     assert list(Path().iterdir()) == []
 
 
@@ -451,7 +451,7 @@ def test_warehouse_that_is_no_database(run: Run, delivered: Config) -> None:
     for verb in ("load", "status", "create"):
         ended = run(verb, *(options if verb != "create" else at)(delivered.at(str(text))))
         assert (ended.code, ended.out) == (4, "")
-        assert "notes.txt is no DuckDB database" in ended.err
+        assert "notes.txt is not a DuckDB database" in ended.err
     assert text.read_text(encoding="utf-8") == "not a database\n" * 1_000
 
 
@@ -667,8 +667,8 @@ def test_query_as_json(run: Run, settled: Config, expression: str, value: object
         (["top_artist"], "there is no question 'top_artist'; did you mean top_artists?"),
         (["TOP_SONG"], "did you mean top_songs?"),
         (["xyz"], "the questions are overview, audience, "),
-        (["audience", "--sql", "SELECT 1"], "exclude each other"),
-        (["--sql", "DELETE FROM users"], "only a SELECT is run"),
+        (["audience", "--sql", "SELECT 1"], "cannot be combined"),
+        (["--sql", "DELETE FROM users"], "only a SELECT is allowed"),
         (["--sql", "SELECT 1; SELECT 2"], "2 statements"),
         (["--sql", ""], "0 statements"),
         (["--sql", "SELEKT 1"], "cannot be read"),
@@ -801,7 +801,7 @@ def test_option_then_environment_then_file(run: Run, monkeypatch: pytest.MonkeyP
         ("[S3]\nLOG_DTA=logs\n", "unknown key LOG_DTA in [S3] of dwh.cfg; did you mean LOG_DATA?"),
         ("[CLUSTR]\nHOST=h\n", "unknown section [CLUSTR] in dwh.cfg; did you mean CLUSTER?"),
         ("LOG_DATA=logs\n", "cannot read dwh.cfg, line 1"),
-        ("[SPARKIFY]\nTHREADS=x\n", "the setting threads is not usable"),
+        ("[SPARKIFY]\nTHREADS=x\n", "the setting threads is not valid"),
     ],
 )
 def test_settings_file_that_is_wrong(run: Run, delivered: Config, text: str, words: str) -> None:

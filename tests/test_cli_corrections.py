@@ -45,7 +45,7 @@ def test_undo_asks_and_does_nothing_without_a_terminal(loaded: Config) -> None:
     assert ran.err.splitlines() == [
         "load 2 would be undone: 1 record and 0 rejects",
         "pending again: 1 file, for the next load",
-        "sparkify: Undo load 2? There is no terminal to ask at: say --yes to agree",
+        "sparkify: Undo load 2? There is no terminal to ask at; give --yes to agree",
     ]
     assert snapshot(loaded) == before
 
@@ -64,7 +64,7 @@ def test_undo_tells_which_older_content_is_gone(loaded: Config) -> None:
     path = write_file(log_file(loaded, "b.json"), [play(userId=3)])
     sparkify.load(loaded)
     shown = run_here("undo", "3", "--dry-run", *at(loaded)).out
-    assert f"an older content of {path} was replaced, and its rows are gone for good" in shown
+    assert f"{path} had an older version, whose rows cannot be restored" in shown
 
 
 @pytest.mark.parametrize(("load_id", "words"), [("9", "there is no load 9"), ("x", "not a valid integer")])
@@ -94,7 +94,7 @@ def test_rejects_are_exported_as_they_were_read(loaded: Config, tmp_path: Path) 
     assert (ran.code, ran.out, ran.err) == (0, "", f"1 rejected record in {file}\n")
     assert file.read_text(encoding="utf-8") == "no JSON\n"
     again = run_here("rejects", "--dataset", "events", "--export", file, *at(loaded))
-    assert (again.code, again.err) == (2, f"sparkify: {file} is there already; name another file to export to\n")
+    assert (again.code, again.err) == (2, f"sparkify: {file} exists already; choose another file for the export\n")
 
 
 def test_one_file_is_of_one_dataset(loaded: Config, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_days_of_silence(settled: Config) -> None:
         (["churn", "--days", "-3"], "days cannot be -3; give a number from 1"),
         (["--sql", "SELECT 1", "--top", "3"], "--top: only a prepared question takes it"),
         (["--level", "free"], "--level: only a prepared question takes it"),
-        (["audience", "--json", "--format", "json"], "--json and --format exclude each other"),
+        (["audience", "--json", "--format", "json"], "--json and --format cannot be combined"),
     ],
 )
 def test_what_is_refused(settled: Config, arguments: list[str], words: str) -> None:
@@ -130,7 +130,7 @@ def test_cut_without_events_is_said_to_be(settled: Config) -> None:
     ran = run_here("query", "heatmap", "--from", "2018-11-04", "--level", "paid", *at(settled), "--json")
     assert ran.json()["rows"] == []
     assert ran.err == (
-        "no event is in the cut (from 2018-11-04, level paid); the log has events from 2018-11-01 to 2018-11-03\n"
+        "no event matches from 2018-11-04, level paid; the log has events from 2018-11-01 to 2018-11-03\n"
     )
     assert "no event" in run_here("query", "heatmap", "--level", "free", "--from", "2018-11-02", *at(settled)).err
     assert "no event" not in run_here("query", "heatmap", "--from", "2018-11-03", *at(settled)).err

@@ -117,7 +117,7 @@ def test_load_is_done_whoever_reads_of_it(
 def test_output_that_cannot_be_written_is_a_sentence(broken: Config, full: int, arguments: list[str]) -> None:
     own = run(broken, *arguments, stdout=subprocess.DEVNULL)
     ended = run(broken, *arguments, stdout=full)
-    sentence = "sparkify: the output cannot be written: No space left on device; send it elsewhere\n"
+    sentence = "sparkify: cannot write the output: No space left on device; send it elsewhere\n"
     assert ended.stderr == own.stderr + sentence
     assert ended.returncode == (own.returncode or 1)
     assert run(broken, *arguments, stdout=full, stderr=full).returncode == ended.returncode

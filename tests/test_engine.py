@@ -72,12 +72,12 @@ def test_open_engine_leaves_nothing_open() -> None:
 @pytest.mark.parametrize(
     ("address", "kind", "words"),
     [
-        ("redshift://awsuser@127.0.0.1:1", UsageError, "names no database"),
+        ("redshift://awsuser@127.0.0.1:1", UsageError, "has no database"),
         ("redshift://awsuser@127.0.0.1:1/dev", EngineError, "cannot reach 127.0.0.1:1: Connection refused"),
         ("postgres://example/dev", UsageError, "postgres:// is not a warehouse"),
-        ("folder", UsageError, "is a folder; name a file"),
+        ("folder", UsageError, "is a folder; give a file"),
         ("missing/w.duckdb", UsageError, "there is no folder missing"),
-        ("text.duckdb", EngineError, r"text\.duckdb is no DuckDB database"),
+        ("text.duckdb", EngineError, r"text\.duckdb is not a DuckDB database"),
     ],
 )
 def test_address_that_cannot_be_opened(address: str, kind: type[SparkifyError], words: str) -> None:
@@ -105,7 +105,7 @@ def test_password_is_in_no_error_of_the_address() -> None:
 
 @pytest.mark.parametrize("memory_limit", ["lots", "5"])
 def test_memory_limit_that_is_none(memory_limit: str) -> None:
-    words = f"the memory limit {memory_limit} is not usable"
+    words = f"the memory limit {memory_limit} is not valid"
     with pytest.raises(UsageError, match=words), opened(memory_limit=memory_limit):
         pass
 
@@ -370,7 +370,7 @@ def test_cursor_of_a_driver_without_engine(kind: str) -> None:
     connection = sqlite3.connect(":memory:")
     try:
         cursor = {"sqlite3": connection.cursor(), "object": object(), "none": None}[kind]
-        with pytest.raises(UsageError, match="there is no engine for a cursor of"):
+        with pytest.raises(UsageError, match=r"a cursor of .* is not supported"):
             wrap_cursor(cursor)
     finally:
         connection.close()

@@ -161,7 +161,7 @@ def test_insert_tables_of_empty_staging(conn: Cursor, cur: Cursor) -> None:
     "function", [create_tables.drop_tables, create_tables.create_tables, etl.load_staging_tables, etl.insert_tables]
 )
 def test_cursor_of_another_driver_is_refused(configured: Config, function: Callable[[object, object], None]) -> None:
-    with pytest.raises(UsageError, match="there is no engine for a cursor of"):
+    with pytest.raises(UsageError, match=r"a cursor of .* is not supported"):
         function(object(), object())
 
 
@@ -322,7 +322,7 @@ def test_scripts_without_settings_work_on_the_embedded_warehouse() -> None:
     assert Path("sparkify.duckdb").is_file()
     ended = run_python(ROOT / "etl.py")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("sparkify: no source is named")
+    assert ended.stderr.startswith("sparkify: no source is set")
 
 
 def test_import_reads_no_settings() -> None:

@@ -88,8 +88,8 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
         "errors": [],
         "warnings": [],
         "broken_checks": [
-            "rejected_records.rejected_share_is_small: More than one record in twenty rejected: look at the reasons "
-            "before trusting the figures."
+            "rejected_records.rejected_share_is_small: More than 5% of the records were rejected: look at the reasons "
+            "before you trust the numbers."
         ],
     }  # fmt: skip
     assert read_star(warehouse) == expected_star(warehouse)
@@ -370,7 +370,7 @@ def test_root_that_is_not_given_is_not_loaded(warehouse: Config) -> None:
 def test_no_root_at_all_is_refused(tmp_path: Path) -> None:
     config = load_config(warehouse=str(tmp_path / "warehouse.duckdb"))
     for verb in (sparkify.load, sparkify.plan):
-        with pytest.raises(UsageError, match="no source is named"):
+        with pytest.raises(UsageError, match="no source is set"):
             verb(config)
     assert not list(tmp_path.iterdir())
 
@@ -438,7 +438,7 @@ def test_rejects_of_earlier_loads_do_not_count(warehouse: Config) -> None:
 @pytest.mark.parametrize("text", ["", "%", "-1", "-1%", "1.5", "few", "nan", "nan%", "inf%", "1e3"])
 def test_senseless_limit_is_refused(warehouse: Config, text: str) -> None:
     with_two_of_four_rejected(warehouse)
-    with pytest.raises(UsageError, match="is no limit of rejects"):
+    with pytest.raises(UsageError, match="is not a limit of rejects"):
         sparkify.load(warehouse, max_rejects=text)
     assert not Path(warehouse.warehouse_address).exists()
 
@@ -655,7 +655,7 @@ def test_warehouse_in_a_missing_folder(tmp_path: Path) -> None:
 
 def test_warehouse_that_is_a_folder(tmp_path: Path) -> None:
     config = new_warehouse(tmp_path, warehouse=str(tmp_path))
-    with pytest.raises(UsageError, match="is a folder; name a file"):
+    with pytest.raises(UsageError, match="is a folder; give a file"):
         sparkify.load(config)
 
 
@@ -665,7 +665,7 @@ def test_warehouse_that_is_no_database(warehouse: Config) -> None:
     address.write_text("these are notes, and they must stay\n" * 500, encoding="utf-8")
     before = address.read_bytes()
     for verb in (sparkify.load, sparkify.status, sparkify.plan):
-        with pytest.raises(EngineError, match=f"{address} is no DuckDB database; name another --warehouse"):
+        with pytest.raises(EngineError, match=f"{address} is not a DuckDB database; give another --warehouse"):
             verb(warehouse)
     assert address.read_bytes() == before
 

@@ -206,7 +206,7 @@ def test_objects_that_change_or_vanish_meanwhile_fail_alone(s3: S3Server, prefix
     url = f"s3://{BUCKET}/{prefix}"
     assert errors == {
         0: None,
-        1: f"cannot read {url}/b.json: it has changed since it was listed; the next load takes it as it is then",
+        1: f"cannot read {url}/b.json: it has changed since it was listed; the next load will take it",
         2: f"cannot read {url}/c.json: it is no longer there",
         3: None,
     }
@@ -286,13 +286,13 @@ def listing_error(root: str, access: S3Access | None = None) -> str:
 def test_nothing_below_the_root(s3: S3Server) -> None:
     assert "there is no object below s3://" in listing_error(f"s3://{BUCKET}/nowhere")
     assert "there is no such bucket" in listing_error("s3://no-such-bucket/log_data")
-    assert "names no bucket" in listing_error("s3:///log_data")
+    assert "has no bucket" in listing_error("s3:///log_data")
 
 
 def test_credentials_that_are_wrong(s3: S3Server, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     root = f"s3://{BUCKET}/{prefix}"
     put(s3, {f"{prefix}/a.json": b"{}\n"})
-    assert "leave --anonymous out" in listing_error(root, S3Access(anonymous=True))
+    assert "remove --anonymous" in listing_error(root, S3Access(anonymous=True))
     files = list_files(root)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", READ_KEY)
     assert "lack the permission s3:ListBucket" in listing_error(root)
@@ -333,7 +333,7 @@ def test_profile_of_the_shared_file(s3: S3Server, prefix: str, tmp_path: Path, m
         ("expired", "the session token has expired; sign in again"),
         ("other_region", "the bucket is in the region eu-west-1; set AWS_REGION to it"),
         ("moved", "the bucket is in another region; set AWS_REGION to it"),
-        ("odd_key", "it holds a key with a part that is empty, . or .., which cannot be read; rename that object"),
+        ("odd_key", "it has a key with a part that is empty, . or .., which cannot be read; rename that object"),
     ],
 )
 def test_answers_that_only_aws_gives(s3: S3Server, proxy: S3Proxy, kind: Fault, sentence: str) -> None:

@@ -225,7 +225,7 @@ def test_empty_file_sets_nothing() -> None:
         ("[SPARKFY]\n", ["[SPARKFY]", "dwh.cfg", "did you mean SPARKIFY?"]),
         ("[cluster1]\n", ["[cluster1]", "dwh.cfg", "did you mean CLUSTER?"]),
         ("[S3]\nLOGDATA=x\n", ["LOGDATA", "[S3]", "dwh.cfg", "did you mean LOG_DATA?"]),
-        ("[S3]\nfoo=x\n", ["FOO", "[S3]", "known are LOG_DATA, SONG_DATA, ANONYMOUS"]),
+        ("[S3]\nfoo=x\n", ["FOO", "[S3]", "the known ones are LOG_DATA, SONG_DATA, ANONYMOUS"]),
         ("[S3]\nHOST=x\n", ["HOST", "[S3]", "dwh.cfg"]),
     ],
 )
@@ -288,7 +288,7 @@ def test_value_of_the_wrong_type(monkeypatch: pytest.MonkeyPatch, name: str, val
     with pytest.raises(ConfigError) as caught:
         load_config()
     # A sentence of ours, not the report of a library.
-    assert str(caught.value) == f"the setting {name} is not usable: it must be {words}; see docs/configuration.md"
+    assert str(caught.value) == f"the setting {name} is not valid: it must be {words}; see docs/configuration.md"
     assert SECRET not in all_words(caught.value)
 
 
@@ -308,14 +308,14 @@ def test_roots_are_those_given() -> None:
 
 
 def test_setting_of_a_type_that_no_text_has() -> None:
-    with pytest.raises(ConfigError, match="the setting log_data is not usable: it must be a text"):
+    with pytest.raises(ConfigError, match="the setting log_data is not valid: it must be text"):
         load_config(log_data=Path("logs"))
-    with pytest.raises(ConfigError, match="the setting db_password is not usable: it must be a text"):
+    with pytest.raises(ConfigError, match="the setting db_password is not valid: it must be text"):
         load_config(db_password=7)
 
 
 def test_value_of_the_wrong_type_in_the_file() -> None:
-    assert refused("[CLUSTER]\nDB_PORT=x\n").startswith("the setting db_port is not usable")
+    assert refused("[CLUSTER]\nDB_PORT=x\n").startswith("the setting db_port is not valid")
 
 
 def test_setting_that_does_not_exist() -> None:

@@ -576,9 +576,7 @@ def test_file_that_changes_after_it_was_listed_fails_alone(tmp_path: Path, chang
     files = list(enumerate(list_files(str(tmp_path))))
     change(tmp_path / "b.json")
     result = Read(list(read_bundles(files, bundle_bytes=1 << 20)))
-    said = (
-        f"cannot read {tmp_path / 'b.json'}: it has changed since it was listed; the next load takes it as it is then"
-    )
+    said = f"cannot read {tmp_path / 'b.json'}: it has changed since it was listed; the next load will take it"
     assert result.errors == {0: None, 1: said, 2: None}
     assert result.records(0) == result.records(2) == list(reference.read_lines(GOOD))
     with pytest.raises(SourceError) as caught:

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     code = _run(arguments)
     # A reader that has gone (`| head`) wants no more, and is not an error.
     if output and output.failure and not isinstance(output.failure, ConnectionError):
-        _say_error(f"sparkify: the output cannot be written: {output.failure.strerror}; send it elsewhere")
+        _say_error(f"sparkify: cannot write the output: {output.failure.strerror}; send it elsewhere")
         code = code or 1
     sys.exit(code)
 

@@ -16,7 +16,7 @@ from sparkify.settings import Config
 @click.argument("second", metavar="WAREHOUSE")
 @common()
 def compare(config: Config, first: str, second: str, as_json: bool, quiet: bool) -> None:
-    """Compare the stars of two warehouses, whatever their engines. Exit 5 if they differ."""
+    """Compare the stars of two warehouses; the engines may differ. Exit 5 if they differ."""
     compared = sparkify.compare(config.at(first), config.at(second))
     differing = [table.table for table in compared if not table.equal]
     if as_json:

@@ -9,7 +9,7 @@ from sparkify.settings import Config
 
 
 @command()
-@click.option("--drop", is_flag=True, help="Drop every table first, with all that it holds.")
+@click.option("--drop", is_flag=True, help="Drop every table and its data first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run
 @common()
@@ -17,11 +17,11 @@ def create(config: Config, drop: bool, yes: bool, dry_run: bool, as_json: bool, 
     """Create the tables and views that are missing."""
     if dry_run:
         if not quiet:
-            done = "drop every table, and create them all" if drop else "create the tables that are missing"
+            done = "drop every table, and create them all" if drop else "create the missing tables"
             say(f"would {done}: {config.warehouse_address}")
         return
     if drop:
-        confirm(f"Drop every table of {config.warehouse_address} with all that it holds?", yes)
+        confirm(f"Drop every table of {config.warehouse_address} and all its data?", yes)
     created = sparkify.create(config, drop=drop)
     if as_json:
         echo_json({"warehouse": config.warehouse_address, "created": created})

@@ -50,7 +50,7 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     # As it was called, so that the commands work in the same shell, on the PATH or not.
     called = sys.argv[0] if Path(sys.argv[0]).name == "sparkify" else "sparkify"
     program, address = shlex.quote(called), shlex.quote(str(warehouse))
-    print(f"\nThe report is {page}: open it in a browser." if page else "\nNo report: install sparkify[report] for it.")
+    print(f"\nThe report is {page}: open it in a browser." if page else "\nNo report: it needs sparkify[report].")
     print(f"The warehouse is {warehouse}. Three things to try next:")
     print(f"  {program} query --warehouse {address}")
     print(f"  {program} rejects --warehouse {address} --reason bad_type")

@@ -109,7 +109,7 @@ def open_log(file: str | None) -> Iterator[TextIO | None]:
         try:
             stream = stack.enter_context(Path(file).open("a", encoding="utf-8", newline="")) if file else None
         except OSError as error:
-            raise UsageError(f"cannot write the log {file}: {error.strerror}; name another file") from None
+            raise UsageError(f"cannot write the log {file}: {error.strerror}; choose another file") from None
         yield stream
 
 
@@ -129,7 +129,7 @@ def cutting(function: Function) -> Function:
     @click.option("--from", "first_day", metavar="DAY", help="Only events from this UTC day on, such as 2018-11-01.")
     @click.option("--to", "last_day", metavar="DAY", help="Only events up to the end of this UTC day.")
     @click.option("--level", type=click.Choice(["free", "paid"]), help="Only events at this level: free or paid.")
-    @click.option("--top", type=int, metavar="N", help="Places of a ranking; who ties with the last is shown too.")
+    @click.option("--top", type=int, metavar="N", help="Places of a ranking; ties with the last place are shown too.")
     @click.option("--days", type=int, metavar="N", help="Days without a play after which a user counts as gone.")
     @functools.wraps(function)
     def wrapped(*args: Any, first_day: str | None, last_day: str | None, **options: Any) -> Any:
@@ -145,5 +145,5 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError(f"{question} There is no terminal to ask at: say --yes to agree")
+        raise UsageError(f"{question} There is no terminal to ask at; give --yes to agree")
     click.confirm(question, abort=True, err=True)

@@ -19,28 +19,28 @@ from sparkify.settings import Config
 
 @command()
 @click.argument("name", required=False)
-@click.option("--sql", metavar="TEXT", help="Any one SELECT instead of a prepared question.")
+@click.option("--sql", metavar="TEXT", help="One SELECT to run instead of a prepared question.")
 @cutting
 @click.option("--format", "form", type=click.Choice(FORMATS), help="A table, csv, json or ndjson.  [default: table]")
 @common()
 def query(
     config: Config, name: str | None, sql: str | None, cut: Cut, form: str | None, as_json: bool, quiet: bool
 ) -> None:
-    """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions and what they take.
+    """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions.
 
-    An answer is the one that a log of only those days' events at that level would give. Days are UTC, both inclusive.
+    --from, --to and --level choose the events that are counted. Days are UTC, both inclusive.
 
     --format csv is RFC 4180 in UTF-8: a header, CRLF line ends, ISO dates, an empty field for NULL. Text is kept as
     it is: a spreadsheet may run a cell that begins with = as a formula. --format json is a list of objects, ndjson one
-    object a line. --json, as everywhere, is one object, here of columns and rows; it excludes --format.
+    object a line. --json prints one object with columns and rows; it cannot be combined with --format.
     """
     if name and sql is not None:
-        raise UsageError("a question and --sql exclude each other; give one of them")
+        raise UsageError("a question and --sql cannot be combined; give one of them")
     if as_json and form:
-        raise UsageError("--json and --format exclude each other; give one of them")
+        raise UsageError("--json and --format cannot be combined; give one of them")
     if cut.values and name is None:
         raise UsageError(
-            f"{', '.join(f'--{given}' for given in cut.values)}: only a prepared question takes it; name one"
+            f"{', '.join(f'--{given}' for given in cut.values)}: only a prepared question takes it; give its name"
         )
     if sql is not None:
         columns, rows = sparkify.query_sql(config, sql)

@@ -48,11 +48,11 @@ def rejects(
 
 def _export(rejects: Sequence[dict[str, Any]], file: str) -> None:
     if len({reject["dataset"] for reject in rejects}) > 1:
-        raise UsageError("there are rejects of both datasets, and a file is of one; add --dataset events or songs")
+        raise UsageError("there are rejects of both datasets, and a file holds only one; add --dataset events or songs")
     try:
         with Path(file).open("x", encoding="utf-8", newline="") as stream:
             stream.writelines(f"{reject['raw']}\n" for reject in rejects)
     except FileExistsError:
-        raise UsageError(f"{file} is there already; name another file to export to") from None
+        raise UsageError(f"{file} exists already; choose another file for the export") from None
     except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
+        raise UsageError(f"cannot write {file}: {error.strerror}; choose another file") from None

@@ -12,7 +12,7 @@ from sparkify.settings import Config
 @dry_run
 @common("stage")
 def replay(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Put rejected records through the current rules again. Those that pass enter the star."""
+    """Check rejected records against the current rules again. Those that pass are loaded."""
     result = sparkify.replay(config, dry_run=dry_run)
     if as_json:
         echo_json(asdict(result))

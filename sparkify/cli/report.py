@@ -15,7 +15,7 @@ from sparkify.settings import Config
 
 
 @command()
-@click.option("-o", "--output", metavar="FILE", default="sparkify-report.html", show_default=True, help="Where to.")
+@click.option("-o", "--output", metavar="FILE", default="sparkify-report.html", show_default=True, help="Output file.")
 @click.option("--with-people", is_flag=True, help="Also name places that have a single listener.")
 @cutting
 @common()
@@ -46,4 +46,4 @@ def write_page(page: bytes, file: str) -> None:
                 unfinished.unlink()
             raise
     except OSError as error:
-        raise UsageError(f"cannot write the page {file}: {error.strerror}; name another file") from None
+        raise UsageError(f"cannot write the page {file}: {error.strerror}; choose another file") from None

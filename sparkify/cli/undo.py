@@ -16,7 +16,7 @@ from sparkify.settings import Config
 @dry_run
 @common()
 def undo(config: Config, load_id: int, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Take one load's rows and rejects out. Its files are then pending again, as if it had never been."""
+    """Remove one load's rows and rejects. Its files are then pending again."""
     if not (dry_run or yes):
         print_undo(sparkify.undo(config, load_id, dry_run=True), to_stderr=True)
         confirm(f"Undo load {load_id}?", yes)

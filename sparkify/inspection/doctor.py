@@ -33,7 +33,7 @@ def list_findings(config: Config) -> Iterator[Finding]:
             yield Finding("warehouse", True, warehouse.address)
             yield from warehouses.list_findings(warehouse, config)
     except NoWarehouseError:
-        yield Finding("warehouse", True, f"{config.warehouse_address} is not there yet; a load makes it")
+        yield Finding("warehouse", True, f"{config.warehouse_address} does not exist yet; a load creates it")
     except SparkifyError as error:
         yield Finding("warehouse", False, str(error))
 
@@ -50,7 +50,7 @@ def _versions() -> str:
 
 def _look_at(root: str | None, access: S3Access) -> str:
     if root is None:
-        return "no root is named: this dataset is not loaded"
+        return "no root is set; this dataset is not loaded"
     files = list_files(root, access)
     if not files:
         return f"there is no data file below {root}"

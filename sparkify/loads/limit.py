@@ -25,7 +25,7 @@ class RejectLimit:
         except ValueError:
             number = -1
         if not 0 <= number < float("inf"):
-            raise UsageError(f"{text!r} is no limit of rejects; give a number of records or a percentage, such as 1%")
+            raise UsageError(f"{text!r} is not a limit of rejects; give a number of records or a share, such as 1%")
         return cls(number, text.endswith("%"))
 
     def is_exceeded(self, read: int, rejected: int) -> bool:
@@ -46,6 +46,6 @@ def refuse(
     )
     return TooManyRejectsError(
         f"{records['rejected']:,} of {records['read']:,} records were rejected ({named}), the limit is {limit}: "
-        f"nothing was loaded. Such as {examples}. sparkify rejects --load {load_id} shows them all; mend the files, or "
-        "raise --max-rejects"
+        f"nothing was loaded. Examples: {examples}. sparkify rejects --load {load_id} shows them all; fix the files "
+        "or raise --max-rejects"
     )

@@ -168,7 +168,7 @@ def _load_once(
     try:
         with warehouse.load_transaction():
             if ledger.list_loaded(warehouse) != loaded:
-                raise ConflictError("another load was faster; try again")
+                raise ConflictError("another load changed the warehouse first; try again")
             outcome, change, refusal = _run(begun)
     except BaseException as error:
         _note_failure(begun, error)

@@ -52,7 +52,7 @@ def list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
     """The data files of each root. Raises UsageError where none is set, SourceError where one cannot be listed."""
     roots = config.roots
     if not roots:
-        raise UsageError("no source is named; give --log-data, --song-data or both, or set them in dwh.cfg")
+        raise UsageError("no source is set; give --log-data, --song-data or both, or set them in dwh.cfg")
     # A store answers both in the time of one.
     with ThreadPoolExecutor(len(roots)) as executor:
         found = executor.map(lambda root: list_files(root, config.s3_access), roots.values())

@@ -96,7 +96,7 @@ def _explain_nothing(warehouse: Warehouse, cut: Cut) -> str | None:
     if first is None:
         return f"the warehouse {warehouse.address} holds no events yet; run sparkify load --log-data ROOT"
     given = ", ".join(f"{name} {value}" for name, value in cut.values.items() if name in ("from", "to", "level"))
-    return f"no event is in the cut ({given}); the log has events from {first} to {last}"
+    return f"no event matches {given}; the log has events from {first} to {last}"
 
 
 def _log_days(warehouse: Warehouse, cut: Cut) -> tuple[dt.date | None, dt.date | None]:

@@ -35,7 +35,7 @@ def check_options(options: SimulateOptions) -> None:
     # Beyond these dates a load would rightly reject every event.
     first, end = datetime.date(2000, 1, 1), datetime.date(2100, 1, 1)
     if options.start < first or options.start >= end or options.days > (end - options.start).days:
-        raise UsageError(f"{options.days} days from {options.start} are not all from {first} up to {end}")
+        raise UsageError(f"{options.days} days from {options.start} are not all between {first} and {end}")
 
 
 def midnight(date: datetime.date) -> int:

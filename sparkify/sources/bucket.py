@@ -82,7 +82,7 @@ class S3Folder:
 def split_url(url: str) -> tuple[str, str]:
     bucket, _, key = url.removeprefix(SCHEME).partition("/")
     if not bucket:
-        raise SourceError(f"{url} names no bucket; write it as s3://bucket/folder")
+        raise SourceError(f"{url} has no bucket; write it as s3://bucket/folder")
     return bucket, key.rstrip("/")
 
 
@@ -158,12 +158,12 @@ def explain_error(error: Exception, access: S3Access, permission: str) -> str:
         return _SENTENCES["PreconditionFailed"]
     if status is not None and status[1] == "403":
         if access.anonymous:
-            return "access is denied without credentials; leave --anonymous out"
+            return "access is denied without credentials; remove --anonymous"
         return f"access is denied; the credentials lack the permission {permission}"
     if status is not None:
         return f"the store answers {status[1]}{f' ({code})' if code else ''}; try later"
     if "invalid path" in text:
-        return "it holds a key with a part that is empty, . or .., which cannot be read; rename that object"
+        return "it has a key with a part that is empty, . or .., which cannot be read; rename that object"
     if "timed out" in text:
         return f"the store does not answer within {_MOST_SECONDS} s; try later"
     if "error sending request" in text or "connect" in text:

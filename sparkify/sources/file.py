@@ -7,7 +7,7 @@ from typing import NamedTuple
 _EPOCH = dt.datetime(1970, 1, 1)
 
 # Why a file that is no longer what was listed is left for the next load.
-CHANGED = "it has changed since it was listed; the next load takes it as it is then"
+CHANGED = "it has changed since it was listed; the next load will take it"
 
 
 class SourceFile(NamedTuple):

@@ -35,7 +35,7 @@ def list_files(root: str, access: S3Access = _DEFAULT_ACCESS) -> list[SourceFile
         if path.is_file():
             return [_local_file(str(path), path.stat)]
         if not path.is_dir():
-            raise SourceError(f"there is no folder or file {root}; name the folder that holds the JSON files")
+            raise SourceError(f"there is no folder or file {root}; give the folder of the JSON files")
         files = list(_walk(path))
     except OSError as error:
         raise SourceError(f"cannot list {root}: {error.strerror} ({error.filename}); check its permissions") from error

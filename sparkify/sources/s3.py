@@ -48,7 +48,7 @@ def list_objects(root: str, access: S3Access) -> list[SourceFile]:
     except (BaseError, OSError) as error:
         raise SourceError(f"cannot list {root}: {explain_error(error, access, 's3:ListBucket')}") from None
     if not found:
-        raise SourceError(f"there is no object below {root}; name the bucket and the folder that hold the JSON files")
+        raise SourceError(f"there is no object below {root}; give the bucket and the folder of the JSON files")
     return [
         SourceFile(
             f"{SCHEME}{bucket}/{meta['path']}",

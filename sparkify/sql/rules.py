@@ -19,12 +19,12 @@ def expand_rule(table: str, rule: str) -> str:
     """The SELECT of a table's rows that break a rule. Raises ValueError for a rule that does not exist."""
     call = re.fullmatch(r"(\w+)\((\w+(?:, \w+)*)\)", rule)
     if call is None or call[1] not in _RULES:
-        raise ValueError(f"{rule} is not a rule, which are: {', '.join(_RULES)}")
+        raise ValueError(f"{rule} is not a rule; the rules are: {', '.join(_RULES)}")
     names = call[2].split(", ")
     try:
         return "\n".join(line for line in _RULES[call[1]](table, *names).splitlines() if line.strip())
     except TypeError:
-        raise ValueError(f"{rule} names too few or too many") from None
+        raise ValueError(f"{rule} has too few or too many names") from None
 
 
 def _unique(table: str, *columns: str) -> str:

@@ -90,7 +90,7 @@ def require(warehouse: Warehouse, *, touched: bool) -> None:
         raise CheckError(
             f"check {broken.check.table}.{broken.check.name} found rows that break it ({broken.rows:,}), such as "
             f"{dict(zip(broken.columns, broken.examples[0], strict=True))}: {broken.check.why} Nothing was changed; "
-            "please report this as a fault of sparkify"
+            "please report this as a bug of sparkify"
         )
 
 

@@ -131,8 +131,8 @@ RULES: tuple[Rule, ...] = (
     ),
     LineRule(
         "not_json",
-        "the line is not exactly one JSON value as RFC 8259 has it: no NaN, no Infinity, no trailing comma, no text "
-        "after it, no lone surrogate escape",
+        "the line is not exactly one JSON value by RFC 8259, which allows no NaN, no Infinity, no trailing comma, no "
+        "text after the value, no lone surrogate escape",
         # In an object of the known keys NaN and Infinity show as bad types, to the quick forms too.
         broken=f"""NOT is_json OR (
         (NOT has_known_keys OR bad_type IS NOT NULL OR regexp_matches(text, {quote(_TRAILING_COMMA)}))
@@ -163,7 +163,7 @@ RULES: tuple[Rule, ...] = (
     # Unescaping never makes a text longer, and only an escape makes a NUL: a look at the whole line rules both out.
     FieldRule(
         "too_long",
-        f"a text has more than {_LONGEST_TEXT_BYTES:,} bytes of UTF-8; nothing is ever cut",
+        f"a text has more than {_LONGEST_TEXT_BYTES:,} bytes of UTF-8; no text is ever cut",
         concerns=_is_text,
         broken=lambda field: f"strlen(value_{field.name}) > {_LONGEST_TEXT_BYTES}",
         doubtful=lambda field: _HAS_LONG_TEXT,
@@ -179,7 +179,7 @@ RULES: tuple[Rule, ...] = (
     ),
     FieldRule(
         "missing",
-        'a field that is needed is absent, null or `""`',
+        'a required field is absent, null or `""`',
         concerns=lambda field: field.needed != "",
         broken=_missing,
         doubtful=_missing,

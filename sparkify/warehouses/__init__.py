@@ -70,7 +70,7 @@ def engine_of(address: str) -> str:
         return "duckdb"
     if scheme not in _ENGINES_OF_SCHEMES:
         raise UsageError(
-            f"{scheme}:// is not a warehouse; name a file, duckdb:PATH or redshift://user@host:5439/database"
+            f"{scheme}:// is not a warehouse; give a file, duckdb:PATH or redshift://user@host:5439/database"
         )
     return _ENGINES_OF_SCHEMES[scheme]
 
@@ -83,7 +83,7 @@ def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = Non
     """
     driver = type(cursor).__module__.split(".")[0]
     if driver not in _ENGINES_OF_DRIVERS:
-        raise UsageError(f"there is no engine for a cursor of {driver}; give one of duckdb's or redshift_connector's")
+        raise UsageError(f"a cursor of {driver} is not supported; give one of duckdb or redshift_connector")
     session = _import(_ENGINES_OF_DRIVERS[driver], "session")
     wrapped: Warehouse = session.wrap_cursor(cursor, connection, config or Config())
     return wrapped

@@ -76,8 +76,8 @@ class RemoteIntake:
                 appended = scratch.intake.append(dataset, load_id, urls, bundles, on_bundle)
                 for source_id, line, size in _find_oversized(scratch, self._parts.most_bytes):
                     reason = (
-                        f"line {line:,} is rejected, and with {size:,} bytes longer than the "
-                        f"{self._parts.most_bytes:,} that the warehouse keeps of a record; fix or remove the line"
+                        f"line {line:,} is rejected and has {size:,} bytes, but the warehouse keeps at most "
+                        f"{self._parts.most_bytes:,} bytes of a record; fix or remove the line"
                     )
                     appended.files[source_id] = FileRead(source_id, error=f"cannot keep {urls[source_id]}: {reason}")
                     _drop_file(scratch, dataset, source_id)
@@ -105,7 +105,7 @@ class RemoteIntake:
                 taken = self._parts.copy(table, parts) if parts else 0
                 if taken != rows:
                     raise EngineError(
-                        f"the warehouse took {taken:,} of {rows:,} rows into {table}: nothing was loaded; load again"
+                        f"the warehouse took {taken:,} of {rows:,} rows into {table}; nothing was loaded, so load again"
                     )
 
 

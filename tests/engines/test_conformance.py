@@ -157,7 +157,7 @@ def test_file_that_changes_after_the_plan_is_left_for_the_next_load(config: Conf
     result = sparkify.load(config, on_event=write_more)
     assert (result.status, result.files["failed"], result.records["loaded"]) == ("partial", 2, 1)
     assert result.errors == [
-        f"cannot read {path}: it has changed since it was listed; the next load takes it as it is then"
+        f"cannot read {path}: it has changed since it was listed; the next load will take it"
         for path in (grown, growing)
     ]
     # The older content stays.

@@ -106,7 +106,7 @@ def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, confi
             run_verb(config, verb)
         assert read_tables(redshift, config) == before, statements[number - 1]
     redshift.fault = nth(last, "cut_after")
-    with pytest.raises(EngineError, match="whether the transaction was committed is not known"):
+    with pytest.raises(EngineError, match="it is not known whether the transaction was committed"):
         run_verb(config, verb)
     redshift.fault = nth(0, "none")
     assert read_tables(redshift, config) == after
@@ -131,7 +131,7 @@ def test_commit_whose_answer_breaks_off_is_told(redshift: Redshift, config: Conf
         return "cut_answer" if statement == "COMMIT" and has_copied else "none"
 
     redshift.fault = cut_the_load
-    with pytest.raises(EngineError, match="whether the transaction was committed is not known"):
+    with pytest.raises(EngineError, match="it is not known whether the transaction was committed"):
         sparkify.load(config)
     redshift.fault = nth(0, "none")
     assert sparkify.load(config).status == "nothing_to_do"
@@ -325,8 +325,8 @@ def test_reject_that_redshift_cannot_keep_fails_its_file(redshift: Redshift, con
     result = sparkify.load(config)
     assert (result.status, result.files["failed"]) == ("partial", 1)
     assert result.errors == [
-        f"cannot keep {log_file(config, 'long.json')}: line 2 is rejected, and with 70,000 bytes longer than the "
-        "65,535 that the warehouse keeps of a record; fix or remove the line"
+        f"cannot keep {log_file(config, 'long.json')}: line 2 is rejected and has 70,000 bytes, but the warehouse "
+        "keeps at most 65,535 bytes of a record; fix or remove the line"
     ]
     assert read_star(config)["users"] == [(1, None, None, None, "free"), (2, None, None, None, "free")]
     log_file(config, "long.json").unlink()
@@ -343,7 +343,7 @@ def test_load_without_a_stage_is_refused(redshift: Redshift, config: Config) -> 
 def test_transaction_with_a_failed_statement_is_not_taken_for_committed(config: Config) -> None:
     with open_warehouse(config) as engine:
         create_tables(engine)
-        with pytest.raises(EngineError, match="nothing of it was committed"), engine.transaction():  # noqa: PT012
+        with pytest.raises(EngineError, match="a statement in the transaction failed"), engine.transaction():  # noqa: PT012
             engine.execute("INSERT INTO users (user_id) VALUES (1)")
             with pytest.raises(EngineError, match="does not exist"):
                 engine.execute("INSERT INTO nowhere (user_id) VALUES (1)")

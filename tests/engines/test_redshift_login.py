@@ -127,7 +127,7 @@ def test_server_that_hangs_up(log_in: Callable[..., Ran]) -> None:
 
 @pytest.mark.parametrize("port", [0, 65_536, 99_999_999])
 def test_port_that_is_none(log_in: Callable[..., Ran], port: int) -> None:
-    assert_told(log_in(port=port), 2, f"{port} is no port")
+    assert_told(log_in(port=port), 2, f"{port} is not a port")
 
 
 def test_login_fails_as_a_process(redshift: Redshift, database: str) -> None:
@@ -240,7 +240,7 @@ def test_certificate_of_an_unknown_authority(log_in: Callable[..., Ran], monkeyp
     monkeypatch.delenv("SSL_CERT_FILE")
     for mode in ("verify-full", "verify-ca"):
         ran = log_in(SPARKIFY_SSLMODE=mode)
-        assert_told(ran, 4, "no password was sent to localhost:", "an authority that this machine does not trust")
+        assert_told(ran, 4, "no password was sent to localhost:", "does not trust the authority of its certificate")
 
 
 # Another spelling of 127.0.0.1, which is not in the certificate.
@@ -249,7 +249,7 @@ OTHER_NAME = "127.1"
 
 @refused
 def test_certificate_for_another_name(log_in: Callable[..., Ran]) -> None:
-    assert_told(log_in(host=OTHER_NAME), 4, "its certificate is for another name", "set SSLMODE = verify-ca")
+    assert_told(log_in(host=OTHER_NAME), 4, "its certificate is for another host name", "set SSLMODE = verify-ca")
 
 
 def test_certificate_for_another_name_may_be_accepted(log_in: Callable[..., Ran], redshift: Redshift) -> None:
@@ -271,7 +271,7 @@ def test_server_that_breaks_tls_off(log_in: Callable[..., Ran]) -> None:
 @pytest.mark.parametrize("mode", ["require", "prefer", "disable", "VERIFY-FULL"])
 def test_unknown_sslmode(mode: str) -> None:
     Path("dwh.cfg").write_text(f"[CLUSTER]\nHOST=localhost\nSSLMODE={mode}\n", encoding="utf-8")
-    assert_told(run_here("status"), 2, "the setting sslmode is not usable: it must be verify-full or verify-ca")
+    assert_told(run_here("status"), 2, "the setting sslmode is not valid: it must be verify-full or verify-ca")
 
 
 # ---- a secret of Secrets Manager ----
@@ -332,7 +332,7 @@ def test_secret_without_user_and_password(redshift: Redshift, database: str, con
     arn = store_secret(**content)
     with pytest.raises(ConfigError) as caught:
         log_in_with_secret(redshift, database, arn)
-    assert str(caught.value) == "the secret of DB_SECRET_ARN is no JSON object with username and password"
+    assert str(caught.value) == "the secret of DB_SECRET_ARN is not a JSON object with username and password"
 
 
 @pytest.mark.usefixtures("aws")
@@ -432,7 +432,7 @@ def test_iam_of_a_cluster_that_is_not_there(log_in: Callable[..., Ran]) -> None:
 
 
 def test_iam_without_a_cluster(log_in: Callable[..., Ran]) -> None:
-    assert_told(log_in(SPARKIFY_IAM=True), 2, "localhost does not tell the cluster's identifier; set CLUSTER")
+    assert_told(log_in(SPARKIFY_IAM=True), 2, "localhost does not contain the cluster's identifier; set CLUSTER")
 
 
 def test_iam_without_credentials(log_in: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

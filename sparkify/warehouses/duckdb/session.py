@@ -66,10 +66,10 @@ class DuckDBWarehouse:
         except duckdb.Error as error:
             raise UsageError(f"the SQL cannot be read: {words_of(error)}") from error
         if len(statements) != 1:
-            raise UsageError(f"the SQL holds {len(statements)} statements; give exactly one, a SELECT")
+            raise UsageError(f"the SQL has {len(statements)} statements; give exactly one SELECT")
         if statements[0].type != duckdb.StatementType.SELECT:
             kind = statements[0].type.name.replace("_", " ")
-            raise UsageError(f"the SQL is a statement of kind {kind}; only a SELECT is run, for it changes nothing")
+            raise UsageError(f"the SQL is a statement of kind {kind}; only a SELECT is allowed")
         with mapped_errors(self._connection):
             # A SELECT may still name files and other databases: only this warehouse is meant.
             self._connection.execute("SET enable_external_access = false")
@@ -126,7 +126,7 @@ def open_session(address: str, config: Config, *, read_only: bool = False) -> Du
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        raise UsageError(f"the warehouse {str(path)!a} cannot be opened: its name is no UTF-8; rename it") from None
+        raise UsageError(f"the warehouse {str(path)!a} cannot be opened: its name is not UTF-8; rename it") from None
     settings = _SETTINGS | _NEW_PROCESS_SETTINGS
     settings["memory_limit"] = config.memory_limit or f"{min(_machine_memory() // 2, _MOST_MEMORY) >> 20}MiB"
     if config.threads:
@@ -150,11 +150,11 @@ def wrap_cursor(cursor: duckdb.DuckDBPyConnection, connection: Any, config: Conf
 
 def _check_path(path: Path, read_only: bool) -> None:
     if path.is_dir():
-        raise UsageError(f"the warehouse {path} is a folder; name a file, such as {path / 'sparkify.duckdb'}")
+        raise UsageError(f"the warehouse {path} is a folder; give a file, such as {path / 'sparkify.duckdb'}")
     if not path.parent.is_dir():
         raise UsageError(f"the warehouse {path} cannot be made: there is no folder {path.parent}; create it first")
     if read_only and not path.exists():
-        raise NoWarehouseError(f"there is no warehouse {path} yet; run sparkify load, or name another --warehouse")
+        raise NoWarehouseError(f"there is no warehouse {path} yet; run sparkify load, or give another --warehouse")
 
 
 def _clear_leftovers(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -180,7 +180,7 @@ def _opening_error(path: Path, error: duckdb.Error, config: Config) -> EngineErr
         who = f"process {holder[1]}" if holder else "another process"
         return LockedError(f"the warehouse {path} is in use by {who}; wait until it ends, or give --wait SECONDS")
     if "not a valid DuckDB database" in words or "magic bytes" in words:
-        return EngineError(f"{path} is no DuckDB database; name another --warehouse, or remove the file")
+        return EngineError(f"{path} is not a DuckDB database; give another --warehouse, or remove the file")
     if config.memory_limit and "memory" in words.lower():
-        return UsageError(f"the memory limit {config.memory_limit} is not usable: {words}; write it as 2GB or 500MB")
+        return UsageError(f"the memory limit {config.memory_limit} is not valid: {words}; write it as 2GB or 500MB")
     return EngineError(f"cannot open the warehouse {path}: {words}")

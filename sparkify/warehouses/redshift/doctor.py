@@ -39,7 +39,7 @@ class _Examination:
         there = self._warehouse.fetch("SELECT getdate()")[0][0]
         seconds = abs((there - dt.datetime.now(dt.UTC).replace(tzinfo=None)).total_seconds())
         if seconds > _MOST_CLOCK_SECONDS:
-            raise EngineError(f"this machine's clock and the cluster's differ by {seconds:,.0f} s; set this machine's")
+            raise EngineError(f"this machine's clock is {seconds:,.0f} s away from the cluster's; set the clock")
         return f"{seconds:.0f} s apart"
 
     def _examine_isolation(self) -> str:
@@ -50,8 +50,8 @@ class _Examination:
             )
         except EngineError:
             rows = []
-        level = str(rows[0][0]).strip() if rows else "not told (Serverless: SNAPSHOT)"
-        return f"{level}; a load locks the ledger, whichever it is"
+        level = str(rows[0][0]).strip() if rows else "not reported (Serverless: SNAPSHOT)"
+        return f"{level}; a load locks the ledger at every level"
 
     def _database(self) -> str:
         return str(self._warehouse.fetch("SELECT current_database()")[0][0])
@@ -62,7 +62,9 @@ class _Examination:
     def _examine_rights(self) -> str:
         user, schema = self._warehouse.fetch("SELECT current_user, current_schema()")[0]
         if schema is None:
-            raise EngineError(f"{user} may use no schema of its search_path; let an administrator grant USAGE on one")
+            raise EngineError(
+                f"{user} cannot use any schema of its search_path; let an administrator grant USAGE on one"
+            )
         rights = {
             f"CREATE in schema {schema}": "has_schema_privilege(current_schema(), 'create')",
             f"TEMP in the database {self._database()}": "has_database_privilege(current_database(), 'temp')",

@@ -35,15 +35,15 @@ _OF_COPY = (
     (
         re.compile(r"not authorized to assume IAM Role"),
         "the role is not attached to the cluster, or does not trust redshift.amazonaws.com; attach it, or set another "
-        "as ARN",
+        "ARN",
     ),
     (
         re.compile(r"(?i)default IAM role"),
-        "no role is named, and the cluster has none of its own; set ARN in [IAM_ROLE], or give the cluster a default",
+        "no role is set, and the cluster has no default role; set ARN in [IAM_ROLE], or give the cluster one",
     ),
     (
         re.compile(r"S3ServiceException:.*Status 301"),
-        "the bucket is in another region than the cluster; name one in the cluster's own",
+        "the bucket is in another region than the cluster; use a bucket in the cluster's region",
     ),
 )
 _CONTEXT = re.compile(r"S3 key being read : (\S+)")

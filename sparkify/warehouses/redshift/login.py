@@ -48,9 +48,9 @@ class Address:
         )
         for name, value in (("host", address.host), ("database", address.database)):
             if not value:
-                raise UsageError(f"{text} names no {name}; write it as redshift://user@host:5439/database")
+                raise UsageError(f"{text} has no {name}; write it as redshift://user@host:5439/database")
         if not 1 <= address.port <= 65_535:
-            raise UsageError(f"{address.port} is no port; the usual one is 5439")
+            raise UsageError(f"{address.port} is not a port; the usual port is 5439")
         return address
 
     def __str__(self) -> str:
@@ -106,14 +106,14 @@ def _untrusted(error: Exception) -> str | None:
         return f"{words}; check that it is Redshift's endpoint" if words else None
     if cause.verify_code in _OTHER_NAME:
         return (
-            "its certificate is for another name; name the cluster as its endpoint does or, where a tunnel hides that "
-            "name, set SSLMODE = verify-ca"
+            "its certificate is for another host name; use the cluster's endpoint as the host or, behind a tunnel, set "
+            "SSLMODE = verify-ca"
         )
     if cause.verify_code in _OUT_OF_DATE:
         return f"its certificate is out of date ({cause.verify_message}); check this machine's clock"
     return (
-        f"its certificate is of an authority that this machine does not trust ({cause.verify_message}); check that it "
-        "is Redshift's endpoint, or name the file of a proxy's authority in SSL_CERT_FILE"
+        f"this machine does not trust the authority of its certificate ({cause.verify_message}); check that it is "
+        "Redshift's endpoint or, behind a proxy, set SSL_CERT_FILE to the file of the proxy's authority"
     )
 
 
@@ -128,7 +128,7 @@ def _reach(address: Address) -> None:
             trial.connect(where)
     except (OSError, UnicodeError) as error:
         # A name that can be none, such as one with two dots in a row, is a UnicodeError.
-        words = "no answer" if isinstance(error, OSError) else "that can be no host"
+        words = "no answer" if isinstance(error, OSError) else "not a valid host name"
         raise EngineError(
             f"cannot reach {address.host}:{address.port}: {getattr(error, 'strerror', None) or words}; check the "
             "endpoint, that the cluster is not paused, and that its security group lets this machine in"
@@ -161,7 +161,7 @@ def _iam(address: Address, config: Config) -> dict[str, Any]:
         return {"iam": True, **_aws_credentials(region)}
     cluster = config.cluster or (provisioned["cluster"] if provisioned else None)
     if cluster is None:
-        raise ConfigError(f"{address.host} does not tell the cluster's identifier; set CLUSTER in [CLUSTER]")
+        raise ConfigError(f"{address.host} does not contain the cluster's identifier; set CLUSTER in [CLUSTER]")
     if not address.user:
         raise ConfigError("a login with IAM needs the database user; set DB_USER")
     return {"iam": True, "cluster_identifier": cluster, "db_user": address.user, **_aws_credentials(region)}
@@ -199,7 +199,7 @@ def _read_secret(address: Address, arn: str) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         user = password = None
     if not (isinstance(user, str) and isinstance(password, str)):
-        raise ConfigError("the secret of DB_SECRET_ARN is no JSON object with username and password")
+        raise ConfigError("the secret of DB_SECRET_ARN is not a JSON object with username and password")
     return {"user": user, "password": password}
 
 

@@ -73,7 +73,7 @@ class RedshiftWarehouse:
 
     def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
         if not _SELECT.match(sql):
-            raise UsageError("the SQL is not a SELECT; only one SELECT is run, which changes nothing")
+            raise UsageError("the SQL is not a SELECT; only one SELECT is allowed")
         self.execute("BEGIN READ ONLY")
         try:
             return self.fetch_table(sql.rstrip().rstrip(";"))
@@ -102,7 +102,7 @@ class RedshiftWarehouse:
             yield
             # The server answers the COMMIT of a dead transaction with ROLLBACK, and the driver passes over it.
             if self._is_dead:
-                raise EngineError("a statement of the transaction failed: nothing of it was committed")
+                raise EngineError("a statement in the transaction failed; nothing was committed")
             self._commit()
         except Exception:
             self.roll_back()
@@ -158,8 +158,8 @@ class RedshiftWarehouse:
             raise
         except EngineError as error:
             raise EngineError(
-                f"{error}; whether the transaction was committed is not known. Run the command again: a load takes "
-                "nothing twice"
+                f"{error}; it is not known whether the transaction was committed. Run the command again: a load never "
+                "loads a file twice"
             ) from error
 
     def roll_back(self) -> None:
@@ -184,7 +184,7 @@ def open_session(address: str, config: Config, *, read_only: bool = False) -> Re
 def wrap_cursor(cursor: Any, connection: Any, config: Config) -> RedshiftWarehouse:
     """A warehouse over the caller's connection. What the caller left open is committed with the first transaction."""
     if connection is None:
-        raise UsageError("a cursor of redshift_connector's needs its connection too: give both, cur and conn")
+        raise UsageError("a redshift_connector cursor needs its connection too; give both, cur and conn")
     return RedshiftWarehouse(connection, config, "the caller's connection", is_own=False)
 
 

@@ -142,9 +142,7 @@ class StagedParts:
 def open_stage(warehouse: Warehouse, config: Config) -> Stage:
     """A staging folder of this warehouse's, below the configured one. Raises ConfigError where none is configured."""
     if config.stage is None:
-        raise ConfigError(
-            "a load into Redshift goes through a folder in S3, and none is named; give --stage s3://bucket/folder"
-        )
+        raise ConfigError("a load into Redshift needs a folder in S3, and none is set; give --stage s3://bucket/folder")
     place = f"{warehouse.address.partition('@')[2] or warehouse.address}-{warehouse.fetch(_CURRENT_SCHEMA)[0][0]}"
     name = re.sub(r"[^\w.-]+", "-", place)
     # With credentials even where sources are read without: nobody may write into a folder unsigned.

@@ -127,7 +127,7 @@ CREATE TABLE IF NOT EXISTS time (
 DISTSTYLE AUTO
 SORTKEY (start_time);
 
-COMMENT ON TABLE time IS 'One row per: one distinct start_time of songplays. Source: songplays; every part is of the UTC calendar.';
+COMMENT ON TABLE time IS 'One row per: one distinct start_time of songplays. Source: songplays; all parts are in UTC.';
 
 COMMENT ON COLUMN time.start_time IS 'moment at which a play began, UTC';
 
@@ -158,13 +158,13 @@ COMMENT ON TABLE artists IS 'One row per: one artist of the catalogue. Source: s
 
 COMMENT ON COLUMN artists.artist_id IS 'artist';
 
-COMMENT ON COLUMN artists.name IS 'shortest name by characters, then the least';
+COMMENT ON COLUMN artists.name IS 'name with the fewest characters; of several, the first in byte order';
 
-COMMENT ON COLUMN artists.location IS 'location, of the record that knows most';
+COMMENT ON COLUMN artists.location IS 'location, from the record with the most details of the place';
 
-COMMENT ON COLUMN artists.latitude IS 'latitude in degrees, of the same record';
+COMMENT ON COLUMN artists.latitude IS 'latitude in degrees, from the same record';
 
-COMMENT ON COLUMN artists.longitude IS 'longitude in degrees, of the same record';
+COMMENT ON COLUMN artists.longitude IS 'longitude in degrees, from the same record';
 
 CREATE TABLE IF NOT EXISTS songs (
     song_id VARCHAR(1024) NOT NULL ENCODE RAW,
@@ -178,7 +178,7 @@ CREATE TABLE IF NOT EXISTS songs (
 DISTSTYLE AUTO
 SORTKEY (song_id);
 
-COMMENT ON TABLE songs IS 'One row per: one song of the catalogue. Source: staging_songs; of several records of a song the first by (year, title, artist_id, duration), NULLs last.';
+COMMENT ON TABLE songs IS 'One row per: one song of the catalogue. Source: staging_songs; if a song has several records, the first by (year, title, artist_id, duration), NULLs last.';
 
 COMMENT ON COLUMN songs.song_id IS 'song';
 
@@ -346,9 +346,9 @@ COMMENT ON COLUMN load_files.loaded IS 'records loaded into staging';
 
 COMMENT ON COLUMN load_files.rejected IS 'records rejected';
 
-COMMENT ON COLUMN load_files.status IS 'loaded, failed (could not be read, or too many were rejected), or superseded (by other content of the same URL), or undone';
+COMMENT ON COLUMN load_files.status IS 'loaded, failed (could not be read, or too many rejects), superseded (by newer content of the same URL) or undone';
 
-COMMENT ON COLUMN load_files.superseded_by IS 'load that put other content in its place: load_history.load_id';
+COMMENT ON COLUMN load_files.superseded_by IS 'load that replaced this content: load_history.load_id';
 
 CREATE TABLE IF NOT EXISTS rejected_records (
     source_id INTEGER NOT NULL ENCODE RAW,

@@ -1,4 +1,4 @@
--- Grain: one artist to be computed anew, in one or more rows.
+-- Grain: one artist to recompute, in one or more rows.
 CREATE TEMP TABLE touched_artists (
     artist_id VARCHAR(1024) NOT NULL -- artist
 )

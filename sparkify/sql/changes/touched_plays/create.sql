@@ -1,4 +1,4 @@
--- Grain: one play to be computed anew, in one or more rows.
+-- Grain: one play to recompute, in one or more rows.
 CREATE TEMP TABLE touched_plays (
     start_time TIMESTAMP NOT NULL, -- ts as a timestamp
     user_id INTEGER NOT NULL, -- natural key of the play

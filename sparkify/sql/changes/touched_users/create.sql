@@ -1,4 +1,4 @@
--- Grain: one user to be computed anew, in one or more rows.
+-- Grain: one user to recompute, in one or more rows.
 CREATE TEMP TABLE touched_users (
     user_id INTEGER NOT NULL -- user
 )

@@ -2,7 +2,7 @@
 -- An artist with two rows doubles their plays in every join.
 
 -- fail: artist_is_not_null = not_null(artist_id)
--- Redshift declares keys and enforces none.
+-- Redshift declares keys but does not enforce them.
 
 -- fail: artists_are_those_staged = those_staged(artist_id, staging_songs, artist_id)
 -- A staged artist without a row here was lost; a row without a staged record has no origin.

@@ -1,3 +1,3 @@
--- The artists to be computed anew.
+-- The artists to recompute.
 DELETE FROM artists
 WHERE artist_id IN (SELECT artist_id FROM touched_artists) -- touched

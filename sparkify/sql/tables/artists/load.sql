@@ -1,5 +1,5 @@
--- One row per artist: the shortest name, and the whole place of the record that knows most about it.
--- Coordinates come in pairs: a lone one is dropped.
+-- One row per artist: the shortest name, and the whole place from the record with the most details of it.
+-- Coordinates come in pairs: one without the other is dropped.
 INSERT INTO artists (artist_id, name, location, latitude, longitude)
 WITH artist_records AS (
     SELECT

@@ -2,7 +2,7 @@
 -- Source: the loader, in the transaction of the load itself.
 -- Keys: PRIMARY KEY (source_id), FOREIGN KEY (load_id) REFERENCES load_history (load_id)
 -- Redshift: DISTSTYLE AUTO SORTKEY (source_id)
--- Why: every plan reads all of it.
+-- Why: every plan reads the whole table.
 CREATE TABLE IF NOT EXISTS load_files (
     source_id INTEGER NOT NULL, -- this content of this file, counting from 1
     load_id INTEGER NOT NULL, -- load that found it: load_history.load_id
@@ -14,6 +14,6 @@ CREATE TABLE IF NOT EXISTS load_files (
     read BIGINT NOT NULL, -- records read
     loaded BIGINT NOT NULL, -- records loaded into staging
     rejected BIGINT NOT NULL, -- records rejected
-    status VARCHAR(32) NOT NULL, -- loaded, failed (could not be read, or too many were rejected), or superseded (by other content of the same URL), or undone
-    superseded_by INTEGER -- load that put other content in its place: load_history.load_id
+    status VARCHAR(32) NOT NULL, -- loaded, failed (could not be read, or too many rejects), superseded (by newer content of the same URL) or undone
+    superseded_by INTEGER -- load that replaced this content: load_history.load_id
 )

@@ -2,7 +2,7 @@
 -- Every row of the ledger names its load by this number.
 
 -- fail: counts_are_those_of_the_files
--- A load's figures are the sums of its files', whatever became of those files later.
+-- A load's counts are the sums over its files, also after those files were replaced or undone.
 SELECT load_history.load_id, load_history.read, load_history.loaded, load_history.rejected, files.read AS files_read
 FROM load_history
 INNER JOIN (

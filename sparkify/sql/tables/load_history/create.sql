@@ -2,7 +2,7 @@
 -- Source: the loader. The row is there while the load runs, and gets its figures in the load's own transaction.
 -- Keys: PRIMARY KEY (load_id)
 -- Redshift: DISTSTYLE AUTO SORTKEY (load_id)
--- Why: small, and read whole.
+-- Why: small, and always read as a whole.
 CREATE TABLE IF NOT EXISTS load_history (
     load_id INTEGER NOT NULL, -- load, counting from 1
     started_at TIMESTAMP NOT NULL, -- when the load began, UTC

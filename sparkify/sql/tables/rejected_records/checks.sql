@@ -1,5 +1,5 @@
 -- warn: rejected_share_is_small
--- More than one record in twenty rejected: look at the reasons before trusting the figures.
+-- More than 5% of the records were rejected: look at the reasons before you trust the numbers.
 SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
 FROM load_files
 WHERE status = 'loaded'

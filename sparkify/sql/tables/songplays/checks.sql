@@ -1,11 +1,11 @@
 -- fail: songplay_is_unique = unique(songplay_id)
--- A play with two rows is counted twice in every figure.
+-- A play with two rows is counted twice in every number.
 
 -- fail: natural_key_is_unique = unique(user_id, session_id, item_in_session, start_time)
 -- The id is a digest of the natural key: one key must not have two ids.
 
 -- fail: key_is_not_null = not_null(songplay_id, start_time, user_id, session_id, item_in_session)
--- Redshift declares keys and enforces none.
+-- Redshift declares keys but does not enforce them.
 
 -- fail: plays_are_those_staged
 -- Every staged play is here and every play here is staged. The copies of a play match its one row.
@@ -52,13 +52,13 @@ WHERE plays.artist_id IS NULL
     OR NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = plays.artist_id);
 
 -- warn: match_rate_is_useful
--- Below one play in a hundred, song_id and artist_id say little: the catalogue is missing or of other songs.
+-- Less than 1% of the plays have a song_id and artist_id: the catalogue is missing or holds other songs.
 SELECT count(*) AS plays, count(song_id) AS matched_plays
 FROM songplays
 HAVING count(*) > 0 AND count(song_id) * 100 < count(*);
 
 -- warn: last_delivery_is_newest
--- The last load of events brought no event newer than all before it: a late, stale or repeated delivery.
+-- The last load of events brought no newer event: a late, old or repeated delivery.
 SELECT last_load.load_id, last_load.newest_ts, every_load.newest_ts AS newest_ts_of_all
 FROM (
     SELECT files.load_id, max(event.ts) AS newest_ts

@@ -1,4 +1,4 @@
--- The plays to be computed anew.
+-- The plays to recompute.
 DELETE FROM songplays
 USING touched_plays -- touched
 WHERE songplays.start_time = touched_plays.start_time -- touched

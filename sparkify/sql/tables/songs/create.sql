@@ -1,5 +1,5 @@
 -- Grain: one song of the catalogue.
--- Source: staging_songs; of several records of a song the first by (year, title, artist_id, duration), NULLs last.
+-- Source: staging_songs; if a song has several records, the first by (year, title, artist_id, duration), NULLs last.
 -- Keys: PRIMARY KEY (song_id), FOREIGN KEY (artist_id) REFERENCES artists (artist_id)
 -- Redshift: DISTSTYLE AUTO SORTKEY (song_id)
 -- Why: Redshift copies a small table to every node, and distributes it once it has grown.

@@ -1,3 +1,3 @@
--- The songs to be computed anew.
+-- The songs to recompute.
 DELETE FROM songs
 WHERE song_id IN (SELECT song_id FROM touched_songs) -- touched

@@ -1,8 +1,8 @@
 -- fail: moment_is_not_null = not_null(start_time)
--- Redshift declares keys and enforces none.
+-- Redshift declares keys but does not enforce them.
 
 -- fail: moments_are_those_of_plays
--- Every play's moment has exactly one row in time, or joins lose or double plays; no other moment has one.
+-- Each start_time of songplays needs exactly one row in time, or joins lose or double plays; no other row belongs there.
 SELECT start_time, count(moment) AS moments, count(play) AS plays
 FROM (
     SELECT start_time, 1 AS moment, cast(NULL AS INTEGER) AS play

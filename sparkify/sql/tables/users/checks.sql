@@ -2,7 +2,7 @@
 -- A user with two rows doubles their plays in every join.
 
 -- fail: user_is_not_null = not_null(user_id)
--- Redshift declares keys and enforces none.
+-- Redshift declares keys but does not enforce them.
 
 -- fail: users_are_those_staged = those_staged(user_id, staging_events, userId)
 -- A staged user without a row here was lost; a row without a staged event has no origin.

@@ -1,3 +1,3 @@
--- The users to be computed anew.
+-- The users to recompute.
 DELETE FROM users
 WHERE user_id IN (SELECT user_id FROM touched_users) -- touched

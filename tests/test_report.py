@@ -28,10 +28,10 @@ from sparkify.questions.answers import Answers, answer_all
 from sparkify.questions.catalogue import list_questions
 from sparkify.questions.cut import WHOLE_LOG, Cut
 from sparkify.report import render_report
-from sparkify.report.charts import draw
 from sparkify.report.drawing import Drawing, draw_picture, make_drawable, start_drawing
 from sparkify.report.marks import Spec
 from sparkify.report.page import render_page
+from sparkify.report.questions import draw
 from sparkify.report.words import list_places
 from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate

@@ -23,20 +23,14 @@ from sparkify.formats import (
     write_rows,
 )
 from sparkify.questions.answers import Answer, Answers, Comparison
-from sparkify.report import charts, findings
+from sparkify.questions.catalogue import CHAPTERS
+from sparkify.report import questions
 from sparkify.report.drawing import Draw, embed_json, make_drawable, name_source
 from sparkify.report.marks import CONFIG, Spec
-from sparkify.report.words import list_places
 
 _FOLDER = Path(__file__).parent
-# In reading order: identifier, title, questions.
-_CHAPTERS = (
-    ("listening", "Who listens, and when", ("audience", "heatmap", "sessions", "session_lengths", "hours", "places")),
-    ("music", "What they listen to", ("top_songs", "top_artists", "discovery")),
-    ("paying", "Who pays, and who stays", ("levels", "conversion", "funnel", "churn", "retention")),
-    ("soundness", "Service and data", ("health",)),
-)
-_RANKINGS = ("top_songs", "top_artists", "places")
+# The chapter whose questions are the tiles.
+_GLANCE = "glance"
 # More is read in a spreadsheet.
 _MOST_ROWS = 400
 _LIMITS = "It does not say"
@@ -110,8 +104,11 @@ def render_page(answers: Answers, draw: Draw, *, with_people: bool) -> str:
     environment.filters |= {"code": _mark_code, "json": embed_json}
     script = _read("page.js")
     chapters = [
-        Chapter(id, title, [_section(answers.of(name), with_people) for name in names])
-        for id, title, names in _CHAPTERS
+        Chapter(
+            chapter, title, [_section(one, with_people) for one in answers.answers if one.question.chapter == chapter]
+        )
+        for chapter, title in CHAPTERS.items()
+        if chapter != _GLANCE
     ]
     sections = [section for chapter in chapters for section in chapter.sections]
     drawing = draw({section.name: section.spec for section in sections if section.spec is not None})
@@ -237,26 +234,18 @@ def _moment(at: dt.datetime) -> str:
 
 def _section(answer: Answer, with_people: bool) -> Section:
     name, question = answer.question.name, answer.question
-    records, hidden = answer.records, 0
-    notes: list[str] = []
-    if name == "places" and not with_people:
-        records, left_out = _without_single_listeners(records)
-        notes += left_out
-    if name in _RANKINGS and (hidden := len(records) - len(list_places(records))):
-        notes.append(
-            f"Who shares a place is drawn with all of it or not at all: {count_of(hidden, 'more row')} in the numbers."
-        )
-    spec = make_drawable(charts.draw(name, records)) if records else None
+    records, left_out = (answer.records, None) if with_people else questions.hide_people(name, answer.records)
+    spec = make_drawable(questions.draw(name, records))
     definition, _, limits = question.definition.partition(_LIMITS)
     numbers = [f"`{one.name}` is {answer.values[one.name]}" for one in question.parameters if one.default is not None]
     shown = records[:_MOST_ROWS]
     return Section(
         name,
         question.question,
-        findings.tell(name, records) or _NOTHING,
+        questions.tell(name, records) or _NOTHING,
         " ".join([definition.strip(), *(f"Here {number}." for number in numbers)]),
         f"{_LIMITS}{limits}",
-        notes,
+        [text for text in (left_out, questions.note(name, records)) if text],
         spec=spec,
         columns=[Column(column, _is_numeric(record[column] for record in records)) for column in answer.columns],
         rows=[[_cell(value) for value in record.values()] for record in shown],
@@ -267,15 +256,6 @@ def _section(answer: Answer, with_people: bool) -> Section:
         csv=_csv_url(answer.columns, records),
         sql=answer.sql,
     )
-
-
-def _without_single_listeners(records: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
-    kept = [record for record in records if record["users"] > 1]
-    left_out = [record for record in records if record["users"] == 1]
-    if not left_out:
-        return kept, []
-    plays = sum(record["plays"] for record in left_out)
-    return kept, [f"{count_of(len(left_out), 'place')} of a single listener ({count_of(plays, 'play')}) left out."]
 
 
 def _is_numeric(values: Any) -> bool:

@@ -1,9 +1,11 @@
-"""Names that cannot turn the text around them, and which rows of a ranking a drawing has room for."""
+"""Names that cannot turn the text around them, and the words of rankings."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
+
+from sparkify.formats import count_of, format_number
 
 _MOST_DRAWN = 40
 _MOST_PLACES = 20
@@ -38,3 +40,20 @@ def list_places(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             break
         shown += rows
     return shown
+
+
+def note_hidden(records: Sequence[dict[str, Any]]) -> str | None:
+    """What the drawing of a ranking says of the rows that it has no room for."""
+    hidden = len(records) - len(list_places(records))
+    if not hidden:
+        return None
+    return f"Who shares a place is drawn with all of it or not at all: {count_of(hidden, 'more row')} in the numbers."
+
+
+def name_winners(records: Sequence[dict[str, Any]], name: Callable[[dict[str, Any]], str]) -> str:
+    """Who has the first place of a ranking, with how many plays."""
+    first = [record for record in records if record["place"] == 1]
+    plays = count_of(first[0]["plays"], "play")
+    if len(first) > 3:
+        return f"{format_number(len(first))} share the first place with {plays} each."
+    return f"{' and '.join(map(name, first))} {'lead' if len(first) > 1 else 'leads'} with {plays}."

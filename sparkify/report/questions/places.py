@@ -1,0 +1,40 @@
+"""Where they are: a ranking of places."""
+
+from collections.abc import Sequence
+
+from sparkify.formats import count_of, format_number
+from sparkify.report.marks import Record, Spec, ranking, tooltip_of
+from sparkify.report.words import isolate, list_places, note_hidden
+
+
+def draw(records: Sequence[Record]) -> Spec | None:
+    rows = [
+        record | {"name": record["location"] or "not logged", "state": record["state"] or "–"}
+        for record in list_places(records)
+    ]
+    tooltip = tooltip_of(name="place", state="state", plays="plays", users="listeners")
+    return ranking(rows, "Places with the most plays", tooltip)
+
+
+def note(records: Sequence[Record]) -> str | None:
+    return note_hidden(records)
+
+
+def tell(records: Sequence[Record]) -> str | None:
+    first = records[0]
+    # The page may be without the places of a single listener, and one of those may have more plays.
+    among = "" if any(record["users"] == 1 for record in records) else "Of places with more than one listener, "
+    place = isolate(first["location"] or "what was not logged")
+    return (
+        f"{among}{place} has the most plays: {format_number(first['plays'])}, by "
+        f"{count_of(first['users'], 'listener')}."
+    )
+
+
+def hide_people(records: list[Record]) -> tuple[list[Record], str | None]:
+    left_out = [record for record in records if record["users"] == 1]
+    if not left_out:
+        return records, None
+    plays = sum(record["plays"] for record in left_out)
+    kept = [record for record in records if record["users"] > 1]
+    return kept, f"{count_of(len(left_out), 'place')} of a single listener ({count_of(plays, 'play')}) left out."

@@ -1,0 +1,29 @@
+"""Which songs win: a ranking."""
+
+from collections.abc import Sequence
+
+from sparkify.report.marks import Record, Spec, ranking, tooltip_of
+from sparkify.report.words import isolate, list_places, name_winners, note_hidden
+
+
+def draw(records: Sequence[Record]) -> Spec | None:
+    rows = [
+        record | {"name": f"{record['place']}. {isolate(record['song_title'])} · {record['artist_name']}"}
+        for record in list_places(records)
+    ]
+    tooltip = tooltip_of(
+        place="place", song_title="song", artist_name="artist", plays="plays", listeners="distinct listeners"
+    )
+    return ranking(rows, "Songs with the most plays", tooltip)
+
+
+def note(records: Sequence[Record]) -> str | None:
+    return note_hidden(records)
+
+
+def tell(records: Sequence[Record]) -> str | None:
+    return name_winners(records, _name)
+
+
+def _name(record: Record) -> str:
+    return f"“{isolate(record['song_title'])}” by {isolate(record['artist_name'])}"

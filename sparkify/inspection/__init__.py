@@ -1,1 +1,1 @@
-"""The verbs that look at a warehouse and its sources, and change nothing."""
+"""Read-only verbs about a warehouse and its sources."""

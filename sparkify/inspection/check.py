@@ -1,4 +1,4 @@
-"""Whether the data of a warehouse is sound, and whether two warehouses hold the same. Changes nothing."""
+"""Run the data-quality checks, and compare two warehouses. Changes nothing."""
 
 from sparkify.settings import Config
 from sparkify.star import checks
@@ -8,7 +8,7 @@ from sparkify.warehouses import open_warehouse
 
 
 def check(config: Config) -> list[checks.CheckResult]:
-    """Run every data-quality check over the whole warehouse. Read-only."""
+    """Run every data-quality check on the whole warehouse. Read-only."""
     with open_warehouse(config, read_only=True) as warehouse:
         require_tables(warehouse)
         return checks.run_checks(warehouse, checks.list_checks())

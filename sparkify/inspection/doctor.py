@@ -1,6 +1,6 @@
-"""Whether everything that a load needs is in order: one finding for each thing, with what to do where it is not.
+"""Whether everything that a load needs works: one finding for each thing, and what to do if it does not work.
 
-Each is looked at by itself, so that one fault does not hide the next. Nothing of the warehouse is changed.
+Each thing is examined separately, so that one fault does not hide the next. The warehouse is not changed.
 """
 
 import platform
@@ -54,7 +54,7 @@ def _look_at(root: str | None, access: S3Access) -> str:
     files = list_files(root, access)
     if not files:
         return f"there is no data file below {root}"
-    # The permission to list is not that to read.
+    # The permission to list does not include the permission to read.
     smallest = min(files, key=lambda file: file.size)
     with closing(read_bundles([(1, smallest)], bundle_bytes=1 << 20, access=access)) as bundles:
         errors = [end.error for bundle in bundles for end in bundle.finished if end.error is not None]

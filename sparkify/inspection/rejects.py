@@ -1,4 +1,4 @@
-"""The rejected records, as the warehouse keeps them. Changes nothing."""
+"""The rejected records. Changes nothing."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def list_rejects(
     url: str | None = None,
     dataset: Dataset | None = None,
 ) -> list[dict[str, Any]]:
-    """The rejected records, by file and line. `reason` is a code, or the part of one before its colon."""
+    """The rejected records, ordered by file and line. `reason` is a code, or the part of a code before its colon."""
     with open_warehouse(config, read_only=True) as warehouse:
         require_tables(warehouse)
         return fetch_dicts(

@@ -1,4 +1,4 @@
-"""What a warehouse holds, and what waits at the sources. Changes nothing."""
+"""What a warehouse holds, and which files are pending. Changes nothing."""
 
 import datetime as dt
 import json
@@ -17,10 +17,10 @@ from sparkify.warehouses import fetch_dicts
 
 @dataclass(frozen=True)
 class Status:
-    """What the warehouse holds. `pending` counts the files that a load would take, None where no root is set.
+    """What the warehouse holds. `pending` counts the files at the sources by state, None if no root is set.
 
-    Each of `loads` is a row of load_history with `seconds`, `records_per_second` and `rejected_share`, from 0 to 1.
-    `lag_seconds` is how old the newest event was when the last load that brought something ended. Times are UTC.
+    `loads` are the rows of load_history, each with `seconds`, `records_per_second` and `rejected_share` (0 to 1).
+    `lag_seconds` is the age of the newest event when the last successful load ended. Times are UTC.
     """
 
     warehouse: str
@@ -36,7 +36,7 @@ class Status:
 
 
 def status(config: Config) -> Status:
-    """What the warehouse holds and what waits at the sources. Read-only."""
+    """What the warehouse holds, and which files are pending. Read-only."""
     found = list_sources(config) if config.roots else None
     with open_existing(config) as warehouse:
         if warehouse is None:
@@ -70,7 +70,7 @@ def status(config: Config) -> Status:
 
 
 def _with_rates(load: dict[str, Any]) -> dict[str, Any]:
-    """A row of the history with how long the load took, how fast it was, and the share of its records rejected."""
+    """A row of the history with the load's duration, its speed and the share of rejected records."""
     seconds = (load["finished_at"] - load["started_at"]).total_seconds() if load["finished_at"] else None
     return load | {
         "detail": json.loads(load["detail"]),

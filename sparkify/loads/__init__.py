@@ -3,5 +3,5 @@
     list -> plan -> ONE transaction: [old rows leave, new rows and rejects enter staging -> star -> ledger ->
     fail checks] -> commit -> LoadResult
 
-Whatever kills a load leaves the state before it: all that it writes is in that one transaction.
+A load that is killed leaves the state before it: everything it writes is in that one transaction.
 """

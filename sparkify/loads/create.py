@@ -1,4 +1,4 @@
-"""The tables of a warehouse, made where they are missing."""
+"""Create the tables and views of a warehouse."""
 
 from sparkify.settings import Config
 from sparkify.star.tables import create_tables, drop_tables

@@ -1,10 +1,9 @@
-"""The ledger: which content of which file is loaded, by which load.
+"""The ledger: which content of which file is loaded, and by which load.
 
-A file is its dataset, its URL and its content, never its time. Nothing here reads a file. A `source_id` is the ledger's
-number of one content of one file. The column `etag` holds the content's fingerprint: the store's etag, or the SHA-256
-of the bytes.
+A file is identified by dataset, URL and content, never by its time. A `source_id` numbers one content of one file. The
+column `etag` holds the content's fingerprint: the store's etag, or the SHA-256 of the bytes. Nothing here reads a file.
 
-The functions whose names begin with mark_ are about the files in the temporary table changed_files.
+The mark_ functions work on the files in the temporary table changed_files.
 """
 
 import datetime as dt
@@ -16,12 +15,12 @@ from sparkify.sources.file import SourceFile
 from sparkify.sql import list_columns, read_sql
 from sparkify.warehouses import Warehouse
 
-# Another load that began meanwhile may have taken this one, before it had the lock again, for one that was killed.
+# A load is unlocked between its two transactions. Another load that begins then marks it as interrupted.
 _HAS_NOT_ENDED = "status IN ('running', 'interrupted')"
 
 
 class LoadedFile(NamedTuple):
-    """One file as the ledger holds it."""
+    """One loaded file, as in the ledger."""
 
     source_id: int
     load_id: int
@@ -34,7 +33,7 @@ class LoadedFile(NamedTuple):
 
 
 class Replayable(NamedTuple):
-    """The rejects of one file for one reason that can be judged again."""
+    """The number of rejects of one file with one reason that can be judged again."""
 
     source_id: int
     dataset: Dataset
@@ -43,7 +42,7 @@ class Replayable(NamedTuple):
 
 
 class FileCount(NamedTuple):
-    """Records of one file: read (blank lines apart), loaded and rejected."""
+    """Records of one file: read (without blank lines), loaded and rejected."""
 
     read: int = 0
     loaded: int = 0
@@ -63,7 +62,7 @@ class FileEntry(NamedTuple):
 
 
 class LoadEntry(NamedTuple):
-    """How a load stands: its row of load_history. Times are UTC without a zone."""
+    """The state of a load: its row of load_history. Times are UTC without a time zone."""
 
     load_id: int
     started_at: dt.datetime
@@ -75,12 +74,12 @@ class LoadEntry(NamedTuple):
 
 
 def add_up(counts: Iterable[FileCount]) -> FileCount:
-    """The records of all files together."""
+    """The sum over all files."""
     return FileCount(*map(sum, zip(*counts, strict=True)))
 
 
 def count_loaded(files: Iterable[LoadedFile]) -> int:
-    """The records of some files that staging holds."""
+    """The records of these files that are in staging."""
     return sum(file.loaded for file in files)
 
 
@@ -95,7 +94,7 @@ def list_loaded(warehouse: Warehouse) -> list[LoadedFile]:
 
 
 def list_unfinished(warehouse: Warehouse) -> dict[tuple[str, str], str]:
-    """Why files that a load took, or tried, are pending again: a sentence by dataset and URL."""
+    """Why files of earlier loads are pending again: a sentence by dataset and URL."""
     sql = """SELECT ended.dataset, ended.url, ended.status, ended.load_id
     FROM load_files AS ended
     WHERE ended.status IN ('failed', 'undone')
@@ -108,7 +107,7 @@ def list_unfinished(warehouse: Warehouse) -> dict[tuple[str, str], str]:
 
 
 def next_source_id(warehouse: Warehouse) -> int:
-    """The first source id that is free."""
+    """The first free source id."""
     return _fetch_number(warehouse, "SELECT coalesce(max(source_id), 0) + 1 FROM load_files")
 
 
@@ -116,9 +115,9 @@ def next_source_id(warehouse: Warehouse) -> int:
 
 
 def begin_load(warehouse: Warehouse, started_at: dt.datetime, version: str) -> int:
-    """Note that a load runs, and that any other noted as running no longer does; returns the load's id.
+    """Record a running load, and any other running load as interrupted; returns the load's id.
 
-    To be committed before the load's own transaction, so that a load which is killed can be seen.
+    Commit this before the load's own transaction, so that a killed load can be seen.
     """
     warehouse.execute("UPDATE load_history SET status = 'interrupted' WHERE status = 'running'")
     load_id = _fetch_number(warehouse, "SELECT coalesce(max(load_id), 0) + 1 FROM load_history")
@@ -127,18 +126,18 @@ def begin_load(warehouse: Warehouse, started_at: dt.datetime, version: str) -> i
 
 
 def forget_load(warehouse: Warehouse, load_id: int) -> None:
-    """Take back that a load runs: it is tried again from the start."""
+    """Remove the row of a running load, which is tried again from the start."""
     warehouse.execute(f"DELETE FROM load_history WHERE load_id = $1 AND {_HAS_NOT_ENDED}", [load_id])
 
 
 def end_load(warehouse: Warehouse, load_id: int, *, status: str, finished_at: dt.datetime, detail: str) -> None:
-    """Note how a load ended that was rolled back. One that is committed after all is left alone."""
+    """Record how a rolled-back load ended. A load that did commit is not changed."""
     sql = f"UPDATE load_history SET status = $1, finished_at = $2, detail = $3 WHERE load_id = $4 AND {_HAS_NOT_ENDED}"
     warehouse.execute(sql, [status, finished_at, detail, load_id])
 
 
 def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEntry]) -> None:
-    """Write what a load did: a row for it, in place of that of the running load, and one for each file it met."""
+    """Write what a load did: its row, which replaces the one of the running load, and a row for each file."""
     forget_load(warehouse, load.load_id)
     rows = [
         entry._asdict()
@@ -158,12 +157,12 @@ def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEnt
 
 
 def note_detail(warehouse: Warehouse, load_id: int, detail: str) -> None:
-    """Keep what else is known of a load: a JSON object."""
+    """Store the details of a load, a JSON object."""
     warehouse.execute("UPDATE load_history SET detail = $1 WHERE load_id = $2", [detail, load_id])
 
 
 def mark_superseded(warehouse: Warehouse, load_id: int) -> None:
-    """End the contents whose rows have just left staging: those of this load took their place."""
+    """Mark the files whose rows have just left staging as replaced by this load's."""
     warehouse.execute(
         "UPDATE load_files SET status = 'superseded', superseded_by = $1 "
         "WHERE source_id IN (SELECT source_id FROM changed_files)",
@@ -175,7 +174,7 @@ def mark_superseded(warehouse: Warehouse, load_id: int) -> None:
 
 
 def mark_undone(warehouse: Warehouse, load_id: int) -> None:
-    """End the contents whose rows have just left staging, and the load that brought them."""
+    """Mark the files whose rows have just left staging, and their load, as undone."""
     warehouse.execute(
         "UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files)"
     )
@@ -183,7 +182,7 @@ def mark_undone(warehouse: Warehouse, load_id: int) -> None:
 
 
 def load_status(warehouse: Warehouse, load_id: int) -> str | None:
-    """How a load stands in the history, or None where there is none."""
+    """The status of a load, or None if it does not exist."""
     rows = warehouse.fetch("SELECT status FROM load_history WHERE load_id = $1", [load_id])
     return rows[0][0] if rows else None
 
@@ -195,12 +194,12 @@ def list_superseding(warehouse: Warehouse, load_id: int) -> list[int]:
 
 
 def list_replaced(warehouse: Warehouse, load_id: int) -> list[str]:
-    """The URLs of which a load replaced an older content."""
+    """The URLs whose older content a load replaced."""
     return [url for (url,) in warehouse.fetch("SELECT url FROM load_files WHERE superseded_by = $1", [load_id])]
 
 
 def count_replayable(warehouse: Warehouse) -> list[Replayable]:
-    """The rejects of files whose rows are in staging, except for those whose bytes are not kept."""
+    """The rejects of loaded files, except those whose exact bytes are not kept."""
     sql = """SELECT source_id, dataset, reason, count(*) FROM rejected_records
     WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
     GROUP BY source_id, dataset, reason"""
@@ -208,14 +207,14 @@ def count_replayable(warehouse: Warehouse) -> list[Replayable]:
 
 
 def collect_replayed(warehouse: Warehouse) -> None:
-    """Move the rejects that can be judged again, of the files in changed_files, to replayed_records."""
+    """Move the rejects of the files in changed_files that can be judged again to replayed_records."""
     warehouse.execute("DROP TABLE IF EXISTS replayed_records")
     for step in ("create", "collect", "leave"):
         warehouse.execute(read_sql(f"changes/replayed_records/{step}"))
 
 
 def recount(warehouse: Warehouse) -> None:
-    """Count the records of the files in changed_files anew, and sum up those of their loads."""
+    """Recount the records of the files in changed_files, and the sums of all loads."""
     for table in ("load_files", "load_history"):
         warehouse.execute(read_sql(f"tables/{table}/recount"))
 
@@ -229,7 +228,7 @@ def _fetch_number(warehouse: Warehouse, sql: str) -> int:
 
 
 def _insert(warehouse: Warehouse, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows by the names of their columns, in the table's order; what a row holds besides is left out."""
+    """Write rows by column name, in the table's order; other keys of a row are ignored."""
     if rows:
         columns = [name for name in list_columns(table) if name in rows[0]]
         warehouse.insert_rows(table, columns, [tuple(row[name] for name in columns) for row in rows])

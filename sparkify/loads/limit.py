@@ -1,4 +1,4 @@
-"""How many rejects a load may have, and what it says where there are more."""
+"""The limit of rejects of a load, and the error when it is exceeded."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class RejectLimit:
 def refuse(
     warehouse: Warehouse, load_id: int, limit: RejectLimit, *, records: dict[str, int], reasons: dict[str, int]
 ) -> TooManyRejectsError:
-    """The error of a load whose rejects exceed the limit, with the most frequent reasons and three examples."""
+    """The error of a load with too many rejects: the most frequent reasons, and three examples."""
     named = ", ".join(f"{reason} {count:,}" for reason, count in list(reasons.items())[:_NAMED_REASONS])
     sql = 'SELECT url, line, reason, "raw" FROM rejected_records WHERE load_id = $1 ORDER BY url, line LIMIT 3'
     examples = "; ".join(

@@ -1,7 +1,7 @@
-"""The load: the one place that orders its steps and opens its transactions.
+"""The load: its steps in order, and its transactions.
 
-A load is planned and begun in one short transaction, and done in another, all or nothing: records are appended to
-staging, replaced contents leave, the star follows, the ledger is written and the checks are run.
+One short transaction plans and begins the load. A second one does all the work, or none of it: it appends files to
+staging, removes replaced contents, updates the star, writes the ledger and runs the checks.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from sparkify.loads import ledger
 from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, count_loaded
 from sparkify.loads.limit import RejectLimit, refuse
 from sparkify.loads.plan import PlannedFile, list_empty_roots, list_sources, plan_found
-from sparkify.loads.progress import OnEvent, OnProgress, Teller, seconds_since, utc_now
+from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
@@ -30,15 +30,15 @@ from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_records, count_rows, create_tables, match_rate
 from sparkify.warehouses import Appended, Warehouse, open_warehouse
 
-# What one thread of an engine takes at a time: some 16,000 lines of a log.
+# One thread of DuckDB works on one bundle at a time: about 16,000 log lines.
 _BUNDLE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What a load did. `reasons` counts this load's rejects by code, `tables` the rows of the warehouse after it.
+    """What a load did. `reasons` counts its rejects by code, `tables` the rows of each table after it.
 
-    `broken_checks` are those of severity warn that found rows; one of severity fail would have failed the load.
+    `broken_checks` are the checks of severity warn that found rows. A check of severity fail makes the load fail.
     """
 
     load_id: int | None
@@ -63,15 +63,15 @@ def load(
     on_event: OnEvent | None = None,
     max_rejects: str | None = None,
 ) -> LoadResult:
-    """Load what is new or changed at the sources, exactly once.
+    """Load new and changed files, each exactly once.
 
-    `on_event` is told of each step with a dictionary: `event` is started, file, refreshed, committed or failed, and
-    `load_id` names the load. `max_rejects` is a number of records (`"100"`) or a share of those read (`"1%"`); more
-    make the load fail.
+    `on_event` is called with a dictionary at each step: `event` is started, file, refreshed, committed or failed, and
+    `load_id` is the load. `max_rejects` is a number of records (`"100"`) or a share of the records read (`"1%"`); with
+    more rejects the load fails.
 
-    Raises SourceError, EngineError, CheckError or TooManyRejectsError; then nothing of the load is in the warehouse but
-    its row in load_history and, of too many rejects, the rejects. A file that cannot be read does not raise: the others
-    load, the status is `partial` and `errors` names it.
+    Raises SourceError, EngineError, CheckError or TooManyRejectsError. Then only its row in load_history and, after too
+    many rejects, the rejects stay in the warehouse. A file that cannot be read does not raise: the other files load,
+    the status is `partial` and `errors` names the file.
     """
     options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects))
     found = list_sources(config)
@@ -80,13 +80,13 @@ def load(
 
 
 def load_into(warehouse: Warehouse, config: Config) -> LoadResult:
-    """As `load`, into a warehouse that is open already."""
+    """Like `load`, into a warehouse that is already open."""
     return _load_found(warehouse, config, list_sources(config), _Options())
 
 
 @dataclass(frozen=True)
 class _Options:
-    """How a load is done, and who is told of it."""
+    """The limit of rejects, and the callbacks of the caller."""
 
     on_progress: OnProgress = lambda progress: None
     on_event: OnEvent | None = None
@@ -95,7 +95,7 @@ class _Options:
 
 @dataclass(frozen=True)
 class _Planned:
-    """What a load would do, and the files that the ledger held when it was planned."""
+    """What a load would do, and the loaded files when it was planned."""
 
     files: list[PlannedFile]
     loaded: list[LoadedFile]
@@ -107,19 +107,19 @@ class _Planned:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A load that the ledger knows of: its id, its work, and who is told how far it is."""
+    """A load that is in the ledger: its id, its work and its reporter."""
 
     warehouse: Warehouse
     config: Config
     planned: _Planned
     limit: RejectLimit | None
-    teller: Teller
+    reporter: Reporter
     entry: LoadEntry
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of the pending files: a row of the ledger for each, keys that no field is named after, and errors."""
+    """The result for the pending files: a ledger row for each, the unknown keys, and the errors."""
 
     entries: list[FileEntry] = field(default_factory=list)
     unknown_keys: dict[str, list[str]] = field(default_factory=dict)
@@ -140,7 +140,7 @@ class _Outcome:
         return "partial" if self.loaded else "failed"
 
     def refused(self) -> "_Outcome":
-        """The same, with nothing loaded: every file failed, and only its rejects are kept."""
+        """The same result with every file failed: only the rejects are kept."""
         entries = [entry._replace(status="failed", records=entry.records._replace(loaded=0)) for entry in self.entries]
         return _Outcome(entries, self.unknown_keys, self.errors)
 
@@ -155,7 +155,7 @@ def _load_once(
     warehouse: Warehouse, config: Config, found: dict[Dataset, list[SourceFile]], options: _Options
 ) -> LoadResult:
     started = time.monotonic()
-    # Apart from the load: a load locks the ledger before it reads anything, so it has to be there.
+    # In its own transaction: a load locks the ledger before it reads anything, so the ledger must exist.
     with warehouse.transaction():
         create_tables(warehouse)
     with warehouse.load_transaction():
@@ -174,28 +174,28 @@ def _load_once(
         _note_failure(begun, error)
         raise
     if refusal is not None:
-        begun.teller.emit("failed", error=str(refusal))
+        begun.reporter.emit("failed", error=str(refusal))
         raise refusal
-    begun.teller.emit("committed", records=outcome.records, seconds=seconds_since(started))
+    begun.reporter.emit("committed", records=outcome.records, seconds=seconds_since(started))
     return _result(warehouse, planned, started, warnings, (begun, outcome, change))
 
 
 def _begin(warehouse: Warehouse, config: Config, planned: _Planned, options: _Options) -> _Begun:
-    """Note that the load runs, in the transaction that planned it."""
+    """Record that the load runs, in the transaction that planned it."""
     started_at = utc_now()
     load_id = ledger.begin_load(warehouse, started_at, __version__)
     pending = planned.pending
-    teller = Teller(
+    reporter = Reporter(
         options.on_progress, options.on_event, len(pending), sum(file.size for file in pending), load_id=load_id
     )
-    teller.emit("started", files=teller.total_files, bytes=teller.total_bytes)
+    reporter.emit("started", files=reporter.total_files, bytes=reporter.total_bytes)
     entry = LoadEntry(load_id, started_at, None, "running", None, __version__)
-    return _Begun(warehouse, config, planned, options.limit, teller, entry)
+    return _Begun(warehouse, config, planned, options.limit, reporter, entry)
 
 
 def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | None]:
-    """Do the load, in the caller's transaction. With too many rejects nothing but those is left to commit."""
-    warehouse, teller, load_id = begun.warehouse, begun.teller, begun.entry.load_id
+    """Do the load in the caller's transaction. With too many rejects, only the rejects are left to commit."""
+    warehouse, reporter, load_id = begun.warehouse, begun.reporter, begun.entry.load_id
     change = StarChange(warehouse)
     outcome = _append(begun, change)
     refusal = _refusal(begun, outcome)
@@ -207,18 +207,18 @@ def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | Non
     leaving = _superseded(begun.planned, outcome)
     left = count_loaded(leaving)
     change.mode = choose_mode(changed=outcome.records["loaded"] + left, kept=count_loaded(begun.planned.loaded) - left)
-    teller.tell("computing the star")
+    reporter.report("computing the star")
     change.leave(file.source_id for file in leaving)
     if leaving:
         ledger.mark_superseded(warehouse, load_id)
     change.enter(entry.source_id for entry in outcome.loaded)
     change.refresh(partial(_refreshing, begun))
     _record(begun, outcome, outcome.status, change.mode)
-    teller.tell("checking")
-    with teller.timed("checks"):
+    reporter.report("checking")
+    with reporter.timed("checks"):
         change.check()
-    ledger.note_detail(warehouse, load_id, _detail(teller))
-    teller.tell("committing")
+    ledger.note_detail(warehouse, load_id, _detail(reporter))
+    reporter.report("committing")
     return outcome, change, None
 
 
@@ -251,16 +251,16 @@ def _append_dataset(
     chosen: dict[int, PlannedFile],
     bundles: Iterable[Bundle],
 ) -> None:
-    """Append the files of one dataset, and note in `outcome` what became of each."""
-    teller = begun.teller
-    teller.tell(f"staging {dataset}")
-    with teller.timed(f"staging_{dataset}"):
+    """Append the files of one dataset to staging, and add the result of each to `outcome`."""
+    reporter = begun.reporter
+    reporter.report(f"staging {dataset}")
+    with reporter.timed(f"staging_{dataset}"):
         taken = begun.warehouse.intake.append(
             dataset,
             begun.entry.load_id,
             {source_id: file.url for source_id, file in chosen.items()},
             bundles,
-            lambda bundle: teller.tell_bundle(dataset, bundle),
+            lambda bundle: reporter.report_bundle(dataset, bundle),
         )
     errors = {source_id: end.error for source_id, end in taken.files.items() if end.error is not None}
     change.drop(errors)
@@ -269,9 +269,9 @@ def _append_dataset(
     outcome.unknown_keys[dataset] = sorted(taken.unknown_keys)
     outcome.errors.extend(errors.values())
     outcome.entries.extend(entered)
-    # Thousands of files that nobody is told of.
-    for entry in entered if teller.on_event is not None else ():
-        teller.emit("file", url=entry.file.url, status=entry.status, **entry.records._asdict())
+    # Without a listener, skip the loop: there may be thousands of files.
+    for entry in entered if reporter.on_event is not None else ():
+        reporter.emit("file", url=entry.file.url, status=entry.status, **entry.records._asdict())
 
 
 def _files_to_read(chosen: dict[int, PlannedFile]) -> list[tuple[int, SourceFile]]:
@@ -297,7 +297,7 @@ def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:
 
 
 def _superseded(planned: _Planned, outcome: _Outcome) -> list[LoadedFile]:
-    """The contents that this load's files replace. One whose new content cannot be read stays."""
+    """The contents that this load's files replace. If the new content cannot be read, the old one stays."""
     done = {(entry.dataset, entry.file.url) for entry in outcome.loaded}
     return [file.loaded for file in planned.pending if file.loaded is not None and (file.dataset, file.url) in done]
 
@@ -306,14 +306,14 @@ def _superseded(planned: _Planned, outcome: _Outcome) -> list[LoadedFile]:
 
 
 def _record(begun: _Begun, outcome: _Outcome, status: str, mode: Mode | None, *, error: str | None = None) -> None:
-    detail = _detail(begun.teller, error)
+    detail = _detail(begun.reporter, error)
     entry = begun.entry._replace(finished_at=utc_now(), status=status, mode=mode, detail=detail)
     ledger.record_load(begun.warehouse, entry, outcome.entries)
 
 
 def _note_failure(begun: _Begun, error: BaseException) -> None:
-    """Note how a load ended that was rolled back, as far as the warehouse still takes it."""
-    begun.teller.emit("failed", error=str(error) or type(error).__name__)
+    """Record how a rolled-back load ended, if the warehouse still accepts statements."""
+    begun.reporter.emit("failed", error=str(error) or type(error).__name__)
     with suppress(SparkifyError), begun.warehouse.transaction():
         if isinstance(error, ConflictError):
             ledger.forget_load(begun.warehouse, begun.entry.load_id)
@@ -321,26 +321,26 @@ def _note_failure(begun: _Begun, error: BaseException) -> None:
             ledger.end_load(
                 begun.warehouse,
                 begun.entry.load_id,
-                # Ctrl-C may have come while the commit was being done: then this changes nothing.
+                # If Ctrl-C came during a successful commit, this changes nothing.
                 status="failed" if isinstance(error, Exception) else "interrupted",
                 finished_at=utc_now(),
-                detail=_detail(begun.teller, str(error)),
+                detail=_detail(begun.reporter, str(error)),
             )
 
 
-def _detail(teller: Teller, error: str | None = None) -> str:
-    detail: dict[str, Any] = {"seconds": teller.seconds}
+def _detail(reporter: Reporter, error: str | None = None) -> str:
+    detail: dict[str, Any] = {"seconds": reporter.seconds}
     return json.dumps(detail | ({"error": error[:10_000]} if error else {}))
 
 
 @contextmanager
 def _refreshing(begun: _Begun, table: str) -> Iterator[None]:
-    teller = begun.teller
-    with teller.timed(table):
+    reporter = begun.reporter
+    with reporter.timed(table):
         yield
-    if teller.on_event is not None:
+    if reporter.on_event is not None:
         rows = count_rows(begun.warehouse, [table])[table]
-        teller.emit("refreshed", table=table, rows=rows, seconds=teller.seconds[table])
+        reporter.emit("refreshed", table=table, rows=rows, seconds=reporter.seconds[table])
 
 
 # ---- the result ----

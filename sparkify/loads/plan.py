@@ -1,4 +1,4 @@
-"""What stands at the configured roots, and what a load would do with each file. Writes nothing."""
+"""The files at the configured roots, and what a load would do with each. Writes nothing."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ State = Literal["new", "changed", "unchanged", "vanished"]
 
 
 class PlannedFile(NamedTuple):
-    """What a load would do with one file, and why. `loaded` is the content that the warehouse holds now, if any."""
+    """What a load would do with one file, and why. `loaded` is the content that is in the warehouse now, if any."""
 
     dataset: Dataset
     url: str
@@ -34,7 +34,7 @@ class PlannedFile(NamedTuple):
 
 
 def plan(config: Config) -> list[PlannedFile]:
-    """What `load` would do, file by file. Writes nothing, and makes no warehouse."""
+    """What `load` would do, file by file. Writes nothing and creates no warehouse."""
     found = list_sources(config)
     with open_existing(config) as warehouse:
         if warehouse is None:
@@ -49,18 +49,18 @@ def plan(config: Config) -> list[PlannedFile]:
 
 
 def list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
-    """The data files of each root. Raises UsageError where none is set, SourceError where one cannot be listed."""
+    """The data files of each root. Raises UsageError if no root is set, SourceError if one cannot be listed."""
     roots = config.roots
     if not roots:
         raise UsageError("no source is set; give --log-data, --song-data or both, or set them in dwh.cfg")
-    # A store answers both in the time of one.
+    # Both at once: a store needs no longer for two lists than for one.
     with ThreadPoolExecutor(len(roots)) as executor:
         found = executor.map(lambda root: list_files(root, config.s3_access), roots.values())
         return dict(zip(roots, found, strict=True))
 
 
 def list_empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> list[str]:
-    """A sentence for each root that holds no data."""
+    """A sentence for each root without data."""
     roots = config.roots
     return [f"there is no data file below {roots[dataset]}" for dataset, files in found.items() if not files]
 
@@ -84,9 +84,9 @@ def plan_files(
 ) -> list[PlannedFile]:
     """What a load would do with each file of one root, in the order found, the vanished ones last.
 
-    `read_fingerprint` gives the fingerprint of a file whose store lists no etag; it is called only where the size
-    alone cannot tell, and where it raises SourceError the file is pending: the load that takes it fails on it alone.
-    A file below another root is no concern of this one's, and not vanished.
+    `read_fingerprint` returns the fingerprint of a file without an etag. It is called only if the size is unchanged. If
+    it raises SourceError, the file is pending, and the load of this one file fails. A file outside of the root is not
+    reported as vanished.
     """
     known = {file.url: file for file in loaded if file.dataset == dataset}
     planned = []

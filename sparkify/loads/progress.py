@@ -1,4 +1,4 @@
-"""What a load tells while it runs: how far it is, each of its steps as an event, and the seconds that each took."""
+"""What a load reports while it runs: its progress, an event for each step, and the seconds of each step."""
 
 import datetime as dt
 import time
@@ -13,7 +13,7 @@ from sparkify.sources.bundles import Bundle
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a load is. Bytes are as stored for whole files, and of their lines where files are compressed."""
+    """How far a load is. `bytes` counts decompressed lines, `total_bytes` the files as stored, which may be fewer."""
 
     step: str
     files: int = 0
@@ -28,8 +28,8 @@ OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass
-class Teller:
-    """Tells whoever listens. `load_id` is that of the load, once it has one; `seconds` those of each step so far."""
+class Reporter:
+    """Calls the callbacks of one load. `seconds` holds the time of each finished step."""
 
     on_progress: OnProgress
     on_event: OnEvent | None
@@ -41,40 +41,40 @@ class Teller:
     _bytes: int = 0
     _records: int = 0
 
-    def tell(self, step: str) -> None:
-        """Say what the load is at now."""
+    def report(self, step: str) -> None:
+        """Report the step that the load is at."""
         state = Progress(step, self._files, self.total_files, self._bytes, self.total_bytes, self._records)
         self.on_progress(state)
 
-    def tell_bundle(self, dataset: Dataset, bundle: Bundle) -> None:
-        """Say that some lines more are being staged."""
+    def report_bundle(self, dataset: Dataset, bundle: Bundle) -> None:
+        """Report that a bundle is being appended to staging."""
         self._bytes += len(bundle.data)
         self.add(len(bundle.finished), len(bundle))
-        self.tell(f"staging {dataset}")
+        self.report(f"staging {dataset}")
 
     def add(self, files: int, records: int) -> None:
-        """Count what is staged."""
+        """Add to the counts of staged files and records."""
         self._files += files
         self._records += records
 
     def emit(self, event: str, **values: Any) -> None:
-        """Tell of an event, with the time and the load."""
+        """Report an event, with its time and the load."""
         if self.on_event is not None:
             self.on_event({"event": event, "at": f"{utc_now().isoformat()}Z", "load_id": self.load_id} | values)
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Keep the seconds that a step takes."""
+        """Measure the seconds of a step."""
         started = time.monotonic()
         yield
         self.seconds[step] = seconds_since(started)
 
 
 def utc_now() -> dt.datetime:
-    """The time in UTC, without a zone, as the ledger keeps it."""
+    """The current time in UTC without a time zone, as in the ledger."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
 def seconds_since(started: float) -> float:
-    """Seconds, to the millisecond, since a moment of the monotonic clock."""
+    """Seconds since a `time.monotonic()`, rounded to milliseconds."""
     return round(time.monotonic() - started, 3)

@@ -1,4 +1,4 @@
-"""Rejected records through the current rules again: one transaction, in which the star follows staging."""
+"""The replay: judge rejected records again by the current rules, in one transaction that also updates the star."""
 
 import time
 from collections import Counter
@@ -16,9 +16,9 @@ from sparkify.warehouses import Warehouse, open_warehouse
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """What a replay did: the records that were judged anew, those that are loaded now, and what became of the rest.
+    """What a replay did: the records judged again, those now loaded, and the reasons of all rejects that remain.
 
-    Of a replay that is only shown, the records that would be judged, and their reasons. `mode` is how the star follows.
+    With `dry_run`, the records that would be judged, and their reasons. `mode` is how the star is updated.
     """
 
     status: Literal["replayed", "would_replay", "nothing_to_do"]
@@ -30,9 +30,9 @@ class ReplayResult:
 
 
 def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
-    """Put the rejects of loaded files through today's rules; one that passes leaves them and enters the star.
+    """Judge the rejects of loaded files again by the current rules. Records that pass are loaded.
 
-    A record that is not valid UTF-8 is kept escaped, so it is left alone: only its file can be fixed.
+    Records that are not valid UTF-8 are skipped: their exact bytes are not kept. Fix the file instead.
     """
     started = time.monotonic()
     with open_warehouse(config, read_only=dry_run) as warehouse:
@@ -60,7 +60,7 @@ def _replay(warehouse: Warehouse) -> ReplayResult:
 
 
 def _plan_replay(warehouse: Warehouse) -> tuple[ReplayResult, list[Replayable]]:
-    """What a replay would judge, in sum and file by file."""
+    """What a replay would judge, in total and file by file."""
     found = ledger.count_replayable(warehouse)
     if not found:
         return ReplayResult("nothing_to_do", None, {"replayed": 0}, {}), []

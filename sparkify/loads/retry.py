@@ -1,4 +1,4 @@
-"""Trying again what another session got in the way of."""
+"""Retries after a conflict with another session."""
 
 import random
 import time
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 def retry_conflicts(work: Callable[[], T]) -> T:
-    """Do some work, from the start again where it raises ConflictError, four times in all."""
+    """Call `work`, again from the start if it raises ConflictError, at most four times in all."""
     for attempt in range(1, _ATTEMPTS):
         try:
             return work()
         except ConflictError:
-            # Two that met once should not meet again.
+            # A random wait, so that the two sessions do not meet again.
             time.sleep(random.uniform(0, attempt))
     return work()

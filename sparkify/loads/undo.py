@@ -1,4 +1,4 @@
-"""The undo of a load: one transaction, in which its rows leave and the star follows."""
+"""The undo of a load: one transaction that removes its rows and updates the star."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -16,10 +16,10 @@ from sparkify.warehouses import Warehouse, open_warehouse
 
 @dataclass(frozen=True)
 class UndoResult:
-    """What undoing a load did, or would do. `records` are those that leave.
+    """What undoing a load did, or would do. `records` counts the removed records.
 
-    `pending` names the files that a load would take again; of those in `replaced` an older content was loaded before,
-    whose rows are gone for good. `mode` is how the star follows.
+    `pending` are the files that a load would take again. For those in `replaced`, the load had replaced an older
+    version, whose rows cannot be restored. `mode` is how the star is updated.
     """
 
     load_id: int
@@ -33,9 +33,9 @@ class UndoResult:
 
 
 def undo(config: Config, load_id: int, *, dry_run: bool = False) -> UndoResult:
-    """Take the rows and rejects of a load out, as if it had never been; its files are pending again.
+    """Remove the rows and rejects of a load; its files are pending again.
 
-    Raises UsageError for a load that is not there, was undone, or of which nothing is left.
+    Raises UsageError for a load that does not exist, was undone already, or has no rows left.
     """
     started = time.monotonic()
     with open_warehouse(config, read_only=dry_run) as warehouse:
@@ -60,7 +60,7 @@ def _undo(warehouse: Warehouse, load_id: int) -> UndoResult:
 
 
 def _plan_undo(warehouse: Warehouse, load_id: int) -> tuple[UndoResult, list[int]]:
-    """What undoing a load would do, and the source ids of the files that leave."""
+    """What undoing a load would do, and the source ids of its files."""
     status = ledger.load_status(warehouse, load_id)
     if status is None:
         raise UsageError(f"there is no load {load_id}; sparkify status lists them")

@@ -1,1 +1,1 @@
-"""The tables of the warehouse, how the star follows staging, and what must be true of it."""
+"""The tables of the warehouse, how the star is kept up to date with staging, and its checks."""

@@ -1,10 +1,10 @@
-"""One change of the warehouse: rows leave staging and enter it, then the star follows and is checked.
+"""One change of the warehouse: rows leave and enter staging, then the star is updated and checked.
 
-The star is a pure function of staging. When rows leave or enter, the keys that they touch are collected, and only those
-are deleted from the star and computed anew. A line of SQL that ends in `-- touched` narrows a statement to those keys;
-a rebuild is the same statement without these lines, so that there is one text for both.
+The star is a pure function of staging. When rows leave or enter, their keys ("touched") are collected, and only these
+keys are deleted from the star and computed again. An SQL line that ends in `-- touched` limits a statement to these
+keys; a rebuild is the same statement without these lines.
 
-A load, an undo and a replay are each one StarChange, in one transaction of the caller's.
+A load, an undo and a replay are each one StarChange in one transaction of the caller.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,18 +23,18 @@ _TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs",
 
 
 def choose_mode(*, changed: int, kept: int) -> Mode:
-    """How the star follows, by the records that leave or enter staging and those that stay in it.
+    """How to update the star, given the records that leave or enter staging and those that stay.
 
-    A rebuild where so much changes that computing everything costs less than finding out what changed.
+    If at least as many change as stay, a rebuild is cheaper than finding the touched keys.
     """
     return "rebuild" if changed >= kept else "refresh"
 
 
 class StarChange:
-    """One change, within the caller's transaction: leave, enter, refresh, check, in this order.
+    """One change in the caller's transaction: leave, enter, refresh, check, in this order.
 
     Its temporary tables stay until the next change or the end of the session. After `leave`, `drop` and `name`, the
-    temporary table changed_files has the files that they were about.
+    temporary table changed_files holds their files.
     """
 
     def __init__(self, warehouse: Warehouse, mode: Mode = "refresh") -> None:
@@ -45,12 +45,12 @@ class StarChange:
             warehouse.execute(read_sql(f"changes/{table}/create"))
 
     def name(self, source_ids: Iterable[int]) -> None:
-        """Say which files the next statements are about."""
+        """Put these files into changed_files."""
         self._warehouse.execute("DELETE FROM changed_files")
         self._warehouse.insert_rows("changed_files", ["source_id"], [(source_id,) for source_id in source_ids])
 
     def drop(self, source_ids: Iterable[int], *, with_rejects: bool = True) -> None:
-        """Take the rows, and the rejects too, of files that the star does not know yet out of the warehouse."""
+        """Delete the rows and rejects of files that are not in the star yet."""
         dropped = list(source_ids)
         if not dropped:
             return
@@ -59,13 +59,13 @@ class StarChange:
             self._warehouse.execute(f"DELETE FROM {table} WHERE source_id IN (SELECT source_id FROM changed_files)")
 
     def leave(self, source_ids: Iterable[int]) -> None:
-        """Take the rows and rejects of files out of the warehouse; the star follows with `refresh`."""
+        """Delete the rows and rejects of files; `refresh` then updates the star."""
         leaving = list(source_ids)
         self.enter(leaving)
         self.drop(leaving)
 
     def enter(self, source_ids: Iterable[int]) -> None:
-        """Collect the keys of rows that are in staging: of files that have just come, or are about to leave."""
+        """Collect the keys of these files' rows in staging: rows that have just come or are about to leave."""
         entered = list(source_ids)
         if entered and self.mode == "refresh":
             self.name(entered)
@@ -73,22 +73,22 @@ class StarChange:
                 self._warehouse.execute(read_sql(f"changes/{table}/collect"))
 
     def refresh(self, around: Callable[[str], AbstractContextManager[object]] = nullcontext) -> None:
-        """Bring the star up to date with staging; `around` is entered for each table."""
+        """Update the star from staging; `around` is entered for each table."""
         refresh_star(self._warehouse, rebuild=self.mode == "rebuild", around=around)
 
     def check(self) -> None:
-        """Raise CheckError, so that the transaction is rolled back, where a rule that must hold is broken."""
+        """Raise CheckError if a check of severity fail finds rows, so that the transaction is rolled back."""
         checks.require(self._warehouse, touched=self.mode == "refresh")
 
     def list_warnings(self) -> list[checks.CheckResult]:
-        """The checks of severity warn that find rows among those that changed."""
+        """The checks of severity warn that find rows among the touched keys."""
         return checks.list_broken(self._warehouse, "warn", touched=self.mode == "refresh")
 
 
 def refresh_star(
     warehouse: Warehouse, *, rebuild: bool, around: Callable[[str], AbstractContextManager[object]] = nullcontext
 ) -> None:
-    """Compute the touched keys of the star anew from staging, or every key; `around` is entered for each table."""
+    """Recompute the touched keys, or all keys, of the star from staging; `around` is entered for each table."""
     for table in STAR:
         with around(table):
             for step in ("delete", "load"):

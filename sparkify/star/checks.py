@@ -1,8 +1,8 @@
 """Data-quality checks: a check is a SELECT of the rows that break a rule.
 
-A table's are the blocks of `sql/tables/<table>/checks.sql`: `-- fail: name` or `-- warn: name`, a comment that says why
-it matters, one SELECT, a semicolon. In place of a SELECT the first line may end in a rule that many checks have in
-common, such as `-- fail: name = unique(user_id)`. Text outside a block is an error, so that no check is overlooked.
+The checks of a table are the blocks of `sql/tables/<table>/checks.sql`: `-- fail: name` or `-- warn: name`, a comment
+that says why it matters, one SELECT, a semicolon. A common rule replaces the SELECT, as in
+`-- fail: name = unique(user_id)`. Text outside a block is an error, so that no check is overlooked.
 """
 
 import re
@@ -25,7 +25,7 @@ _BLOCK = re.compile(r"-- (fail|warn): (\w+)(?: = (.+))?\n((?:-- .*\n)+)(?:([^;]+
 
 @dataclass(frozen=True)
 class Check:
-    """One rule. `why` is a sentence for whoever sees it broken; `sql` selects the rows that break it."""
+    """One check. `why` is a sentence for the user when it fails; `sql` selects the rows that break it."""
 
     table: str
     name: str
@@ -74,18 +74,18 @@ def parse_checks(table: str, text: str) -> list[Check]:
 
 
 def run_checks(warehouse: Warehouse, checks: Iterable[Check], *, touched: bool = False) -> list[CheckResult]:
-    """Run checks over all rows, or over the keys that the open load has touched."""
+    """Run checks on all rows, or on the keys that the open load has touched."""
     return [_run(warehouse, check, touched) for check in checks]
 
 
 def list_broken(warehouse: Warehouse, severity: Severity, *, touched: bool) -> list[CheckResult]:
-    """Run the checks of one severity over all rows, or over the touched keys; returns those that found rows."""
+    """Run the checks of one severity on all rows, or on the touched keys; returns those that found rows."""
     chosen = [check for check in list_checks() if check.severity == severity]
     return [result for result in run_checks(warehouse, chosen, touched=touched) if not result.passed]
 
 
 def require(warehouse: Warehouse, *, touched: bool) -> None:
-    """Raise CheckError where a check of severity fail finds rows: the open transaction must not be committed."""
+    """Raise CheckError if a check of severity fail finds rows: the transaction must not be committed."""
     for broken in list_broken(warehouse, "fail", touched=touched):
         raise CheckError(
             f"check {broken.check.table}.{broken.check.name} found rows that break it ({broken.rows:,}), such as "
@@ -95,7 +95,7 @@ def require(warehouse: Warehouse, *, touched: bool) -> None:
 
 
 def count_sql(check: Check, *, touched: bool) -> str:
-    """The query that counts the rows that break a rule, of all or of the touched keys."""
+    """The query that counts the rows that break a check, among all or the touched keys."""
     return f"SELECT count(*)\nFROM (\n{check.sql if touched else rebuild_sql(check.sql)}\n) AS broken"
 
 

@@ -1,8 +1,8 @@
-"""Whether two warehouses hold the same star: counts and checksums that no order of rows can change.
+"""Whether two warehouses hold the same star: counts and checksums that do not depend on the order of rows.
 
-Each row becomes a text, in SQL that every engine runs, and its MD5 a number; a table's checksum is the sum of them. A
-difference is looked for in one of many buckets of keys, so that few rows travel. Numbers with a fraction are compared
-to six decimals, for engines write out doubles in ways of their own.
+Each row is turned into a text, in SQL that every engine runs, and its MD5 into a number; a table's checksum is the sum.
+Keys are grouped into buckets, and only the rows of differing buckets are fetched. Numbers with a fraction are compared
+to six decimals, because engines format doubles differently.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _KEYS = {
     "artists": "artist_id",
     "time": "start_time",
 }
-# Sixty bits of the digest: their sum over any table fits an exact number of every warehouse.
+# 60 bits of the digest: their sum over any table fits an exact number type of every engine.
 _DIGITS = 15
 _BUCKET_DIGITS = 3
 _MOST_DIFFERENCES = 3
@@ -28,7 +28,7 @@ _MOST_DIFFERENCES = 3
 
 @dataclass(frozen=True)
 class Difference:
-    """One key whose rows differ: the columns that do, each with its value in both; None where the row is missing."""
+    """One key whose rows differ: each differing column with both values; None if the row is missing."""
 
     key: str
     columns: dict[str, tuple[str | None, str | None]]
@@ -36,7 +36,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class TableComparison:
-    """How one table compares: the rows on both sides, and the first differences where they are not equal."""
+    """How one table compares: its rows in both warehouses, and the first differences."""
 
     table: str
     rows: tuple[int, int]
@@ -45,7 +45,7 @@ class TableComparison:
 
 
 def compare_stars(first: Warehouse, second: Warehouse) -> list[TableComparison]:
-    """Compare every table of the star of two warehouses that hold one."""
+    """Compare every table of the stars of two warehouses."""
     return [_compare(table, first, second) for table in STAR]
 
 
@@ -62,7 +62,7 @@ def _count(sums: dict[str, tuple[int, int]]) -> int:
 
 
 def _fetch_sums(warehouse: Warehouse, table: str) -> dict[str, tuple[int, int]]:
-    """By bucket of keys: the rows and their checksum."""
+    """The number of rows and their checksum, by bucket of keys."""
     sql = f"""SELECT bucket, count(*), sum({_number("digest")})
     FROM (SELECT {_bucket(table)} AS bucket, md5({_row_text(table)}) AS digest FROM {table}) AS digests
     GROUP BY bucket"""
@@ -90,7 +90,7 @@ def _bucket(table: str) -> str:
 
 
 def _row_text(table: str) -> str:
-    # The length before each value keeps ('a', 'bc') apart from ('ab', 'c').
+    # The length before each value makes ('a', 'bc') differ from ('ab', 'c').
     texts = [_text(name, kind) for name, kind in list_columns(table).items()]
     return "\n    || ".join(f"coalesce(cast(length({text}) AS VARCHAR) || ':' || {text}, '-')" for text in texts)
 
@@ -100,7 +100,7 @@ def _text(name: str, kind: str) -> str:
     if kind in ("VARCHAR", "CHAR"):
         return name
     if kind == "TIMESTAMP":
-        # Some engines leave out zeros at the end of the fraction, and a fraction of zeros.
+        # Some engines omit trailing zeros of the fraction.
         text = f"cast({name} AS VARCHAR)"
         return f"rpad(CASE WHEN strpos({text}, '.') > 0 THEN {text} ELSE {text} || '.' END, 26, '0')"
     if kind == "DOUBLE PRECISION":
@@ -112,7 +112,7 @@ def _text(name: str, kind: str) -> str:
 
 
 def _number(digest: str) -> str:
-    """SQL: the first digits of a hexadecimal text as a number. No function for it is common to all engines."""
+    """SQL: the first digits of a hexadecimal text as a number. The engines share no function for this."""
     return " + ".join(
         f"cast(strpos('0123456789abcdef', substring({digest}, {place}, 1)) - 1 AS BIGINT) * {16 ** (_DIGITS - place)}"
         for place in range(1, _DIGITS + 1)

@@ -1,4 +1,4 @@
-"""The tables and views of the warehouse: their order, how they are made and dropped, and how many rows they have."""
+"""The tables and views of the warehouse: their order, creating and dropping them, and counting rows."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -37,13 +37,13 @@ def _list_views(warehouse: Warehouse) -> set[str]:
 
 
 def drop_tables(warehouse: Warehouse) -> list[str]:
-    """Drop every table of the warehouse with all that it holds, and the engine's own; returns their names."""
+    """Drop every table and its data, the engine's own tables too; returns their names."""
     existing = warehouse.list_tables()
     views = _list_views(warehouse)
-    # Redshift drops no table that a view reads.
+    # Redshift does not drop a table that a view reads.
     for view in reversed([view for view in VIEWS if view in views]):
         warehouse.execute(f"DROP VIEW {view}")
-    # The engine's own first: where a load holds one, this waits until that has ended.
+    # The engine's own first: if a running load locks one of them, this waits until the load ends.
     present = [table for table in (*warehouse.own_tables, *reversed(CREATION_ORDER)) if table in existing]
     for table in present:
         warehouse.execute(f"DROP TABLE {table}")
@@ -56,7 +56,7 @@ def count_rows(warehouse: Warehouse, tables: Iterable[str] = TABLES) -> dict[str
 
 
 def count_records(warehouse: Warehouse, dataset: Dataset, first_source_id: int) -> dict[int, tuple[int, int]]:
-    """Records loaded and rejected of each file of a dataset from one source id on, counted where they stand."""
+    """Loaded and rejected records of each file of a dataset, from one source id on, as counted in the tables."""
     sql = f"""SELECT source_id, sum(loaded), sum(rejected)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_{dataset}
@@ -71,14 +71,14 @@ def count_records(warehouse: Warehouse, dataset: Dataset, first_source_id: int) 
 
 
 def match_rate(warehouse: Warehouse) -> float | None:
-    """Share of plays, 0 to 1, whose song the catalogue knows; None without plays."""
+    """Share of plays, 0 to 1, whose song is in the catalogue; None without plays."""
     plays, matched = warehouse.fetch("SELECT count(*), count(song_id) FROM songplays")[0]
     return matched / plays if plays else None
 
 
 @contextmanager
 def open_existing(config: Config) -> Iterator[Warehouse | None]:
-    """The warehouse read-only, or None where there is none with tables yet."""
+    """The warehouse, opened read-only, or None if it does not exist or has no tables yet."""
     with ExitStack() as stack:
         try:
             warehouse = stack.enter_context(open_warehouse(config, read_only=True))
@@ -89,7 +89,7 @@ def open_existing(config: Config) -> Iterator[Warehouse | None]:
 
 
 def require_tables(warehouse: Warehouse) -> None:
-    """Raises NoWarehouseError where the warehouse has no tables yet."""
+    """Raises NoWarehouseError if the warehouse has no tables yet."""
     if "load_files" not in warehouse.list_tables():
         raise NoWarehouseError(
             f"the warehouse {warehouse.address} holds no tables yet; run sparkify load or sparkify create"

@@ -1,7 +1,7 @@
-"""Warehouses: open connections to a database, whichever its engine. An engine's oddities are in its folder only.
+"""Warehouses: open connections to a database of any engine. What is special to an engine is in its folder only.
 
-An engine is a folder with two modules: `session`, whose `open_session` and `wrap_cursor` give a Warehouse, and
-`doctor`, whose `list_findings` examines one. It is chosen here, by address or driver, and imported only then.
+An engine is a folder with two modules: `session`, whose `open_session` and `wrap_cursor` return a Warehouse, and
+`doctor`, whose `list_findings` examines it. It is chosen here, by address or driver, and only then imported.
 """
 
 import time
@@ -36,10 +36,10 @@ _ASK_AGAIN_SECONDS = 0.2
 
 @contextmanager
 def open_warehouse(config: Config, *, read_only: bool = False) -> Iterator[Warehouse]:
-    """Open the configured warehouse. Opening for writing makes an embedded one that does not exist yet.
+    """Open the configured warehouse. Opening for writing creates a DuckDB file that does not exist yet.
 
-    Raises UsageError for an address that names no engine or no folder, ConfigError without what a login needs,
-    LockedError while another process writes an embedded one, and EngineError where the warehouse cannot be opened.
+    Raises UsageError for a bad address, ConfigError if the login lacks something, LockedError while another process
+    writes a DuckDB file, and EngineError if the warehouse cannot be opened.
     """
     warehouse = _open_waiting(config, read_only)
     try:
@@ -49,7 +49,7 @@ def open_warehouse(config: Config, *, read_only: bool = False) -> Iterator[Wareh
 
 
 def _open_waiting(config: Config, read_only: bool) -> Warehouse:
-    """Open the warehouse; where another process holds it, try again for as long as is configured."""
+    """Open the warehouse; while another process holds it, try again for `wait` seconds."""
     address = config.warehouse_address
     session = _import(engine_of(address), "session")
     end = time.monotonic() + config.wait
@@ -64,7 +64,7 @@ def _open_waiting(config: Config, read_only: bool) -> Warehouse:
 
 
 def engine_of(address: str) -> str:
-    """The engine of an address: `duckdb` for a path and `duckdb:PATH`, else by its scheme. Raises UsageError."""
+    """The engine of an address: `duckdb` for a path or `duckdb:PATH`, else by its scheme. Raises UsageError."""
     scheme, separator, _ = address.partition("://")
     if not separator:
         return "duckdb"
@@ -76,10 +76,10 @@ def engine_of(address: str) -> str:
 
 
 def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = None) -> Warehouse:
-    """A warehouse over a DB-API cursor that is open already, and stays its owner's to close.
+    """A warehouse over an open DB-API cursor, which the caller closes.
 
-    A cursor of redshift_connector's needs its connection too, and the configuration for a load. Raises UsageError
-    without that connection, and for a cursor of a driver that no engine is made for.
+    A redshift_connector cursor needs its connection too, and a load needs the configuration. Raises UsageError if the
+    connection is missing or the driver is not supported.
     """
     driver = type(cursor).__module__.split(".")[0]
     if driver not in _ENGINES_OF_DRIVERS:
@@ -90,7 +90,7 @@ def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = Non
 
 
 def list_findings(warehouse: Warehouse, config: Config) -> Iterator[Finding]:
-    """Look at each thing that a load will need of an open warehouse. Changes nothing."""
+    """Examine each thing that a load needs from an open warehouse. Changes nothing."""
     found: Iterator[Finding] = _import(warehouse.dialect, "doctor").list_findings(warehouse, config)
     return found
 

@@ -1,4 +1,4 @@
-"""The seam between the loader and a database: an open warehouse, and the intake through which records enter it."""
+"""The interface between the loader and a database: an open warehouse, and the intake that appends records to it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -16,8 +16,7 @@ Row = tuple[Any, ...]
 class Appended:
     """What was appended of one dataset.
 
-    By source id: how reading each file ended, and the records read of it, counted before any was judged. Then the keys
-    that no field is named after.
+    By source id: how reading each file ended, and the records read from it, counted before they are judged.
     """
 
     files: dict[int, FileRead] = field(default_factory=dict)
@@ -25,13 +24,13 @@ class Appended:
     unknown_keys: set[str] = field(default_factory=set)
 
     def add(self, bundles: Iterable[Bundle], read: dict[int, int]) -> None:
-        """Take in some more bundles and the records read of each file in them."""
+        """Add more bundles, and the records read from each of their files."""
         self.files |= {end.source_id: end for bundle in bundles for end in bundle.finished}
         self.read.update(read)
 
 
 class Intake(Protocol):
-    """The way of records into staging, all within the caller's open transaction."""
+    """Appends records to staging, in the caller's open transaction."""
 
     def append(
         self,
@@ -43,23 +42,23 @@ class Intake(Protocol):
     ) -> Appended:
         """Append the bundles' rows to staging and their rejects to rejected_records.
 
-        `urls` names the file of each source id; `on_bundle` is told of each bundle as it is taken, maybe in another
-        thread. What was read of a file before its reading failed is appended too: the caller takes it out again.
+        `urls` names the file of each source id. `on_bundle` is called with each bundle as it is taken, maybe in another
+        thread. If reading a file fails halfway, the records before the failure are appended too: the caller deletes
+        them.
         """
 
     def append_again(self, dataset: Dataset) -> None:
-        """Judge the records in the temporary table replayed_records again.
+        """Judge the records of the temporary table replayed_records again.
 
-        Those of the dataset that pass enter staging, the others rejected_records, with today's reason.
+        Those of the dataset that pass are appended to staging, the others to rejected_records, with their new reason.
         """
 
 
 class Warehouse(Protocol):
-    """An open connection. SQL is one statement, in the dialect that all engines share, with $1, $2 … bound.
+    """An open connection. `sql` is one statement, in the dialect that all engines share, with parameters $1, $2 ….
 
-    Every method raises EngineError (or a kind of it) in the engine's own words, never a driver's exception.
-    `dialect` names the text that makes its tables: `duckdb` or `redshift`. `own_tables` are those that the engine makes
-    for itself, beside the warehouse's.
+    Every method raises EngineError (or a subclass) with the engine's message, never a driver's exception. `dialect` is
+    the dialect of its CREATE TABLE: `duckdb` or `redshift`. `own_tables` are tables that the engine needs for itself.
     """
 
     address: str
@@ -68,7 +67,7 @@ class Warehouse(Protocol):
 
     @property
     def intake(self) -> Intake:
-        """The way of records into this warehouse."""
+        """Appends records to this warehouse."""
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
@@ -77,28 +76,28 @@ class Warehouse(Protocol):
         """Run one query and return all its rows."""
 
     def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
-        """As fetch, with the names of the columns."""
+        """Like fetch, with the column names."""
 
     def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
-        """Run a user's own text, which must be one read-only statement. Raises UsageError where it is not."""
+        """Run SQL written by the user. Raises UsageError if it is not one read-only statement."""
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Append rows in as few statements as the engine can."""
+        """Append rows, in as few statements as possible."""
 
     def list_tables(self) -> set[str]:
-        """Names of the tables that exist, temporary ones apart."""
+        """The names of the existing tables, without temporary ones."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit at the end of the block; roll back if it raises."""
 
     def load_transaction(self) -> AbstractContextManager[None]:
-        """A transaction in which no other load runs: what the ledger says stays true until its end. Readers may read.
+        """A transaction that locks out other loads, so that the ledger does not change under it. Readers may read.
 
-        The tables have to exist. Raises ConflictError where another session got ahead.
+        The tables must exist. Raises ConflictError if another session came first.
         """
 
     def close(self) -> None:
-        """Let go of the warehouse; what is not committed is lost."""
+        """Close the connection; uncommitted changes are lost."""
 
 
 def fetch_dicts(warehouse: Warehouse, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What an examination of one thing found: the doctor's words, which each engine speaks for itself."""
+"""The results of the doctor."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from sparkify.errors import SparkifyError
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of examining one thing: in order or not, and a sentence that says what was seen or what to do."""
+    """The result of examining one thing: passed or not, and a sentence that says what was found or what to do."""
 
     name: str
     passed: bool
@@ -16,7 +16,7 @@ class Finding:
 
 
 def examine(name: str, look: Callable[[], str]) -> Finding:
-    """Examine one thing: `look` returns what it saw, or raises a SparkifyError that says what is wrong."""
+    """Examine one thing: `look` returns what it found, or raises a SparkifyError that says what is wrong."""
     try:
         return Finding(name, True, look())
     except SparkifyError as error:

@@ -1,7 +1,7 @@
-"""What every engine on another machine needs: records are judged here, and their rows travel as Parquet parts.
+"""What every engine on another machine needs: records are judged here, and their rows are sent as Parquet files.
 
-So every warehouse agrees about what a record is: the validator is one, and it runs in a scratch file of the embedded
-engine's.
+There is one validator, which runs in DuckDB: so all warehouses agree on what is rejected. A remote engine's records are
+judged in a scratch DuckDB file.
 """
 
 import fcntl
@@ -25,13 +25,13 @@ from sparkify.warehouses.base import Appended, Warehouse
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, open_session
 
 _FOLDER_PREFIX = "sparkify-scratch-"
-# As Parquet some 50 MB of events: between 1 MB and 1 GB a part is what Redshift reads best.
+# About 50 MB of events as Parquet: Redshift reads parts of 1 MB to 1 GB best.
 _MOST_ROWS_PER_PART = 1_000_000
-# Fewer rows than so many for each slice are not worth the opening of many objects.
+# With fewer rows per slice than this, one part is faster than many.
 _FEWEST_ROWS_PER_PART = 1_000
-# No text of Redshift or PostgreSQL holds U+0000.
+# Redshift and PostgreSQL cannot store U+0000.
 _RAW = "replace(raw, chr(0), '\\x00')"
-# A driver may hold all rows of an answer, and a text may have 65,535 bytes.
+# A driver may hold all rows of a result in memory, and each may have 65,535 bytes.
 _MOST_REPLAYED = 4_000
 _REPLAYED_COLUMNS = tuple(list_columns("replayed_records"))
 _FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in _REPLAYED_COLUMNS)} FROM replayed_records
@@ -39,23 +39,23 @@ WHERE dataset = $1 AND number >= $2 AND number < $3"""
 
 
 class Parts(Protocol):
-    """The way of Parquet parts into a warehouse on another machine.
+    """Copies Parquet parts into a warehouse on another machine.
 
-    `slices` is how many parts it reads at a time, `most_bytes` the longest text that a column of it holds.
+    `slices` is the number of parts it reads in parallel, `most_bytes` the longest text that a column can hold.
     """
 
     slices: int
     most_bytes: int
 
     def open(self) -> None:
-        """Find out whether the way is open, before anything is read. Raises ConfigError or SourceError."""
+        """Check that parts can be copied, before anything is read. Raises ConfigError or SourceError."""
 
     def copy(self, table: str, parts: Sequence[Path]) -> int:
-        """Append the rows of some parts to a table, in the open transaction; returns how many the warehouse took."""
+        """Append the rows of the parts to a table, in the open transaction; returns how many rows were appended."""
 
 
 class RemoteIntake:
-    """An Intake that judges records in a scratch warehouse on this machine, and sends its rows as Parquet parts."""
+    """An Intake that judges records in a scratch warehouse on this machine and sends the rows as Parquet parts."""
 
     def __init__(self, warehouse: Warehouse, parts: Parts, config: Config) -> None:
         self._warehouse = warehouse
@@ -98,7 +98,7 @@ class RemoteIntake:
             self._send(scratch, dataset)
 
     def _send(self, scratch: DuckDBWarehouse, dataset: Dataset) -> None:
-        """Bring the rows of the scratch warehouse's two tables into this one's."""
+        """Copy the rows of the scratch warehouse's two tables into this warehouse."""
         for table in (f"staging_{dataset}", "rejected_records"):
             with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
                 rows, parts = _write_parts(scratch, table, Path(folder), self._parts.slices)
@@ -111,7 +111,7 @@ class RemoteIntake:
 
 @contextmanager
 def _open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBWarehouse]:
-    """An embedded warehouse that has one staging table and rejected_records, and is gone afterwards."""
+    """A temporary DuckDB warehouse with one staging table and rejected_records."""
     _clear_leftovers()
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
@@ -127,9 +127,10 @@ def _open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBWarehouse]
 
 
 def _write_parts(scratch: DuckDBWarehouse, table: str, folder: Path, slices: int) -> tuple[int, list[Path]]:
-    """Write a table as Parquet parts of equal size, a multiple of the slices; returns its rows and the parts.
+    """Write a table as Parquet parts of equal size; returns the number of rows, and the parts.
 
-    Few rows make one part. The columns are the table's, in its order. Redshift keeps no U+0000: it is written \\x00.
+    The number of parts is a multiple of the slices, or 1 for few rows. The columns are in the table's order. U+0000 is
+    written as \\x00.
     """
     rows, end_of_rows = scratch.fetch(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM {table}")[0]
     if not rows:
@@ -150,7 +151,7 @@ def _write_parts(scratch: DuckDBWarehouse, table: str, folder: Path, slices: int
 
 
 def write_trial(folder: Path) -> Path:
-    """A part of one row with one INTEGER."""
+    """Write a part with one row of one INTEGER."""
     part = folder / "trial.parquet"
     with closing(duckdb.connect()) as connection:
         connection.execute(f"COPY (SELECT CAST(42 AS INTEGER) AS answer) TO {quote(str(part))} (FORMAT parquet)")
@@ -158,7 +159,7 @@ def write_trial(folder: Path) -> Path:
 
 
 def _find_oversized(scratch: DuckDBWarehouse, most_bytes: int) -> list[tuple[int, int, int]]:
-    """Source id, line and bytes of the longest reject of each file that the warehouse cannot keep."""
+    """For each file with rejects too long for the warehouse: source id, and line and bytes of the longest."""
     rows = scratch.fetch(
         f"""SELECT source_id, arg_max(line, strlen({_RAW})), max(strlen({_RAW})) FROM rejected_records
         GROUP BY source_id HAVING max(strlen({_RAW})) > {most_bytes} ORDER BY source_id"""
@@ -167,13 +168,13 @@ def _find_oversized(scratch: DuckDBWarehouse, most_bytes: int) -> list[tuple[int
 
 
 def _drop_file(scratch: DuckDBWarehouse, dataset: Dataset, source_id: int) -> None:
-    """Take a file's rows and rejects out."""
+    """Delete a file's rows and rejects."""
     for table in (f"staging_{dataset}", "rejected_records"):
         scratch.execute(f"DELETE FROM {table} WHERE source_id = $1", [source_id])
 
 
 def _clear_leftovers() -> None:
-    """Remove the scratch folders of killed loads: those that nobody holds."""
+    """Remove the scratch folders of killed loads: those that no process has locked."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
         with suppress(OSError):
             lock = os.open(folder, os.O_RDONLY)

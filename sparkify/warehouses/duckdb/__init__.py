@@ -1,1 +1,1 @@
-"""The embedded engine: one DuckDB file, one process that writes it."""
+"""DuckDB, the embedded engine: one file, and one process that writes it."""

@@ -1,4 +1,4 @@
-"""What the doctor looks at in an embedded warehouse."""
+"""What the doctor examines in a DuckDB warehouse."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from sparkify.warehouses.findings import Finding, examine
 
 
 def list_findings(warehouse: Warehouse, config: Config) -> Iterator[Finding]:
-    """Look at its tables, and at the space around it."""
+    """Examine its tables and the free space on disk."""
     yield examine("tables", lambda: f"{len(warehouse.list_tables())} tables")
     folder = Path(warehouse.address).absolute().parent
     free = shutil.disk_usage(folder).free

@@ -1,4 +1,4 @@
-"""DuckDB's errors as ours, and Ctrl-C while a statement runs."""
+"""Turns DuckDB's errors into ours, and handles Ctrl-C while a statement runs."""
 
 import re
 import signal
@@ -24,23 +24,23 @@ def mapped_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     except duckdb.Error as error:
         raise EngineError(f"the warehouse refused a statement: {words_of(error)}") from error
     except RuntimeError as error:
-        # What the binding makes of Ctrl-C during a statement.
+        # How the Python client reports Ctrl-C during a statement.
         if "interrupted" in str(error):
             raise KeyboardInterrupt from error
         raise
 
 
 def words_of(error: duckdb.Error) -> str:
-    """DuckDB's own words in one line, without the excerpt of the statement, and its advice on settings."""
+    """DuckDB's message in one line, without its excerpt of the statement and its advice on settings."""
     return re.sub(r"\s+", " ", re.split(r"\n\nLINE |\s+Possible solutions:", str(error))[0]).strip()
 
 
 @contextmanager
 def _stopped_by_ctrl_c(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Ctrl-C stops the statement under way: by itself, DuckDB would first let its threads run to the end.
+    """Ctrl-C stops the running statement: by itself, DuckDB would first run it to the end.
 
-    It raises not before the statement has ended, for an exception must not fall into what DuckDB calls back; a second
-    one raises at once.
+    KeyboardInterrupt is raised only after the statement has ended, because it must not be raised inside DuckDB's
+    callbacks. A second Ctrl-C raises at once.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:

@@ -1,4 +1,4 @@
-"""The embedded engine's intake: the validator's rows go straight into the warehouse's own tables."""
+"""DuckDB's intake: the validator appends its rows directly to the warehouse's tables."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -11,8 +11,8 @@ from sparkify.validation import judge
 from sparkify.warehouses.base import Appended, Warehouse
 from sparkify.warehouses.duckdb.errors import mapped_errors
 
-# Every statement that appends leaves a group of rows that is not full, for each thread, and DuckDB joins those at a
-# price when it closes the file: so as few statements as memory allows, for a run is held in it.
+# Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
+# slow. So each INSERT gets as much as memory allows: a run is held in memory.
 _RUN_BYTES = 448 << 20
 
 
@@ -34,7 +34,7 @@ class DuckDBIntake:
         appended = Appended()
         table = f"staging_{dataset}"
         coming = iter(bundles)
-        # The first run is of one bundle, to learn early whether the lines are regular.
+        # The first run is a single bundle, to learn early whether the lines are regular.
         run_bytes, expect_regular = 0, True
         while (first := next(coming, None)) is not None:
             run: list[Bundle] = []
@@ -80,7 +80,7 @@ class DuckDBIntake:
 def _take_run(
     first: Bundle, coming: Iterator[Bundle], most_bytes: int, run: list[Bundle], on_bundle: Callable[[Bundle], None]
 ) -> Iterator[Bundle]:
-    """The next bundles, up to about so many bytes; they are in `run` afterwards."""
+    """The next bundles, up to about `most_bytes`; they are also appended to `run`."""
     size = 0
     for bundle in itertools.chain([first], coming):
         run.append(bundle)

@@ -1,4 +1,4 @@
-"""The embedded engine's session: one connection to one DuckDB file."""
+"""DuckDB's session: one connection to one file."""
 
 import os
 import re
@@ -16,20 +16,20 @@ from sparkify.warehouses.base import Row
 from sparkify.warehouses.duckdb.errors import mapped_errors, words_of
 from sparkify.warehouses.duckdb.intake import DuckDBIntake
 
-# Half of the machine and at most this: the loader streams, so more memory would not make it faster.
+# At most this, and at most half of the machine: the loader streams, so more memory would not make it faster.
 _MOST_MEMORY = 3 << 29
 _SETTINGS = {
-    # Redshift's order: NULLs are greatest in both directions.
+    # Redshift's order: NULLs are greater than all values.
     "default_null_order": "NULLS_LAST_ON_ASC_FIRST_ON_DESC",
-    # A table is a set; keeping the order of insertion would serialize the threads that stage.
+    # Keeping the order of insertion would serialize the threads that append.
     "preserve_insertion_order": "false",
 }
 _NEW_PROCESS_SETTINGS = {
-    # Nothing is fetched from the network behind the user's back.
+    # DuckDB must not download anything by itself.
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    # A thread writes each group of rows as soon as it is full. Five at a time, as DuckDB has it, gain nothing in a file
-    # that is written once, and hold memory whose pages the next groups could use again.
+    # A thread writes each row group as soon as it is full. DuckDB's default of five holds more memory and gains nothing
+    # for data that is written once.
     "write_buffer_row_group_count": "1",
 }
 
@@ -71,7 +71,7 @@ class DuckDBWarehouse:
             kind = statements[0].type.name.replace("_", " ")
             raise UsageError(f"the SQL is a statement of kind {kind}; only a SELECT is allowed")
         with mapped_errors(self._connection):
-            # A SELECT may still name files and other databases: only this warehouse is meant.
+            # A SELECT could still read files and other databases.
             self._connection.execute("SET enable_external_access = false")
         try:
             return self.fetch_table(sql)
@@ -106,12 +106,12 @@ class DuckDBWarehouse:
             yield
             self.execute("COMMIT")
         except BaseException:
-            # After some errors DuckDB has rolled back by itself.
+            # After some errors DuckDB has already rolled back.
             with suppress(EngineError):
                 self.execute("ROLLBACK")
             raise
 
-    # Whoever writes the file has it alone.
+    # Only one process can have the file open for writing.
     load_transaction = transaction
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class DuckDBWarehouse:
 
 
 def open_session(address: str, config: Config, *, read_only: bool = False) -> DuckDBWarehouse:
-    """Open a file. Raises UsageError for a path that cannot be one, EngineError where DuckDB refuses it."""
+    """Open a file. Raises UsageError for an impossible path, EngineError if DuckDB cannot open it."""
     path = Path(address.removeprefix("duckdb:"))
     _check_path(path, read_only)
     try:
@@ -141,7 +141,7 @@ def open_session(address: str, config: Config, *, read_only: bool = False) -> Du
 
 
 def wrap_cursor(cursor: duckdb.DuckDBPyConnection, connection: Any, config: Config) -> DuckDBWarehouse:
-    """A warehouse over a connection or cursor of the caller's."""
+    """A warehouse over the caller's connection or cursor."""
     with mapped_errors(cursor):
         for name, value in _SETTINGS.items():
             cursor.execute(f"SET {name} = '{value}'")
@@ -158,9 +158,9 @@ def _check_path(path: Path, read_only: bool) -> None:
 
 
 def _clear_leftovers(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Remove what a killed process had swapped out: DuckDB itself does not. Whoever may write the file has it alone."""
+    """Remove the temporary files of a killed process, which DuckDB does not. No other process has the file open."""
     folder = Path(f"{path}.tmp")
-    # Another connection of this very process may be at it.
+    # Another connection of this process may use them.
     if not folder.is_dir() or connection.execute("SELECT 1 FROM duckdb_temporary_files()").fetchall():
         return
     with suppress(OSError):

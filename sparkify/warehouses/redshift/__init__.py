@@ -1,1 +1,1 @@
-"""Amazon Redshift, reached by AWS's own driver. `docs/redshift.md` names the source of every fact obeyed here."""
+"""Amazon Redshift, through AWS's own driver. docs/redshift.md names the source of each fact used here."""

@@ -1,4 +1,4 @@
-"""What the doctor looks at in a Redshift warehouse: each thing by itself, nothing left behind."""
+"""What the doctor examines in a Redshift warehouse. It leaves nothing behind."""
 
 import datetime as dt
 import tempfile
@@ -17,7 +17,7 @@ _MOST_CLOCK_SECONDS = 300
 
 
 def list_findings(warehouse: Warehouse, config: Config) -> Iterator[Finding]:
-    """Look at one thing after the other."""
+    """Examine one thing after the other."""
     return _Examination(warehouse, config).list_findings()
 
 
@@ -44,7 +44,7 @@ class _Examination:
 
     def _examine_isolation(self) -> str:
         try:
-            # Padded with blanks, and without a row for who may not see it.
+            # Padded with blanks; no row if the user may not see it.
             rows = self._warehouse.fetch(
                 "SELECT isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()"
             )
@@ -70,7 +70,7 @@ class _Examination:
             f"TEMP in the database {self._database()}": "has_database_privilege(current_database(), 'temp')",
         }
         ((creates, makes_temporary),) = self._warehouse.fetch(f"SELECT {', '.join(rights.values())}")
-        # Redshift may answer with a text.
+        # Redshift may return text.
         has = [str(answer).lower() in ("true", "t", "1") for answer in (creates, makes_temporary)]
         lacking = [right for right, given in zip(rights, has, strict=True) if not given]
         if lacking:
@@ -78,7 +78,7 @@ class _Examination:
         return f"{user} may create tables and temporary tables"
 
     def _examine_stage(self) -> str:
-        """Send one row the way that a load's rows take, and roll it back."""
+        """Send one row the same way as a load does, and roll it back."""
         with self._trial() as stage:
             with tempfile.TemporaryDirectory() as folder:
                 manifest = stage.put_parts("doctor", [write_trial(Path(folder))])
@@ -88,7 +88,7 @@ class _Examination:
 
     @contextmanager
     def _trial(self) -> Iterator[Stage]:
-        """A staging folder and a transaction, of which nothing stays."""
+        """A staging folder and a transaction, both removed afterwards."""
         stage = open_stage(self._warehouse, self._config)
         try:
             self._warehouse.execute("BEGIN")

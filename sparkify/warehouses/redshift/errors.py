@@ -1,4 +1,4 @@
-"""The errors of Redshift and its driver as ours: by SQLSTATE and, of COPY, by its words."""
+"""Turns the errors of Redshift and its driver into ours: by SQLSTATE, and COPY's by their message."""
 
 import re
 import struct
@@ -19,12 +19,12 @@ _SENTENCES = {
 }
 # Redshift reports these under the general SQLSTATE XX000, with the number as the message.
 _CONFLICTS = ("1018", "1023")
-# And these elsewhere: two sessions that make the same table at the same time meet in the catalogue.
+# And these otherwise: two sessions that create the same table at once conflict in the system catalogue.
 _CONFLICT = re.compile(r"\A40001|conflict with concurrent transaction|\A23505.*pg_type_typname_nsp_index")
-# Words of COPY's that do not tell what is lacking.
+# Messages of COPY that do not say what is missing.
 _OF_COPY = (
     (
-        # Redshift says so of a manifest that it may not read.
+        # Redshift's message for a manifest that it may not read.
         re.compile(r"COPY with MANIFEST parameter requires full path"),
         "it cannot read the manifest in the stage; the role of COPY needs s3:GetObject on the stage's bucket",
     ),
@@ -50,12 +50,12 @@ _CONTEXT = re.compile(r"S3 key being read : (\S+)")
 
 
 class CancelledError(EngineError):
-    """A statement ran into its timeout, or was cancelled."""
+    """A statement was cancelled or timed out."""
 
 
 @contextmanager
 def mapped_errors() -> Iterator[None]:
-    """The driver's errors as ours. Nearly all are of one class: the SQLSTATE in the dictionary they carry tells."""
+    """Raise the driver's errors as ours. Nearly all have one class; the SQLSTATE they carry tells them apart."""
     from redshift_connector.error import Error
 
     try:
@@ -65,7 +65,7 @@ def mapped_errors() -> Iterator[None]:
     except OSError as error:
         raise EngineError(f"the connection to Redshift broke: {_os_words(error)}; try again") from error
     except (struct.error, LookupError, ValueError) as error:
-        # What the driver makes of an answer that breaks off in the middle.
+        # What the driver raises when an answer is cut off.
         raise EngineError("the connection to Redshift broke: an answer was cut off; try again") from error
 
 

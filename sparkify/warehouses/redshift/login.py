@@ -1,4 +1,4 @@
-"""How a session with Redshift begins: its address, its credentials, its TLS."""
+"""The login to Redshift: address, credentials and TLS."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(
 )
 _SERVERLESS_HOST = re.compile(r"[^.]+\.\d+\.(?P<region>[^.]+)\.redshift-serverless\.amazonaws\.com(\.cn)?")
 _PROVISIONED_HOST = re.compile(r"(?P<cluster>[^.]+)\.[^.]+\.(?P<region>[^.]+)\.redshift\.amazonaws\.com(\.cn)?")
-# Of X509_V_ERR_...: HOSTNAME_MISMATCH and IP_ADDRESS_MISMATCH; CERT_NOT_YET_VALID and CERT_HAS_EXPIRED.
+# X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH; _CERT_NOT_YET_VALID and _CERT_HAS_EXPIRED.
 _OTHER_NAME = (62, 64)
 _OUT_OF_DATE = (9, 10)
 _IAM_FAILED = "the login with IAM failed"
@@ -26,7 +26,7 @@ _IAM_FAILED = "the login with IAM failed"
 
 @dataclass(frozen=True)
 class Address:
-    """Where a warehouse is, and as whom: redshift://user@host:port/database."""
+    """Where a warehouse is, and its user: redshift://user@host:port/database."""
 
     user: str
     host: str
@@ -35,10 +35,10 @@ class Address:
 
     @classmethod
     def parse(cls, text: str, config: Config) -> "Address":
-        """Read an address; what it leaves out is taken from the configuration. Raises UsageError."""
+        """Parse an address; missing parts come from the configuration. Raises UsageError."""
         parts = _ADDRESS.fullmatch(text)
         if parts is None:
-            # It may hold a password.
+            # The message does not repeat the address: it may hold a password.
             raise UsageError("the warehouse's address cannot be read; write it as redshift://user@host:5439/database")
         address = cls(
             parts["user"] or config.db_user or "",
@@ -58,7 +58,7 @@ class Address:
 
 
 def check_driver() -> None:
-    """Raises ConfigError where the driver is not installed."""
+    """Raises ConfigError if the driver is not installed."""
     try:
         import redshift_connector  # noqa: F401
     except ImportError:
@@ -66,9 +66,9 @@ def check_driver() -> None:
 
 
 def login(address: Address, config: Config) -> Any:
-    """The driver's connection. Raises ConfigError without credentials, EngineError where nothing answers or is trusted.
+    """Connect. Raises ConfigError without credentials, EngineError without an answer or a trusted certificate.
 
-    Whatever else the driver raises itself passes through.
+    Other errors of the driver pass through.
     """
     import redshift_connector
     from redshift_connector.error import InterfaceError
@@ -76,14 +76,14 @@ def login(address: Address, config: Config) -> Any:
     _reach(address)
     credentials = find_credentials(address, config)
     try:
-        # With IAM the driver asks AWS by itself.
+        # With IAM, the driver itself asks AWS.
         with _aws_errors(_IAM_FAILED, "redshift:GetClusterCredentials, or redshift-serverless:GetCredentials"):
             return redshift_connector.connect(
                 host=address.host,
                 port=address.port,
                 database=address.database,
                 ssl=True,
-                # Said aloud: by itself the driver only warns where the certificate is another host's.
+                # Explicit: the driver's default only warns if the certificate is for another host.
                 sslmode=config.sslmode,
                 tcp_keepalive=True,
                 tcp_keepalive_idle=60,
@@ -97,7 +97,7 @@ def login(address: Address, config: Config) -> Any:
 
 
 def _untrusted(error: Exception) -> str | None:
-    """Why TLS failed, if that is what an error of the driver's is about, and what to do."""
+    """Why TLS failed and what to do; None if the driver's error is about something else."""
     if "Server refuses SSL" in error.args:
         return "it offers no TLS; check that it is Redshift's endpoint"
     cause = next((argument for argument in error.args if isinstance(argument, ssl.SSLError)), None)
@@ -118,7 +118,7 @@ def _untrusted(error: Exception) -> str | None:
 
 
 def _reach(address: Address) -> None:
-    """Find out quickly whether anybody listens: the driver would wait for minutes, and takes IPv4 only."""
+    """Find out quickly whether a server listens: the driver would wait for minutes. It connects by IPv4 only."""
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(
             address.host, address.port, socket.AF_INET, socket.SOCK_STREAM
@@ -127,7 +127,7 @@ def _reach(address: Address) -> None:
             trial.settimeout(_CONNECT_SECONDS)
             trial.connect(where)
     except (OSError, UnicodeError) as error:
-        # A name that can be none, such as one with two dots in a row, is a UnicodeError.
+        # An impossible name, such as one with two dots in a row, raises UnicodeError.
         words = "no answer" if isinstance(error, OSError) else "not a valid host name"
         raise EngineError(
             f"cannot reach {address.host}:{address.port}: {getattr(error, 'strerror', None) or words}; check the "
@@ -136,7 +136,7 @@ def _reach(address: Address) -> None:
 
 
 def find_credentials(address: Address, config: Config) -> dict[str, Any]:
-    """What tells the driver as whom to log in. Raises ConfigError where something is missing."""
+    """The driver's arguments for the login. Raises ConfigError if something is missing."""
     if config.iam:
         return _iam(address, config)
     if config.db_secret_arn is not None:
@@ -152,12 +152,12 @@ def find_credentials(address: Address, config: Config) -> dict[str, Any]:
 
 
 def _iam(address: Address, config: Config) -> dict[str, Any]:
-    """What lets the driver ask AWS for a passing password, with the credentials that boto3 finds (AWS_PROFILE too)."""
+    """The arguments for a temporary password from AWS, with the credentials that boto3 finds (also AWS_PROFILE)."""
     serverless, provisioned = _SERVERLESS_HOST.fullmatch(address.host), _PROVISIONED_HOST.fullmatch(address.host)
-    told = serverless or provisioned
-    region = told["region"] if told else None
+    known = serverless or provisioned
+    region = known["region"] if known else None
     if serverless:
-        # The driver reads work group and account off the host.
+        # The driver takes work group and account from the host.
         return {"iam": True, **_aws_credentials(region)}
     cluster = config.cluster or (provisioned["cluster"] if provisioned else None)
     if cluster is None:
@@ -180,14 +180,14 @@ def _aws_credentials(region: str | None) -> dict[str, Any]:
 
 
 def _open_session(region: str | None) -> Any:
-    """AWS's session in a region, else in that of the environment, else in the profile's."""
+    """A boto3 session in this region, else the environment's, else the profile's."""
     import boto3
 
     return boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
 
 
 def _read_secret(address: Address, arn: str) -> dict[str, Any]:
-    """User and password of a secret in Secrets Manager. The ARN is no part of any message: it names the account."""
+    """User and password from a secret in Secrets Manager. No message contains the ARN, which names the account."""
     import json
 
     region = arn.split(":")[3] if arn.count(":") >= 6 else None
@@ -205,7 +205,7 @@ def _read_secret(address: Address, arn: str) -> dict[str, Any]:
 
 @contextmanager
 def _aws_errors(failed: str, permission: str = "") -> Iterator[None]:
-    """Errors of AWS's API as ours, by their code: AWS's own words name accounts and secrets."""
+    """Raise errors of AWS's API as ours, by their code: AWS's messages name accounts and secrets."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -1,6 +1,6 @@
-"""Amazon Redshift's session: AWS's own driver, one statement per execute, explicit transactions, TLS verified.
+"""Redshift's session: AWS's driver, one statement per execute, explicit transactions, verified TLS.
 
-`docs/redshift.md` names the source of every fact that this module obeys.
+docs/redshift.md names the source of each fact that this module relies on.
 """
 
 import re
@@ -17,10 +17,10 @@ from sparkify.warehouses.redshift.login import Address, check_driver, login
 from sparkify.warehouses.redshift.stage import StagedParts
 from sparkify.warehouses.remote import RemoteIntake
 
-# The driver binds no more parameters in a statement.
+# The driver's maximum for one statement.
 _MOST_PARAMETERS = 32_767
 _LIST_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
-# Nobody reads the table that loads lock, so that readers of the ledger and the star never wait for a load.
+# Loads lock a table that nobody reads, so that readers of the ledger and the star never wait for a load.
 _LOCK_TABLE = "load_lock"
 _CREATE_LOCK = f"CREATE TABLE IF NOT EXISTS {_LOCK_TABLE} (holder INTEGER ENCODE AZ64) DISTSTYLE AUTO"
 _LOCK = f"LOCK {_LOCK_TABLE}"
@@ -39,7 +39,7 @@ class RedshiftWarehouse:
         self.address = address
         self._connection = connection
         self._cursor = connection.cursor()
-        # $1 is then left as it is, and one parameter can stand in several places.
+        # Keeps $1 as it is; the same parameter may be used several times.
         self._cursor.paramstyle = "numeric"
         self._config = config
         self._is_own = is_own
@@ -49,7 +49,7 @@ class RedshiftWarehouse:
         self.intake = RemoteIntake(self, self._parts, config)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        # Left to itself the driver opens a transaction before the first statement.
+        # Without autocommit, the driver would open a transaction before the first statement.
         before, self._connection.autocommit = self._connection.autocommit, True
         try:
             with logged(sql) as sent, mapped_errors():
@@ -100,7 +100,7 @@ class RedshiftWarehouse:
         self.execute("BEGIN")
         try:
             yield
-            # The server answers the COMMIT of a dead transaction with ROLLBACK, and the driver passes over it.
+            # The server answers the COMMIT of a failed transaction with ROLLBACK, and the driver ignores that.
             if self._is_dead:
                 raise EngineError("a statement in the transaction failed; nothing was committed")
             self._commit()
@@ -108,7 +108,7 @@ class RedshiftWarehouse:
             self.roll_back()
             raise
         except BaseException:
-            # The answer of the statement under way is still to come: only the end of the session ends it now.
+            # The running statement has not answered yet: only closing the session ends it.
             self.close()
             raise
 
@@ -117,7 +117,7 @@ class RedshiftWarehouse:
         self._prepare()
         try:
             with self.transaction():
-                # The snapshot is taken by the first statement that reads: a lock after it would protect a stale plan.
+                # The first statement that reads takes the snapshot. A lock after it would protect a stale plan.
                 self._lock()
                 yield
         except LockedError:
@@ -129,7 +129,7 @@ class RedshiftWarehouse:
             self._parts.clear()
 
     def _prepare(self) -> None:
-        """Find out, outside of any transaction, what could end one."""
+        """Do outside of any transaction what could make one fail."""
         if self._is_prepared:
             return
         if _LOCK_TABLE not in self.list_tables():
@@ -163,7 +163,7 @@ class RedshiftWarehouse:
             ) from error
 
     def roll_back(self) -> None:
-        """End the transaction that may be open."""
+        """Roll back the transaction, if one is open."""
         with suppress(EngineError):
             self.execute("ROLLBACK")
 
@@ -174,7 +174,7 @@ class RedshiftWarehouse:
 
 
 def open_session(address: str, config: Config, *, read_only: bool = False) -> RedshiftWarehouse:
-    """Open a session. Raises UsageError for an address that is not whole, ConfigError without credentials."""
+    """Open a session. Raises UsageError for an incomplete address, ConfigError without credentials."""
     parsed = Address.parse(address, config)
     check_driver()
     with mapped_errors():
@@ -182,19 +182,19 @@ def open_session(address: str, config: Config, *, read_only: bool = False) -> Re
 
 
 def wrap_cursor(cursor: Any, connection: Any, config: Config) -> RedshiftWarehouse:
-    """A warehouse over the caller's connection. What the caller left open is committed with the first transaction."""
+    """A warehouse over the caller's connection. The first transaction commits what the caller left open."""
     if connection is None:
         raise UsageError("a redshift_connector cursor needs its connection too; give both, cur and conn")
     return RedshiftWarehouse(connection, config, "the caller's connection", is_own=False)
 
 
 def _timeout_sql(seconds: float) -> str:
-    """The statement that bounds those after it; 0 would mean no bound."""
+    """The statement that sets the timeout of the next ones; 0 would mean no timeout."""
     return f"SET statement_timeout TO {max(1_000, round(seconds * 1_000))}"
 
 
 def _insert_sql(table: str, columns: Sequence[str], rows: int) -> str:
-    """The statement that inserts so many rows, whose values are bound one after the other."""
+    """The statement that inserts so many rows; their values are bound row by row."""
     width = len(columns)
     values = ", ".join(
         "(" + ", ".join(f"${row * width + place}" for place in range(1, width + 1)) + ")" for row in range(rows)

@@ -1,7 +1,7 @@
-"""Redshift's COPY: its text, and the staging folder in S3 through which rows reach it.
+"""Redshift's COPY: its SQL, and the stage, the folder in S3 that it reads from.
 
-COPY binds no parameters, so its literals are quoted here. No secret belongs in a statement: S3 is read
-with a role, and only the loader's own uploads use the credentials of its environment.
+COPY cannot bind parameters, so its literals are quoted here. No statement contains a secret: COPY reads S3 with a role,
+and only the loader's uploads use the credentials of the environment.
 """
 
 import json
@@ -19,21 +19,21 @@ from sparkify.sources.bucket import S3Folder
 from sparkify.sql import quote
 from sparkify.warehouses.base import Warehouse
 
-# The public bucket of the original project; its region is not that of most warehouses, so COPY has to name it.
+# The public bucket of the original project. COPY must name its region, as few warehouses are in the same one.
 _PUBLIC = {"events": "s3://udacity-dend/log_data", "songs": "s3://udacity-dend/song_data"}
-# Parts under way at a time; each goes in pieces of its own where it is large.
+# Parts uploaded at a time; a large part is uploaded in pieces.
 _UPLOADS = 4
-# Where the cluster does not say how many it has: Redshift Serverless.
+# For Redshift Serverless, which does not report its slices.
 _USUAL_SLICES = 8
 _CURRENT_SCHEMA = "SELECT current_schema()"
 _PUBLIC_JSONPATHS = "s3://udacity-dend/log_json_path.json"
 
 
 def copy_sql(config: Config, dataset: Dataset) -> str:
-    """The COPY of one dataset's raw objects into its staging table, from the configured S3 roots or the public bucket.
+    """The COPY of a dataset's raw objects into its staging table, from the configured S3 root or the public bucket.
 
-    A root is a folder: without its slash COPY would take every key that begins like it. Log data needs JSONPaths:
-    'auto' matches no camelCase key and loads NULLs without a word.
+    The root ends in a slash, because COPY takes every key with that prefix. Log data needs JSONPaths: 'auto' does not
+    match camelCase keys and silently loads NULLs.
     """
     configured = config.roots.get(dataset, "")
     root = configured if configured.startswith("s3://") else _PUBLIC[dataset]
@@ -46,7 +46,7 @@ def copy_sql(config: Config, dataset: Dataset) -> str:
 
 
 def copy_parts_sql(config: Config, table: str, manifest: str) -> str:
-    """The COPY of a manifest's Parquet parts, whose columns are the table's in its order."""
+    """The COPY of the Parquet parts in a manifest, with the table's columns in order."""
     return (
         f"COPY {table} FROM {quote(manifest, 'redshift')} IAM_ROLE {role_sql(config)} FORMAT AS PARQUET MANIFEST "
         "STATUPDATE OFF"
@@ -54,20 +54,20 @@ def copy_parts_sql(config: Config, table: str, manifest: str) -> str:
 
 
 def manifest_of(objects: Sequence[tuple[str, int]]) -> bytes:
-    """A manifest of these URLs and sizes in bytes. Each is mandatory: COPY would skip a missing one without a word."""
+    """A manifest of these URLs and sizes in bytes. All are mandatory: otherwise COPY silently skips missing ones."""
     entries = [{"url": url, "mandatory": True, "meta": {"content_length": size}} for url, size in objects]
     return json.dumps({"entries": entries}, indent=1).encode()
 
 
 def role_sql(config: Config) -> str:
-    """The role that COPY takes on: the configured one, else the cluster's default."""
+    """The role that COPY uses: the configured one, else the cluster's default."""
     return quote(config.arn, "redshift") if config.arn else "default"
 
 
 class Stage:
-    """The staging folder of one load: below the configured one, apart from every other warehouse's and load's.
+    """The staging folder of one load, inside the configured one. Other warehouses and loads use other folders.
 
-    Its name begins with a dot, so that no source root ever takes what lies there for data.
+    Its path has a part that begins with a dot, so that a source root never takes its files for data.
     """
 
     def __init__(self, root: str, warehouse: str, access: S3Access) -> None:
@@ -75,7 +75,7 @@ class Stage:
         self._load = uuid.uuid4().hex
 
     def put_parts(self, table: str, parts: Sequence[Path]) -> str:
-        """Upload the parts of a table and their manifest; returns the manifest's URL."""
+        """Upload a table's parts and their manifest; returns the manifest's URL."""
 
         def put(part: Path) -> tuple[str, int]:
             return self._folder.put(f"{self._load}/{table}/{part.name}", part), part.stat().st_size
@@ -93,17 +93,17 @@ class Stage:
         self._folder.clear(self._load)
 
     def clear_leftovers(self) -> None:
-        """Delete what killed loads of this warehouse left. No other load of it may be under way."""
+        """Delete what killed loads of this warehouse left. No other load of it may be running."""
         self._folder.clear()
 
 
 class StagedParts:
-    """The way of Parquet parts into the warehouse: through the stage, by one COPY a table.
+    """Copies Parquet parts into the warehouse: through the stage, with one COPY per table.
 
-    The stage is opened by the first use in a load's transaction, and cleared at its end.
+    The stage is opened on first use in a load's transaction, and cleared at its end.
     """
 
-    # The most that a column of text holds.
+    # The longest VARCHAR.
     most_bytes = 65_535
 
     def __init__(self, warehouse: Warehouse, config: Config) -> None:
@@ -113,7 +113,7 @@ class StagedParts:
         self._stage: Stage | None = None
 
     def count_slices(self) -> None:
-        """Ask how many parts are read at a time. Outside of any transaction: Serverless refuses the question."""
+        """Ask how many parts are read in parallel. Outside of any transaction, because this fails on Serverless."""
         try:
             self.slices = int(self._warehouse.fetch("SELECT count(*) FROM stv_slices")[0][0]) or _USUAL_SLICES
         except EngineError:
@@ -122,7 +122,7 @@ class StagedParts:
     def open(self) -> None:
         if self._stage is None:
             self._stage = open_stage(self._warehouse, self._config)
-            # The load that has the lock is alone: what is there was left by loads that were killed.
+            # This load holds the lock, so anything there was left by killed loads.
             self._stage.clear_leftovers()
 
     def copy(self, table: str, parts: Sequence[Path]) -> int:
@@ -132,7 +132,7 @@ class StagedParts:
         return int(self._warehouse.fetch("SELECT pg_last_copy_count()")[0][0])
 
     def clear(self) -> None:
-        """Delete what the load put there. What cannot be deleted now is deleted by the next load."""
+        """Delete what the load uploaded. If that fails, the next load deletes it."""
         if self._stage is not None:
             stage, self._stage = self._stage, None
             with suppress(Exception):
@@ -140,10 +140,10 @@ class StagedParts:
 
 
 def open_stage(warehouse: Warehouse, config: Config) -> Stage:
-    """A staging folder of this warehouse's, below the configured one. Raises ConfigError where none is configured."""
+    """A staging folder for this warehouse, inside the configured one. Raises ConfigError if none is configured."""
     if config.stage is None:
         raise ConfigError("a load into Redshift needs a folder in S3, and none is set; give --stage s3://bucket/folder")
     place = f"{warehouse.address.partition('@')[2] or warehouse.address}-{warehouse.fetch(_CURRENT_SCHEMA)[0][0]}"
     name = re.sub(r"[^\w.-]+", "-", place)
-    # With credentials even where sources are read without: nobody may write into a folder unsigned.
+    # Always with credentials, even if sources are read without: writing needs them.
     return Stage(config.stage, name, S3Access(concurrency=config.concurrency))

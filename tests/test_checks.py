@@ -15,6 +15,7 @@ from sparkify.star import checks
 from sparkify.star.tables import STAR
 from tests.support import (
     TS,
+    copy_warehouse,
     event,
     execute,
     expected_star,
@@ -115,8 +116,13 @@ MORE_VIOLATIONS = [
 ]
 
 
-def load_first(config: Config) -> Config:
-    """User 1 plays a song of the catalogue, user 2 another one, user 3 none; SO2 nobody plays; one record is bad."""
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """User 1 plays a song of the catalogue, user 2 another one, user 3 none; SO2 nobody plays; one record is bad.
+
+    No test changes it.
+    """
+    config = new_warehouse(tmp_path_factory.mktemp("sound"))
     write_file(log_file(config), [play(), play(userId=2, song="Starlight"), event(userId=3), play(song=None)])
     write_file(song_file(config), [song(), song(song_id="SO2", title="Hysteria")])
     assert sparkify.load(config).status == "loaded"
@@ -124,20 +130,14 @@ def load_first(config: Config) -> Config:
 
 
 @pytest.fixture
-def loaded(warehouse: Config) -> Config:
-    """A warehouse to load more into."""
-    return load_first(warehouse)
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """A loaded warehouse that no test changes."""
-    return load_first(new_warehouse(tmp_path_factory.mktemp("sound")))
+def loaded(sound: Config, tmp_path: Path) -> Config:
+    """A copy to load more into."""
+    return copy_warehouse(sound, tmp_path)
 
 
 @pytest.fixture
 def copied(sound: Config, tmp_path: Path) -> Config:
-    """A copy of it, to break."""
+    """A copy to break, over the same sources."""
     return sound.at(str(shutil.copy(sound.warehouse_address, tmp_path)))
 
 

@@ -29,6 +29,7 @@ from sparkify.settings import SETTINGS, Config
 from sparkify.simulator import SimulateOptions, simulate
 from sparkify.star.tables import STAR, TABLES, VIEWS
 from tests.support import (
+    copy_warehouse,
     event,
     execute,
     failing_checks,
@@ -127,19 +128,18 @@ def delivered(warehouse: Config) -> Config:
     return deliver(warehouse)
 
 
-@pytest.fixture
-def loaded(delivered: Config) -> Config:
-    """A warehouse of a test's own, to be changed."""
-    sparkify.load(delivered)
-    return delivered
-
-
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """A loaded warehouse that no test changes."""
     config = deliver(new_warehouse(tmp_path_factory.mktemp("settled")))
     sparkify.load(config)
     return config
+
+
+@pytest.fixture
+def loaded(settled: Config, tmp_path: Path) -> Config:
+    """A copy of a test's own, to be changed."""
+    return copy_warehouse(settled, tmp_path)
 
 
 # ---- the group ----

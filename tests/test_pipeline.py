@@ -727,11 +727,13 @@ def test_copied_warehouse_goes_on(warehouse: Config, tmp_path: Path) -> None:
 # ---- a user's own SQL ----
 
 
-@pytest.fixture
-def loaded(warehouse: Config) -> Config:
-    write_file(log_file(warehouse), [play(), play(userId=2)])
-    sparkify.load(warehouse)
-    return warehouse
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """A warehouse that no query may change."""
+    config = new_warehouse(tmp_path_factory.mktemp("loaded"))
+    write_file(log_file(config), [play(), play(userId=2)])
+    sparkify.load(config)
+    return config
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ browser: setup ## install Debian's headless Chromium for the tests of the report
 	$$find >/dev/null
 
 check: lint ## lint, and the fast tests: less than a minute (T=tests/test_cli.py for a part of them)
-	$(BIN)/$(PYTEST) -m "$(FAST)" $(T)
+	$(BIN)/$(PYTEST) -m "$(FAST)" $(or $(T),$(wildcard tests/test_*.py))
 
 test: $(if $(T),setup,browser) ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
 	$(BIN)/$(PYTEST) $(T)

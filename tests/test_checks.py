@@ -1,7 +1,7 @@
 """The checks: each one notices the violation it is named for, and a load that would break one is rolled back."""
 
 import re
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -13,6 +13,7 @@ from sparkify.settings import Config
 from sparkify.sql import rebuild_sql
 from sparkify.star import checks
 from sparkify.star.tables import STAR
+from sparkify.warehouses import Warehouse, open_warehouse
 from tests.support import (
     TS,
     copy_warehouse,
@@ -135,10 +136,27 @@ def loaded(sound: Config, tmp_path: Path) -> Config:
     return copy_warehouse(sound, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def opened(sound: Config) -> Iterator[Warehouse]:
+    with open_warehouse(sound) as warehouse:
+        yield warehouse
+
+
 @pytest.fixture
-def copied(sound: Config, tmp_path: Path) -> Config:
-    """A copy to break, over the same sources."""
-    return sound.at(str(shutil.copy(sound.warehouse_address, tmp_path)))
+def breakable(opened: Warehouse) -> Iterator[Warehouse]:
+    """The sound warehouse in a transaction that is rolled back."""
+    opened.execute("BEGIN TRANSACTION")
+    yield opened
+    opened.execute("ROLLBACK")
+
+
+def run_after(warehouse: Warehouse, name: str, *statements: str) -> checks.CheckResult:
+    """What one check finds after some statements."""
+    for statement in statements:
+        warehouse.execute(statement)
+    (check,) = [check for check in checks.list_checks() if f"{check.table}.{check.name}" == name]
+    (result,) = checks.run_checks(warehouse, [check])
+    return result
 
 
 # ---- violations ----
@@ -164,34 +182,30 @@ def test_every_fail_check_has_a_violation() -> None:
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
-def test_check_notices_its_violation(copied: Config, name: str) -> None:
-    execute(copied, *VIOLATIONS[name])
-    results = {f"{result.check.table}.{result.check.name}": result for result in sparkify.check(copied)}
-    result = results[name]
+def test_check_notices_its_violation(breakable: Warehouse, name: str) -> None:
+    result = run_after(breakable, name, *VIOLATIONS[name])
     assert not result.passed
     assert result.rows >= len(result.examples) > 0
     assert all(len(example) == len(result.columns) for example in result.examples)
 
 
 @pytest.mark.parametrize(("name", "statement"), MORE_VIOLATIONS)
-def test_check_notices_other_violations(copied: Config, name: str, statement: str) -> None:
-    execute(copied, statement)
-    assert name in failing_checks(copied)
+def test_check_notices_other_violations(breakable: Warehouse, name: str, statement: str) -> None:
+    assert not run_after(breakable, name, statement).passed
 
 
 @pytest.mark.parametrize(
     ("name", "statement"),
     [
-        ("coordinates_are_on_earth", "UPDATE artists SET latitude = 90.5, longitude = 0"),
-        ("coordinates_are_on_earth", "UPDATE artists SET latitude = 0, longitude = -180.5"),
-        ("match_rate_is_useful", "UPDATE songplays SET song_id = NULL, artist_id = NULL"),
-        ("no_file_failed", "UPDATE load_files SET status = 'failed', read = 0, loaded = 0, rejected = 0"),
-        ("rejected_share_is_small", "SELECT 1"),
+        ("artists.coordinates_are_on_earth", "UPDATE artists SET latitude = 90.5, longitude = 0"),
+        ("artists.coordinates_are_on_earth", "UPDATE artists SET latitude = 0, longitude = -180.5"),
+        ("songplays.match_rate_is_useful", "UPDATE songplays SET song_id = NULL, artist_id = NULL"),
+        ("load_files.no_file_failed", "UPDATE load_files SET status = 'failed', read = 0, loaded = 0, rejected = 0"),
+        ("rejected_records.rejected_share_is_small", "SELECT 1"),
     ],
 )
-def test_warning_notices_its_violation(copied: Config, name: str, statement: str) -> None:
-    execute(copied, statement)
-    assert name in [result.check.name for result in sparkify.check(copied) if not result.passed]
+def test_warning_notices_its_violation(breakable: Warehouse, name: str, statement: str) -> None:
+    assert not run_after(breakable, name, statement).passed
 
 
 def test_warning_of_a_late_delivery(warehouse: Config) -> None:

@@ -12,6 +12,9 @@ import sparkify
 from sparkify.settings import Config
 from tests.support import event, execute, fetch, log_file, new_warehouse, play, truncated_gzip, write_file
 
+# Each test runs some commands as processes of their own.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 Ended = subprocess.CompletedProcess[str]
 

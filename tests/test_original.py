@@ -301,6 +301,7 @@ def run_python(*arguments: str | Path, path: Path | None = None) -> subprocess.C
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_scripts_drop_create_and_load(configured: Config) -> None:
     sparkify.load(configured)
     created = run_python(ROOT / "create_tables.py")

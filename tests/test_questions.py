@@ -743,6 +743,7 @@ def test_cut_answers_are_those_of_plain_python(data: Data, cut: Cut) -> None:
         assert answer == rounded(EXPECTATIONS[name](within)), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 def test_cut_answers_are_those_of_a_log_of_only_those_events(data: Data, cut: Cut, tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
@@ -776,6 +777,7 @@ def test_simulated_answers_are_worth_comparing(data: Data) -> None:
     assert {row["state"] for row in ask(data.config, "places")} > {"several"}
 
 
+@pytest.mark.slow
 def test_delivering_everything_twice_changes_no_answer(data: Data, tmp_path: Path) -> None:
     source = Path(str(data.config.log_data)).parent
     for root in ("log_data", "song_data"):

@@ -584,6 +584,7 @@ def test_file_that_changes_after_it_was_listed_fails_alone(tmp_path: Path, chang
     assert str(caught.value) == said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["grown", "overwritten"])
 def test_file_that_changes_while_it_is_read_fails_alone(tmp_path: Path, change: str) -> None:
     path = tmp_path / "b.json"
@@ -600,6 +601,7 @@ def test_file_that_changes_while_it_is_read_fails_alone(tmp_path: Path, change: 
     assert result.records(0) == result.records(2) == list(reference.read_lines(GOOD))
 
 
+@pytest.mark.slow
 def test_file_that_is_replaced_while_it_is_read_is_read_as_it_was(tmp_path: Path) -> None:
     """What is moved in its place is another file; the open one does not change."""
     write(tmp_path, {"b.json": GOOD * (1 << 20), "new": b"other\n"})

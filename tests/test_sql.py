@@ -108,20 +108,20 @@ def stage(engine: Warehouse, dataset: Dataset, rows: list[Row], source_id: int) 
     engine.insert_rows(f"staging_{dataset}", [*columns, "source_id"], values)
 
 
-@pytest.mark.parametrize("backwards", [False, True], ids=["in_order", "backwards"])
-def test_rebuild(case: Case, engine: Warehouse, backwards: bool) -> None:
+def test_rebuild(case: Case, engine: Warehouse) -> None:
     for source_id, dataset in enumerate(case.rows):
-        stage(engine, dataset, case.rows[dataset][:: -1 if backwards else 1], source_id)
+        stage(engine, dataset, case.rows[dataset], source_id)
     refresh_star(engine, rebuild=True)
     case.hold(fetch_star(engine))
 
 
-@pytest.mark.parametrize("events_first", [True, False], ids=["events_first", "songs_first"])
-def test_two_refreshes(case: Case, engine: Warehouse, events_first: bool) -> None:
-    for source_id, (dataset, rows) in enumerate(list(case.rows.items())[:: 1 if events_first else -1]):
+@pytest.mark.parametrize("order", [1, -1], ids=["events_first", "backwards"])
+def test_two_refreshes(case: Case, engine: Warehouse, order: int) -> None:
+    """Backwards, the songs come first, and the last record of each file."""
+    for source_id, (dataset, rows) in enumerate(list(case.rows.items())[::order]):
         if rows:
             change = StarChange(engine)
-            stage(engine, dataset, rows, source_id)
+            stage(engine, dataset, rows[::order], source_id)
             change.enter([source_id])
             change.refresh()
     case.hold(fetch_star(engine))

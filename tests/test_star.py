@@ -241,6 +241,7 @@ def simulated(request: pytest.FixtureRequest, tmp_path: Path) -> Simulated:
     return Simulated(new_warehouse(tmp_path), json.loads((tmp_path / "truth.json").read_bytes()))
 
 
+@pytest.mark.slow
 def test_simulated_data_as_truth_and_reference_have_them(simulated: Simulated) -> None:
     config, truth = simulated.config, simulated.truth
     result = sparkify.load(config)
@@ -274,6 +275,7 @@ def hold_true_star(config: Config, star: dict[str, int]) -> None:
     assert counts == {table: star[table] for table in counts}
 
 
+@pytest.mark.slow
 def test_simulated_data_in_small_deliveries(simulated: Simulated) -> None:
     """The catalogue late and in parts, the log day by day, one day delivered twice: the star is that of one load."""
     config, truth = simulated.config, simulated.truth

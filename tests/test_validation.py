@@ -459,6 +459,7 @@ def contents(dataset: Dataset) -> st.SearchStrategy[list[bytes]]:
     return st.lists(file, min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_any_lines_are_judged_as_by_the_reference(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     @given(files=contents(dataset))

@@ -12,6 +12,7 @@ UPGRADE ?=
 VENV := .venv
 BIN := $(VENV)/bin
 NEWEST := .venv-newest
+OLDER := .venv-older
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
 LOCKS := requirements.txt requirements-dev.txt
 
@@ -28,11 +29,11 @@ FAST := not engine and not browser and not slow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check browser demo test test-newest test-long lint lint-style lint-types lint-layers \
-	lint-sql format docs bench bench-growth bench-check bench-docs bench-s3 lock clean
+.PHONY: help setup check browser older demo test test-newest test-long lint lint-style lint-types lint-layers \
+	lint-sql format docs bench bench-growth bench-storage bench-check bench-docs bench-s3 lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.stamp ## make .venv with sparkify and the developers' tools
 
@@ -58,15 +59,17 @@ browser: setup ## install Debian's headless Chromium for the tests of the report
 	fi; \
 	$$find >/dev/null
 
+older: $(OLDER)/.stamp ## make .venv-older with the older DuckDB that a test opens a warehouse with
+
 check: lint ## lint, and the fast tests: less than a minute (T=tests/test_cli.py for a part of them)
 	$(BIN)/$(PYTEST) -m "$(FAST)" $(or $(T),$(wildcard tests/test_*.py))
 
-test: $(if $(T),setup,browser) ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
+test: $(if $(T),setup,browser) older ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
 	$(BIN)/$(PYTEST) $(T)
 	$(if $(T),,@$(MAKE) --no-print-directory test-newest)
 
 # An hour or two.
-test-long: browser ## run all tests with 25 times as many histories, lines and moments, and with every kill
+test-long: browser older ## run all tests with 25 times as many histories, lines and moments, and with every kill
 	SPARKIFY_TEST_TIMES=25 $(BIN)/$(PYTEST) --durations 30 $(T)
 
 # What depends on the Python more than on DuckDB, a driver, a server or a browser.
@@ -138,6 +141,9 @@ bench: setup ## measure the loader against others on the same work (SIZE=S|M|L R
 bench-growth: setup ## measure what more events cost, and one more day: time, memory, space
 	$(BIN)/python bench/growth.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
+bench-storage: setup ## measure what each format of the file costs, and what replaced files leave in it
+	$(BIN)/python bench/storage.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
+
 bench-check: setup ## measure the load again and fail where it is slower than the recorded ratios
 	$(BIN)/python bench/check.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
@@ -159,12 +165,12 @@ COMPILE = $(UV) pip compile --quiet $(UPGRADE) --universal --python-version 3.11
 lock: ## pin the dependencies of pyproject.toml in requirements*.txt
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --extra report --constraint requirements-dev.txt --output-file requirements.txt
-	for name in $(basename $(notdir $(wildcard bench/*.in))); do \
-	    $(COMPILE) bench/$$name.in --output-file bench/$$name.txt || exit 1; \
+	for name in $(basename $(wildcard bench/*.in tests/*.in)); do \
+	    $(COMPILE) $$name.in --output-file $$name.txt || exit 1; \
 	done
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(NEWEST) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDER) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # $(call install,VENV,OPTIONS): exactly the locked packages, and the project itself from this folder.
 define install
@@ -203,4 +209,9 @@ $(VENV)/.stamp: $(LOCKS) pyproject.toml Makefile
 $(NEWEST)/.stamp-%: $(VENV)/.stamp
 	@$(UV) venv --quiet --clear --python "$(NEWEST_PYTHON)" $(NEWEST)
 	$(call install,$(NEWEST),--no-build)
+	@touch $@
+
+$(OLDER)/.stamp: tests/older_duckdb.txt $(VENV)/.stamp
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(OLDER)
+	@$(UV) pip sync --quiet --no-build --require-hashes --python $(OLDER)/bin/python tests/older_duckdb.txt
 	@touch $@

@@ -15,8 +15,10 @@ from typing import Any
 from bench.contest import CONTENDERS, OURS
 from bench.picture import draw_growth
 from bench.processes import HERE
+from sparkify.settings import Config
 
 DOCS = HERE.parent / "docs"
+DEFAULT_FORMAT = Config().storage_version
 Result = dict[str, Any]
 
 
@@ -147,6 +149,20 @@ def render_space(found: Result) -> str:
     return _table(["events", *kinds.values()], rows)
 
 
+def render_formats(found: Result) -> str:
+    """What each format of the file costs in a first load, CPU time also as a multiple of the default's."""
+    runs = found["runs"]
+    rows = [
+        [
+            f"{name}{', the default' if name == DEFAULT_FORMAT else ''}", f"{median(measured, 'cpu'):.1f}",
+            f"{ratio(runs, name, DEFAULT_FORMAT, 'cpu'):.2f}", f"{found['bytes'][name] / 1e6:.1f}",
+        ]
+        for name, measured in runs.items()
+    ]  # fmt: skip
+    title = f"{format_events(found['events'])} events, {found['rounds']} rounds; {describe(found['machine'])}:"
+    return f"{title}\n\n{_table(['format', 'CPU s', 'times the default', 'file, MB'], rows)}"
+
+
 def _by_events(found: Result) -> list[Result]:
     return sorted(found.values(), key=lambda one: int(one["events"]))
 
@@ -165,6 +181,7 @@ PARTS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "growth": ("growth", render_growth),
     "day": ("growth", render_day),
     "space": ("growth", render_space),
+    "formats": ("formats", render_formats),
 }
 
 

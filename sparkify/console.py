@@ -17,7 +17,7 @@ from sparkify.loads.replay import ReplayResult
 from sparkify.loads.undo import UndoResult
 from sparkify.star.checks import CheckResult
 from sparkify.star.comparison import TableComparison
-from sparkify.warehouses import Finding
+from sparkify.warehouses import Finding, StoredFile
 
 # Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
 _DRAW_AFTER_SECONDS = 1.0
@@ -158,6 +158,8 @@ def print_counts(tables: Mapping[str, int]) -> None:
 def print_status(status: Status) -> None:
     """Print what a warehouse holds."""
     print(f"warehouse: {printable(status.warehouse)}")
+    if status.file is not None:
+        print(f"file: {describe_file(status.file)}")
     print_counts(status.tables)
     counts = status.records
     print(f"records: {counts['read']:,} read = {counts['loaded']:,} loaded + {counts['rejected']:,} rejected")
@@ -179,6 +181,12 @@ def print_status(status: Status) -> None:
         ]  # fmt: skip
         print()
         print_table(names, [[load[name] for name in names] for load in status.loads[-10:]])
+
+
+def describe_file(file: StoredFile) -> str:
+    """The size of a warehouse's file, and who opens it."""
+    sizes = f"{format_bytes(file.bytes)}, of them {format_bytes(file.free_bytes)} free"
+    return f"{sizes}; DuckDB {file.version[1:]} and later open it"
 
 
 def print_checks(results: Sequence[CheckResult]) -> None:

@@ -30,7 +30,7 @@ DEFAULT_CONFIG_FILE = "dwh.cfg"
 DEFAULT_WAREHOUSE = "sparkify.duckdb"
 
 # What a command needs a setting for. A setting of a group is an option of the commands that name the group.
-Group = Literal["warehouse", "sources", "stage"]
+Group = Literal["warehouse", "format", "sources", "stage"]
 
 
 class Secret:
@@ -176,6 +176,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             bounds=(1, 1024),
         ),
     ] = None
+    storage_version: Annotated[
+        str,
+        Setting(
+            "SPARKIFY",
+            "Format of a new DuckDB file: that of a version of DuckDB. This and every later version opens the file.",
+            group="format",
+            metavar="VERSION",
+            # DuckDB takes an older version too, and writes what that cannot open.
+            pattern=r"v[1-9]\d*\.\d+\.\d+\Z",
+            must_be="a version of DuckDB from v1.0.0 on, such as v1.4.0",
+        ),
+    ] = "v1.4.0"
     log_data: Annotated[
         str | None,
         Setting("S3", "Folder or file of the log data, or s3://bucket/folder.", group="sources", metavar="ROOT"),

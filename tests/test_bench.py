@@ -12,7 +12,7 @@ import duckdb
 import psutil
 import pytest
 
-from bench import check, growth, load, results
+from bench import check, growth, load, results, storage
 from bench.contest import CONTENDERS, FACTS, OURS, Facts, compare_facts, find_missing, read_facts
 from bench.corpora import Corpus, make_corpus
 from bench.handwritten import build
@@ -216,6 +216,19 @@ def test_growth_is_told(grown: dict[str, Any], corpus: Corpus) -> None:
     assert f"| 300 | {corpus.bytes / 300:,.0f} | " in space
 
 
+@pytest.fixture(scope="module")
+def formats(corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """What one round of two formats gave."""
+    return storage.measure_formats(corpus, 1, folder, ["v1.0.0", "v1.4.0"])
+
+
+def test_formats_are_told(formats: dict[str, Any]) -> None:
+    table = results.render_formats(formats)
+    assert re.search(r"^\| v1\.0\.0 \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", table, re.MULTILINE)
+    size = formats["bytes"]["v1.4.0"]
+    assert re.search(rf"^\| v1\.4\.0, the default \| [\d.]+ \| 1\.00 \| {size / 1e6:.1f} \|$", table, re.MULTILINE)
+
+
 def test_picture_is_the_same_each_time_and_holds_the_figures(grown: dict[str, Any]) -> None:
     picture = draw_growth(grown)
     assert draw_growth(grown) == picture
@@ -236,17 +249,21 @@ def test_only_parts_that_were_measured_are_written(folder: Path, grown: dict[str
         results.fill(page, {"growth": grown})
 
 
-def test_documentation_has_a_place_for_every_part(grown: dict[str, Any], tmp_path: Path) -> None:
+def test_documentation_has_a_place_for_every_part(
+    grown: dict[str, Any], formats: dict[str, Any], tmp_path: Path
+) -> None:
     shutil.copyfile(results.DOCS / "performance.md", tmp_path / "performance.md")
     results.keep(tmp_path, "load", {"S": made_up(sparkify=(1,)) | {"events": 100_000}})
     results.keep(tmp_path, "load", {"M": made_up(sparkify=(5,))})
     results.keep(tmp_path, "growth", grown)
+    results.keep(tmp_path, "formats", formats)
     results.write_docs(tmp_path, tmp_path)
     page = (tmp_path / "performance.md").read_text()
     for render, kind in (
         (results.render_loads, "load"),
         (results.render_day, "growth"),
         (results.render_space, "growth"),
+        (results.render_formats, "formats"),
     ):
         assert render(results.read(tmp_path)[kind]) in page
     assert page.index("0.1 M events") < page.index("1 M events (475 MB")

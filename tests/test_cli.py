@@ -507,6 +507,9 @@ def test_status(run: Run, settled: Config) -> None:
     assert (shown.code, shown.err) == (0, "")
     assert f"warehouse: {settled.warehouse_address}" in shown.out
     assert "records: 6 read = 4 loaded + 2 rejected" in shown.out
+    assert re.search(
+        r"^file: [\d.]+ MB, of them [\d.]+ \w+ free; DuckDB 1\.4\.0 and later open it$", shown.out, re.MULTILINE
+    )
     assert "pending: 0 new, 0 changed, 2 unchanged, 0 vanished" in shown.out
     assert re.search(r"^ +1  \d{4}-\S+ \S+ +loaded +rebuild +2 +6 +2 +0\.3333 +[\d.]+ +\d+$", shown.out, re.MULTILINE)
     assert re.search(
@@ -522,6 +525,8 @@ def test_status_as_json(run: Run, loaded: Config) -> None:
     assert (answer.code, answer.err) == (0, "")
     found = answer.json()
     assert found["warehouse"] == loaded.warehouse_address
+    assert found["file"]["version"] == "v1.4.0"
+    assert found["file"]["bytes"] == Path(loaded.warehouse_address).stat().st_size > found["file"]["free_bytes"] >= 0
     assert (found["tables"]["songplays"], found["match_rate"]) == (2, 0.5)
     assert found["pending"] == {"new": 1, "changed": 0, "unchanged": 2, "vanished": 0}
     assert [load["load_id"] for load in found["loads"]] == [1]
@@ -857,7 +862,8 @@ def test_switch_that_is_given_twice(run: Run, settled: Config) -> None:
         ("undo", set()),
         ("status", {"--log-data", "--song-data", "--anonymous", "--concurrency"}),
         ("replay", {"--stage"}),
-        ("load", {"--log-data", "--song-data", "--anonymous", "--concurrency", "--stage"}),
+        ("create", {"--storage-version"}),
+        ("load", {"--storage-version", "--log-data", "--song-data", "--anonymous", "--concurrency", "--stage"}),
     ],
 )
 def test_a_command_offers_the_settings_that_it_uses(run: Run, verb: str, offered: set[str]) -> None:

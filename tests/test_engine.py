@@ -129,6 +129,67 @@ def test_memory_that_runs_out_is_an_engine_error() -> None:
         assert engine.fetch("SELECT 1") == [(1,)]
 
 
+# ---- the format of the file ----
+
+
+def format_of(**settings: Any) -> str:
+    with opened(**settings) as engine:
+        engine.execute("CREATE TABLE IF NOT EXISTS plays (id INTEGER)")
+        file = engine.measure_file()
+    assert file is not None
+    return file.version
+
+
+def test_new_file_has_the_format_that_is_set() -> None:
+    assert format_of() == "v1.4.0"
+    for version, named in {"v1.0.0": "v1.0.0", "v1.3.2": "v1.3.0", "v1.5.0": "v1.5.0", "v2.0.0": "v2.0.0"}.items():
+        assert format_of(warehouse=f"{version}.duckdb", storage_version=version) == named
+
+
+def test_file_that_exists_keeps_its_format() -> None:
+    assert format_of(storage_version="v1.2.0") == "v1.2.0"
+    assert format_of(storage_version="v2.0.0") == "v1.2.0"
+    with opened_read_only() as engine:
+        file = engine.measure_file()
+    assert file is not None
+    assert file.bytes == Path(WAREHOUSE).stat().st_size
+
+
+@pytest.mark.parametrize("version", ["v1.99.0", "v9.0.0"])
+def test_format_that_the_engine_does_not_know(version: str) -> None:
+    with pytest.raises(
+        UsageError, match=f"the storage version {version} is not usable, for DuckDB {duckdb.__version__} does"
+    ):
+        format_of(storage_version=version)
+    assert not Path(WAREHOUSE).exists()
+
+
+def test_free_bytes_are_what_a_copy_does_not_have() -> None:
+    with opened() as engine:
+        engine.execute("CREATE TABLE kept AS SELECT random() AS n FROM range(400_000)")
+        engine.execute("CREATE TABLE dropped AS SELECT random() AS n FROM range(400_000)")
+        engine.execute("CREATE TABLE last AS SELECT random() AS n FROM range(400_000)")
+        engine.execute("CHECKPOINT")
+        engine.execute("DROP TABLE dropped")
+        engine.execute("CHECKPOINT")
+    with opened_read_only() as engine:
+        file = engine.measure_file()
+    with opened(warehouse="copy.duckdb") as engine:
+        engine.execute(f"ATTACH '{WAREHOUSE}' AS older (READ_ONLY)")
+        engine.execute("COPY FROM DATABASE older TO copy")
+    assert file is not None
+    assert file.free_bytes > 2_500_000
+    assert file.bytes - file.free_bytes == pytest.approx(Path("copy.duckdb").stat().st_size, abs=600_000)
+
+
+def test_cursor_of_a_database_in_memory_has_no_file() -> None:
+    connection = duckdb.connect()
+    try:
+        assert wrap_cursor(connection).measure_file() is None
+    finally:
+        connection.close()
+
+
 # ---- read-only ----
 
 

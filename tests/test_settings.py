@@ -20,6 +20,7 @@ SAMPLES: dict[object, tuple[object, object, object]] = {
     str: ("s3://b/option", "s3://b/environment", "s3://b/file"),
     Secret: ("option", "environment", "file"),
     Literal["verify-full", "verify-ca"]: ("verify-ca", "verify-full", "verify-ca"),
+    "storage_version": ("v1.5.3", "v2.0.0", "v1.0.0"),
 }
 
 
@@ -49,7 +50,7 @@ def refused(text: str) -> str:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_option_then_environment_then_file_then_default(monkeypatch: pytest.MonkeyPatch, setting: Setting) -> None:
-    option, environment, file = SAMPLES[setting.type]
+    option, environment, file = SAMPLES.get(setting.name) or SAMPLES[setting.type]
 
     def found(**options: Any) -> object:
         value = getattr(load_config(**options), setting.name)

@@ -12,7 +12,7 @@ from sparkify.settings import Config
 @click.option("--drop", is_flag=True, help="Drop every table and its data first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run
-@common()
+@common("format")
 def create(config: Config, drop: bool, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Create the tables and views that are missing."""
     if dry_run:

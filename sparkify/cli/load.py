@@ -19,7 +19,7 @@ from sparkify.settings import Config
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
 @click.option("--log-json", metavar="FILE", help="Append an event a line to a file: each step with its load.")
 @dry_run
-@common("sources", "stage")
+@common("format", "sources", "stage")
 def load(
     config: Config,
     max_rejects: str | None,

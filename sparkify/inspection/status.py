@@ -12,7 +12,7 @@ from sparkify.loads.plan import list_sources, plan_found
 from sparkify.questions.answers import count_lag, find_newest_event
 from sparkify.settings import Config
 from sparkify.star.tables import count_rows, match_rate, open_existing
-from sparkify.warehouses import fetch_dicts
+from sparkify.warehouses import StoredFile, fetch_dicts
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,11 @@ class Status:
 
     `loads` are the rows of load_history, each with `seconds`, `records_per_second` and `rejected_share` (0 to 1).
     `lag_seconds` is the age of the newest event when the last successful load ended. Times are UTC.
+    `file` is None where the warehouse is not one file.
     """
 
     warehouse: str
+    file: StoredFile | None
     tables: dict[str, int]
     loads: list[dict[str, Any]]
     files: dict[str, int]
@@ -57,6 +59,7 @@ def status(config: Config) -> Status:
         newest_event = find_newest_event(warehouse)
         return Status(
             warehouse=warehouse.address,
+            file=warehouse.measure_file(),
             tables=count_rows(warehouse),
             loads=loads,
             files=files,

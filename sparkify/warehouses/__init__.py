@@ -12,7 +12,7 @@ from typing import Any
 
 from sparkify.errors import LockedError, UsageError
 from sparkify.settings import Config
-from sparkify.warehouses.base import Appended, Intake, Row, Warehouse, fetch_dicts
+from sparkify.warehouses.base import Appended, Intake, Row, StoredFile, Warehouse, fetch_dicts
 from sparkify.warehouses.findings import Finding, examine
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Finding",
     "Intake",
     "Row",
+    "StoredFile",
     "Warehouse",
     "engine_of",
     "examine",

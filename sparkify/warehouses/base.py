@@ -29,6 +29,18 @@ class Appended:
         self.read.update(read)
 
 
+@dataclass(frozen=True)
+class StoredFile:
+    """The file of an embedded warehouse, with the oldest version of DuckDB that opens it.
+
+    `free_bytes` are those of its blocks that hold nothing: a compacted file is at least so much smaller.
+    """
+
+    version: str
+    bytes: int
+    free_bytes: int
+
+
 class Intake(Protocol):
     """Appends records to staging, in the caller's open transaction."""
 
@@ -86,6 +98,9 @@ class Warehouse(Protocol):
 
     def list_tables(self) -> set[str]:
         """The names of the existing tables, without temporary ones."""
+
+    def measure_file(self) -> StoredFile | None:
+        """The file that holds the warehouse, or None where it is not one file."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit at the end of the block; roll back if it raises."""

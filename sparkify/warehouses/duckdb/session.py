@@ -12,7 +12,7 @@ import duckdb
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
 from sparkify.settings import Config
 from sparkify.statement_log import logged
-from sparkify.warehouses.base import Row
+from sparkify.warehouses.base import Row, StoredFile
 from sparkify.warehouses.duckdb.errors import mapped_errors, words_of
 from sparkify.warehouses.duckdb.intake import DuckDBIntake
 
@@ -32,6 +32,12 @@ _NEW_PROCESS_SETTINGS = {
     # for data that is written once.
     "write_buffer_row_group_count": "1",
 }
+
+
+_MEASURE_FILE = """SELECT databases.path, databases.tags['storage_version'], size.block_size, size.used_blocks
+FROM pragma_database_size() AS size
+INNER JOIN duckdb_databases() AS databases USING (database_name)
+WHERE databases.database_name = current_database() AND databases.path IS NOT NULL"""
 
 
 class DuckDBWarehouse:
@@ -99,6 +105,13 @@ class DuckDBWarehouse:
             for (name,) in self.fetch("SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal")
         }
 
+    def measure_file(self) -> StoredFile | None:
+        for path, version, block_size, used_blocks in self.fetch(_MEASURE_FILE):
+            size = Path(path).stat().st_size
+            # Before the blocks is a header, which is smaller than one.
+            return StoredFile(version.rstrip("+"), size, max(0, size // block_size - used_blocks) * block_size)
+        return None
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         self.execute("BEGIN TRANSACTION")
@@ -131,6 +144,9 @@ def open_session(address: str, config: Config, *, read_only: bool = False) -> Du
     settings["memory_limit"] = config.memory_limit or f"{min(_machine_memory() // 2, _MOST_MEMORY) >> 20}MiB"
     if config.threads:
         settings["threads"] = str(config.threads)
+    if not read_only:
+        # A file that exists keeps its format.
+        settings["storage_compatibility_version"] = config.storage_version
     try:
         connection = duckdb.connect(str(path), read_only=read_only, config=dict(settings))
     except duckdb.Error as error:
@@ -175,6 +191,11 @@ def _machine_memory() -> int:
 
 def _opening_error(path: Path, error: duckdb.Error, config: Config) -> EngineError | UsageError:
     words = words_of(error)
+    if isinstance(error, duckdb.InvalidInputException) and config.storage_version in words:
+        return UsageError(
+            f"the storage version {config.storage_version} is not usable, for DuckDB {duckdb.__version__} does not "
+            "know it; name the version of the oldest client that opens the file, such as v1.4.0"
+        )
     if "lock" in words.lower() and isinstance(error, duckdb.IOException):
         holder = re.search(r"PID (\d+)", words)
         who = f"process {holder[1]}" if holder else "another process"

@@ -11,7 +11,7 @@ from typing import Any
 from sparkify.errors import ConflictError, EngineError, LockedError, UsageError
 from sparkify.settings import Config
 from sparkify.statement_log import logged
-from sparkify.warehouses.base import Row
+from sparkify.warehouses.base import Row, StoredFile
 from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors
 from sparkify.warehouses.redshift.login import Address, check_driver, login
 from sparkify.warehouses.redshift.stage import StagedParts
@@ -91,6 +91,9 @@ class RedshiftWarehouse:
     def list_tables(self) -> set[str]:
         rows = self.fetch(_LIST_TABLES)
         return {name for (name,) in rows}
+
+    def measure_file(self) -> StoredFile | None:
+        return None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

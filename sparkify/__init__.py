@@ -1,4 +1,4 @@
-"""Sparkify's data warehouse: JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
+"""Sparkify's data warehouse: loads JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
 
 The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, compare, query,
 query_sql, undo, replay, list_findings (doctor), render_report and simulate. Each takes the Config that `load_config`

@@ -1,6 +1,6 @@
-"""What a person sees in a terminal: progress, tables, summaries. Takes results apart, computes none.
+"""What a user sees in a terminal: progress, tables, summaries. Formats results, computes nothing.
 
-Progress and messages go to stderr, data to stdout. `rich` is imported where something is drawn: it takes a while.
+Progress and messages go to stderr, data to stdout. `rich` is slow to import, so it is imported where it is used.
 """
 
 import sys
@@ -19,24 +19,24 @@ from sparkify.star.checks import CheckResult
 from sparkify.star.comparison import TableComparison
 from sparkify.warehouses import Finding, StoredFile
 
-# Nothing is drawn for what is over sooner, and a line is written at most this often where there is no terminal.
+# Shorter work shows no bar. Without a terminal, a progress line is written at most this often.
 _DRAW_AFTER_SECONDS = 1.0
 _LINE_EVERY_SECONDS = 5.0
-# The reasons that a summary names; sparkify rejects names them all.
+# How many reasons a summary lists.
 _REASONS = 8
 
-# What is being done, how much of it is done, of how much, and that in words.
+# The step, how much is done, of how much, and both in words.
 _Show = Callable[[str, int, int, str], None]
 
 
 def say(text: str) -> None:
-    """Write a line for the person to stderr."""
+    """Write a line for the user to stderr."""
     print(printable(text), file=sys.stderr, flush=True)
 
 
 @contextmanager
 def show_load(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """A receiver of a load's progress: a bar on a terminal, now and then a line elsewhere, nothing if quiet."""
+    """Show a load's progress: a bar on a terminal, a line from time to time elsewhere, nothing if quiet."""
     started = time.monotonic()
 
     def describe(state: Progress) -> str:
@@ -51,7 +51,7 @@ def show_load(quiet: bool) -> Iterator[Callable[[Progress], None]]:
 
 @contextmanager
 def show_simulation(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A receiver of a simulation's progress, records written and records to write, shown like that of a load."""
+    """Show a simulation's progress, like a load's."""
     with _open_display(quiet) as show:
         yield lambda done, total: show("writing", done, total, f"{done:,}/{total:,} records")
 
@@ -97,9 +97,9 @@ class _Lines:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print an aligned table to stdout: numbers to the right, the rest to the left, NULL as an empty cell.
+    """Print an aligned table to stdout: numbers to the right, other values to the left, NULL as an empty cell.
 
-    The width is that on a terminal, where a letter of Chinese takes two cells, and a combining accent none.
+    The width is counted in terminal cells: a Chinese character takes two, a combining accent none.
     """
     from rich.cells import cell_len
 
@@ -218,7 +218,7 @@ def print_comparison(compared: Sequence[TableComparison]) -> None:
 
 
 def print_finding(finding: Finding) -> None:
-    """Print what became of examining one thing, at once: the next may take a while."""
+    """Print a finding at once: the next may take a while."""
     print(f"{'ok  ' if finding.passed else 'FAIL'}  {finding.name}: {printable(finding.detail)}", flush=True)
 
 

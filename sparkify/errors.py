@@ -1,9 +1,9 @@
-"""Every error that sparkify raises on purpose.
+"""All errors that sparkify raises on purpose.
 
     SparkifyError
-    ├── UsageError            what was asked for makes no sense
+    ├── UsageError            the request is wrong
     │   ├── ConfigError       a setting is unknown, malformed or missing
-    │   └── NoWarehouseError  there is nothing yet to read from
+    │   └── NoWarehouseError  the warehouse does not exist yet, or has no tables
     ├── SourceError           a file or folder of the source cannot be read
     ├── EngineError           the warehouse refused or failed
     │   ├── LockedError       another process holds the warehouse
@@ -11,21 +11,20 @@
     ├── CheckError            a data-quality check of severity "fail" found rows
     └── TooManyRejectsError   a load exceeded its limit of rejected records
 
-A message is a sentence: what failed, on which thing, the driver's own words, what to do next. It never holds a secret.
-Exit codes are the command line's business.
+A message is a sentence: what failed, on which thing, the driver's message, what to do next. It never holds a secret.
 """
 
 
 class SparkifyError(Exception):
-    """Base of all errors meant for a user's eyes."""
+    """Base of all errors to show to a user."""
 
 
 class UsageError(SparkifyError):
-    """The request itself is wrong: an argument, an option, a path to write to."""
+    """The request is wrong: an argument, an option, a path to write to."""
 
 
 class ConfigError(UsageError):
-    """A setting is unknown, malformed or missing, wherever it came from."""
+    """A setting is unknown, malformed or missing."""
 
 
 class NoWarehouseError(UsageError):
@@ -33,11 +32,11 @@ class NoWarehouseError(UsageError):
 
 
 class SourceError(SparkifyError):
-    """A source cannot be listed, or a file of it cannot be read whole."""
+    """A source cannot be listed, or one of its files cannot be read completely."""
 
 
 class EngineError(SparkifyError):
-    """The warehouse's engine refused or failed."""
+    """The engine of the warehouse refused a statement or failed."""
 
 
 class LockedError(EngineError):
@@ -45,11 +44,11 @@ class LockedError(EngineError):
 
 
 class ConflictError(EngineError):
-    """Another session changed what this transaction has read. Nothing was committed; trying again may help."""
+    """Another session changed what this transaction read. Nothing was committed; trying again may help."""
 
 
 class CheckError(SparkifyError):
-    """The rows break a rule that must hold; nothing was committed."""
+    """A check of severity fail found rows; nothing was committed."""
 
 
 class TooManyRejectsError(SparkifyError):

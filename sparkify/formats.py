@@ -1,4 +1,4 @@
-"""Values as people read them, and rows as other programs do: JSON, newline-delimited JSON and CSV."""
+"""Formats of values for people, and of rows for programs: CSV, JSON and newline-delimited JSON."""
 
 import csv
 import datetime as dt
@@ -14,14 +14,14 @@ FORMATS = ("table", "csv", "json", "ndjson")
 
 
 def format_value(value: object) -> str:
-    """A value of an answer as a cell of a table shows it: NULL is empty, a fraction has four decimals at most."""
+    """A value as a cell of a table: NULL is empty, a fraction has at most four decimals."""
     if value is None:
         return ""
     return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def format_number(value: float | int | None) -> str:
-    """A number a person reads: whole ones with thousands set apart, others with three significant digits or more."""
+    """A number for people: whole numbers with thousands separators, others with three or more significant digits."""
     if value is None:
         return "–"
     if isinstance(value, int) or float(value).is_integer():
@@ -36,7 +36,7 @@ def count_of(number: int, one: str) -> str:
 
 
 def format_share(share: float | None) -> str:
-    """A share of 1 as a percentage, precise where it is small; what is nearly all does not read 100%."""
+    """A share as a percentage, more precise if small; a share just below 1 is not shown as 100%."""
     if share is None:
         return "–"
     percent = 100 * share
@@ -46,12 +46,12 @@ def format_share(share: float | None) -> str:
 
 
 def exact_share(share: float) -> str:
-    """A share from 0 to 1 as a percentage, as exact as the tables are."""
+    """A share from 0 to 1 as a percentage with the precision of the tables."""
     return f"{format_value(100 * share)}%"
 
 
 def format_change(later: float | None, earlier: float | None) -> str | None:
-    """The change from an earlier to a later number, as +12% or -3%; None where there is nothing to compare with."""
+    """The change from an earlier to a later number, as +12% or -3%; None if one is missing or the earlier is 0."""
     if later is None or not earlier:
         return None
     change = 100 * (later / earlier - 1)
@@ -61,7 +61,7 @@ def format_change(later: float | None, earlier: float | None) -> str | None:
 
 
 def format_bytes(size: float) -> str:
-    """A size a person reads: 474.5 MB."""
+    """A size for people: 474.5 MB."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break
@@ -70,7 +70,7 @@ def format_bytes(size: float) -> str:
 
 
 def format_age(seconds: float) -> str:
-    """A span of time in the largest unit of which there are two: 36 hours."""
+    """A duration in the largest unit of which it has two or more: 36 hours."""
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if abs(seconds) >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"
@@ -83,7 +83,7 @@ def format_day(day: dt.date) -> str:
 
 
 def format_period(first: dt.date, last: dt.date) -> str:
-    """1 Nov to 30 Nov 2018, with each year where there are two."""
+    """1 Nov to 30 Nov 2018; both years if they differ."""
     end = f"{last.day} {last:%b %Y}"
     if first == last:
         return end
@@ -91,25 +91,25 @@ def format_period(first: dt.date, last: dt.date) -> str:
 
 
 def printable(text: str) -> str:
-    """A text of the data, a path or an error: what would move the cursor or turn the line is shown escaped."""
+    """A text from the data, a path or an error, with characters that could disturb a terminal escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def write_rows(stream: TextIO, form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Write an answer as `csv` (RFC 4180), `json` (a list of objects) or `ndjson` (an object a line).
 
-    Raises UsageError for objects of columns that share a name.
+    Raises UsageError if two columns share a name and the format has objects.
     """
     _WRITERS[form](stream, columns, rows)
 
 
 def to_json(value: object) -> str:
-    """A value as JSON text in one line."""
+    """A value as one line of JSON."""
     return json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
 
 
 def _jsonable(value: object) -> object:
-    """A value as JSON has it: no NaN, no Infinity, keys and whatever JSON does not know as text."""
+    """A value that JSON can express: NaN and Infinity become null; keys and unknown types become text."""
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, float):
@@ -122,7 +122,7 @@ def _jsonable(value: object) -> object:
 
 
 def _write_csv(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    # Text is kept as it is, even where a spreadsheet would take it for a formula: who reads the file gets the data.
+    # Text is not changed, even if a spreadsheet would read it as a formula.
     writer = csv.writer(stream)
     writer.writerow(columns)
     writer.writerows([_csv_field(value) for value in row] for row in rows)

@@ -1,10 +1,10 @@
-"""The settings, in one table: the fields of Config. Each field is the one entry of its setting.
+"""The settings, in one table: each field of Config is one setting.
 
-From them come the reader of `dwh.cfg` and of SPARKIFY_* in the environment, the options of the commands, the table in
-docs/configuration.md and the file dwh.cfg.example (`make docs` writes these two). Variables that are not sparkify's own
-are read where they are used: AWS_* where S3 and Redshift are reached, XDG_CACHE_HOME where a report is drawn.
+The reader of `dwh.cfg` and of SPARKIFY_* variables, the options of the commands, the table in docs/configuration.md and
+the file dwh.cfg.example (`make docs` writes these two) are made from it. Other variables are read where they are used:
+AWS_* for S3 and Redshift, XDG_CACHE_HOME for the report.
 
-The first of these that names a setting decides:
+The first of these that has a setting wins:
 
     1. what the caller passes (a command's option)
     2. the environment: SPARKIFY_<NAME>, such as SPARKIFY_LOG_DATA
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 DEFAULT_CONFIG_FILE = "dwh.cfg"
 DEFAULT_WAREHOUSE = "sparkify.duckdb"
 
-# What a command needs a setting for. A setting of a group is an option of the commands that name the group.
+# A setting of a group is an option of each command that uses the group.
 Group = Literal["warehouse", "format", "sources", "stage"]
 
 
 class Secret:
-    """A text that shows nowhere: its value has to be asked for."""
+    """A text that is never printed by accident: `reveal` returns its value."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -47,17 +47,17 @@ class Secret:
 
 
 class S3Access(msgspec.Struct, frozen=True):
-    """How to reach the store: without credentials or with, and the requests that may be under way at a time."""
+    """How to access the store: with or without credentials, and the number of requests at a time."""
 
     anonymous: bool = False
     concurrency: int = 64
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What is said about a setting beside its name, type and default, which are those of its field in Config.
+    """A setting. Its name, type and default are those of its field in Config.
 
-    `section` is that of dwh.cfg, `unset` says in words what is used where the setting is absent, and `must_be` what
-    values are allowed where type and bounds do not say it.
+    `section` is its section of dwh.cfg. `unset` says what is used if the setting is absent, and `must_be` which values
+    are allowed if type and bounds do not say it.
     """
 
     section: str
@@ -85,7 +85,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def option(self) -> str:
-        """The option of commands; empty where there is none."""
+        """The option of commands, or an empty text."""
         return "--" + self.name.replace("_", "-") if self.group else ""
 
     @property
@@ -98,11 +98,11 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def default_in_words(self) -> str:
-        """What is used where the setting is absent, if anything."""
+        """What is used if the setting is absent, in words."""
         return self.unset or ("" if self.default is None else str(self.default).lower())
 
     def convert(self, value: object) -> Any:
-        """The value that a text stands for; another value of the right type stays. Raises ConfigError."""
+        """Convert a text to the setting's type; a value of that type is kept. Raises ConfigError."""
         if isinstance(value, str):
             value = _unquote(value)
             value = Secret(value) if self.type is Secret else _expand_home(value)
@@ -111,7 +111,7 @@ class Setting(msgspec.Struct, frozen=True):
                 return msgspec.convert(_SWITCHES.get(str(value).lower(), value), bool)
             converted = msgspec.convert(value, self.type, strict=False)
         except msgspec.ValidationError:
-            # The library's words may repeat the value.
+            # The library's message may repeat the value.
             raise self._refusal() from None
         if self.bounds and not self.bounds[0] <= converted <= self.bounds[1]:
             raise self._refusal()
@@ -129,7 +129,7 @@ _SWITCHES = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("fa
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings, resolved; cannot be changed. Make one with `load_config`."""
+    """All settings, resolved and immutable. Make one with `load_config`."""
 
     warehouse: Annotated[
         str | None,
@@ -139,7 +139,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             group="warehouse",
             metavar="ADDRESS",
             unset=f"{DEFAULT_WAREHOUSE}, or Redshift if a host is set",
-            # An address is seen in lists of processes and in the shell's history.
+            # An address shows up in process lists and in the shell's history.
             pattern="(?!redshift://[^/@]*:.*@)",
             must_be="an address without a password; set SPARKIFY_DB_PASSWORD in its place",
         ),
@@ -172,7 +172,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             group="warehouse",
             metavar="N",
             unset="all cores",
-            # The engine starts as many as it is asked for, and thousands of them stop a machine.
+            # The engine starts as many as it is told, and thousands of threads stop a machine.
             bounds=(1, 1024),
         ),
     ] = None
@@ -253,7 +253,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def warehouse_address(self) -> str:
-        """Address of the warehouse: as set, else Redshift where a host is configured, else the embedded default."""
+        """The address of the warehouse: as set, else Redshift if a host is configured, else the default DuckDB file."""
         if self.warehouse:
             return self.warehouse
         if self.host:
@@ -262,20 +262,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def roots(self) -> dict[Dataset, str]:
-        """The root of each dataset that has one, as it is written."""
+        """The configured root of each dataset that has one."""
         roots: dict[Dataset, str | None] = {"events": self.log_data, "songs": self.song_data}
         return {dataset: root for dataset, root in roots.items() if root}
 
     @property
     def s3_access(self) -> S3Access:
-        """How the sources in S3 are reached."""
+        """How to access the sources in S3."""
         return S3Access(self.anonymous, self.concurrency)
 
 
 def _list_settings() -> Iterable[Setting]:
     for field in msgspec.structs.fields(Config):
         (setting,) = field.type.__metadata__
-        # Where a setting may be absent, its type is the one beside None.
+        # The type of an optional setting is the one beside None.
         kind = field.type.__origin__
         kind = kind if isinstance(kind, type) or get_origin(kind) is Literal else get_args(kind)[0]
         yield msgspec.structs.replace(setting, name=field.name, type=kind, default=field.default)
@@ -291,7 +291,7 @@ def load_config(
     on_note: Callable[[str], None] | None = None,
     **settings: Any,
 ) -> Config:
-    """Resolve the settings. A setting of None is as good as not passed; `on_note` gets a sentence on what was ignored.
+    """Resolve the settings. A setting of None counts as not passed. `on_note` gets a sentence on ignored ones.
 
     Raises ConfigError for a named file that is missing or malformed, an unknown key, or a value of the wrong type; the
     message never repeats a value.
@@ -310,7 +310,7 @@ def load_config(
 
 
 def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, Any]:
-    """The texts of the settings that a file sets."""
+    """The settings of a file, as text."""
     parser = _parse_file(path)
     sections: dict[str, dict[str, Setting]] = {}
     for setting in SETTINGS:
@@ -339,13 +339,13 @@ def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, A
 def _parse_file(path: Path) -> "ConfigParser":
     import configparser
 
-    # Interpolation would choke on a % in a password.
-    # A [DEFAULT] section is like any other: the parser would spread it over all.
+    # Interpolation would fail on a % in a password.
+    # A [DEFAULT] section is like any other; the parser would copy it into all.
     parser = configparser.ConfigParser(interpolation=None, default_section="\n")
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
     except (configparser.Error, OSError, UnicodeDecodeError) as error:
-        # The parser's own words may hold the offending line, and that line a password.
+        # The parser's message may hold the bad line, and the line a password.
         lines = [number for number, _ in getattr(error, "errors", [])] + [getattr(error, "lineno", None)]
         where = f"{path}, line {lines[0]}" if lines[0] else str(path)
         raise ConfigError(
@@ -355,20 +355,20 @@ def _parse_file(path: Path) -> "ConfigParser":
 
 
 def _without_comment(value: str) -> str:
-    """The value without what follows ` #` or ` ;`. What is in quotes is no comment."""
+    """The value without a comment after ` #` or ` ;`. Inside quotes there are no comments."""
     quoted = re.match(r"""(['"]).*?\1(?=\s+[#;]|$)""", value)
     return quoted[0] if quoted else re.split(r"(?:^|\s+)[#;]", value, maxsplit=1)[0]
 
 
 def _unquote(value: str) -> str:
-    """The value without the quotes around it. One that closes nothing is part of the value."""
+    """The value without the quotes around it. A single quote mark is part of the value."""
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
 def _expand_home(value: str) -> str:
-    """The value with the home folder in place of the `~` of a path."""
+    """The value with a leading `~` replaced by the home folder."""
     scheme, path = ("duckdb:", value[7:]) if value.startswith("duckdb:~/") else ("", value)
-    # Unlike Path's, this leaves the path as it is where there is no home folder.
+    # Unlike Path's, this keeps the path if there is no home folder.
     return scheme + os.path.expanduser(path) if path.startswith("~/") else value  # noqa: PTH111
 
 

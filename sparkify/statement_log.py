@@ -1,8 +1,8 @@
-"""The log of the statements that a warehouse gets.
+"""The log of the statements sent to a warehouse.
 
 Each is logged at DEBUG by the logger `sparkify` before it is sent, as the record's attribute `statement`, and again
-once it has ended, with the attributes `seconds` and `rows` (None where the engine does not say). Bound values are not
-logged.
+when it has ended, with the attributes `seconds` and `rows` (None if the engine does not report them). Bound values are
+not logged.
 """
 
 import logging
@@ -17,14 +17,14 @@ _logger = logging.getLogger("sparkify")
 
 @dataclass
 class Sent:
-    """A statement that was sent. `rows` is how many it returned or changed, as far as the engine says."""
+    """A statement that was sent. `rows` is the number returned or changed, if the engine reports it."""
 
     rows: int | None = None
 
 
 @contextmanager
 def logged(sql: str) -> Iterator[Sent]:
-    """Log a statement before the block sends it, and what it took after the block."""
+    """Log a statement before the block sends it, and its seconds and rows after the block."""
     sent = Sent()
     if not _logger.isEnabledFor(logging.DEBUG):
         yield sent
@@ -42,9 +42,9 @@ def logged(sql: str) -> Iterator[Sent]:
 
 @contextmanager
 def write_statements(stream: TextIO) -> Iterator[None]:
-    """Write every statement that is sent during the block to a stream, with its time, seconds and rows.
+    """Write every statement sent during the block to a stream, with its time, seconds and rows.
 
-    The text is SQL: the rest stands in comments. A statement is written before it is sent.
+    The text is SQL; everything else is in comments. A statement is written before it is sent.
     """
     handler, level = _StatementHandler(stream), _logger.level
     _logger.addHandler(handler)
@@ -71,5 +71,5 @@ class _StatementHandler(logging.Handler):
 
 
 def end_statement(sql: str) -> str:
-    """A statement with its semicolon, which gets a line of its own after a comment."""
+    """A statement with its semicolon, on a line of its own after a comment."""
     return f"{sql}\n;" if "--" in sql.splitlines()[-1] else f"{sql};"

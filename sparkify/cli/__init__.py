@@ -1,7 +1,6 @@
-"""The command `sparkify`: parse, call one function of the package, print, exit. Each command is a module here.
+"""The command `sparkify`: parse, call one function of the package, print, exit. Each subcommand is a module here.
 
-A command's module is imported when somebody asks for the command, and none of them imports a driver: help answers at
-once.
+A module is imported only when its command is used, and none imports a driver, so that help is fast.
 """
 
 import gc
@@ -27,7 +26,7 @@ _COMMANDS = (
     "create", "plan", "load", "status", "rejects", "undo", "replay", "check", "doctor", "compare", "query", "report",
     "simulate", "demo",
 )  # fmt: skip
-# The last one whose errors fit decides.
+# The last entry that matches the error decides.
 _EXIT_CODES: tuple[tuple[int, str, tuple[type[BaseException], ...]], ...] = (
     (0, "done", ()),
     (1, "our error", (SparkifyError,)),
@@ -45,11 +44,11 @@ Exit codes: {", ".join(f"{code} {meaning}" for code, meaning, _ in _EXIT_CODES)}
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the command: the one place that turns errors into exit codes."""
-    # For a process of seconds: what is imported stays, and the objects of a listing are no cycles.
+    # The process lives for seconds: imports stay, and the many objects of a listing form no cycles.
     gc.set_threshold(100_000)
     output = open_outputs()
     code = _run(arguments)
-    # A reader that has gone (`| head`) wants no more, and is not an error.
+    # A reader that has closed the pipe (`| head`) is not an error.
     if output and output.failure and not isinstance(output.failure, ConnectionError):
         _say_error(f"sparkify: cannot write the output: {output.failure.strerror}; send it elsewhere")
         code = code or 1
@@ -59,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str] | None) -> int:
     try:
         try:
-            # --help and --version give an exit code, a command gives none.
+            # --help and --version return an exit code, a command returns None.
             return cli.main(arguments, standalone_mode=False) or 0
         finally:
             sys.stdout.flush()

@@ -27,7 +27,7 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     silent = as_json or quiet
     with show_simulation(silent) as on_records:
         data = sparkify.simulate(folder, sparkify.SimulateOptions(dirty=0.002, seed=seed), on_progress=on_records)
-    # A dwh.cfg or variable of the user's leaves the demo alone.
+    # Not from load_config: the user's dwh.cfg and variables must not affect the demo.
     warehouse = folder / "sparkify.duckdb"
     config = Config(warehouse=str(warehouse), log_data=str(data.log_data), song_data=str(data.song_data))
     with show_load(silent) as on_progress:
@@ -47,7 +47,7 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     print_checks(checked)
     print()
     print_table(columns, rows[:5])
-    # As it was called, so that the commands work in the same shell, on the PATH or not.
+    # As it was called, so that the commands work in the same shell even if sparkify is not on the PATH.
     called = sys.argv[0] if Path(sys.argv[0]).name == "sparkify" else "sparkify"
     program, address = shlex.quote(called), shlex.quote(str(warehouse))
     print(f"\nThe report is {page}: open it in a browser." if page else "\nNo report: it needs sparkify[report].")
@@ -58,7 +58,7 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
 
 
 def _report(config: Config, folder: Path, quiet: bool) -> str | None:
-    """Write the report; None where what draws is not installed, for the demo needs nothing but the package."""
+    """Write the report; None if its packages are not installed: the demo works without them."""
     try:
         require_packages()
     except UsageError:

@@ -40,7 +40,7 @@ def command() -> Callable[[Function], click.Command]:
 
 
 def common(*groups: Group) -> Callable[[Function], Function]:
-    """The options of every command that works on a warehouse, and of the settings in the groups that it names.
+    """The options of every command that works on a warehouse, and the settings of these groups.
 
     The command gets the resolved Config, `as_json` and `quiet`.
     """
@@ -71,7 +71,7 @@ def common(*groups: Group) -> Callable[[Function], Function]:
 
 def _options_of(settings: Sequence[Setting]) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
-        # Help lists the option that was added last first.
+        # Help lists the last added option first.
         for setting in reversed(settings):
             function = _option_of(setting)(function)
         return function
@@ -87,7 +87,7 @@ def _option_of(setting: Setting) -> Callable[[Function], Function]:
 
 
 def output(function: Function) -> Function:
-    """The options of every command that say what it prints; the command gets `as_json` and `quiet`."""
+    """The options --json and --quiet; the command gets `as_json` and `quiet`."""
     as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
     quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no messages.")
     return as_json(quiet(function))
@@ -104,7 +104,7 @@ def import_duckdb() -> None:
 
 @contextmanager
 def open_log(file: str | None) -> Iterator[TextIO | None]:
-    """A file that the command appends to as it goes, or None where none is named. Raises UsageError."""
+    """Open a file to append to, or give None without a file. Raises UsageError."""
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(Path(file).open("a", encoding="utf-8", newline="")) if file else None
@@ -119,12 +119,12 @@ def echo_json(value: object) -> None:
 
 
 def dry_run(function: Function) -> Function:
-    """The option that shows what a command would do in place of doing it."""
+    """The option --dry-run."""
     return click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")(function)
 
 
 def cutting(function: Function) -> Function:
-    """The options that cut what a question is answered for; the command gets them as a Cut."""
+    """The options that select what a question counts; the command gets them as a Cut."""
 
     @click.option("--from", "first_day", metavar="DAY", help="Only events from this UTC day on, such as 2018-11-01.")
     @click.option("--to", "last_day", metavar="DAY", help="Only events up to the end of this UTC day.")
@@ -141,7 +141,7 @@ def cutting(function: Function) -> Function:
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask at the terminal, unless the user agreed beforehand; raises Abort or UsageError without an agreement."""
+    """Ask the user at the terminal, unless `yes`; raises Abort if refused, UsageError without a terminal."""
     if yes:
         return
     if sys.stdin is None or not sys.stdin.isatty():

@@ -60,7 +60,7 @@ def query(
 
 
 def _write_rows(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Write an answer to stdout, in UTF-8 whatever the terminal."""
+    """Write an answer to stdout, always in UTF-8."""
     stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     try:
         write_rows(stream, form, columns, rows)

@@ -30,7 +30,7 @@ def report(config: Config, output: str, cut: Cut, with_people: bool, as_json: bo
 
 
 def write_page(page: bytes, file: str) -> None:
-    """Write a page in place of what the file held. Raises UsageError where it cannot be written."""
+    """Write a page to a file, replacing it. Raises UsageError if it cannot be written."""
     path = Path(file)
     try:
         if path.exists() and (path.is_symlink() or not path.is_file()):

@@ -1,4 +1,4 @@
-"""Standard output and standard error: the command goes on to its own end and exit code, also when nobody reads them."""
+"""Standard output and error: a command runs to its own end and exit code, even if its output cannot be written."""
 
 import io
 import os
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Output(io.FileIO):
-    """A descriptor to write to. After an error of the system, what is written is dropped; `failure` is that error."""
+    """A file descriptor for output. After an OSError, kept as `failure`, all further output is dropped."""
 
     failure: OSError | None = None
 
@@ -25,14 +25,14 @@ class Output(io.FileIO):
 
 
 def open_outputs() -> Output | None:
-    """Put an Output behind stdout and stderr, and return that of stdout; None where a caller has put in its own."""
+    """Put an Output behind stdout and stderr, and return stdout's; None if the caller has replaced stdout."""
     _open_closed()
     outputs = [_replace(name, number) for number, name in ((1, "stdout"), (2, "stderr"))]
     return outputs[0]
 
 
 def _open_closed() -> None:
-    """Open what the caller closed (`2>&-`) to nowhere, or the warehouse would get that number, and messages in it."""
+    """Point closed descriptors (`2>&-`) to /dev/null: the warehouse's file would get the number, and messages in it."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -53,9 +53,9 @@ def _replace(name: str, number: int) -> Output | None:
     text = io.TextIOWrapper(
         io.BufferedWriter(output),
         encoding=stream.encoding if stream else "utf-8",
-        # A terminal that cannot show a letter gets its escape.
+        # A terminal that cannot show a character gets an escape.
         errors="backslashreplace",
-        # Python writes at once, not line by line, where PYTHONUNBUFFERED is set.
+        # With PYTHONUNBUFFERED, Python writes at once, not line by line.
         line_buffering=bool(stream) and (stream.line_buffering or stream.write_through),
     )
     setattr(sys, name, text)

@@ -1,4 +1,4 @@
-"""Where records come from: which files are data, and how their bytes become bundles of lines.
+"""Where records come from: which files are data, and how their bytes are read as bundles of lines.
 
-Local folders and S3 alike. Opens no database and judges no record.
+Works for local folders and S3. Opens no database and judges no record.
 """

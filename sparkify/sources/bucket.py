@@ -1,8 +1,8 @@
-"""Buckets in S3, and in stores that speak its protocol: how to reach one, what errors mean, and a folder to write to.
+"""Buckets in S3 and compatible stores: how to access one, what errors mean, and a folder to write to.
 
-Credentials are found as AWS tools find them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), else,
-where boto3 is installed, AWS_PROFILE, the shared files and the roles that boto3 knows. AWS_REGION, AWS_ENDPOINT_URL
-name another region or store. Messages are made of the store's error code: its own words may repeat a key.
+Credentials are found as in AWS's tools: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), else, if
+boto3 is installed, AWS_PROFILE, the shared files and the roles that boto3 knows. AWS_REGION and AWS_ENDPOINT_URL set
+another region or store. Messages use the store's error code only: its message may repeat a key.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEME = "s3://"
 
-# The store's client tries a request again that got no answer, or one of 500 and above.
+# The store's client repeats a request after no answer or a status of 500 and above, for at most this long.
 _MOST_SECONDS = 30
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
@@ -42,7 +42,7 @@ _OTHER_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLo
 
 
 class S3Folder:
-    """A folder in S3 to write to. Its methods raise SourceError where the store refuses."""
+    """A folder in S3 to write to. Its methods raise SourceError if the store refuses."""
 
     def __init__(self, root: str, access: S3Access) -> None:
         self.root = root.rstrip("/")
@@ -51,7 +51,7 @@ class S3Folder:
         self._store = open_bucket(bucket, access)
 
     def put(self, name: str, content: bytes | Path) -> str:
-        """Write an object, in parts where it is large; returns its URL."""
+        """Write an object, in parts if it is large; returns its URL."""
         import obstore
         from obstore.exceptions import BaseError
 
@@ -63,7 +63,7 @@ class S3Folder:
         return url
 
     def clear(self, folder: str = "") -> None:
-        """Delete every object below this folder, or below one in it."""
+        """Delete every object in this folder, or in one of its folders."""
         import obstore
         from obstore.exceptions import BaseError
 
@@ -72,7 +72,7 @@ class S3Folder:
             for page in obstore.list(self._store, prefix=prefix, chunk_size=1000):
                 obstore.delete(self._store, [meta["path"] for meta in page])
         except FileNotFoundError:
-            # Somebody else deleted it.
+            # Another process deleted it.
             return
         except (BaseError, OSError) as error:
             reason = explain_error(error, self._access, "s3:DeleteObject")
@@ -112,7 +112,7 @@ def open_bucket(bucket: str, access: S3Access) -> "S3Store":
 
 
 def _find_credentials() -> tuple[Any, str | None]:
-    """boto3's credentials and region. Raises SourceError where there are none."""
+    """boto3's credentials and region. Raises SourceError if there are none."""
     if importlib.util.find_spec("boto3") is None:
         raise SourceError(
             "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; set them, install "
@@ -136,14 +136,14 @@ def _find_credentials() -> tuple[Any, str | None]:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether asking again may help: the store is overloaded, or the connection broke."""
+    """Whether a retry may help: the store is overloaded, or the connection broke."""
     text = str(error)
     status = _STATUS.search(text)
     return not isinstance(error, FileNotFoundError) and (status is None or status[1] >= "500")
 
 
 def explain_error(error: Exception, access: S3Access, permission: str) -> str:
-    """What an error of the store's client means, without the client's words."""
+    """What an error of the store's client means, without the client's message."""
     text = str(error)
     found, status = _CODE.search(text), _STATUS.search(text)
     code = found[1] if found else ""

@@ -1,4 +1,4 @@
-"""Bundles: whole lines of one or many files in one buffer, read ahead in a thread. A line is bytes here."""
+"""Bundles: whole lines of one or more files in one buffer, read ahead in a thread. Lines are bytes here."""
 
 import array
 import contextlib
@@ -18,12 +18,12 @@ from sparkify.sources.file import SourceFile
 
 _MOST_AHEAD = 8
 _DEFAULT_ACCESS = S3Access()
-# A bundle's offsets are 32-bit, and a line is held whole in memory.
+# A bundle's offsets are 32-bit, and a line is held in memory as a whole.
 _LONGEST_LINE = 256 << 20
 
 
 class FileRead(NamedTuple):
-    """How reading one file ended: its size and fingerprint, or the error that makes it fail as a whole."""
+    """How reading one file ended: its size and fingerprint, or the error that makes the file fail."""
 
     source_id: int
     size: int = 0
@@ -33,10 +33,10 @@ class FileRead(NamedTuple):
 
 @dataclass
 class Bundle:
-    """Whole lines of one or many files in one buffer.
+    """Whole lines of one or more files, in one buffer.
 
-    Line i is `data[ends[i]:ends[i + 1]]` (terminator included), physical line `lines[i]` (from 1) of file
-    `source_ids[i]`. `finished` names the files whose last line is in this bundle or an earlier one.
+    Line i is `data[ends[i]:ends[i + 1]]` (with its terminator). It is physical line `lines[i]` (from 1) of file
+    `source_ids[i]`. `finished` lists the files whose last line is in this bundle or an earlier one.
     """
 
     data: bytes | bytearray
@@ -59,16 +59,16 @@ def read_bundles(
 ) -> Generator[Bundle, None, None]:
     """Read (source id, file) pairs in order and cut them into bundles of about `bundle_bytes`.
 
-    The first bundle of a group is small, so that the consumer can begin early, and learn from it.
-    No bundle holds files of two groups. Reading runs ahead in a thread of its own by a few bundles, so memory does not
-    grow with the corpus. Every file given is in exactly one bundle's `finished`. Of a file that failed midway,
-    earlier bundles may hold lines, which the caller has to drop.
+    The first bundle of a group is small, so that the consumer can begin early and learn from it. No bundle holds files
+    of two groups. A thread reads a few bundles ahead, so memory does not grow with the data. Each file is in exactly
+    one bundle's `finished`. If reading a file fails halfway, earlier bundles may hold lines of it, which the caller has
+    to drop.
     """
     return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes, access)))
 
 
 class _Filling:
-    """A bundle being filled: the last line may still lack its end."""
+    """A bundle being filled; its last line may be incomplete."""
 
     def __init__(self, rest: bytes | bytearray = b"") -> None:
         self.data = bytearray(rest)
@@ -78,11 +78,11 @@ class _Filling:
         self.finished: list[FileRead] = []
 
     def add(self, block: bytes, source_id: int, next_line: int) -> int:
-        """Take a block of one file's content; returns the number of the line that its next block begins or goes on."""
+        """Add a block of one file's content; returns the line number at which its next block begins or continues."""
         first_end = block.find(b"\n") + 1
         if 0 < first_end < len(block):
             return self._add_lines(block, source_id, next_line)
-        # Most small files are one line.
+        # Most small files have one line.
         self.data += block
         if not first_end:
             return next_line
@@ -90,8 +90,8 @@ class _Filling:
         return next_line + 1
 
     def _add_lines(self, block: bytes, source_id: int, next_line: int) -> int:
-        # Reading lines from memory finds their ends faster than any search for them, and an array takes a list faster
-        # than what only iterates.
+        # Reading lines from BytesIO is the fastest way to find their ends, and an array takes a list faster than an
+        # iterator.
         ends = list(itertools.accumulate(map(len, io.BytesIO(block)), initial=len(self.data)))
         if not block.endswith(b"\n"):
             ends.pop()
@@ -103,7 +103,7 @@ class _Filling:
         return next_line + count
 
     def close(self, source_id: int, line: int) -> None:
-        """End the last line of a file, if it has no end."""
+        """End the last line of a file, if it has no line end."""
         if self.unended:
             self.data += b"\n"
             self._end_line(source_id, line)
@@ -115,14 +115,14 @@ class _Filling:
 
     @property
     def unended(self) -> int:
-        """The bytes of the last line, as long as it has no end."""
+        """The number of bytes of an incomplete last line."""
         return len(self.data) - self._ends[-1]
 
     def drop_unended(self) -> None:
         del self.data[self._ends[-1] :]
 
     def split(self) -> "tuple[Bundle, _Filling]":
-        """The bundle of all lines that have an end, and the rest."""
+        """The bundle of all complete lines, and the rest."""
         rest = _Filling(self.data[self._ends[-1] :])
         self.drop_unended()
         return Bundle(self.data, self._ends, self._source_ids, self._lines, self.finished), rest
@@ -162,7 +162,7 @@ _End = tuple[Bundle | None, BaseException | None]
 
 
 def _run_ahead(produce: Callable[[], Iterator[Bundle]]) -> Generator[Bundle, None, None]:
-    """The items of `produce()`, made in a thread that stays a few ahead and stops when the consumer does."""
+    """The items of `produce()`, made in a thread that runs a few items ahead and stops with the consumer."""
     ready: queue.Queue[_End] = queue.Queue(maxsize=_MOST_AHEAD)
     stopped = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The bytes of a file: as they are stored, their fingerprint, and what they hold once decompressed."""
+"""The bytes of a file: as stored, their fingerprint, and decompressed."""
 
 import contextlib
 import hashlib
@@ -28,7 +28,7 @@ class _Decompressor(Protocol):
 
 
 def read_fingerprint(file: SourceFile) -> str:
-    """The fingerprint that a load of this local file would record. Raises SourceError."""
+    """The fingerprint that a load of this local file would store. Raises SourceError."""
     stored = StoredFile(file, _read_local(file))
     try:
         for _ in stored:
@@ -42,7 +42,7 @@ def read_fingerprint(file: SourceFile) -> str:
 def open_blocks(
     files: Sequence[tuple[int, SourceFile]], access: S3Access
 ) -> Iterator[Callable[[int], Iterator[bytes]]]:
-    """A function that gives the stored bytes of file number i, in blocks. Files have to be asked for in order."""
+    """A function that returns the stored bytes of file number i, in blocks. Call it for the files in order."""
     if not any(file.url.startswith(SCHEME) for _, file in files):
         yield lambda place: _read_local(files[place][1])
         return
@@ -51,9 +51,9 @@ def open_blocks(
 
 
 class StoredFile:
-    """The bytes of a file as they are stored, in blocks.
+    """The stored bytes of a file, in blocks.
 
-    Its fingerprint is the store's etag, else the SHA-256 of the very bytes handed out.
+    Its fingerprint is the store's etag, else the SHA-256 of the bytes that were read.
     """
 
     def __init__(self, file: SourceFile, blocks: Iterator[bytes]) -> None:
@@ -75,7 +75,7 @@ class StoredFile:
 
 
 def open_content(file: SourceFile, stored: StoredFile) -> Iterator[bytes]:
-    """What a file holds, decompressed and without its byte-order mark, in blocks."""
+    """The content of a file, decompressed and without a byte-order mark, in blocks."""
     if file.url.endswith(".gz"):
         return _without_bom(_decompress(stored, lambda: zlib.decompressobj(wbits=31)))
     if file.url.endswith(".zst"):
@@ -89,7 +89,7 @@ def unreadable(file: SourceFile, error: Exception) -> SourceError:
 
 
 def _read_local(file: SourceFile) -> Iterator[bytes]:
-    """The bytes that were listed. Raises SourceError, with the reason alone, where the file has changed since."""
+    """The bytes of a listed file. Raises SourceError, with the reason only, if the file has changed since."""
     if file.fault is not None:
         raise SourceError(file.fault)
     most = READ_BYTES if file.size > _SMALL_READ_BYTES else _SMALL_READ_BYTES
@@ -98,15 +98,15 @@ def _read_local(file: SourceFile) -> Iterator[bytes]:
         while left >= 0 and (block := handle.read(most)):
             left -= len(block)
             yield block
-        # What was written since the listing, before or while the file was read, shows in the very file that is open.
+        # A change since the listing shows in the size or the time of the open file.
         if left or modified_time(os.fstat(handle.fileno())) != file.modified:
             raise SourceError(CHANGED)
 
 
 def _decompress(blocks: Iterable[bytes], new_decompressor: Callable[[], _Decompressor]) -> Iterator[bytes]:
-    """The content of one or more compressed members or frames; an end inside one is an error, never a short file.
+    """The content of one or more compressed members or frames. An end inside one is an error.
 
-    A block may grow a thousandfold, so the decompressor gets small pieces.
+    A block may become a thousand times larger, so the decompressor gets small pieces.
     """
     member: _Decompressor | None = None
     for stored in blocks:

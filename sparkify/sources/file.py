@@ -1,4 +1,4 @@
-"""What a store says of a file before it is read, for local folders and S3 alike."""
+"""What a listing says about a file, in a local folder or in S3."""
 
 import datetime as dt
 import os
@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
-# Why a file that is no longer what was listed is left for the next load.
+# The reason to leave a file that changed after the listing to the next load.
 CHANGED = "it has changed since it was listed; the next load will take it"
 
 
 class SourceFile(NamedTuple):
-    """One object of a dataset as its store lists it.
+    """One file of a dataset, as listed.
 
-    `etag` is the store's own mark of the content, or None where the store has none (a local folder): the SHA-256 of
-    the bytes that are read then takes its place as the file's fingerprint. `size` is in bytes as stored, `modified` in
-    UTC without a zone. `fault` says why the object cannot be read, where the listing already shows it.
+    `etag` is the store's identifier of the content. A local file has None; its fingerprint is the SHA-256 of the bytes.
+    `size` is in bytes as stored, `modified` in UTC without a time zone. `fault` says why the file cannot be read, if
+    the listing already shows it.
     """
 
     url: str
@@ -26,5 +26,5 @@ class SourceFile(NamedTuple):
 
 
 def modified_time(stat: os.stat_result) -> dt.datetime:
-    """When a local file was written last, as `SourceFile.modified` has it."""
+    """When a local file was last modified, as in `SourceFile.modified`."""
     return _EPOCH + dt.timedelta(microseconds=stat.st_mtime_ns // 1000)

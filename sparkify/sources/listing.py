@@ -1,4 +1,4 @@
-"""Which files below a root are data, in a local folder and in S3 alike (docs/records.md). Sorted by URL as text."""
+"""Which files below a root are data, in a local folder or in S3 (docs/records.md). Sorted by URL as text."""
 
 import os
 import re
@@ -19,14 +19,14 @@ _DEFAULT_ACCESS = S3Access()
 
 
 def is_data_key(key: str) -> bool:
-    """Whether a key, relative to its root and with `/` between its parts, is data (docs/records.md)."""
+    """Whether a key, relative to its root and separated by `/`, is data (docs/records.md)."""
     return key.endswith(_DATA_ENDINGS) and _HIDDEN.search(key) is None
 
 
 def list_files(root: str, access: S3Access = _DEFAULT_ACCESS) -> list[SourceFile]:
-    """The data files of a root: a folder (with all below it) or one file, local or s3://. Sorted by URL as text.
+    """The data files of a root: a folder (with its subfolders) or one file, local or s3://. Sorted by URL as text.
 
-    Raises SourceError where the root does not exist or cannot be listed; an existing folder without data is empty.
+    Raises SourceError if the root does not exist or cannot be listed. A folder without data gives an empty list.
     """
     if root.startswith(SCHEME):
         return _list_s3(root, access)
@@ -43,7 +43,7 @@ def list_files(root: str, access: S3Access = _DEFAULT_ACCESS) -> list[SourceFile
 
 
 def resolve_root(root: str) -> str:
-    """The root as the URLs of its files begin with it."""
+    """The root in the form with which the URLs of its files begin."""
     if root.startswith(SCHEME):
         return root.rstrip("/")
     return os.path.normpath(Path(root).absolute())
@@ -65,12 +65,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        # A link in a circle is neither folder nor file.
+        # A circular link is neither folder nor file.
         return False
 
 
 def _leads_up(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder is a link to one above it, which would never end."""
+    """Whether a folder is a link to one of its parents: walking it would never end."""
     return entry.is_symlink() and Path(entry.path).parent.resolve().is_relative_to(Path(entry.path).resolve())
 
 
@@ -78,7 +78,7 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
     try:
         stat = read_stat()
     except OSError:
-        # A link that leads nowhere, or in a circle, is listed: reading it then fails, and fails alone.
+        # A broken or circular link is listed: reading it then fails, for this file only.
         stat = os.lstat(url)
     shown = url if url.isascii() else os.fsencode(url).decode("utf-8", "backslashreplace")
     fault = None if shown == url else "its name is not UTF-8; rename it"

@@ -1,4 +1,4 @@
-"""Objects in S3: what is below a root, and their bytes, many requests at a time."""
+"""Objects in S3: listing a root, and reading their bytes, with many requests at a time."""
 
 import datetime as dt
 import itertools
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from obstore import GetOptions
     from obstore.store import S3Store
 
-# A larger object is fetched in parts, so that no request is long and memory is bounded.
+# A larger object is fetched in parts, so that requests are short and memory is bounded.
 _PART_BYTES = 8 << 20
 _MOST_BYTES_AHEAD = 64 << 20
 _MOST_TASKS_AHEAD = 4
-# A thread fetches small objects some at a time: handing over each alone would cost as much as fetching it.
+# A task fetches several small objects: the overhead of one task is about that of fetching one.
 _SMALL_BYTES = 16 << 10
 _MOST_PER_TASK = 8
-# The store's client repeats a request that got no answer; a body that was cut is asked for again here.
+# The store's client repeats requests without an answer; a truncated body is requested again here.
 _ATTEMPTS = 4
 
 
 def list_objects(root: str, access: S3Access) -> list[SourceFile]:
-    """Every object below a root, or the one object that it names, in the store's order.
+    """Every object below a root, or the one object that the root names, in the store's order.
 
-    A root is a folder, never the beginning of a key. An etag comes without its quotes. Raises SourceError where nothing
-    is there or it cannot be listed.
+    A root is a folder, not a key prefix. Etags are without their quotes. Raises SourceError if there is nothing or if
+    it cannot be listed.
     """
     from obstore.exceptions import BaseError
 
     bucket, key = split_url(root)
     store = open_bucket(bucket, access)
     try:
-        # A store's console marks a folder with an object of the folder's own name.
+        # S3's console creates an object with the name of the folder.
         found = [meta for meta in _list_below(store, key, access) if meta["path"] != key]
         if not found and key:
             found = _find_object(store, key)
@@ -62,7 +62,7 @@ def list_objects(root: str, access: S3Access) -> list[SourceFile]:
 
 @dataclass(frozen=True)
 class _Part:
-    """Bytes `start` up to `end` of object number `place`."""
+    """Bytes `start` to `end` (exclusive) of object number `place`."""
 
     place: int
     item: SourceFile
@@ -75,14 +75,14 @@ class _Part:
 
 
 class S3Reader:
-    """Reads objects in the order given, with many requests under way and bounded bytes ahead.
+    """Reads objects in the given order, with many requests at a time and a limited number of bytes ahead.
 
-    Reads are conditional: an object that is no longer what was listed is not read.
+    Reads are conditional: an object that has changed since the listing is not read.
     """
 
     def __init__(self, objects: Sequence[SourceFile], access: S3Access) -> None:
         self._access = access
-        # Every thread has a few tasks, or the last of them would be waited for alone.
+        # Every thread gets a few tasks, so that all finish at about the same time.
         per_task = len(objects) // (_MOST_TASKS_AHEAD * access.concurrency)
         self._tasks = _group(_cut(objects), max(1, min(per_task, _MOST_PER_TASK)))
         self._ahead: deque[tuple[list[_Part], Future[list[bytes | SourceError]]]] = deque()
@@ -91,18 +91,18 @@ class S3Reader:
         self._stores: dict[str, S3Store] = {}
         self._executor = ThreadPoolExecutor(access.concurrency, thread_name_prefix="sparkify-s3")
         self._closed = threading.Event()
-        # Failures in a row that the store or the network is to blame for, and the last of them.
+        # Failures in a row.
         self._failures = 0
         self._lock = threading.Lock()
 
     def read(self, place: int) -> Iterator[bytes]:
-        """The bytes of object number `place`, in parts. Objects have to be asked for in order.
+        """The bytes of object number `place`, in parts. Call it for the objects in order.
 
-        Raises SourceError, with the reason alone, where it cannot be read whole.
+        Raises SourceError, with the reason only, if it cannot be read completely.
         """
         while (part := self._next_part()) is not None and part.place <= place:
             _, data = self._arrived.popleft()
-            # What is left of an object before it, whose reading failed, is dropped.
+            # Left over from an earlier object whose reading failed.
             if part.place < place:
                 continue
             if isinstance(data, SourceError):
@@ -110,12 +110,12 @@ class S3Reader:
             yield data
 
     def close(self) -> None:
-        """Start no more requests; those under way end by themselves."""
+        """Start no more requests; running ones end by themselves."""
         self._closed.set()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _next_part(self) -> _Part | None:
-        """The first part not handed out yet, once it has arrived or failed."""
+        """The next part, once it has arrived or failed."""
         if not self._arrived:
             self._fetch_ahead()
             if not self._ahead:
@@ -149,7 +149,7 @@ class S3Reader:
         bucket, key = split_url(part.item.url)
         reason = ""
         for attempt in range(_ATTEMPTS):
-            # A store that fails every request is not asked thousands of times more.
+            # Stop after many failures in a row: the store is down.
             if self._closed.is_set() or self._failures > 2 * self._access.concurrency:
                 break
             if attempt:
@@ -176,21 +176,21 @@ class S3Reader:
             if bucket not in self._stores:
                 self._stores[bucket] = open_bucket(bucket, self._access)
         options: GetOptions = {} if part.size == part.item.size else {"range": (part.start, part.end)}
-        # A weak tag matches nothing, by RFC 9110.
+        # A weak etag never matches, by RFC 9110.
         if part.item.etag is not None and not part.item.etag.startswith("W/"):
             options["if_match"] = f'"{part.item.etag}"'
         return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())
 
 
 def _cut(objects: Sequence[SourceFile]) -> Iterator[_Part]:
-    """The parts of each object in turn; an empty one has none."""
+    """The parts of each object in turn; an empty object has none."""
     for place, item in enumerate(objects):
         for start in range(0, item.size, _PART_BYTES):
             yield _Part(place, item, start, min(start + _PART_BYTES, item.size))
 
 
 def _group(parts: Iterator[_Part], most_small: int) -> Iterator[list[_Part]]:
-    """What one task fetches: a part, or some small ones that follow each other."""
+    """What one task fetches: one part, or several small ones in a row."""
     group: list[_Part] = []
     for part in parts:
         is_small = part.size <= _SMALL_BYTES
@@ -206,7 +206,7 @@ def _group(parts: Iterator[_Part], most_small: int) -> Iterator[list[_Part]]:
 
 
 def _list_below(store: "S3Store", prefix: str, access: S3Access) -> list[Any]:
-    """What is below a prefix, in no order. A page follows the page before it, but folders can be listed at a time."""
+    """What is below a prefix, unordered. The pages of a listing come in turn, but folders can be listed at once."""
     import obstore
 
     def list_flat(folder: str) -> list[Any]:
@@ -215,7 +215,7 @@ def _list_below(store: "S3Store", prefix: str, access: S3Access) -> list[Any]:
     top = obstore.list_with_delimiter(store, prefix=prefix or None)
     folders = top["common_prefixes"]
     if not 1 < len(folders) <= access.concurrency:
-        # Of very many folders most hold little: a page holds the objects of many.
+        # If there are very many folders, most hold little, and one page covers many of them.
         return list_flat(prefix)
     with ThreadPoolExecutor(len(folders)) as executor:
         return [*top["objects"], *itertools.chain.from_iterable(executor.map(list_flat, folders))]

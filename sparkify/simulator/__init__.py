@@ -1,9 +1,8 @@
-"""Synthetic log and song data in the shape of the real ones, and a truth file of what a load of them must find.
+"""Synthetic log and song data that look like the real data, and a truth file with what a load of them must find.
 
-Owns the public names and the order of the steps. Nothing in this package may read a clock, an environment variable or a
-set's order: the same seed and options give the same bytes on every machine. For that reason randomness is taken as
-`random()` and `getrandbits()` only, and floats meet nothing but the four basic operations, which IEEE 754 fixes to the
-last bit.
+The same seed and options give the same bytes on every machine. So nothing in this package may read a clock, an
+environment variable or the order of a set. Randomness comes from `random()` and `getrandbits()` only, and floats are
+used with the four basic operations only, which IEEE 754 defines exactly.
 """
 
 import json
@@ -25,7 +24,7 @@ __all__ = ["SimulateOptions", "SimulateResult", "simulate"]
 
 @dataclass(frozen=True)
 class SimulateResult:
-    """Where the data lies and how much of it there is. `faults` counts the planted ones by reason code."""
+    """Where the data is, and how much. `faults` counts the planted faults by reason code."""
 
     log_data: Path
     song_data: Path
@@ -48,8 +47,8 @@ def simulate(
 ) -> SimulateResult:
     """Write DIRECTORY/log_data, DIRECTORY/song_data and, last, DIRECTORY/truth.json.
 
-    `on_progress` gets records written and records to write. Raises UsageError for impossible options, and when the
-    folders hold data already; nothing is written then.
+    `on_progress` is called with the records written and the records to write. Raises UsageError for impossible options
+    and if the folders already hold data; then nothing is written.
     """
     check_options(options)
     root = Path(directory)

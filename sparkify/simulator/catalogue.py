@@ -1,7 +1,7 @@
-"""The songs that exist, and their files.
+"""The songs of the catalogue, and their files.
 
-Owns artists, titles and recordings, with the traps of the real catalogue, also those that are only played and in no
-file, and the text of a song file.
+It invents artists, titles and recordings with the traps of the real catalogue, also songs that are played but have no
+file, and writes the song files.
 """
 
 import re
@@ -78,9 +78,9 @@ def build_catalogue(rng: Random, count: int) -> tuple[list[Song], set[Pair]]:
     for number in range(count):
         roll, depth = rng.random(), rng.random()
         known = pick(rng, songs) if songs else None
-        if known and roll < 0.03:  # the same title by the same artist, recorded twice: only its length tells which
+        if known and roll < 0.03:  # same title and artist, recorded twice: only the length differs
             song = known._replace(song_id=_identify(rng, "SO", "12A", number), length=_invent_length(rng))
-        elif known and roll < 0.05:  # one song, recorded under another name of its artist
+        elif known and roll < 0.05:  # the same song under another name of its artist
             song = known._replace(artist_name=f"{known.artist.name} feat. {pick(rng, artists).name}")
         else:
             song = _invent_song(rng, number, artists[int(depth * depth * len(artists))], artists, taken)
@@ -102,7 +102,7 @@ def _invent_song(rng: Random, number: int, artist: _Artist, artists: Sequence[_A
 
 
 def invent_strangers(rng: Random, catalogue: Sequence[Song], taken: set[Pair]) -> list[tuple[Pair, int]]:
-    """Songs that are played but not in the catalogue, with their lengths. Some differ from one that is by case only."""
+    """Songs that are played but not in the catalogue, with their lengths. Some differ from a known one only by case."""
     strangers: list[tuple[Pair, int]] = []
     name = ""
     for number in range(max(100, min(len(catalogue), 20_000))):
@@ -168,7 +168,7 @@ def write_songs(folder: Path, songs: Sequence[Song], truth: Truth) -> list[Song]
 
 
 def _identify_track(rng: Random, number: int) -> str:
-    # The third letter is the first folder: the real dataset keeps some 15,000 songs in each.
+    # The third letter is the first folder: the real dataset has about 15,000 songs in each.
     return f"TR{chr(65 + number // 15_000 % 26)}{_identify(rng, '', '128', number)[1:]}"
 
 
@@ -177,6 +177,6 @@ def _write_song_file(folder: Path, track: str, text: str, made: set[str]) -> Non
     if parent not in made:
         Path(parent).mkdir(parents=True)
         made.add(parent)
-    # Unbuffered, and no Path: at 15,000 files they would cost more than the writing.
+    # Without buffering and Path: for 15,000 files they would cost more than the writing.
     with open(f"{parent}/{track}.json", "xb", buffering=0) as file:  # noqa: PTH123
         file.write(text.encode("utf-8", "surrogateescape"))

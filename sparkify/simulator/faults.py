@@ -1,7 +1,6 @@
-"""Faults, which a load must reject, and oddities, which it must not.
+"""Faults, which a load must reject, and oddities, which it must accept.
 
-Owns how a record of either dataset is spoiled for each rule, or made odd, and which records become so. The spoiled
-values themselves are in `vocabulary`.
+It decides which records become faults or oddities, and how. The bad values themselves are in `vocabulary`.
 """
 
 import json
@@ -20,15 +19,15 @@ from sparkify.validation.rules import RULES, FieldRule, Rule
 
 
 class _Plan(NamedTuple):
-    """How a dataset's records are spoiled or made odd."""
+    """How a dataset's records are made faulty or odd."""
 
     dataset: Dataset
     text_field: str  # where broken text goes
-    prepare: Callable[[dict[str, object]], object]  # makes a record one that every fault can be planted in
+    prepare: Callable[[dict[str, object]], object]  # changes a record so that every fault can be planted in it
     oddities: dict[str, Callable[[str], str]]
 
 
-# What a play has and another event may lack.
+# Fields of a play that other events may lack.
 _OF_A_PLAY = ("artist", "auth", "length", "method", "page", "song", "status", "userId")
 _A_PLAY = {field.name: json.loads(field.example) for field in FIELDS["events"] if field.name in _OF_A_PLAY}
 
@@ -76,14 +75,14 @@ _Spoil = Callable[[dict[str, object]], bytes]
 
 
 def _list_faults(plan: _Plan) -> list[tuple[str, _Spoil]]:
-    """Every fault with its reason code, in the order of planting: first one of each code, from all rules in turn."""
+    """Every fault with its reason code, in the order of planting: first one for each code, rule by rule."""
     codes = [entry for group in zip_longest(*(_list_codes(plan, rule) for rule in RULES)) for entry in group if entry]
     variants = max(len(spoils) for _, spoils in codes)
     return [(code, spoils[variant]) for variant in range(variants) for code, spoils in codes if variant < len(spoils)]
 
 
 def _list_codes(plan: _Plan, rule: Rule) -> list[tuple[str, list[_Spoil]]]:
-    """A rule's reason codes, each with all ways to break the rule."""
+    """The reason codes of a rule, each with all ways to break the rule."""
     if isinstance(rule, FieldRule):
         fields = [field for field in FIELDS[plan.dataset] if rule.concerns(field)]
         return [(f"{rule.code}:{field.name}", _list_field_spoils(plan, rule, field)) for field in fields]
@@ -98,7 +97,7 @@ def _list_field_spoils(plan: _Plan, rule: FieldRule, field: Field) -> list[_Spoi
     spoils = [_spoil_field(plan, field.name, raw) for raw in raws]
     if rule.code == "missing":
         return spoils
-    # Once more with a needed field missing as well: the earlier rule has to give the reason.
+    # Once more with a needed field missing too: the reason must be that of the earlier rule.
     other = next(needed.name for needed in FIELDS[plan.dataset] if needed.needed and needed != field)
     return [*spoils, _spoil_field(plan, field.name, raws[0], also_missing=other)]
 
@@ -121,7 +120,7 @@ def _spoil_line(plan: _Plan, cut: int | None, suffix: bytes) -> _Spoil:
 
 
 class Specials:
-    """Which records become faults or oddities, and what becomes of them."""
+    """Decides which records become faults or oddities, and changes them."""
 
     def __init__(self, rng: Random, plan: _Plan, counts: Counts, total: int, dirty: float) -> None:
         self._prepare = plan.prepare
@@ -134,8 +133,8 @@ class Specials:
     def apply(self, line: str, previous: str) -> tuple[str, bool]:
         """The text to write for the record at `position`, and whether a load keeps the record itself.
 
-        `previous` is an earlier record that may be delivered again in this one's place, or empty. Bytes that are not
-        UTF-8 come as surrogate escapes.
+        `previous` is an earlier record that may be repeated instead of this one, or empty. Bytes that are not UTF-8 are
+        given as surrogate escapes.
         """
         is_fault = self._is_fault
         self.position, self._is_fault = next(self._coming, (-1, False))

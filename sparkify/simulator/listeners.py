@@ -1,6 +1,6 @@
-"""Who listens, and what there is to play.
+"""The users, and the songs that they play.
 
-Owns the users and the playlist: how often each is drawn, and its share of the text of an event.
+It decides how often each is drawn, and makes its part of the text of an event.
 """
 
 from array import array
@@ -19,7 +19,7 @@ _PAID_SHARE = 0.82
 
 
 class _Track(NamedTuple):
-    """What a song gives to the text of a play, as JSON."""
+    """A song's parts of the text of a play, as JSON."""
 
     artist: str
     length: str
@@ -28,7 +28,7 @@ class _Track(NamedTuple):
 
 
 class Playlist:
-    """Draws what comes next in a session. Few songs make most of the plays."""
+    """Draws what comes next in a session. A few songs get most of the plays."""
 
     def __init__(
         self, rng: Random, catalogue: Sequence[Song], strangers: Sequence[tuple[Pair, int]], match_rate: float
@@ -48,7 +48,7 @@ class Playlist:
     def _add_track(self, rng: Random, pair: Pair, length: int, is_matched: bool) -> None:
         title, artist = pair
         escaped = rng.random() < 0.3
-        # The player's clock and the catalogue's do not always agree.
+        # The length in the log and in the catalogue are not always equal.
         logged = length if rng.random() < 0.8 else length + int((rng.random() - 0.5) * 100_000)
         self.tracks.append(
             _Track(
@@ -63,19 +63,19 @@ class Playlist:
 
 def _share_out(share: float, count: int) -> list[float]:
     weights = [1 / (rank + 25) for rank in range(count)]
-    # Not sum(): it rounds otherwise from Python 3.12 on.
+    # Not sum(): it rounds differently since Python 3.12.
     total = list(accumulate(weights))[-1]
     return [weight * share / total for weight in weights]
 
 
-# What differs from event to event of a user, in a play and in any other event.
+# The fields that differ between events of one user, for plays and for other events.
 _PLAY_SLOTS = ("artist", "itemInSession", "length", "level", "sessionId", "song", "ts")
 _PAGE_SLOTS = ("auth", "itemInSession", "level", "method", "page", "sessionId", "status", "ts")
 _NULLS = {field.name: "null" for field in FIELDS["events"]}
 
 
 class Person(NamedTuple):
-    """What a user gives to the text of an event: the text around the slots."""
+    """A user's parts of the text of an event: the text around the slots."""
 
     play: tuple[str, ...]
     page: tuple[str, ...]
@@ -86,7 +86,7 @@ NOBODY = Person((), cut_record("events", _NULLS | {"userId": '""'}, _PAGE_SLOTS)
 
 
 class Users:
-    """Everyone by rank, the most active first."""
+    """The users by rank, the most active first."""
 
     def __init__(self, rng: Random, options: SimulateOptions) -> None:
         count = options.users

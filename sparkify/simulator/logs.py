@@ -1,7 +1,7 @@
 """The log files.
 
-Owns the text of an event, the file of each day, and the count of what a load must find in it. Levels change here, as
-the events are written in order.
+It writes a file for each day and counts what a load must find in it. Levels change here, because the events are written
+in order.
 """
 
 import datetime
@@ -19,13 +19,13 @@ from sparkify.simulator.truth import Truth, add_one
 
 _CHUNK = 8192  # events rendered at once
 _LEVELS = ('"free"', '"paid"')
-# While the share of paid plays is outside, nobody submits what would take it farther away: one busy user's change of
-# mind would otherwise show in every number.
+# While the share of paid plays is outside of these bounds, no user changes the level in the wrong direction: otherwise
+# one busy user would change every number.
 _LEAST_PAID, _MOST_PAID = 0.74, 0.82
 
 
 def write_events(folder: Path, users: Users, playlist: Playlist, truth: Truth) -> int:
-    """Write a file for each day that has events and return how many there are."""
+    """Write a file for each day with events; returns the number of files."""
     options = truth.options
     sessions = Sessions(users, playlist, options)
     writer = _LogWriter(users, playlist, truth)
@@ -55,7 +55,7 @@ class _LogWriter:
         self._seen = bytearray(options.users)
         rng = stream(options.seed, "log files")
         self._specials = Specials(rng, EVENTS, truth.events, options.events, options.dirty)
-        self._previous = ""  # the last play of the file that a load keeps
+        self._previous = ""  # the last play of this file that a load keeps
         self._last_start = -1
 
     def write_day(self, folder: Path, date: datetime.date, day: Day) -> None:
@@ -75,7 +75,7 @@ class _LogWriter:
         self._truth.star["users"] = sum(self._seen)
 
     def _render(self, day: Day, keys: list[int], midnight: int) -> list[str]:
-        """The lines of some events in order, counted into the truth."""
+        """The lines of some events in order; adds them to the truth."""
         tracks, is_paid, seen, specials = self._tracks, self._is_paid, self._seen, self._specials
         sessions, owners, items, codes = day.sessions, day.owners, day.items, day.codes
         shift, mask = day.shift, (1 << day.shift) - 1
@@ -90,7 +90,7 @@ class _LogWriter:
             paid = is_paid[rank]
             if code >= pages.FIRST_SONG:
                 artist, length, song, _ = tracks[code]
-                # The text around the slots. Unpacked: this is where most of the time goes.
+                # The text around the slots. Unpacked, because most of the time is spent here.
                 a, b, c, d, e, f, g, h = person.play
                 item, level = items[row], _LEVELS[paid]
                 line = f"{a}{artist}{b}{item}{c}{length}{d}{level}{e}{session_id}{f}{song}{g}{start}{h}"
@@ -122,12 +122,12 @@ class _LogWriter:
         star["paid"] += paid
         star["free"] += len(plays) - paid
         star["matched"] += sum(is_matched for _, _, is_matched in plays)
-        # Plays come in order of time, so that only the last one counted can share its start with these.
+        # Plays are in order of time, so only the last one counted can have the same start as these.
         star["time"] += len({start for start, _, _ in plays}) - (plays[0][0] == self._last_start)
         self._last_start = plays[-1][0]
 
     def _render_page(self, session: Session, item: int, code: int, start: int) -> str:
-        """The line of an event that is not a play. A submitted upgrade or downgrade holds from the next event on."""
+        """The line of an event that is not a play. A submitted change of level takes effect with the next event."""
         rank, person, session_id = session
         paid = self._is_paid[rank]
         if self._is_submitted(code, paid):

@@ -1,6 +1,6 @@
-"""What to simulate.
+"""The options of a simulation.
 
-Owns the options, the limits they must keep, and how their days count in milliseconds.
+Also their limits, and their days in milliseconds.
 """
 
 import datetime
@@ -32,7 +32,7 @@ def check_options(options: SimulateOptions) -> None:
     for name in ("match_rate", "dirty"):
         if not 0 <= getattr(options, name) <= 1:
             raise UsageError(f"{name} must be between 0 and 1, not {getattr(options, name)}")
-    # Beyond these dates a load would rightly reject every event.
+    # Outside of these dates a load would reject every event.
     first, end = datetime.date(2000, 1, 1), datetime.date(2100, 1, 1)
     if options.start < first or options.start >= end or options.days > (end - options.start).days:
         raise UsageError(f"{options.days} days from {options.start} are not all between {first} and {end}")

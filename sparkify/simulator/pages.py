@@ -1,21 +1,21 @@
-"""What a session can contain, as codes.
+"""What a session can contain: pages and songs, as codes.
 
-Owns the codes, how likely each page is, which pages follow one another, and what the log says of each.
+For each page: how likely it is, which pages come with it, and what the log says about it.
 """
 
-# Those up to RELOGIN come between plays, the songs' codes follow the last page's.
+# Pages up to RELOGIN come between plays. The codes of songs follow after the last page.
 (HOME, SETTINGS, HELP, ABOUT, SAVE, ERROR, LEVEL, UPGRADE, DOWNGRADE, RELOGIN, LOGOUT, CANCEL, CANCELLED,
  HOME_OUT, LOGIN_OUT, HELP_OUT, ABOUT_OUT, FIRST_SONG) = range(18)  # fmt: skip
-# How many there are of each, from HOME to RELOGIN, for one play.
+# How often each page from HOME to RELOGIN occurs per play.
 RATES = (0.025, 0.006, 0.006, 0.003, 0.0015, 0.0013, 0.011, 0.0024, 0.0006, 0.006)
-# What a drawn page brings with it.
+# The pages that come together with a drawn page.
 CHAINS = {
     SAVE: (SETTINGS, SAVE),
     UPGRADE: (LEVEL, UPGRADE, HOME),
     DOWNGRADE: (LEVEL, DOWNGRADE, HOME),
     RELOGIN: (LOGOUT, HOME_OUT, LOGIN_OUT, HOME),
 }
-# Page, method and status of those that do not depend on the user's level.
+# Page, method and status of the pages that do not depend on the user's level.
 REQUESTS = {
     HOME: ("Home", "GET", 200),
     SETTINGS: ("Settings", "GET", 200),

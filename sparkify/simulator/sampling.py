@@ -1,6 +1,6 @@
 """Random numbers that depend on the seed alone.
 
-Each purpose has a stream of its own, so what one step takes never shifts what another one gets.
+Each purpose has its own stream: what one step draws does not change what another step gets.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Who does what when.
+"""The days and their sessions: when a session starts, and what it contains.
 
-Owns the days and the sessions in them: when one starts, what it contains, and what is carried past midnight.
+A session that runs past midnight is continued on the next day.
 """
 
 from array import array
@@ -24,9 +24,9 @@ class Session(NamedTuple):
 
 
 class Day:
-    """The events of one UTC day, as numbers: the text of a busy day would not fit into memory.
+    """The events of one UTC day, as numbers: the text of a busy day would not fit in memory.
 
-    A key is an event's time since midnight, shifted left, plus its row. So sorting plain integers sorts the events.
+    A key is an event's time since midnight, shifted left, plus its row: sorting these integers sorts the events.
     """
 
     def __init__(self, quota: int) -> None:
@@ -52,7 +52,7 @@ class Day:
 
 
 class Sessions:
-    """Fills day after day with sessions. What runs past midnight is carried into the next day."""
+    """Fills one day after the other with sessions."""
 
     def __init__(self, users: Users, playlist: Playlist, options: SimulateOptions) -> None:
         rng = stream(options.seed, "sessions")
@@ -65,7 +65,9 @@ class Sessions:
         self._carried: list[tuple[Session, int, list[int], list[int]]] = []
         self._leavers: dict[int, list[int]] = {}
         count = len(users.is_gone)
-        for _ in range(min(count // 50, options.events // 2_000)):  # who cancels: none of the most active
+        for _ in range(
+            min(count // 50, options.events // 2_000)
+        ):  # users who cancel, none of them among the most active
             rank = count // 4 + int(rng.random() * (count - count // 4))
             self._leavers.setdefault(int(rng.random() * options.days), []).append(rank)
 
@@ -106,7 +108,7 @@ class Sessions:
             self._carried.append((session, first_item + inside, codes[inside:], later))
 
     def _pick_slot(self, duration: int) -> tuple[int, int]:
-        """Who starts a session and when: if possible, while no other session of the same user runs."""
+        """The user and the start of a session; if possible, no other session of this user runs at that time."""
         random, cumulative = self._rng.random, self._users.cumulative
         last = len(cumulative) - 1
         tries = 0
@@ -117,7 +119,7 @@ class Sessions:
             start = (_HOURS[int(random() * len(_HOURS))] * 3_600_000) + int(random() * 3_600_000)
             spans = self._busy.setdefault(rank, [])
             tries += 1
-            # With more events than the users' days can hold, sessions do overlap.
+            # If there are more events than fit into the users' days, sessions overlap.
             few = len(spans) < 16
             if tries == 4 or (few and all(start > e or start + duration < s for s, e in spans)):
                 if few:
@@ -150,7 +152,7 @@ class Sessions:
         roll, plays = self._rng.random(), pick(self._rng, vocabulary.SESSION_PLAYS)
         if leaving:
             return (pages.HOME,), plays, (pages.SETTINGS, pages.CANCEL, pages.CANCELLED)
-        if roll < 0.07:  # somebody only looks at the front page
+        if roll < 0.07:  # a visitor who only sees the front page
             return (pages.HOME_OUT,), 0, ((), (pages.HELP_OUT,), (), (pages.ABOUT_OUT,))[self._rng.getrandbits(2)]
         opening = (pages.LOGIN_OUT, pages.HOME) if roll < 0.1 else (pages.HOME,) if roll < 0.4 or not plays else ()
         end = self._rng.random()

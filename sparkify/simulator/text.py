@@ -1,7 +1,7 @@
-"""The text of a record as the app, or the catalogue, writes it: the fields of the dataset in their order.
+"""The text of a record as the app or the catalogue writes it: the fields of the dataset in order.
 
-Values come as JSON text. A record of which some values are the same for many is cut at the others, the slots, so that
-the text between them is made once.
+Values are given as JSON text. If many records share most values, the record is cut at the other fields, the slots, so
+that the text between them is made only once.
 """
 
 import json
@@ -16,7 +16,7 @@ class _Style(NamedTuple):
     comma: str
     colon: str
     slash: str
-    escapes_all: bool  # in records that are written anew
+    escapes_all: bool  # in records that are parsed and written again
 
 
 _STYLES: dict[Dataset, _Style] = {
@@ -42,7 +42,7 @@ def render_record(dataset: Dataset, values: Mapping[str, str]) -> str:
 
 
 def cut_record(dataset: Dataset, values: Mapping[str, str], slots: Sequence[str]) -> tuple[str, ...]:
-    """The text before, between and after the slots, which are fields without a value here, in their order."""
+    """The text before, between and after the slots. Slots are field names, in the dataset's order."""
     comma, colon, _, _ = _STYLES[dataset]
     names = [field.name for field in FIELDS[dataset]]
     if [name for name in names if name in slots] != list(slots):

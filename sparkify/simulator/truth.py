@@ -1,6 +1,6 @@
 """What a load of the simulated data must find.
 
-Owns the counts that every writer adds to, the form of truth.json, and the report of progress.
+The counts that every writer adds to, the form of truth.json, and the progress.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The words and tables that the simulator draws from.
 
-Owns data only: no function, no import from the package. Places and user agents are public facts; people, artists and
-titles are coined from word lists. Order matters: what a seed produces is an index into these tuples.
+Data only. Places and user agents are public facts; people, artists and titles are combined from word lists. Order
+matters: a seed gives indexes into these tuples.
 """
 
 WOMEN = (
@@ -149,7 +149,7 @@ WEEKDAY_WEIGHTS = (100, 104, 108, 105, 106, 58, 46)  # Monday first
 
 # ---- Planted faults: what makes a record break one rule, by the code of the rule ----
 
-# JSON values, as raw bytes, in the place of a text.
+# JSON values, as raw bytes, that replace a text.
 BAD_TEXTS = {
     "bad_encoding": (b'"caf\xe9"', b'"\xff\xfe"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xe2\x82"'),
     "not_json": (
@@ -157,21 +157,21 @@ BAD_TEXTS = {
         b'"tab\there"', b'"\\x41"', b"",
     ),
 }  # fmt: skip
-# Where the line is cut (None: not at all), and what is put behind. No cut may fall inside a character of two bytes.
+# Where the line is cut (None: not at all), and what is appended. No cut may split a character of two bytes.
 BAD_LINES = {
     "not_json": (
         (-12, b""), (-1, b",}"), (None, b" and more"), (None, b"{}"), (-1, b""), (None, b" // note"), (11, b""),
     ),
     "not_object": ((0, b"[]"), (0, b'"text"'), (0, b"42"), (0, b"null"), (0, b"true"), (0, b'[{"page":"Home"}]')),
 }  # fmt: skip
-# JSON values, as raw bytes, by a field's name or else its kind. None: the key itself is absent.
+# JSON values, as raw bytes, by a field's name, else its kind. None: the key is missing.
 BAD_VALUES: dict[str, dict[str, tuple[bytes | None, ...]]] = {
     "bad_type": {
         "text": (b"12", b"true", b'["text"]', b'{"text":"a"}', b"1.5"),
         "whole": (b'"abc"', b"true", b"1.5", b"[1]", b'{"n":1}', b'"12abc"', b'"1.5"'),
         "decimal": (b'"long"', b"true", b"[1.5]", b'{"n":1.5}', b"1e400", b'"NaN"'),
     },
-    # Seconds sent as ts are in range as a number, yet read as milliseconds they fall into January 1970.
+    # A ts in seconds, read as milliseconds, is in January 1970.
     "out_of_range": {
         "ts": (b"1541105830", b'"1541105830"', b"-1", b"946684799999", b"4102444800001", b"99999999999999999999"),
         "registration": (b"9007199254740993", b"-9100000000000000.0", b"99999999999999999999"),

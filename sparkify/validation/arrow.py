@@ -1,7 +1,7 @@
-"""Tables as Arrow: DuckDB reads lines without a copy, even while they are still being read from their files.
+"""Tables as Arrow: DuckDB reads lines without copying them, even while files are still being read.
 
-The C structs are those of the Arrow C data and stream interfaces (https://arrow.apache.org/docs/format/). nanoarrow
-makes them of batches that exist already; a stream whose batches are made when they are asked for is added here.
+The C structs are defined by the Arrow C data and stream interfaces (https://arrow.apache.org/docs/format/). nanoarrow
+makes streams from existing batches only; a stream that makes its batches on demand is added here.
 """
 
 import ctypes
@@ -16,14 +16,14 @@ from nanoarrow.c_array_stream import CArrayStream
 from sparkify.sources.bundles import Bundle
 
 _JSON = na.extension_type(na.string(), "arrow.json")
-# As DuckDB's JSON the bytes come unchecked: what they are shows when they are parsed.
+# As arrow.json the bytes are not validated until they are parsed.
 _SCHEMA = na.c_schema(na.struct({"bytes": na.binary(), "json": _JSON, "source_id": na.int32(), "line": na.int32()}))
 _SIZE_OF_ARRAY = 80
 _EIO = 5
 
 
 class Table:
-    """Batches of one schema that exist already. They can be read many times, until they are let go."""
+    """Existing batches of one schema. They can be read many times, until `let_go`."""
 
     error: BaseException | None = None
 
@@ -38,13 +38,13 @@ class Table:
 
     @classmethod
     def of_rows(cls, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> "Table":
-        """At least one row: whole numbers as they are, anything else as its text."""
+        """A table of one or more rows: whole numbers as they are, other values as text."""
         columns = [_column(values) for values in zip(*rows, strict=True)]
         schema = na.c_schema(na.struct({name: column.schema for name, column in zip(names, columns, strict=True)}))
         return cls(schema, [na.c_array_from_buffers(schema, len(rows), [None], children=columns)])
 
     def let_go(self) -> None:
-        """Free the batches, even while something still holds this object."""
+        """Free the batches, even if this object is still referenced."""
         self._batches = []
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -52,10 +52,10 @@ class Table:
 
 
 class LineStream:
-    """The table of the lines of bundles that are still to come; read once.
+    """The lines of bundles that are still to come, as a table that can be read once.
 
-    A bundle is taken when the reader asks for more: in one of its threads, one at a time. All are held in `taken`. When
-    taking one raises, `error` is the exception, and the reader fails with one of its own.
+    A bundle is taken when the reader asks for more: in one of its threads, one at a time. All are kept in `taken`. If
+    taking one raises, `error` is the exception, and the reader fails with an error of its own.
     """
 
     def __init__(self, bundles: Iterable[Bundle]) -> None:
@@ -63,7 +63,7 @@ class LineStream:
         self.error: BaseException | None = None
         self._coming = iter(bundles)
         self._empty = CArrayStream.from_c_arrays([], _SCHEMA)
-        # C calls these as long as this object lives: they must not be collected before it.
+        # C code calls these while this object lives, so they must not be garbage-collected before.
         self._functions = (
             _GetSchema(lambda stream, schema: _call("get_schema", self._empty, schema)),
             _GetNext(lambda stream, array: self._get_next(array)),
@@ -78,14 +78,14 @@ class LineStream:
         return stream.__arrow_c_stream__()
 
     def let_go(self) -> None:
-        """Free the bundles, even while something holds this object: the functions that C calls do."""
+        """Free the bundles, even if this object is still referenced, as by the functions that C calls."""
         self.taken = []
 
     def _get_next(self, array: int) -> int:
         try:
             bundle = next((bundle for bundle in self._coming if len(bundle)), None)
             if bundle is None:
-                # An array that has been released ends the stream.
+                # A released array ends the stream.
                 ctypes.memset(array, 0, _SIZE_OF_ARRAY)
                 return 0
             self.taken.append(bundle)
@@ -97,10 +97,10 @@ class LineStream:
 
 @contextmanager
 def registered(connection: duckdb.DuckDBPyConnection, name: str, table: Table | LineStream) -> Iterator[None]:
-    """Give a table a name in SQL; afterwards it is let go. Raises the table's own error in place of the reader's.
+    """Give a table a name in SQL; free it afterwards. Raises the table's own error instead of the reader's.
 
-    DuckDB keeps what it was given until the transaction ends, in the versions of its catalogue: without letting go, a
-    load would hold all that it has read.
+    DuckDB keeps a reference until the transaction ends. Without `let_go`, a load would keep in memory all that it has
+    read.
     """
     connection.register(name, table)
     try:
@@ -110,7 +110,7 @@ def registered(connection: duckdb.DuckDBPyConnection, name: str, table: Table | 
             raise table.error from None
         raise
     finally:
-        # After an error the connection may refuse even this; the error must not be lost over it.
+        # After an error the connection may refuse even this; the first error must be the one raised.
         with suppress(duckdb.Error):
             connection.unregister(name)
         table.let_go()

@@ -1,4 +1,4 @@
-"""What both ways share: which lines hold a record, and how a field's value becomes its column. SQL of DuckDB."""
+"""What both ways share: which lines hold a record, and how a field's value becomes its column. DuckDB's SQL."""
 
 from sparkify.datasets import Dataset
 from sparkify.sql import quote
@@ -11,7 +11,7 @@ HAS_TEXT = f"(bytes >= '!'::BLOB OR NOT regexp_matches(decode(bytes, 'replace'),
 
 
 def text_lines_sql(source: str) -> str:
-    """The lines of `source` that are not blank, with their text."""
+    """The non-blank lines of `source`, with their text."""
     return f"SELECT source_id, line, bytes, decode(bytes, 'replace') AS text FROM {source} WHERE {HAS_TEXT}"
 
 
@@ -26,15 +26,15 @@ def column_names(dataset: Dataset) -> str:
 
 
 def whole_columns(dataset: Dataset) -> str:
-    """`whole_FIELD` of each `value_FIELD`: rounded, and NULL where the value does not fit the column's type."""
+    """`whole_FIELD` for each `value_FIELD`: rounded, or NULL if the value does not fit the column's type."""
     wholes = [field for field in FIELDS[dataset] if field.kind == "whole"]
     return ",\n        ".join(f"try_cast(value_{field.name} AS {field.type}) AS whole_{field.name}" for field in wholes)
 
 
 def column_value(field: Field) -> str:
-    """What the column of a field gets, of a record that breaks no rule."""
+    """The column's value, for a record that breaks no rule."""
     if field.kind == "whole":
         return f"nullif(whole_{field.name}, 0)" if field.name == "year" else f"whole_{field.name}"
     value = f"value_{field.name}"
-    # 0.0 and -0.0 are equal, but must be the same too.
+    # 0.0 and -0.0 are equal, but must also have the same bytes.
     return f"CASE WHEN {value} = 0 THEN 0.0 ELSE {value} END" if field.kind == "decimal" else value

@@ -1,6 +1,6 @@
-"""The fields of a record: the one list from which the validator, the simulator and docs/records.md are made.
+"""The fields of a record: the validator, the simulator and docs/records.md are made from this list.
 
-What a field means is the comment after its column in `create.sql` of its staging table.
+A field's meaning is the comment after its column in the staging table's `create.sql`.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from sparkify.datasets import Dataset
 
 
 class Range(NamedTuple):
-    """The bounds of a whole number, both included, and how the docs say them."""
+    """The inclusive bounds of a whole number, and their text in the docs."""
 
     low: int
     high: int
     says: str
 
 
-# Seconds that were sent as milliseconds fall outside of the years of TIMES.
+# Seconds sent as milliseconds fall outside of this range.
 TIMES = Range(946_684_800_000, 4_102_444_800_000, "2000-01-01 to 2100-01-01 in milliseconds")
 INT32 = Range(-(2**31), 2**31 - 1, "32 bits")
 DOUBLE_EXACT = Range(-(2**53), 2**53, "-2^53 to 2^53")
@@ -27,7 +27,7 @@ DOUBLE_EXACT = Range(-(2**53), 2**53, "-2^53 to 2^53")
 class Field:
     """One known key.
 
-    `example` is a value as the app writes it, in JSON. `needed` says which records are rejected without the field.
+    `example` is a JSON value as the app writes it. `needed` says which records are rejected without the field.
     `range` bounds a whole number; `is_quoted` says that the app writes the number as a string.
     """
 
@@ -46,7 +46,7 @@ class Field:
         return "DOUBLE" if self.kind == "decimal" else "VARCHAR"
 
 
-# In the order in which a rule looks at them.
+# In the order in which a rule checks them.
 FIELDS: dict[Dataset, tuple[Field, ...]] = {
     "events": (
         Field("artist", "text", '"Muse"', needed="in plays"),

@@ -1,4 +1,4 @@
-"""The full way: a statement that puts each line through every rule, and keeps what became of it."""
+"""The full way: a statement that checks each line against every rule and keeps the result."""
 
 import json
 
@@ -24,13 +24,13 @@ def create_judged_sql(dataset: Dataset) -> str:
 def judge_sql(dataset: Dataset, source: str) -> str:
     """The statement that adds the lines of `source` to `judged`; `source` has source_id, line and `bytes`.
 
-    The reason is that of the first rule that a line breaks, or NULL. Of a line that is not UTF-8, `raw` is still to be
-    made of `raw_bytes`.
+    The reason is that of the first broken rule, or NULL. For a line that is not UTF-8, `raw` is made from `raw_bytes`
+    later.
     """
     typed = ",\n    ".join(
         f'CASE WHEN reason IS NULL THEN {column_value(field)} END AS "{field.name}"' for field in FIELDS[dataset]
     )
-    # DuckDB's lenient parser may find keys in what is not JSON; they do not count.
+    # DuckDB's lenient parser may find keys in text that is not JSON; these do not count.
     unknown = f"list_filter(keys, LAMBDA key: NOT list_contains({known_keys(dataset)}, key))"
     return f"""INSERT INTO judged
 {_reasons_sql(dataset, source)}
@@ -45,9 +45,9 @@ FROM lines_with_reason"""
 
 
 def _reasons_sql(dataset: Dataset, source: str) -> str:
-    """A WITH list that ends in `lines_with_reason`. Each step adds its columns, so that nothing is computed twice."""
+    """A WITH list that ends in `lines_with_reason`. Each step adds columns, so that nothing is computed twice."""
     fields = FIELDS[dataset]
-    # Texts unescaped, numbers as the tokens they are: 39 and "39" have to stay apart.
+    # Texts unescaped, numbers as JSON tokens: 39 and "39" must stay different.
     structure = quote(json.dumps({field.name: "VARCHAR" if field.kind == "text" else "JSON" for field in fields}))
     tokens = [
         f"CAST(json_object.{field.name} AS VARCHAR) AS token_{field.name}" for field in fields if field.kind != "text"
@@ -91,14 +91,14 @@ def _value(field: Field) -> str:
     if field.kind == "text":
         return f"nullif(json_object.{field.name}, '')"
     token = f"token_{field.name}"
-    # Of a string that holds a number what is inside its quotes.
+    # For a number in a string: the text inside the quotes.
     digits = f"""CASE WHEN NOT starts_with({token}, '"') THEN {token}
         WHEN regexp_full_match({token}[2:-2], {quote(_NUMBER)}) THEN {token}[2:-2] END"""
     return f"try_cast({digits} AS DOUBLE)"
 
 
 def _broken_by_field(rule: FieldRule, fields: tuple[Field, ...]) -> str:
-    """The reason code of the first field, in the order of the list, that breaks a rule; else NULL."""
+    """The reason code of the first field, in the list's order, that breaks the rule; else NULL."""
     whens = "\n        ".join(
         f"WHEN {rule.broken(field)} THEN '{rule.code}:{field.name}'" for field in fields if rule.concerns(field)
     )

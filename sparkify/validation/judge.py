@@ -1,4 +1,4 @@
-"""The validator: judges the lines of bundles, and appends those that may be loaded to a staging table."""
+"""The validator: judges the lines of bundles, and appends the valid ones to a staging table."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -12,10 +12,10 @@ from sparkify.validation.columns import HAS_TEXT, column_names
 
 
 class Judged(NamedTuple):
-    """What became of some lines: the records read of each file, counted before any is judged, and what they are like.
+    """The result of judging lines. `read` counts the records of each file, before they are judged.
 
-    `unknown_keys` are those that no field is named after; `has_irregular` says whether some line went the full way
-    because of its form.
+    `unknown_keys` are keys that are not fields. `has_irregular` says whether some line was not regular, and so went the
+    full way.
     """
 
     read: dict[int, int]
@@ -31,15 +31,15 @@ def append_rows(
     *,
     expect_regular: bool = True,
 ) -> Judged:
-    """Append the records of some bundles that may be loaded to a table that has the staging columns.
+    """Append the valid records of bundles to a table with the staging columns.
 
-    The bundles are taken while the first of them are worked on, in whatever thread, and all held until the end.
-    What went the full way is in the temporary table `judged` afterwards. Its rejects are the rows with a `reason`:
-    source_id, line, reason and `raw`, the line's text. A transaction of the caller's is left open. Raises what taking a
-    bundle raises.
+    Bundles are taken while earlier ones are being processed, maybe in another thread, and all are held until the end.
+    Lines that went the full way are in the temporary table `judged` afterwards. Its rejects are the rows with a
+    `reason`: source_id, line, reason and `raw`, the line's text. The caller's transaction stays open. An error while
+    taking a bundle is raised.
 
-    `expect_regular` only decides what is faster: to try the quick way with every line costs little where nearly all are
-    regular, and much where they are not, as `has_irregular` says of these bundles.
+    `expect_regular` affects only speed: trying the quick way with every line is cheap if nearly all are regular, and
+    expensive otherwise. `has_irregular` of the last bundles is a good guess.
     """
     # Only a load needs it, and every command imports this module.
     from sparkify.validation.arrow import LineStream, Table, registered
@@ -57,7 +57,7 @@ def append_rows(
         read = dict(_fetch(connection, _READ_PER_FILE))
         connection.execute(full.create_judged_sql(dataset))
         if appended < sum(read.values()):
-            # Only rows of these bundles' files are met: no earlier load has their source ids.
+            # The table holds no other rows of these files: their source ids are new.
             _append_judged(connection, dataset, _bundle_without(table), table)
             _escape_bad_encoding(connection)
     keys = {key for (key,) in _fetch(connection, "SELECT DISTINCT unnest(unknown_keys) FROM judged")}
@@ -65,7 +65,7 @@ def append_rows(
 
 
 def append_again(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: str, table: str) -> None:
-    """Append the records that may be loaded of those that are in a table already, as `append_rows` does.
+    """Append the valid records of `source`, like `append_rows`.
 
     `source` has source_id, line and `bytes`, the line's text.
     """
@@ -74,7 +74,7 @@ def append_again(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source
 
 
 def drop_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop the temporary tables, which nobody needs after the last call."""
+    """Drop the temporary tables, after the last call."""
     for name in ("judged", "irregular"):
         connection.execute(f"DROP TABLE IF EXISTS {name}")
 
@@ -86,7 +86,7 @@ def _append_judged(connection: duckdb.DuckDBPyConnection, dataset: Dataset, sour
 
 
 def _bundle_without(table: str) -> str:
-    """SQL: the lines of the bundle that a table does not have."""
+    """SQL: the lines of the bundle that are not in a table."""
     return f"""(SELECT * FROM bundle WHERE NOT EXISTS (
         SELECT 1 FROM {table} AS other WHERE other.source_id = bundle.source_id AND other.line = bundle.line
     ))"""
@@ -102,13 +102,13 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
 
 
 def _escape_bad_encoding(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give the lines that are not UTF-8 their `raw`: as they are, with `\\xNN` for each byte that is not valid."""
+    """Set `raw` of the lines that are not UTF-8: the line with `\\xNN` for each invalid byte."""
     row_ids, lines = connection.execute(
         "SELECT list(rowid ORDER BY rowid), list(raw_bytes ORDER BY rowid) FROM judged WHERE raw_bytes IS NOT NULL"
     ).fetchall()[0]
     if not row_ids:
         return
-    # All at once: a line keeps its end, and no invalid sequence can run over one.
+    # Decode all at once: an invalid sequence never crosses a line end.
     raws = b"".join(line.removesuffix(b"\n").removesuffix(b"\r") + b"\n" for line in lines)
     texts = raws.decode("utf-8", "backslashreplace").split("\n")[:-1]
     connection.execute(
@@ -118,5 +118,5 @@ def _escape_bad_encoding(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-# Counted from the lines themselves: a record that the statements above lost would show.
+# Counted from the lines themselves, so that a record lost by the statements above would show.
 _READ_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE {HAS_TEXT} GROUP BY source_id"

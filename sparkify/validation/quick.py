@@ -1,4 +1,4 @@
-"""The quick way: a statement that appends the lines of which it is sure, and leaves every other one to the full way."""
+"""The quick way: a statement that appends the lines that are surely valid, and leaves all others to the full way."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from sparkify.validation.rules import RULES, FieldRule, Rule
 
 
 def append_sql(dataset: Dataset, table: str, source: str, rules: Sequence[Rule] = RULES) -> str:
-    """The statement that appends the lines of `source` to a staging table, except those that a rule finds doubtful.
+    """The statement that appends the lines of `source` to a staging table, except those that are doubtful by a rule.
 
-    A cast from JSON fails for a line that is blank, not JSON in UTF-8, not an object, or has a key too few, too many or
-    twice: TRY makes NULL of it.
+    The cast from JSON fails for a line that is blank, not UTF-8, not JSON, not an object, or has a missing, unknown or
+    repeated key: TRY turns that into NULL.
     """
     fields = FIELDS[dataset]
     structure = ", ".join(f"{field.name} {_taken_as(field)}" for field in fields)
     values = ",\n        ".join(f"{_value(field)} AS value_{field.name}" for field in fields)
     whens = "\n        ".join(f"WHEN {condition} THEN TRUE" for condition in _doubts(rules, fields))
     columns = ",\n    ".join(map(column_value, fields))
-    # random() is a barrier: DuckDB moves a condition below no step that holds it. Moved down, all that the condition
-    # reads, with the whole of the parsing, would be computed twice.
+    # random() is a barrier: DuckDB does not push a condition below a step that has it. Pushed down, everything that the
+    # condition reads, including the parsing, would be computed twice.
     return f"""INSERT INTO {table} ({column_names(dataset)})
 WITH parsed_lines AS (
     SELECT source_id, line, CAST(json AS VARCHAR) AS text, TRY(CAST(json AS STRUCT({structure}))) AS json_object
@@ -47,7 +47,7 @@ FROM doubted_lines WHERE is_doubtful IS NULL"""
 
 
 def find_irregular_sql(dataset: Dataset) -> str:
-    """The statement that collects the lines of `bundle` that the cast would fail for, in `irregular`."""
+    """The statement that collects the lines of `bundle` for which the cast would fail, in `irregular`."""
     return f"""CREATE OR REPLACE TEMP TABLE irregular AS
 SELECT source_id, line FROM ({text_lines_sql("bundle")})
 WHERE encode(text) <> bytes
@@ -66,7 +66,7 @@ def _doubts(rules: Sequence[Rule], fields: Sequence[Field]) -> list[str]:
 
 
 def _taken_as(field: Field) -> str:
-    """The type as which a value is taken out of its line."""
+    """The type as which a value is read from its line."""
     return "VARCHAR" if field.kind == "text" or field.is_quoted else "JSON"
 
 

@@ -1,16 +1,16 @@
-"""The rules: one entry each, in the order in which they are tried. docs/records.md lists them for a reader.
+"""The rules: one entry each, in the order in which they are checked. docs/records.md lists them for readers.
 
-An entry gives a rule to all that know it. `broken`, its full form, is the condition under which a line breaks the rule.
-`doubtful`, its quick form, is the condition under which the quick way leaves a line to the full way. Both are SQL of
-DuckDB. NULL counts as FALSE.
+An entry is all that a rule needs. `broken`, its full form, is the condition under which a line breaks the rule.
+`doubtful`, its quick form, is the condition under which the quick way leaves a line to the full way. Both are DuckDB's
+SQL. NULL counts as FALSE.
 
-A quick form has to hold for every line that breaks its rule. That of `bad_type` also holds for every value that the
-quick way would read differently from the full way, or not at all; the others need not hold for such lines.
+A quick form must be true for every line that breaks its rule. That of `bad_type` is also true for every value that the
+quick way would read differently from the full way, or not at all; the other forms may ignore such lines.
 
-The columns that a condition may read, of a line and of each FIELD:
+A condition may read these columns, for a line and for each FIELD:
 
-- `text`: the whole line. `json_object.FIELD`: what the line was taken apart into, NULL where it has no such key.
-- `value_FIELD`: a text, NULL for an empty one; a number as DOUBLE, NULL for anything else.
+- `text`: the whole line. `json_object.FIELD`: the parsed value, NULL if the line has no such key.
+- `value_FIELD`: a text, NULL if empty; a number as DOUBLE, NULL for anything else.
 - Full way only: `is_utf8`, `is_json`, `has_known_keys` (an object of exactly the known keys), `token_FIELD` (a number
   as it is written) and, in rules about the whole line, the reason code of each rule about fields, such as `bad_type`.
 - Quick way only: `whole_FIELD`, a whole number as its column holds it. Every line with `json_object IS NULL` is left to
@@ -25,7 +25,7 @@ from sparkify.validation.fields import DOUBLE_EXACT, Field
 
 _LONGEST_TEXT_BYTES = 1024
 
-# DuckDB's parser accepts what RFC 8259 forbids in two places only: NaN or Infinity, and a comma before a bracket.
+# DuckDB's parser accepts only two things that RFC 8259 forbids: NaN or Infinity, and a comma before a bracket.
 _STRING = r'(?s)"(?:[^"\\]|\\.)*"'
 _NAN_OR_COMMA = r"(?i)nan|inf|,[ \t\r\n]*[\]}]"
 _TRAILING_COMMA = r",[ \t\r\n]*\}[ \t\r\n]*$"
@@ -34,7 +34,7 @@ _BRACKET_OR_WORD = r"^([\[{]|(?i)(nan|inf|infinity|true|false)$)"
 
 @dataclass(frozen=True)
 class LineRule:
-    """A rule about a line as a whole. `says` ends the sentence "A record is rejected when"."""
+    """A rule about a whole line. `says` completes the sentence "A record is rejected when"."""
 
     code: str
     says: str
@@ -44,9 +44,9 @@ class LineRule:
 
 @dataclass(frozen=True)
 class FieldRule:
-    """A rule about the fields that it `concerns`, each by itself: its reason codes end in `:FIELD`.
+    """A rule about each field that it `concerns`: its reason codes end in `:FIELD`.
 
-    Without the condition `only_where` on the whole line, no field can break the rule. It spares most lines the rest.
+    `only_where` is a quick condition on the whole line: without it, no field can break the rule.
     """
 
     code: str
@@ -70,8 +70,8 @@ def _is_whole(field: Field) -> bool:
 
 def _bad_text(field: Field) -> str:
     value = f"value_{field.name}"
-    # Unescaped text has lost its quotes. Only what looks like a number, a bracket, true, false, NaN or Infinity can be
-    # something else than a string: the first characters select the few lines that have to be parsed once more.
+    # Unescaped text has lost its quotes. Only a number, a bracket, true, false, NaN or Infinity may not have been a
+    # string: the first characters select the few lines to parse once more.
     return f"""(
             ({value} < ':' AND {value} >= '-')
             OR ({value} >= 'I' AND ({value} < 'J' OR {value} >= '[' OR {value} BETWEEN 'NA' AND 'Nb')
@@ -109,7 +109,7 @@ def _out_of_range(field: Field) -> str:
     outside = f"{value} NOT BETWEEN {low} AND {high}"
     if field.range != DOUBLE_EXACT:
         return outside
-    # The integers next to the limit round to it as doubles; written out as integers they are exact.
+    # As doubles, the integers next to the limit are rounded to it; the digits are exact.
     digits = f"""regexp_extract(token_{field.name}, '^"?-?([0-9]+)"?$', 1)"""
     return f"{outside} OR (abs({value}) = {high} AND try_cast({digits} AS HUGEINT) > {high})"
 
@@ -133,11 +133,11 @@ RULES: tuple[Rule, ...] = (
         "not_json",
         "the line is not exactly one JSON value by RFC 8259, which allows no NaN, no Infinity, no trailing comma, no "
         "text after the value, no lone surrogate escape",
-        # In an object of the known keys NaN and Infinity show as bad types, to the quick forms too.
+        # In an object with the known keys, NaN and Infinity are bad types, also in the quick form.
         broken=f"""NOT is_json OR (
         (NOT has_known_keys OR bad_type IS NOT NULL OR regexp_matches(text, {quote(_TRAILING_COMMA)}))
         AND regexp_matches(regexp_replace(text, {quote(_STRING)}, '""', 'g'), {quote(_NAN_OR_COMMA)}))""",
-        # Nearly all lines end with the closing quote of their last value, and need no search.
+        # Nearly all lines end with the closing quote of their last value and need no search.
         doubtful=f"""NOT ends_with(text, '"}}\n') AND regexp_matches(text, {quote(_TRAILING_COMMA)})""",
     ),
     LineRule(
@@ -160,7 +160,7 @@ RULES: tuple[Rule, ...] = (
         broken=_out_of_range,
         doubtful=lambda field: f"value_{field.name} <= {field.range.low} OR value_{field.name} >= {field.range.high}",
     ),
-    # Unescaping never makes a text longer, and only an escape makes a NUL: a look at the whole line rules both out.
+    # Unescaping never makes a text longer, and a NUL needs an escape: the whole line can rule out both.
     FieldRule(
         "too_long",
         f"a text has more than {_LONGEST_TEXT_BYTES:,} bytes of UTF-8; no text is ever cut",

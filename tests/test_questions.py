@@ -791,64 +791,35 @@ def test_delivering_everything_twice_changes_no_answer(data: Data, tmp_path: Pat
 # ---- the public sample ----
 
 
-def test_sample_audience(sample: Config) -> None:
-    rows = ask(sample, "audience")
-    assert len(rows) == 30
-    assert max(row["dau"] for row in rows) == 34
-    assert [row["mau"] for row in rows] == [None] * 29 + [96]
-    assert (round(rows[-1]["mean_dau"], 2), round(rows[-1]["stickiness"], 3)) == (20.93, 0.218)
-
-
-def test_sample_heatmap(sample: Config) -> None:
-    rows = ask(sample, "heatmap")
-    busiest = max(rows, key=lambda row: row["plays"])
-    assert (busiest["weekday_name"], busiest["hour"], busiest["plays"]) == ("Friday", 16, 140)
-    assert busiest["occurrences"] == 5
-    assert sum(row["plays"] for row in rows) == 6820
-
-
-def test_sample_sessions(sample: Config) -> None:
-    (row,) = ask(sample, "sessions")
-    assert row["sessions"] == 911
-    assert (round(row["median_minutes"], 2), round(row["mean_minutes"], 1)) == (3.87, 29.6)
-    assert round(row["mean_plays"], 2) == 7.49
-
-
-def test_sample_hours(sample: Config) -> None:
-    total = ask(sample, "hours")[-1]
-    assert (total["day"], total["level"]) == (None, "all")
-    assert (round(total["hours"], 1), round(total["heaviest_users_share"], 3)) == (468.0, 0.622)
-
-
-def test_sample_winners(sample: Config) -> None:
-    song, artist = ask(sample, "top_songs")[0], ask(sample, "top_artists")[0]
+def test_known_numbers_of_the_sample(sample: Config) -> None:
+    answers = ask_all(sample, WHOLE_LOG)
+    days = answers["audience"]
+    assert (len(days), max(day["dau"] for day in days)) == (30, 34)
+    assert [day["mau"] for day in days] == [None] * 29 + [96]
+    assert (round(days[-1]["mean_dau"], 2), round(days[-1]["stickiness"], 3)) == (20.93, 0.218)
+    busiest = max(answers["heatmap"], key=lambda row: row["plays"])
+    assert [busiest[name] for name in ("weekday_name", "hour", "plays", "occurrences")] == ["Friday", 16, 140, 5]
+    assert sum(row["plays"] for row in answers["heatmap"]) == 6820
+    (sessions,) = answers["sessions"]
+    assert [round(sessions[name], 2) for name in ("sessions", "median_minutes", "mean_plays")] == [911, 3.87, 7.49]
+    assert round(sessions["mean_minutes"], 1) == 29.6
+    hours = answers["hours"][-1]
+    assert (hours["day"], hours["level"], round(hours["hours"], 1)) == (None, "all", 468.0)
+    assert round(hours["heaviest_users_share"], 3) == 0.622
+    song, artist = answers["top_songs"][0], answers["top_artists"][0]
     assert (song["song_title"], song["artist_name"], song["plays"]) == ("You're The One", "Dwight Yoakam", 37)
     assert (artist["artist_name"], artist["plays"]) == ("Coldplay", 58)
-
-
-def test_sample_levels(sample: Config) -> None:
-    totals = {row["level"]: row for row in ask(sample, "levels") if row["day"] is None}
+    totals = {row["level"]: row for row in answers["levels"] if row["day"] is None}
     assert {level: row["plays"] for level, row in totals.items()} == {"paid": 5591, "free": 1229}
     assert sum(row["users_at_end"] for row in totals.values()) == 97
-
-
-def test_sample_conversion(sample: Config) -> None:
-    (row,) = ask(sample, "conversion")
-    assert (row["conversions"], row["first_free_converters"], row["first_free_users"]) == (8, 7, 82)
-
-
-def test_sample_churn(sample: Config) -> None:
-    silent = next(row for row in ask(sample, "churn") if row["outcome"] == "silent")
+    (conversion,) = answers["conversion"]
+    converted = [conversion[name] for name in ("conversions", "first_free_converters", "first_free_users")]
+    assert converted == [8, 7, 82]
+    silent = next(row for row in answers["churn"] if row["outcome"] == "silent")
     assert (silent["silent_days"], silent["users"], silent["of_users"]) == (14, 8, 96)
-
-
-def test_sample_discovery(sample: Config) -> None:
-    assert round(ask(sample, "discovery")[-1]["first_play_share"], 3) == 0.889
-
-
-def test_sample_health(sample: Config) -> None:
-    (row,) = ask(sample, "health")
-    assert (row["errors"], row["sessions_hit"], row["rejected_share"]) == (9, 9, 0)
+    assert round(answers["discovery"][-1]["first_play_share"], 3) == 0.889
+    (health,) = answers["health"]
+    assert (health["errors"], health["sessions_hit"], health["rejected_share"]) == (9, 9, 0)
 
 
 # ---- edges that neither has ----

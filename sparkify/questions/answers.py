@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
-from sparkify.questions.cut import WHOLE_LOG, Cut, cut_sql
+from sparkify.questions.cut import COPIES, WHOLE_LOG, Cut, cut_sql, view_sql
 from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.checks import CheckResult
@@ -19,7 +19,7 @@ _LAST_DAYS = 7
 
 @dataclass(frozen=True)
 class Answer:
-    """A question's answer, with the values that its parameters had, by name, and the text that was sent."""
+    """A question's answer, with the values that its parameters had, by name, and the whole text that gives it."""
 
     question: Question
     values: dict[str, Any]
@@ -112,7 +112,9 @@ def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
         require_tables(warehouse)
         loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(warehouse)
-        answers = [_answer(warehouse, question, cut) for question in list_questions()]
+        # Found once for all questions; each question's own text has it as a CTE.
+        warehouse.execute(f"CREATE TEMP TABLE {COPIES} AS\n{view_sql(COPIES)}")
+        answers = [_answer(warehouse, question, cut, without=COPIES) for question in list_questions()]
         return Answers(
             cut,
             answers,
@@ -136,14 +138,14 @@ def count_lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None)
     return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
 
 
-def _answer(warehouse: Warehouse, question: Question, cut: Cut) -> Answer:
+def _answer(warehouse: Warehouse, question: Question, cut: Cut, *, without: str | None = None) -> Answer:
     values = list_values(question, cut)
-    sql = cut_sql(question.sql, values)
-    return Answer(question, values, sql, *warehouse.fetch_table(sql))
+    columns, rows = warehouse.fetch_table(cut_sql(question.sql, values, without=without))
+    return Answer(question, values, cut_sql(question.sql, values), columns, rows)
 
 
 def _overview(warehouse: Warehouse, cut: Cut) -> dict[str, Any]:
-    return _answer(warehouse, get_question("overview"), cut).records[0]
+    return _answer(warehouse, get_question("overview"), cut, without=COPIES).records[0]
 
 
 def _compare(warehouse: Warehouse, cut: Cut, answers: Sequence[Answer]) -> Comparison | None:

@@ -21,9 +21,12 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = ("free", "paid")
 # An INTEGER of the warehouse holds no more.
 _MOST = 2**31 - 1
-# What a question may read, in the order in which they read each other, each with the column that days cut. The days
-# are those of the events.
-_CUT_BY = {"events": "day", "plays": "start_time", "days": None}
+# No cut changes which records are copies. The rows of this CTE are few, and finding them takes as long as a question:
+# who asks several keeps them in a temporary table of this name, and leaves the CTE out.
+COPIES = "event_copies"
+# The CTEs in the order in which they read each other, each with the column by which its rows are cut. The days are
+# those of the events.
+_CUT_BY = {COPIES: None, "events": "day", "plays": "start_time", "days": None}
 _READ = re.compile(rf"\b(?:FROM|JOIN) ({'|'.join(_CUT_BY)})\b")
 _PLACEHOLDER = re.compile(r"(?<!:):([a-z]+)\b")
 # The view plays has columns of users, songs and artists beside a play. No question reads one, and joining them would
@@ -76,16 +79,15 @@ def parse_day(text: str) -> dt.date:
     raise UsageError(f"{text!r} is not a day; write one as 2018-11-30")
 
 
-def cut_sql(sql: str, values: Mapping[str, Any]) -> str:
+def cut_sql(sql: str, values: Mapping[str, Any], *, without: str | None = None) -> str:
     """A question's own SELECT as it is sent: filled in, and with the CTEs that it reads before it.
 
-    `values` are by the names of parameters; from, to and level cut the CTEs, and one that is None cuts nothing.
+    `values` are by the names of parameters; from, to and level cut the CTEs, and one that is None cuts nothing. The CTE
+    `without` is left out, for there is a table of its name.
     """
     filled = fill_sql(sql, values)
-    read = set(_READ.findall(filled))
-    if "days" in read:
-        read.add("events")
-    ctes = ",\n\n".join(_cte_sql(name, values) for name in _CUT_BY if name in read)
+    read = _list_read(filled)
+    ctes = ",\n\n".join(_cte_sql(name, values) for name in _CUT_BY if name in read and name != without)
     if not ctes:
         return filled
     if filled.startswith("WITH "):
@@ -112,8 +114,19 @@ def literal_sql(value: dt.date | int | str | None) -> str:
     raise ValueError(f"there is no literal for {value!r}")
 
 
+def view_sql(name: str) -> str:
+    """The SELECT of a view."""
+    return read_sql(f"views/{name}/create").partition(f"CREATE OR REPLACE VIEW {name} AS\n")[2]
+
+
+def _list_read(sql: str) -> set[str]:
+    """The CTEs that a text reads, and those that they read."""
+    read = set(_READ.findall(sql))
+    return read.union(*(_list_read(view_sql(name)) for name in read))
+
+
 def _cte_sql(name: str, values: Mapping[str, Any]) -> str:
-    body = read_sql(f"views/{name}/create").partition(f"CREATE OR REPLACE VIEW {name} AS\n")[2]
+    body = view_sql(name)
     if name == "plays":
         body = _BESIDE_PLAYS.sub("", body)
     return f"{name} AS (\n{indent(body + _where_sql(_CUT_BY[name], values), '    ')}\n)"

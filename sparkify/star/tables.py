@@ -14,8 +14,8 @@ STAGING = ("staging_events", "staging_songs")
 STAR = ("songplays", "users", "songs", "artists", "time")
 LEDGER = ("load_history", "load_files", "rejected_records")
 TABLES = (*STAGING, *STAR, *LEDGER)
-# In the order in which they are created: sessions and days read events.
-VIEWS = ("events", "sessions", "plays", "days")
+# In the order in which they are created: events reads event_copies, sessions and days read events.
+VIEWS = ("event_copies", "events", "sessions", "plays", "days")
 
 # In the order in which they are created: a foreign key names a table that exists.
 CREATION_ORDER = (*STAGING, *reversed(STAR), *LEDGER)

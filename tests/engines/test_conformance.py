@@ -209,11 +209,11 @@ def test_too_many_rejects_load_nothing(config: Config) -> None:
 
 
 def test_create_drops_and_makes_again(config: Config) -> None:
-    assert len(sparkify.create(config)) == 14
+    assert len(sparkify.create(config)) == 15
     assert sparkify.create(config) == []
     write_all(config)
     sparkify.load(config)
-    assert len(sparkify.create(config, drop=True)) == 14
+    assert len(sparkify.create(config, drop=True)) == 15
     assert not any(snapshot(config).values())
     with open_warehouse(config) as engine:
         assert engine.list_tables() == set(TABLES)

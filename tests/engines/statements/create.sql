@@ -378,9 +378,9 @@ COMMENT ON COLUMN rejected_records.reason IS 'code of the first rule that failed
 
 COMMENT ON COLUMN rejected_records."raw" IS 'text of the line, byte for byte; \\xNN for a byte that is not valid UTF-8';
 
--- Grain: one event, however often it was delivered: a user, session, position in it, moment and page.
--- Source: staging_events. Of copies that differ the least stays, NULLs last: of a play the one that songplays has.
-CREATE OR REPLACE VIEW events AS
+-- Grain: one record of staging_events that is a copy: its event is counted by another record.
+-- Source: staging_events. Of the records of an event the least stays, NULLs last: of a play the one that songplays has.
+CREATE OR REPLACE VIEW event_copies AS
 -- Finding copies takes as long as a question. songplays has every play once: where it has as many as were delivered,
 -- no play has a copy, and only the few other events are compared.
 WITH repeated_moments AS (
@@ -407,13 +407,24 @@ ranked_copies AS (
         ON event.sessionId = repeated_moments.sessionId
             AND event.itemInSession = repeated_moments.itemInSession
             AND event.ts = repeated_moments.ts
-),
+)
 
-surplus_copies AS (
-    SELECT source_id, line FROM ranked_copies WHERE copy_rank > 1
-),
+SELECT
+    source_id, -- file that the record came from: load_files.source_id
+    line -- physical line of that file, from 1
+FROM ranked_copies
+WHERE copy_rank > 1;
 
-single_events AS (
+COMMENT ON VIEW event_copies IS 'One row per: one record of staging_events that is a copy: its event is counted by another record. Source: staging_events. Of the records of an event the least stays, NULLs last: of a play the one that songplays has.';
+
+COMMENT ON COLUMN event_copies.source_id IS 'file that the record came from: load_files.source_id';
+
+COMMENT ON COLUMN event_copies.line IS 'physical line of that file, from 1';
+
+-- Grain: one event, however often it was delivered: a user, session, position in it, moment and page.
+-- Source: staging_events without event_copies.
+CREATE OR REPLACE VIEW events AS
+WITH single_events AS (
     SELECT
         event.userId AS user_id,
         event.sessionId AS session_id,
@@ -436,8 +447,8 @@ single_events AS (
         event.gender,
         event.registration
     FROM staging_events AS event
-    LEFT JOIN surplus_copies ON event.source_id = surplus_copies.source_id AND event.line = surplus_copies.line
-    WHERE surplus_copies.line IS NULL
+    LEFT JOIN event_copies ON event.source_id = event_copies.source_id AND event.line = event_copies.line
+    WHERE event_copies.line IS NULL
 )
 
 SELECT
@@ -466,7 +477,7 @@ SELECT
     registration -- user's registration, in milliseconds since 1970-01-01 UTC
 FROM single_events;
 
-COMMENT ON VIEW events IS 'One row per: one event, however often it was delivered: a user, session, position in it, moment and page. Source: staging_events. Of copies that differ the least stays, NULLs last: of a play the one that songplays has.';
+COMMENT ON VIEW events IS 'One row per: one event, however often it was delivered: a user, session, position in it, moment and page. Source: staging_events without event_copies.';
 
 COMMENT ON COLUMN events.user_id IS 'user: users.user_id; NULL while logged out';
 

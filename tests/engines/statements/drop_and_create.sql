@@ -12,6 +12,8 @@ DROP VIEW sessions;
 
 DROP VIEW events;
 
+DROP VIEW event_copies;
+
 DROP TABLE load_lock;
 
 DROP TABLE rejected_records;
@@ -77,6 +79,10 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 -- tables/rejected_records/create.sql
 
 -- comments of tables/rejected_records/create.sql
+
+-- views/event_copies/create.sql
+
+-- comments of views/event_copies/create.sql
 
 -- views/events/create.sql
 

@@ -1,39 +1,7 @@
 -- Grain: one event, however often it was delivered: a user, session, position in it, moment and page.
--- Source: staging_events. Of copies that differ the least stays, NULLs last: of a play the one that songplays has.
+-- Source: staging_events without event_copies.
 CREATE OR REPLACE VIEW events AS
--- Finding copies takes as long as a question. songplays has every play once: where it has as many as were delivered,
--- no play has a copy, and only the few other events are compared.
-WITH repeated_moments AS (
-    SELECT sessionId, itemInSession, ts
-    FROM staging_events
-    WHERE page <> 'NextSong'
-        OR (SELECT count(*) FROM staging_events AS play WHERE play.page = 'NextSong') > (SELECT count(*) FROM songplays)
-    GROUP BY sessionId, itemInSession, ts
-    HAVING count(*) > 1
-),
-
-ranked_copies AS (
-    SELECT
-        event.source_id, event.line,
-        row_number() OVER (
-            PARTITION BY event.userId, event.sessionId, event.itemInSession, event.ts, event.page
-            ORDER BY
-                event.song, event.artist, event.length, event.level, event.location, event.userAgent,
-                event.auth, event.firstName, event.gender, event.lastName, event.method, event.registration,
-                event.status, event.source_id, event.line
-        ) AS copy_rank
-    FROM staging_events AS event
-    INNER JOIN repeated_moments
-        ON event.sessionId = repeated_moments.sessionId
-            AND event.itemInSession = repeated_moments.itemInSession
-            AND event.ts = repeated_moments.ts
-),
-
-surplus_copies AS (
-    SELECT source_id, line FROM ranked_copies WHERE copy_rank > 1
-),
-
-single_events AS (
+WITH single_events AS (
     SELECT
         event.userId AS user_id,
         event.sessionId AS session_id,
@@ -56,8 +24,8 @@ single_events AS (
         event.gender,
         event.registration
     FROM staging_events AS event
-    LEFT JOIN surplus_copies ON event.source_id = surplus_copies.source_id AND event.line = surplus_copies.line
-    WHERE surplus_copies.line IS NULL
+    LEFT JOIN event_copies ON event.source_id = event_copies.source_id AND event.line = event_copies.line
+    WHERE event_copies.line IS NULL
 )
 
 SELECT

@@ -8,21 +8,21 @@ from sparkify.warehouses import wrap_cursor
 
 
 def drop_tables(cur: Any, conn: Any) -> None:
-    """Drop every table of the warehouse, in one transaction of the cursor's own."""
+    """Drop every table of the warehouse, in one transaction."""
     warehouse = wrap_cursor(cur, conn)
     with warehouse.transaction():
         tables.drop_tables(warehouse)
 
 
 def create_tables(cur: Any, conn: Any) -> None:
-    """Create the tables that are missing, in one transaction of the cursor's own."""
+    """Create the missing tables, in one transaction."""
     warehouse = wrap_cursor(cur, conn)
     with warehouse.transaction():
         tables.create_tables(warehouse)
 
 
 def main() -> None:
-    """Drop and recreate everything; exits as the command does."""
+    """Drop and recreate everything; exits like `sparkify create`."""
     run(["create", "--drop", "--yes"])
 
 

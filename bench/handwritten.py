@@ -42,7 +42,7 @@ STATEMENTS = [
 
 
 def build(connection: duckdb.DuckDBPyConnection, log_data: str, song_data: str) -> None:
-    """Build the five tables from what two patterns match."""
+    """Build the five tables from the files that match two patterns."""
     for statement in STATEMENTS:
         given = {"log_data": log_data, "song_data": song_data}
         used = {name: value for name, value in given.items() if f"${name}" in statement}

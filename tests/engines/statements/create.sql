@@ -281,7 +281,7 @@ CREATE TABLE IF NOT EXISTS load_history (
 DISTSTYLE AUTO
 SORTKEY (load_id);
 
-COMMENT ON TABLE load_history IS 'One row per: one load that found a new or changed file. Source: the loader. The row is there while the load runs, and gets its figures in the load''s own transaction.';
+COMMENT ON TABLE load_history IS 'One row per: one load that found a new or changed file. Source: the loader. The row exists while the load runs, and gets its counts in the load''s own transaction.';
 
 COMMENT ON COLUMN load_history.load_id IS 'load, counting from 1';
 

@@ -1,4 +1,4 @@
--- The records of the changed files, counted as they are now.
+-- Count the records of the changed files again.
 UPDATE load_files
 SET loaded = counts.loaded, rejected = counts.rejected
 FROM (

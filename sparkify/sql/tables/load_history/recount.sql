@@ -1,4 +1,4 @@
--- The figures of every load, summed of its files'.
+-- The counts of each load, as the sums over its files.
 UPDATE load_history
 SET loaded = sums.loaded, rejected = sums.rejected
 FROM (

@@ -2,9 +2,9 @@
 
 # The Python that .venv is made with.
 PYTHON ?= python3
-# The other Python on which `make test` runs; found automatically if not given, `none` to skip it.
+# The other Python that `make test` runs the suite on; found if not given, `none` to leave it out.
 NEWEST_PYTHON ?=
-# The tests to run in `make check` and `make test`: T=tests/test_cli.py, T="tests/engines -k undo".
+# What pytest gets of the tests, for `make check` and `make test`: T=tests/test_cli.py, T="tests/engines -k undo".
 T ?=
 # `make lock UPGRADE=--upgrade` moves every pin to the newest release; without it a pin moves only where it must.
 UPGRADE ?=
@@ -19,12 +19,12 @@ LOCKS := requirements.txt requirements-dev.txt
 CODE := $(wildcard sparkify tests bench docs/*.py create_tables.py etl.py sql_queries.py)
 SQL := $(wildcard sparkify/sql/*.sql sparkify/sql/*/*.sql sparkify/sql/*/*/*.sql)
 
-# What Redshift receives is linted in its own dialect, without layout rules: the layout is that of its source files.
+# What Redshift gets is parsed in its own dialect; how the text is laid out is a matter of the files it is made of.
 STATEMENTS := $(wildcard tests/engines/statements/*.sql)
 
-# worksteal keeps the tests of a module in one process, so that what they share is made once.
+# Worksteal leaves the tests of a module together, as long as there is enough to do: what they share is made once.
 PYTEST := pytest -n auto --dist worksteal
-# Tests without a mark; the marks are in pyproject.toml.
+# Whatever has no mark; the marks are in pyproject.toml.
 FAST := not engine and not browser and not slow
 
 .DEFAULT_GOAL := help
@@ -45,7 +45,7 @@ demo: setup ## simulate, load, check, ask and report, all in build/demo
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq -o APT::Update::Error-Mode=any -o Acquire::Retries=3 \
 	-o DPkg::Lock::Timeout=300
 
-# Chromium needs a font to draw text. A browser set in SPARKIFY_TEST_BROWSER is never replaced.
+# Chromium draws no text without a font. What SPARKIFY_TEST_BROWSER names is never replaced.
 browser: setup ## install Debian's headless Chromium for the tests of the report, unless a Chromium or Chrome is there
 	@find="$(BIN)/python -m tests.browser.chromium"; \
 	if [ -n "$$SPARKIFY_TEST_BROWSER" ] || $$find >/dev/null 2>&1; then $$find >/dev/null; exit; fi; \
@@ -59,12 +59,12 @@ browser: setup ## install Debian's headless Chromium for the tests of the report
 	fi; \
 	$$find >/dev/null
 
-older: $(OLDER)/.stamp ## make .venv-older, with an older DuckDB in which a test opens a warehouse
+older: $(OLDER)/.stamp ## make .venv-older with the older DuckDB that a test opens a warehouse with
 
-check: lint ## lint and fast tests, less than a minute (T=tests/test_cli.py for a part)
+check: lint ## lint, and the fast tests: less than a minute (T=tests/test_cli.py for a part of them)
 	$(BIN)/$(PYTEST) -m "$(FAST)" $(or $(T),$(wildcard tests/test_*.py))
 
-test: $(if $(T),setup,browser) older ## run all tests, some also on the newest other Python installed (T=tests/test_cli.py for a part)
+test: $(if $(T),setup,browser) older ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
 	$(BIN)/$(PYTEST) $(T)
 	$(if $(T),,@$(MAKE) --no-print-directory test-newest)
 
@@ -72,11 +72,11 @@ test: $(if $(T),setup,browser) older ## run all tests, some also on the newest o
 test-long: browser older ## run all tests with 25 times as many histories, lines and moments, and with every kill
 	SPARKIFY_TEST_TIMES=25 $(BIN)/$(PYTEST) --durations 30 $(T)
 
-# Tests that depend on the Python rather than on DuckDB, a driver, a server or a browser.
+# What depends on the Python more than on DuckDB, a driver, a server or a browser.
 ON_NEWEST := $(foreach name,cli engine package settings sources validation,tests/test_$(name).py)
 
 # Only Pythons that are installed already; pyenv's are not on PATH, so its folder is added.
-test-newest: setup ## run the tests that depend on the Python, on the newest other one installed
+test-newest: setup ## run what depends on the Python on the newest other one at hand
 	@python="$(NEWEST_PYTHON)"; \
 	if [ -z "$$python" ]; then \
 	    own=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
@@ -88,10 +88,10 @@ test-newest: setup ## run the tests that depend on the Python, on the newest oth
 	if [ "$$python" = none ]; then \
 	    echo "The suite ran on .venv's Python only, as asked."; \
 	elif [ -z "$$python" ]; then \
-	    echo "No other Python (3.11 or newer) is installed: the suite ran on .venv's only."; \
+	    echo "No other Python (3.11 or newer) is at hand: the suite ran on .venv's only."; \
 	else \
 	    version=$$("$$python" -c 'import platform; print(platform.python_version())') && \
-	    echo "The tests that depend on the Python once more, on Python $$version:" && \
+	    echo "What depends on the Python once more, on Python $$version:" && \
 	    $(MAKE) --no-print-directory "$(NEWEST)/.stamp-$$version" NEWEST_PYTHON="$$python" && \
 	    $(NEWEST)/bin/$(PYTEST) -m "$(FAST)" $(ON_NEWEST); \
 	fi
@@ -109,7 +109,7 @@ lint-types:
 lint-layers:
 	$(BIN)/lint-imports --no-logo
 
-# sqlfluff is the slowest: it gets only files that have changed since it last passed.
+# sqlfluff takes longer than all the others: it gets only what has changed since it last passed.
 lint-sql: build/lint/sql build/lint/statements
 
 CHANGED_SQL = $(filter %.sql,$(if $(filter-out %.sql,$?),$^,$?))
@@ -161,7 +161,7 @@ bench-s3: setup ## measure the loader against others that read S3, from a real s
 COMPILE = $(UV) pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-# Does not depend on setup: .venv is made from the files written here. Without uv, run `make setup` once before.
+# No prerequisite on setup: .venv is made from the very files written here. Without uv, `make setup` once.
 lock: ## pin the dependencies of pyproject.toml in requirements*.txt
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --extra report --constraint requirements-dev.txt --output-file requirements.txt
@@ -169,7 +169,7 @@ lock: ## pin the dependencies of pyproject.toml in requirements*.txt
 	    $(COMPILE) $$name.in --output-file $$name.txt || exit 1; \
 	done
 
-clean: ## remove everything that make created
+clean: ## remove what make made
 	rm -rf $(VENV) $(NEWEST) $(OLDER) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # $(call install,VENV,OPTIONS): exactly the locked packages, and the project itself from this folder.
@@ -178,7 +178,7 @@ define install
 @$(UV) pip install --quiet --no-deps --no-build-isolation --python $(1)/bin/python --editable .
 endef
 
-# A working .venv is kept. Without uv, pip installs the locked uv and checks its hash.
+# A .venv that still works is kept. Without uv, the locked uv is brought in by pip, which also checks its hash.
 $(VENV)/.stamp: $(LOCKS) pyproject.toml Makefile
 	@able() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
 	if able $(BIN)/python && { $(UV) --version || $(BIN)/python -m pip --version; } >/dev/null 2>&1; then :; \

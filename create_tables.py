@@ -3,26 +3,25 @@
 from typing import Any
 
 from sparkify.cli import main as run
-from sparkify.star import tables
+from sparkify.loads.create import drop_all
+from sparkify.loads.migrate import bring_up_to_date
 from sparkify.warehouses import wrap_cursor
 
 
 def drop_tables(cur: Any, conn: Any) -> None:
-    """Drop every table of the warehouse, in one transaction."""
+    """Drop every table of the warehouse, in one transaction of the cursor's own."""
     warehouse = wrap_cursor(cur, conn)
     with warehouse.transaction():
-        tables.drop_tables(warehouse)
+        drop_all(warehouse)
 
 
 def create_tables(cur: Any, conn: Any) -> None:
-    """Create the missing tables, in one transaction."""
-    warehouse = wrap_cursor(cur, conn)
-    with warehouse.transaction():
-        tables.create_tables(warehouse)
+    """Create the tables that are missing, in one transaction of the cursor's own."""
+    bring_up_to_date(wrap_cursor(cur, conn))
 
 
 def main() -> None:
-    """Drop and recreate everything; exits like `sparkify create`."""
+    """Drop and recreate everything; exits as the command does."""
     run(["create", "--drop", "--yes"])
 
 

@@ -10,24 +10,24 @@ from sparkify.warehouses import wrap_cursor
 
 
 def load_staging_tables(cur: Any, conn: Any) -> None:
-    """Load new and changed files of the configured sources, each exactly once.
+    """Load what is new or changed at the configured sources, exactly once.
 
-    Staging, rejects, ledger and star change in one transaction. If `insert_tables` had to update the star, a kill
-    before it would leave an old star and a ledger that says that all is loaded.
+    Staging, rejects, ledger and star change in one transaction of the cursor's own: were the star left for later, a
+    kill in between would leave it behind a ledger that says all is done.
     """
     config = load_config()
     load_into(wrap_cursor(cur, conn, config), config)
 
 
 def insert_tables(cur: Any, conn: Any) -> None:
-    """Recompute the whole star from staging, in one transaction."""
+    """Compute the whole star anew from staging, in one transaction of the cursor's own."""
     warehouse = wrap_cursor(cur, conn)
     with warehouse.transaction():
         refresh_star(warehouse, rebuild=True)
 
 
 def main() -> None:
-    """Load once; exits like `sparkify load`."""
+    """Load once; exits as the command does."""
     run(["load"])
 
 

@@ -1,7 +1,7 @@
-"""The statements of the warehouse under the names of the original project. Their text is in the package.
+"""The statements of the warehouse under the names of the original project; their text lives in the package.
 
-The CREATE statements are for the configured warehouse. The COPY statements are for Redshift and name the configured
-sources. `dwh.cfg` is read when a statement is used, not on import.
+The statements that make tables are those of the configured warehouse, and `copy_table_queries` and its statements,
+which are Redshift's, name the configured sources: `dwh.cfg` is read when they are asked for, never on import.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ song_table_insert = _insert("songs")
 artist_table_insert = _insert("artists")
 time_table_insert = _insert("time")
 
-# A table is dropped after the views and foreign keys that refer to it.
+# What a view reads and what a foreign key names is dropped after it.
 drop_table_queries = [
     *(f"DROP VIEW IF EXISTS {view}" for view in reversed(VIEWS)),
     *(_drop(table) for table in reversed(CREATION_ORDER)),

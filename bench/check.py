@@ -1,10 +1,10 @@
-"""Check whether the load has become slower: by ratios to other programs measured at the same time, not by seconds.
+"""Tell whether the load has become slower, by ratios to others measured in the same minutes; never by absolute times.
 
     python bench/check.py [--record] [--rounds N] [--folder DIR]
 
 Measures `sparkify load`, the hand-written script and the floor, and one more day, and compares the ratios with those of
-bench/recorded.json. Ends with 1 if a ratio is worse by more than 15 %, and names it. With --record the ratios are
-written there instead.
+bench/recorded.json. Says what got worse by more than 15 %, and then ends with 1. With --record the ratios are written
+there instead.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def measure_ratios(corpus: Corpus, day: Corpus, rounds: int, folder: Path) -> di
 
 
 def derive_ratios(runs: dict[str, Any], grown: dict[str, Any]) -> dict[str, float]:
-    """Each ratio by name; higher is worse."""
+    """Each ratio by what it is of what; more is worse."""
     ratios = {
         f"{words} of a load, by that of {other}": results.ratio(runs, OURS, other, figure)
         for other in OTHERS
@@ -61,7 +61,7 @@ def find_slips(found: dict[str, float], recorded: dict[str, float]) -> list[str]
 
 
 def compare(found: dict[str, float], recorded: dict[str, Any]) -> int:
-    """Print every ratio with the recorded one, and which became worse; returns the exit code."""
+    """Print every ratio beside the recorded one, and what slipped; returns the exit code."""
     for name, value in found.items():
         print(f"{value:6.2f}  recorded {recorded['ratios'][name]:6.2f}  {name}")
     cores = describe_machine()["cores"]
@@ -69,11 +69,11 @@ def compare(found: dict[str, float], recorded: dict[str, Any]) -> int:
         print(f"recorded on {recorded['machine']['cores']} cores, this machine has {cores}: ratios may differ")
     slips = find_slips(found, recorded["ratios"])
     for slip in slips:
-        print(f"worse: {slip}")
+        print(f"slipped: {slip}")
     if not slips:
         print(f"nothing is worse by more than {TOLERANCE:.0%}")
     if any(found[name] < before * (1 - TOLERANCE) for name, before in recorded["ratios"].items()):
-        print("some are better by more than that: to keep this as the new standard, run it with --record")
+        print("some are better by more than that: once it is meant to stay, record it with --record")
     return 1 if slips else 0
 
 

@@ -1,4 +1,4 @@
-"""The contenders: how each is run on a corpus, and the rows on which all must agree."""
+"""The contenders: how each is run on a corpus, and the rows that all must agree on."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ Facts = dict[str, tuple[int, ...]]
 
 OURS = "sparkify"
 _DATABASE = "bench"
-# What a dedicated server with this much memory would get.
+# What a server of its own, with this much memory, would be given.
 _SERVER_OPTIONS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "max_parallel_workers_per_gather": "2"}
 
 
@@ -73,7 +73,7 @@ FACTS = {
 
 
 def find_missing(name: str) -> str | None:
-    """Why a contender cannot run here, as a sentence, or None."""
+    """Why a contender cannot run here, as a sentence; None where it can."""
     if name == "pyspark" and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         return "PySpark is left out, for there is no Java; install a runtime (17 or newer) and measure again"
     return None
@@ -81,7 +81,7 @@ def find_missing(name: str) -> str | None:
 
 @contextmanager
 def open_server(names: list[str]) -> Iterator[Postgres | None]:
-    """The server that a contender needs, or None."""
+    """The server that one of the contenders speaks to; None where none does."""
     if any(CONTENDERS[name].stores == "postgres" for name in names):
         with run_postgres(_SERVER_OPTIONS) as server:
             yield server
@@ -113,7 +113,7 @@ def run_contender(name: str, corpus: Corpus, folder: Path, server: Postgres | No
 
 
 def _clear(contender: Contender, folder: Path, server: Postgres | None) -> str:
-    """Remove what a run left; returns where the next run has to write."""
+    """Remove what a run left; returns where the next one is to write."""
     if contender.stores == "postgres":
         assert server is not None
         with server.connect() as connection:
@@ -130,7 +130,7 @@ def _clear(contender: Contender, folder: Path, server: Postgres | None) -> str:
 
 
 def read_facts(stores: str, target: str) -> Facts:
-    """The FACTS of the tables that were made, in a DuckDB file, as Parquet or in PostgreSQL."""
+    """What FACTS asks of the tables that were made, in a DuckDB file, as Parquet or in PostgreSQL."""
     if stores == "postgres":
         with psycopg.connect(target) as connection:
             return {
@@ -162,7 +162,7 @@ def _whole(rows: list[tuple[object, ...]]) -> tuple[int, ...]:
 
 
 def compare_facts(name: str, facts: Facts, expected: Facts) -> None:
-    """Raises RuntimeError, with the table, if a contender's rows differ from those of `sparkify load`."""
+    """Raises RuntimeError, with the table, where a contender's rows are not those that `sparkify load` made."""
     for table, found in facts.items():
         if found != expected[table]:
             raise RuntimeError(

@@ -1,4 +1,4 @@
-"""The simulated corpora, by size. Each is made once in a folder and kept while its options are the same."""
+"""The simulated corpora, by size. Each is made once below a folder and kept while its options are the same."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Corpus:
-    """The folder of a corpus, and its records."""
+    """Where a corpus lies, and its records."""
 
     folder: Path
     events: int
@@ -53,7 +53,7 @@ class Corpus:
         return sum(path.stat().st_size for path in self.files)
 
     def warm(self) -> None:
-        """Read all files once, so that the first contender finds them in memory like the others."""
+        """Read all files, so that whoever loads them first finds them in memory as the others do."""
         for path in self.files:
             with path.open("rb") as file:
                 while file.read(1 << 20):
@@ -61,7 +61,7 @@ class Corpus:
 
 
 def make_corpus(folder: Path, options: SimulateOptions) -> Corpus:
-    """The corpus with these options, simulated if it does not exist yet."""
+    """The corpus of these options, simulated where it is not there yet."""
     corpus = Corpus(folder, options.events, options.songs)
     truth = folder / "truth.json"
     wanted = asdict(options) | {"start": options.start.isoformat()}
@@ -77,6 +77,6 @@ def make_corpus(folder: Path, options: SimulateOptions) -> Corpus:
 
 
 def make_sized_corpus(folder: Path, size: str) -> Corpus:
-    """The corpus of one of SIZES, in a folder."""
+    """The corpus of one of SIZES, below a folder."""
     options = SIZES[size]
     return make_corpus(folder / f"{options.events}-{options.songs}", options)

@@ -27,7 +27,7 @@ Steps = dict[str, float]
 
 
 def sparkify(verb: str, warehouse: Path, *options: str) -> Run:
-    """Run a command in its own process, without limits: a large load takes long."""
+    """A command as a process of its own. A large load takes what it takes."""
     command = [sys.executable, "-m", "sparkify", verb, "-q", "--warehouse", str(warehouse), *options]
     return run(command, seconds=3_600)
 
@@ -99,7 +99,7 @@ def measure(corpora: dict[str, Corpus], day: Corpus, rounds: int, folder: Path) 
 
 
 def make_day(folder: Path, events: int) -> Corpus:
-    """A day of log, with users of the larger corpora."""
+    """A day of log, of users that the larger corpora know."""
     options = SimulateOptions(events=events, users=2_000, days=1, songs=1, seed=1)
     return make_corpus(folder / f"day-{events}", options)
 

@@ -42,7 +42,7 @@ STATEMENTS = [
 
 
 def build(connection: duckdb.DuckDBPyConnection, log_data: str, song_data: str) -> None:
-    """Build the five tables from the files that match two patterns."""
+    """Build the five tables from what two patterns match."""
     for statement in STATEMENTS:
         given = {"log_data": log_data, "song_data": song_data}
         used = {name: value for name, value in given.items() if f"${name}" in statement}

@@ -60,7 +60,7 @@ def measure(corpus: Corpus, names: list[str], rounds: int, folder: Path) -> dict
 
 
 def choose_contenders(names: list[str]) -> list[str]:
-    """The contenders that can run here, `sparkify load` first; says which cannot and why."""
+    """Those that can run here, `sparkify load` first; says who cannot and why."""
     chosen = [OURS, *(name for name in names if name != OURS)]
     missing = {name: sentence for name in chosen if (sentence := find_missing(name))}
     for sentence in missing.values():

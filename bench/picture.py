@@ -53,7 +53,7 @@ def draw_growth(found: dict[str, Any]) -> str:
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json", "config": _CONFIG, "spacing": 40, "padding": 12,
         "data": {"values": values}, "hconcat": panels,
     }  # fmt: skip
-    # Vega numbers its clip paths from the start of the process.
+    # Vega counts what it clips from the start of the process.
     clips: dict[str, str] = {}
     drawn: str = vl_convert.vegalite_to_svg(spec)
     return _CLIP.sub(lambda clip: clips.setdefault(clip[0], f"clip{len(clips)}"), drawn) + "\n"

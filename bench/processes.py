@@ -28,7 +28,7 @@ _INTERVAL = 0.1
 
 
 class LimitExceeded(Exception):
-    """A process exceeded its limit of time or memory, and was ended."""
+    """A process took more time or memory than is granted, and was ended."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def run(
     What it prints goes to `log`, if given. Raises RuntimeError if it fails, LimitExceeded where it takes more than
     `seconds` or than MEMORY_LIMIT allows.
     """
-    # Keep compiled modules, as for most users: otherwise every run would compile them again.
+    # As for most users, compiled modules are kept: where this forbids it, every run would compile them anew.
     kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     watch = _Watch(server)
     started = time.perf_counter()
     process = os.posix_spawn(command[0], command, kept, file_actions=_printing_to(log) if log else [])
     watch.start(process, seconds)
     try:
-        # wait4 returns the usage of this process, not of all children so far.
+        # Its own resource usage, not that of every child so far, is what wait4 gives.
         _, status, usage = os.wait4(process, 0)
         wall = time.perf_counter() - started
     except KeyboardInterrupt:
@@ -74,7 +74,7 @@ def run(
         told = f": {log.read_text(errors='replace')[-2000:]}" if log else ""
         raise RuntimeError(f"{' '.join(command)} ended with {code}{told}")
     cpu = max(usage.ru_utime + usage.ru_stime, watch.cpu) + watch.server_cpu
-    # Not ru_maxrss, which includes memory of this process from before the child.
+    # Not ru_maxrss: what this process once held counts there as the child's.
     return Run(wall, cpu, watch.peak)
 
 
@@ -84,7 +84,7 @@ def _printing_to(log: Path) -> list[tuple[Any, ...]]:
 
 
 class _Watch:
-    """Watches a process and all its children, and ends them if they exceed a limit."""
+    """Looks at a process and at all it started, and ends them where they exceed a limit."""
 
     def __init__(self, server: int | None) -> None:
         self.peak = 0.0  # MB
@@ -106,7 +106,7 @@ class _Watch:
 
     @property
     def cpu(self) -> float:
-        """Seconds of the process and all its children, when last seen."""
+        """Seconds of the process and all it started, as last seen."""
         return sum(self._seen.values())
 
     @property
@@ -160,7 +160,7 @@ def _resident_megabytes(processes: list[psutil.Process]) -> float:
 
 
 def _peak_megabytes(process: int) -> float:
-    """The peak memory of a process, from Linux; 0 on other systems."""
+    """The most that a process has held, as Linux tells; elsewhere 0."""
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -179,7 +179,7 @@ def _end_tree(processes: list[psutil.Process]) -> None:
 
 
 def prepare_environment(folder: Path, name: str) -> str:
-    """Make an environment with exactly the locked packages of bench/NAME.txt, in a folder; returns its Python."""
+    """An environment of exactly the locked packages of bench/NAME.txt, below a folder; returns its Python."""
     environment, locked = folder / f"env-{name}", HERE / f"{name}.txt"
     python, stamp = environment / "bin" / "python", environment / "locked.txt"
     if not stamp.exists() or stamp.read_bytes() != locked.read_bytes():
@@ -192,7 +192,7 @@ def prepare_environment(folder: Path, name: str) -> str:
 
 
 def describe_machine() -> dict[str, str | int]:
-    """What the results depend on: cores, memory in GB, system, Python and DuckDB."""
+    """What figures depend on: cores, memory in GB, system, Python and DuckDB."""
     return {
         "cores": os.cpu_count() or 1,
         "memory_gb": round(psutil.virtual_memory().total / 1e9),

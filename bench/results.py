@@ -33,7 +33,7 @@ def read(folder: Path) -> Result:
 
 
 def keep(folder: Path, kind: str, found: Result) -> None:
-    """Add results of one kind; they replace older ones of the same name."""
+    """Add results to those of their kind, in place of older ones of the same name."""
     kept = read(folder)
     kept[kind] = kept.get(kind, {}) | found
     (folder / "results.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -186,7 +186,7 @@ PARTS: dict[str, tuple[str, Callable[[Result], str]]] = {
 
 
 def fill(text: str, kept: Result) -> str:
-    """A text in which the parts with results are replaced. Raises ValueError for a part that is not in the text."""
+    """A text with the parts anew of which there are results. Raises ValueError where one has no place in it."""
     for name, (kind, render) in PARTS.items():
         if kind not in kept:
             continue
@@ -200,7 +200,7 @@ def fill(text: str, kept: Result) -> str:
 
 
 def write_docs(folder: Path, docs: Path = DOCS) -> None:
-    """Write the tables and the picture of growth from the results in a folder."""
+    """Write the tables, and the picture of growth, of what a folder holds."""
     kept = read(folder)
     page = docs / "performance.md"
     page.write_text(fill(page.read_text(encoding="utf-8"), kept), encoding="utf-8")
@@ -209,7 +209,7 @@ def write_docs(folder: Path, docs: Path = DOCS) -> None:
 
 
 def main() -> None:
-    """Write the results of the folder."""
+    """Write what the folder holds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
     write_docs(parser.parse_args().folder)

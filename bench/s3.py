@@ -53,7 +53,7 @@ def upload(server: S3Server, folder: Path) -> int:
 
 
 class _Side(asyncio.Protocol):
-    """One side of a relayed connection: sends what arrives to the other side, after `seconds`."""
+    """One side of a relayed connection: hands what arrives to the other side, after `seconds`."""
 
     def __init__(self, seconds: float, server_port: int | None = None) -> None:
         self._seconds = seconds
@@ -105,7 +105,7 @@ def _run_relay(told: Connection, server_port: int, seconds: float) -> None:
 
 @contextmanager
 def slow_endpoint(server: S3Server, milliseconds: int) -> Iterator[str]:
-    """The server's address, or the address of a relay that delays every request by some milliseconds."""
+    """The server's address, or that of a relay before it which holds back every request by some milliseconds."""
     if not milliseconds:
         yield server.endpoint
         return

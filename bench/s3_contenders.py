@@ -36,7 +36,7 @@ def fetch_with_boto3(root: str) -> Iterable[bytes]:
 
 
 def fetch_with_s3fs(root: str) -> Iterable[bytes]:
-    """s3fs's own batches of asynchronous requests."""
+    """Its own batches of asynchronous requests."""
     import s3fs
 
     files = s3fs.S3FileSystem(endpoint_url=os.environ["AWS_ENDPOINT_URL"])
@@ -45,7 +45,7 @@ def fetch_with_s3fs(root: str) -> Iterable[bytes]:
 
 
 def load_fetched(fetch: Callable[[str], Iterable[bytes]], warehouse: str, log_data: str, song_data: str) -> None:
-    """Join the fetched files into one per dataset, and build the tables from them."""
+    """Join what was fetched into one file for each dataset and build the tables from those."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / "events.json", Path(folder) / "songs.json"]
         for path, root in zip(paths, (log_data, song_data), strict=True):

@@ -1,7 +1,7 @@
-"""The generated files: `make docs` writes them, `python docs/generate.py --check` only reports which are stale.
+"""The generated files: `make docs` writes them, `python docs/generate.py --check` only tells what is stale.
 
-Each `render_` function returns the whole text of one file, from the package and the hand-written part of the page: no
-clock, no terminal, no warehouse. So the same package gives the same bytes.
+Each `render_` function returns the whole text of one file. They read the package, and the written rest of a page of
+which only a part is generated: no clock, no terminal, no warehouse. So the same package gives the same bytes.
 """
 
 import datetime as dt
@@ -36,7 +36,7 @@ def _cell(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Text with its HTML escaped."""
+    """Text in which Markdown sees no HTML."""
     return text.replace("<", "&lt;")
 
 
@@ -116,7 +116,7 @@ report shows the whole text. With `--from 2018-11-05 --to 2018-11-11 --level pai
 
 
 def render_questions() -> str:
-    """docs/questions.md: every prepared question, what its numbers mean, its parameters, and its SQL."""
+    """docs/questions.md: every prepared question, what its numbers mean, what it takes, and its SQL."""
     questions = list_questions()
     text = _NOTE + "# Prepared questions\n\n"
     text += "`sparkify query NAME` answers one, read-only; `sparkify query` lists them. "
@@ -142,7 +142,7 @@ def render_questions() -> str:
 
 
 def render_commands() -> str:
-    """docs/commands.md: every command with its options."""
+    """docs/commands.md: every command with its options, whatever the terminal."""
     context = click.Context(cli)
     commands = {name: command for name in cli.list_commands(context) if (command := cli.get_command(context, name))}
     common = _common_options(commands.values())
@@ -173,7 +173,7 @@ def _option_row(option: click.Option) -> list[str]:
 
 
 def _common_options(commands: Iterable[click.Command]) -> dict[str, list[str]]:
-    """The options that more than half of the commands have, word for word."""
+    """The options that stand, word for word, in more than half of the commands."""
     listed = [{str(option.name): _option_row(option) for option in _options(command)} for command in commands]
     names = {name: row for options in listed for name, row in options.items()}
     return {
@@ -206,7 +206,7 @@ def _command_section(name: str, command: click.Command, common: dict[str, list[s
 
 
 def render_configuration() -> str:
-    """docs/configuration.md, with the table of the settings."""
+    """docs/configuration.md, with the table of the settings in its place."""
     table = _markdown_table(
         ["setting", "option", "environment", "dwh.cfg", "default", "meaning"],
         [
@@ -244,7 +244,7 @@ def _explain(setting: Setting) -> str:
 
 
 def replace_part(page: str, name: str, part: str) -> str:
-    """A page with the part between two markers replaced. Raises ValueError if there is no such part."""
+    """A page with its part between two markers replaced. Raises ValueError where there is no such part."""
     start, end = f"<!-- {name}: made by `make docs`, do not edit -->\n", f"<!-- end of {name} -->"
     before, has_start, rest = page.partition(start)
     _, has_end, after = rest.partition(end)
@@ -257,7 +257,7 @@ def replace_part(page: str, name: str, part: str) -> str:
 
 
 def render_records() -> str:
-    """docs/records.md, with the tables of the rules and of each dataset's fields."""
+    """docs/records.md, with the tables of the rules and of each dataset's fields in their places."""
     page = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
     rules = [
         [str(place), f"`{rule.code}{':FIELD' if isinstance(rule, FieldRule) else ''}`", rule.says]
@@ -281,18 +281,18 @@ def render_records() -> str:
 
 # ---- pictures, in Mermaid ----
 
-# The key of another table, in the comment after a column.
+# In the comment after a column, the key of another table that it holds.
 _REFERENCE = re.compile(r": (\w+)\.(\w+)")
 
 
 def render_readme() -> str:
-    """README.md, with the pictures of the flow and of the star."""
+    """README.md, with the pictures of the flow and of the star in their places."""
     page = replace_part((ROOT / "README.md").read_text(encoding="utf-8"), "flow", _flow_picture())
     return replace_part(page, "star", _tables_picture(STAR))
 
 
 def render_architecture() -> str:
-    """docs/architecture.md, with the picture of the flow."""
+    """docs/architecture.md, with the picture of the flow in its place."""
     return replace_part((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), "flow", _flow_picture())
 
 
@@ -301,7 +301,7 @@ def _mermaid(lines: Iterable[str]) -> str:
 
 
 def _flow_picture() -> str:
-    """The flow from files through the validator and staging to the star, from the `Source` line of each table."""
+    """From files over the validator and staging to the star. What a table is made of is its line `Source`."""
     rules = "<br>".join(rule.code for rule in RULES)
     lines = [
         "flowchart LR",
@@ -321,7 +321,7 @@ def _flow_picture() -> str:
 
 
 def _tables_picture(names: Sequence[str]) -> str:
-    """Some tables with their columns, and a line for each column that refers to another of them."""
+    """Some tables with their columns, and a line for each column that holds the key of another of them."""
     links, boxes = ["erDiagram"], []
     for table in map(read_table, names):
         boxes.append(f"    {table.name} {{")
@@ -362,7 +362,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
 
 
 def main(check: bool = False, folder: Path = ROOT) -> list[str]:
-    """Write the files whose text has changed; with `check`, write nothing. Returns the names of the stale files."""
+    """Write the files whose text has changed, or with `check` write none. Returns the names of the stale ones."""
     stale = []
     for name, render in RENDERERS.items():
         path, text = folder / name, render()

@@ -1,9 +1,9 @@
 """Sparkify's data warehouse: loads JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
 
 The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, compare, query,
-query_sql, undo, replay, list_findings (doctor), render_report and simulate. Each takes the Config that `load_config`
-makes and raises a SparkifyError, a sentence for a user. Importing the package loads no driver; the first use of a verb
-does.
+query_sql, undo, replay, rebuild, migrate, list_findings (doctor), render_report and simulate. Each takes the Config
+that `load_config` makes and raises a SparkifyError, a sentence for a user. Importing the package loads no driver; the
+first use of a verb does.
 """
 
 from importlib import import_module
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sparkify.inspection.status import status
     from sparkify.loads.create import create
     from sparkify.loads.load import load
+    from sparkify.loads.migrate import migrate
     from sparkify.loads.plan import plan
+    from sparkify.loads.rebuild import rebuild
     from sparkify.loads.replay import replay
     from sparkify.loads.undo import undo
     from sparkify.questions.answers import query, query_sql
@@ -41,9 +43,11 @@ __all__ = [
     "list_rejects",
     "load",
     "load_config",
+    "migrate",
     "plan",
     "query",
     "query_sql",
+    "rebuild",
     "render_report",
     "replay",
     "simulate",
@@ -63,9 +67,11 @@ _HOMES = {
     "list_rejects": "inspection.rejects",
     "load": "loads.load",
     "load_config": "settings",
+    "migrate": "loads.migrate",
     "plan": "loads.plan",
     "query": "questions.answers",
     "query_sql": "questions.answers",
+    "rebuild": "loads.rebuild",
     "render_report": "report",
     "replay": "loads.replay",
     "simulate": "simulator",

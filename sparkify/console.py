@@ -13,6 +13,7 @@ from sparkify.formats import count_of, format_age, format_bytes, format_share, f
 from sparkify.inspection.status import Status
 from sparkify.loads.load import LoadResult
 from sparkify.loads.progress import Progress
+from sparkify.loads.rebuild import RebuildResult
 from sparkify.loads.replay import ReplayResult
 from sparkify.loads.undo import UndoResult
 from sparkify.star.checks import CheckResult
@@ -158,6 +159,7 @@ def print_counts(tables: Mapping[str, int]) -> None:
 def print_status(status: Status) -> None:
     """Print what a warehouse holds."""
     print(f"warehouse: {printable(status.warehouse)}")
+    print(f"version: {status.version}")
     if status.file is not None:
         print(f"file: {describe_file(status.file)}")
     print_counts(status.tables)
@@ -232,6 +234,15 @@ def print_undo(result: UndoResult, *, to_stderr: bool = False) -> None:
     print(f"pending again: {count_of(len(result.pending), 'file')}, for the next load", file=stream)
     for url in result.replaced:
         print(f"  {printable(url)} had an older version, whose rows cannot be restored", file=stream)
+
+
+def print_rebuild(result: RebuildResult) -> None:
+    """Print what computing the star anew changed, or would change."""
+    print("the star is computed anew" if result.status == "rebuilt" else "the star would be computed anew")
+    print_table(
+        ["table", "rows before", "rows after", "rows that differ"],
+        [[name, table.before, table.after, table.changed] for name, table in result.tables.items()],
+    )
 
 
 def print_replay(result: ReplayResult) -> None:

@@ -6,6 +6,7 @@
     │   └── NoWarehouseError  the warehouse does not exist yet, or has no tables
     ├── SourceError           a file or folder of the source cannot be read
     ├── EngineError           the warehouse refused or failed
+    │   ├── VersionError      this program cannot work with the warehouse's version
     │   ├── LockedError       another process holds the warehouse
     │   └── ConflictError     another session changed what this one works on; trying again may help
     ├── CheckError            a data-quality check of severity "fail" found rows
@@ -37,6 +38,10 @@ class SourceError(SparkifyError):
 
 class EngineError(SparkifyError):
     """The engine of the warehouse refused a statement or failed."""
+
+
+class VersionError(EngineError):
+    """The warehouse is of a version that this program cannot read or change, or cannot yet."""
 
 
 class LockedError(EngineError):

@@ -41,11 +41,14 @@ def logged(sql: str) -> Iterator[Sent]:
 
 
 @contextmanager
-def write_statements(stream: TextIO) -> Iterator[None]:
-    """Write every statement sent during the block to a stream, with its time, seconds and rows.
+def write_statements(stream: TextIO | None) -> Iterator[None]:
+    """Write every statement sent during the block to a stream, if any, with its time, seconds and rows.
 
     The text is SQL; everything else is in comments. A statement is written before it is sent.
     """
+    if stream is None:
+        yield
+        return
     handler, level = _StatementHandler(stream), _logger.level
     _logger.addHandler(handler)
     _logger.setLevel(logging.DEBUG)

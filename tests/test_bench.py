@@ -289,8 +289,8 @@ def test_a_slip_is_told_from_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert "some are better" in out
     assert check.compare({"time": 0.58, "memory": 2.0}, recorded) == 1
     out = capsys.readouterr().out
-    assert "worse: time: 0.58, recorded 0.50: worse by 16%" in out
-    assert "worse: memory" not in out
+    assert "slipped: time: 0.58, recorded 0.50: worse by 16%" in out
+    assert "slipped: memory" not in out
     assert "some are better" not in out
 
 

@@ -17,7 +17,7 @@ import sparkify
 import sql_queries
 from sparkify.errors import ConfigError, UsageError
 from sparkify.settings import Config, load_config
-from sparkify.star.tables import STAR, TABLES
+from sparkify.star.tables import STAR, TABLES, VERSION
 from tests.support import (
     event,
     expected_star,
@@ -101,7 +101,7 @@ def tables(cur: Cursor) -> set[str]:
 def test_the_whole_run(configured: Config, conn: Cursor, cur: Cursor) -> None:
     create_tables.drop_tables(cur, conn)
     create_tables.create_tables(cur, conn)
-    assert tables(cur) == set(TABLES)
+    assert tables(cur) == {*TABLES, *VERSION}
     etl.load_staging_tables(cur, conn)
     etl.insert_tables(cur, conn)
     # Another connection sees it all: nothing waits for a commit of the caller's.
@@ -188,12 +188,21 @@ def test_copy_list_holds_the_statements(configured: Config) -> None:
 def test_lists_work_on_a_plain_cursor(configured: Config, cur: Cursor) -> None:
     for query in sql_queries.create_table_queries:
         cur.execute(query)
-    assert tables(cur) == set(TABLES)
+    assert tables(cur) == {*TABLES, *VERSION}
     for query in sql_queries.insert_table_queries:
         cur.execute(query)
     for query in sql_queries.drop_table_queries:
         cur.execute(query)
     assert tables(cur) == set()
+
+
+def test_load_into_tables_made_by_a_plain_cursor(configured: Config) -> None:
+    with duckdb.connect(configured.warehouse_address) as connection:
+        for query in sql_queries.create_table_queries:
+            connection.execute(query)
+    sparkify.load(configured)
+    assert read_star(configured) == expected_star(configured)
+    assert sparkify.status(configured).version.is_current
 
 
 def test_single_inserts_build_the_star_on_a_plain_cursor(configured: Config) -> None:

@@ -27,7 +27,7 @@ from sparkify.errors import (
 )
 from sparkify.loads.progress import Progress
 from sparkify.settings import Config, load_config
-from sparkify.star.tables import TABLES, VIEWS
+from sparkify.star.tables import TABLES, VERSION, VIEWS
 from tests.support import (
     TS,
     event,
@@ -48,7 +48,7 @@ from tests.support import (
     write_file,
 )
 
-NO_FILES = {"new": 0, "changed": 0, "unchanged": 0, "vanished": 0, "failed": 0}
+NO_FILES = {"new": 0, "changed": 0, "unchanged": 0, "to_reread": 0, "vanished": 0, "failed": 0}
 BAD_PLAY = play(song=None)
 
 
@@ -234,7 +234,10 @@ def test_vanished_file_is_only_reported(warehouse: Config) -> None:
     before = snapshot(warehouse)
     path.unlink()
     result = sparkify.load(warehouse)
-    assert (result.status, result.files) == ("nothing_to_do", NO_FILES | {"unchanged": 1, "vanished": 1})
+    assert (result.status, result.files) == (
+        "nothing_to_do",
+        NO_FILES | {"unchanged": 1, "vanished": 1},
+    )
     assert snapshot(warehouse) == before
     assert [(file.url, file.state) for file in sparkify.plan(warehouse)][-1] == (str(path), "vanished")
 
@@ -614,7 +617,7 @@ def test_status_of_a_warehouse(warehouse: Config) -> None:
     assert str(status.newest_play) == str(status.newest_event) == "2018-11-01 20:57:10.797000"
     last_end = status.loads[-1]["finished_at"]
     assert status.lag_seconds == (last_end - status.newest_event).total_seconds()
-    assert status.pending == {"new": 1, "changed": 0, "unchanged": 1, "vanished": 1}
+    assert status.pending == {"new": 1, "changed": 0, "unchanged": 1, "to_reread": 0, "vanished": 1}
     without_roots = load_config(warehouse=warehouse.warehouse_address)
     assert sparkify.status(without_roots).pending is None
 
@@ -627,7 +630,7 @@ def test_reading_verbs_need_a_warehouse(warehouse: Config) -> None:
 
 
 def test_create_makes_what_is_missing(warehouse: Config) -> None:
-    assert sparkify.create(warehouse) == [*TABLES, *VIEWS]
+    assert sparkify.create(warehouse) == [*TABLES, *VERSION, *VIEWS]
     assert sparkify.create(warehouse) == []
     execute(warehouse, "DROP TABLE time")
     assert sparkify.create(warehouse) == ["time"]
@@ -636,7 +639,7 @@ def test_create_makes_what_is_missing(warehouse: Config) -> None:
 def test_create_with_drop_empties_the_warehouse(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play(), BAD_PLAY])
     sparkify.load(warehouse)
-    assert sparkify.create(warehouse, drop=True) == [*TABLES, *VIEWS]
+    assert sparkify.create(warehouse, drop=True) == [*TABLES, *VERSION, *VIEWS]
     assert not any(snapshot(warehouse).values())
     assert sparkify.load(warehouse).files == NO_FILES | {"new": 1}
     assert read_star(warehouse) == expected_star(warehouse)

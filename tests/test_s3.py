@@ -145,7 +145,14 @@ def test_changed_object_is_replaced_and_a_vanished_one_reported(s3: S3Server, pr
     obstore.delete(store_of(s3), f"{prefix}/log_data/2018/12/empty.json")
     states = [file.state for file in sparkify.plan(config)]
     assert sorted(states) == ["changed", *["unchanged"] * 5, "vanished"]
-    assert sparkify.load(config).files == {"new": 0, "changed": 1, "unchanged": 5, "vanished": 1, "failed": 0}
+    assert sparkify.load(config).files == {
+        "new": 0,
+        "changed": 1,
+        "unchanged": 5,
+        "to_reread": 0,
+        "vanished": 1,
+        "failed": 0,
+    }
     assert read_star(config) == star_of_folder(tmp_path, changed)
 
 

@@ -43,7 +43,7 @@ def main() -> None:
         destination=dlt.destinations.duckdb(warehouse),
         dataset_name="sparkify",
     )
-    # Each chunk has a cost in dlt, so use few large ones.
+    # A chunk costs dlt something of its own: the larger, the fewer.
     events = filesystem(Path(log_data).resolve().as_uri(), file_glob="**/*.json") | read_jsonl(chunksize=10_000)
     songs = filesystem(Path(song_data).resolve().as_uri(), file_glob="**/*.json") | read_jsonl(chunksize=10_000)
     resources = [events.with_name("staging_events"), songs.with_name("staging_songs")]

@@ -1,6 +1,6 @@
 """The original project's flow on PostgreSQL: COPY into staging, then INSERT … SELECT into the star.
 
-It needs a running server. Usage: python bench/contenders/with_postgres.py CONNECTION LOG_DATA SONG_DATA
+It speaks to a server that runs. Usage: python bench/contenders/with_postgres.py CONNECTION LOG_DATA SONG_DATA
 """
 
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-# No line of JSON has these two bytes, so each line is one field.
+# No line of JSON holds these two bytes, so each is one field as it stands.
 COPY = "COPY {table} (record) FROM STDIN (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')"
 TABLES = [
     "CREATE UNLOGGED TABLE copied_events (record json)",
@@ -63,7 +63,7 @@ INSERTS = [
 
 
 def copy_lines(connection: "psycopg.Connection[tuple[object, ...]]", table: str, root: str) -> None:
-    """COPY every file of a folder into a table, each line unchanged."""
+    """COPY every file of a folder into a table, each line as it stands."""
     with connection.cursor() as cursor, cursor.copy(COPY.format(table=table).encode()) as copy:
         for path in sorted(Path(root).rglob("*.json")):
             with path.open("rb") as file:

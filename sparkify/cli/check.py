@@ -7,6 +7,7 @@ from sparkify.cli.options import command, common, dry_run, echo_json
 from sparkify.console import print_checks, say
 from sparkify.errors import CheckError
 from sparkify.formats import count_of
+from sparkify.inspection.check import version_of
 from sparkify.settings import Config
 from sparkify.star.checks import list_checks
 
@@ -21,11 +22,14 @@ def check(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
             say(f"would run {count_of(len(list_checks()), 'check')}: {config.warehouse_address}")
         return
     results = sparkify.check(config)
+    version = version_of(config)
     failed = [result for result in results if not result.passed and result.check.severity == "fail"]
     if as_json:
-        echo_json({"status": "failed" if failed else "passed", "checks": [asdict(result) for result in results]})
+        checks = [asdict(result) for result in results]
+        echo_json({"status": "failed" if failed else "passed", "version": version._asdict(), "checks": checks})
     elif not quiet:
         print_checks(results)
+        print(f"version: {version}")
     if failed:
         names = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
         raise CheckError(f"{count_of(len(failed), 'check')} failed: {names}")

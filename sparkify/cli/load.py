@@ -17,6 +17,7 @@ from sparkify.settings import Config
 
 @command()
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
+@click.option("--reread", is_flag=True, help="Also replace files that were read by other rules than today's.")
 @click.option("--log-json", metavar="FILE", help="Append an event a line to a file: each step with its load.")
 @dry_run
 @common("format", "sources", "stage")
@@ -24,6 +25,7 @@ def load(
     config: Config,
     max_rejects: str | None,
     log_json: str | None,
+    reread: bool,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -34,7 +36,9 @@ def load(
         return
     with open_log(log_json) as stream, show_load(as_json or quiet) as on_progress:
         on_event = _event_writer(stream) if stream else None
-        result = sparkify.load(config, max_rejects=max_rejects, on_progress=on_progress, on_event=on_event)
+        result = sparkify.load(
+            config, max_rejects=max_rejects, reread=reread, on_progress=on_progress, on_event=on_event
+        )
     if as_json:
         echo_json(asdict(result))
     elif not quiet:

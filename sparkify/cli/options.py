@@ -1,11 +1,12 @@
 """What the commands share: options, questions before what cannot be taken back, and results as JSON."""
 
 import functools
+import logging
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
@@ -32,6 +33,9 @@ class _Command(click.Command):
             if takes_one and times > 1 and not ctx.resilient_parsing:
                 raise click.UsageError(f"Option '{parameter.opts[-1]}' is given {times} times; give it once.", ctx)
         return super().parse_args(ctx, args)
+
+
+_logger = logging.getLogger("sparkify")
 
 
 def command() -> Callable[[Function], click.Command]:
@@ -61,7 +65,7 @@ def common(*groups: Group) -> Callable[[Function], Function]:
             given = {setting.name: options.pop(setting.name) for setting in offered}
             config = load_config(config_file, on_note=None if options["quiet"] else say, **given)
             import_duckdb()
-            with open_log(log_sql) as stream, write_statements(stream) if stream else nullcontext():
+            with show_notes(options["quiet"]), open_log(log_sql) as stream, write_statements(stream):
                 return function(*args, config=config, **options)
 
         return wrapped
@@ -100,6 +104,23 @@ def import_duckdb() -> None:
         import_module("duckdb")
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def show_notes(quiet: bool) -> Iterator[None]:
+    """Show the library's warnings on stderr, unless the command is to be quiet."""
+    handler = _NoteHandler(logging.WARNING)
+    if not quiet:
+        _logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        _logger.removeHandler(handler)
+
+
+class _NoteHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
 
 
 @contextmanager

@@ -3,20 +3,22 @@
 from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.comparison import TableComparison, compare_stars
-from sparkify.star.tables import require_tables
-from sparkify.warehouses import open_warehouse
+from sparkify.star.version import Version, open_to_read, require_version
 
 
 def check(config: Config) -> list[checks.CheckResult]:
     """Run every data-quality check on the whole warehouse. Read-only."""
-    with open_warehouse(config, read_only=True) as warehouse:
-        require_tables(warehouse)
+    with open_to_read(config) as warehouse:
         return checks.run_checks(warehouse, checks.list_checks())
 
 
 def compare(first: Config, second: Config) -> list[TableComparison]:
     """Compare the stars of two warehouses, table by table. Read-only."""
-    with open_warehouse(first, read_only=True) as one, open_warehouse(second, read_only=True) as other:
-        for warehouse in (one, other):
-            require_tables(warehouse)
+    with open_to_read(first) as one, open_to_read(second) as other:
         return compare_stars(one, other)
+
+
+def version_of(config: Config) -> Version:
+    """The version of a warehouse. Read-only. Raises VersionError for a newer one."""
+    with open_to_read(config) as warehouse:
+        return require_version(warehouse)

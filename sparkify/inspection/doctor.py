@@ -17,7 +17,8 @@ from sparkify.formats import count_of
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
-from sparkify.warehouses import Finding, examine, open_warehouse
+from sparkify.star.version import read_version
+from sparkify.warehouses import Finding, Warehouse, examine, open_warehouse
 
 _DRIVERS = ("duckdb", "obstore", "redshift-connector", "boto3")
 
@@ -31,11 +32,19 @@ def list_findings(config: Config) -> Iterator[Finding]:
     try:
         with open_warehouse(config, read_only=True) as warehouse:
             yield Finding("warehouse", True, warehouse.address)
+            yield examine("layout", partial(_look_at_version, warehouse))
             yield from warehouses.list_findings(warehouse, config)
     except NoWarehouseError:
         yield Finding("warehouse", True, f"{config.warehouse_address} does not exist yet; a load creates it")
     except SparkifyError as error:
         yield Finding("warehouse", False, str(error))
+
+
+def _look_at_version(warehouse: Warehouse) -> str:
+    version = read_version(warehouse)
+    if version is None:
+        return "there are no tables yet; a load makes them"
+    return f"{version}" if version.is_current else f"{version}: older than this sparkify; the next load migrates it"
 
 
 def _versions() -> str:

@@ -4,8 +4,8 @@ from typing import Any
 
 from sparkify.datasets import Dataset
 from sparkify.settings import Config
-from sparkify.star.tables import require_tables
-from sparkify.warehouses import fetch_dicts, open_warehouse
+from sparkify.star.version import open_to_read
+from sparkify.warehouses import fetch_dicts
 
 
 def list_rejects(
@@ -17,8 +17,7 @@ def list_rejects(
     dataset: Dataset | None = None,
 ) -> list[dict[str, Any]]:
     """The rejected records, ordered by file and line. `reason` is a code, or the part of a code before its colon."""
-    with open_warehouse(config, read_only=True) as warehouse:
-        require_tables(warehouse)
+    with open_to_read(config) as warehouse:
         return fetch_dicts(
             warehouse,
             'SELECT source_id, load_id, dataset, url, line, reason, "raw" FROM rejected_records '

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from sparkify.errors import NoWarehouseError
 from sparkify.loads import ledger
-from sparkify.loads.plan import list_sources, plan_found
+from sparkify.loads.plan import STATES, list_sources, plan_found
 from sparkify.questions.answers import count_lag, find_newest_event
 from sparkify.settings import Config
-from sparkify.star.tables import count_rows, match_rate, open_existing
+from sparkify.star.tables import count_rows, match_rate
+from sparkify.star.version import Version, open_to_read, require_version
 from sparkify.warehouses import StoredFile, fetch_dicts
 
 
@@ -25,6 +25,7 @@ class Status:
     """
 
     warehouse: str
+    version: Version
     file: StoredFile | None
     tables: dict[str, int]
     loads: list[dict[str, Any]]
@@ -40,9 +41,8 @@ class Status:
 def status(config: Config) -> Status:
     """What the warehouse holds, and which files are pending. Read-only."""
     found = list_sources(config) if config.roots else None
-    with open_existing(config) as warehouse:
-        if warehouse is None:
-            raise NoWarehouseError(f"there is no warehouse {config.warehouse_address} yet; run sparkify load first")
+    with open_to_read(config) as warehouse:
+        version = require_version(warehouse)
         loads = [_with_rates(load) for load in fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")]
         files: dict[str, int] = dict(
             warehouse.fetch("SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status")
@@ -52,13 +52,16 @@ def status(config: Config) -> Status:
             "SELECT coalesce(sum(read), 0) AS read, coalesce(sum(loaded), 0) AS loaded, "
             "coalesce(sum(rejected), 0) AS rejected FROM load_files WHERE status = 'loaded'",
         )[0]
-        pending = None
+        pending: dict[str, int] | None = None
         if found is not None:
-            states = Counter(file.state for file in plan_found(config, found, ledger.list_loaded(warehouse)))
-            pending = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
+            states = Counter(
+                file.state for file in plan_found(config, found, ledger.list_loaded(warehouse, layout=version.layout))
+            )
+            pending = {state: states[state] for state in STATES}
         newest_event = find_newest_event(warehouse)
         return Status(
             warehouse=warehouse.address,
+            version=version,
             file=warehouse.measure_file(),
             tables=count_rows(warehouse),
             loads=loads,

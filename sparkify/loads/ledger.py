@@ -13,6 +13,8 @@ from typing import Any, Literal, NamedTuple
 from sparkify.datasets import Dataset
 from sparkify.sources.file import SourceFile
 from sparkify.sql import list_columns, read_sql
+from sparkify.star.version import LAYOUT
+from sparkify.validation.version import rules_digest
 from sparkify.warehouses import Warehouse
 
 # A load is unlocked between its two transactions. Another load that begins then marks it as interrupted.
@@ -30,6 +32,8 @@ class LoadedFile(NamedTuple):
     size: int
     loaded: int
     rejected: int
+    # None in layout 1, which did not name them.
+    rules: str | None
 
 
 class Replayable(NamedTuple):
@@ -86,9 +90,10 @@ def count_loaded(files: Iterable[LoadedFile]) -> int:
 # ---- what is loaded ----
 
 
-def list_loaded(warehouse: Warehouse) -> list[LoadedFile]:
-    """The files whose rows are in staging, in the order of their source ids."""
-    sql = """SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected
+def list_loaded(warehouse: Warehouse, *, layout: int = LAYOUT) -> list[LoadedFile]:
+    """The files whose rows are in staging, in the order of their source ids, also of an older layout."""
+    rules = "rules" if layout >= 2 else "NULL"
+    sql = f"""SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, {rules}
     FROM load_files WHERE status = 'loaded' ORDER BY source_id"""
     return [LoadedFile(*row) for row in warehouse.fetch(sql)]
 
@@ -147,6 +152,7 @@ def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEnt
             "url": entry.file.url,
             "modified": entry.file.modified,
             "etag": entry.fingerprint,
+            "rules": rules_digest(),
         }
         for entry in entries
     ]

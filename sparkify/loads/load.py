@@ -20,14 +20,15 @@ from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
 from sparkify.loads import ledger
 from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, count_loaded
 from sparkify.loads.limit import RejectLimit, refuse
-from sparkify.loads.plan import PlannedFile, list_empty_roots, list_sources, plan_found
+from sparkify.loads.migrate import bring_up_to_date
+from sparkify.loads.plan import STATES, PlannedFile, list_empty_roots, list_outdated, list_sources, plan_found
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile
 from sparkify.star.changes import Mode, StarChange, choose_mode
-from sparkify.star.tables import count_records, count_rows, create_tables, match_rate
+from sparkify.star.tables import count_records, count_rows, match_rate
 from sparkify.warehouses import Appended, Warehouse, open_warehouse
 
 # One thread of DuckDB works on one bundle at a time: about 16,000 log lines.
@@ -62,18 +63,19 @@ def load(
     on_progress: OnProgress = lambda progress: None,
     on_event: OnEvent | None = None,
     max_rejects: str | None = None,
+    reread: bool = False,
 ) -> LoadResult:
     """Load new and changed files, each exactly once.
 
     `on_event` is called with a dictionary at each step: `event` is started, file, refreshed, committed or failed, and
     `load_id` is the load. `max_rejects` is a number of records (`"100"`) or a share of the records read (`"1%"`); with
-    more rejects the load fails.
+    more rejects the load fails. With `reread`, files that were read by other rules than today's are replaced too.
 
     Raises SourceError, EngineError, CheckError or TooManyRejectsError. Then only its row in load_history and, after too
     many rejects, the rejects stay in the warehouse. A file that cannot be read does not raise: the other files load,
     the status is `partial` and `errors` names the file.
     """
-    options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects))
+    options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects), reread)
     found = list_sources(config)
     with open_warehouse(config) as warehouse:
         return _load_found(warehouse, config, found, options)
@@ -91,6 +93,7 @@ class _Options:
     on_progress: OnProgress = lambda progress: None
     on_event: OnEvent | None = None
     limit: RejectLimit | None = None
+    reread: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,13 +159,12 @@ def _load_once(
 ) -> LoadResult:
     started = time.monotonic()
     # In its own transaction: a load locks the ledger before it reads anything, so the ledger must exist.
-    with warehouse.transaction():
-        create_tables(warehouse)
+    bring_up_to_date(warehouse)
     with warehouse.load_transaction():
         loaded = ledger.list_loaded(warehouse)
-        planned = _Planned(plan_found(config, found, loaded), loaded)
+        planned = _Planned(plan_found(config, found, loaded, reread=options.reread), loaded)
         begun = _begin(warehouse, config, planned, options) if planned.pending else None
-    warnings = list_empty_roots(config, found)
+    warnings = list_empty_roots(config, found) + list_outdated(planned.files)
     if begun is None:
         return _result(warehouse, planned, started, warnings)
     try:
@@ -362,7 +364,7 @@ def _result(
     """What a load did, or that there was nothing to do."""
     begun, outcome, change = done or (None, _Outcome(), None)
     states = Counter(file.state for file in planned.files)
-    files: dict[str, int] = {state: states[state] for state in ("new", "changed", "unchanged", "vanished")}
+    files: dict[str, int] = {state: states[state] for state in STATES}
     files["failed"] = len(outcome.entries) - len(outcome.loaded)
     broken = change.list_warnings() if change else []
     return LoadResult(

@@ -6,15 +6,19 @@ from typing import Literal, NamedTuple
 
 from sparkify.datasets import Dataset
 from sparkify.errors import SourceError, UsageError
+from sparkify.formats import count_of
 from sparkify.loads import ledger
 from sparkify.loads.ledger import LoadedFile
 from sparkify.settings import Config
 from sparkify.sources.content import read_fingerprint
 from sparkify.sources.file import SourceFile
 from sparkify.sources.listing import list_files, resolve_root
-from sparkify.star.tables import open_existing
+from sparkify.star.version import open_existing, require_version
+from sparkify.validation.version import rules_digest
 
-State = Literal["new", "changed", "unchanged", "vanished"]
+State = Literal["new", "changed", "unchanged", "to_reread", "vanished"]
+_NAMED_FILES = 5
+STATES: tuple[State, ...] = ("new", "changed", "unchanged", "to_reread", "vanished")
 
 
 class PlannedFile(NamedTuple):
@@ -44,7 +48,9 @@ def plan(config: Config) -> list[PlannedFile]:
             file._replace(reason=f"{file.reason}; {reason}" if file.state == "changed" else reason)
             if file.is_pending and (reason := reasons.get((file.dataset, file.url)))
             else file
-            for file in plan_found(config, found, ledger.list_loaded(warehouse))
+            for file in plan_found(
+                config, found, ledger.list_loaded(warehouse, layout=require_version(warehouse).layout)
+            )
         ]
 
 
@@ -65,13 +71,42 @@ def list_empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> 
     return [f"there is no data file below {roots[dataset]}" for dataset, files in found.items() if not files]
 
 
-def plan_found(config: Config, found: dict[Dataset, list[SourceFile]], loaded: list[LoadedFile]) -> list[PlannedFile]:
-    """What a load would do with each file, dataset by dataset. Local files of unchanged size are read."""
+def list_outdated(planned: Sequence[PlannedFile]) -> list[str]:
+    """A sentence each for the files to be read again, and for those that would be but are no longer at the source."""
+    sentences = []
+    if outdated := [file.url for file in planned if file.state == "to_reread"]:
+        sentences.append(
+            f"{count_of(len(outdated), 'file')} read by other rules than today's: {_enumerate(outdated)}; "
+            "load --reread reads them again"
+        )
+    vanished = [file for file in planned if file.state == "vanished"]
+    if lost := [file.url for file in vanished if file.loaded and file.loaded.rules not in (None, rules_digest())]:
+        sentences.append(
+            f"{count_of(len(lost), 'file')} read by other rules than today's and no longer at the source: "
+            f"{_enumerate(lost)}; the rows stay as they are"
+        )
+    return sentences
+
+
+def _enumerate(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED_FILES
+    return ", ".join(names[:_NAMED_FILES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def plan_found(
+    config: Config, found: dict[Dataset, list[SourceFile]], loaded: list[LoadedFile], *, reread: bool = False
+) -> list[PlannedFile]:
+    """What a load would do with each file, dataset by dataset. Local files of unchanged size are read.
+
+    With `reread`, files that were read by other rules than today's count as changed.
+    """
     roots = config.roots
     planned: list[PlannedFile] = []
     for dataset, files in found.items():
         root = resolve_root(roots[dataset])
         planned += plan_files(dataset, root, files, loaded, read_fingerprint)
+    if reread:
+        return [file._replace(state="changed") if file.state == "to_reread" else file for file in planned]
     return planned
 
 
@@ -117,4 +152,6 @@ def _compare(
         return "changed", str(error)
     if fingerprint != before.fingerprint:
         return "changed", "same size, other content"
+    if before.rules not in (None, rules_digest()):
+        return "to_reread", "read by other rules than today's; load --reread reads it again"
     return "unchanged", "loaded already"

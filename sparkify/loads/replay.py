@@ -7,10 +7,12 @@ from typing import Literal
 
 from sparkify.loads import ledger
 from sparkify.loads.ledger import Replayable, count_loaded
+from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
 from sparkify.star.changes import Mode, StarChange, choose_mode
-from sparkify.star.tables import count_rows, require_tables
+from sparkify.star.tables import count_rows
+from sparkify.star.version import require_version
 from sparkify.warehouses import Warehouse, open_warehouse
 
 
@@ -36,7 +38,9 @@ def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
     """
     started = time.monotonic()
     with open_warehouse(config, read_only=dry_run) as warehouse:
-        require_tables(warehouse)
+        require_version(warehouse)
+        if not dry_run:
+            bring_up_to_date(warehouse)
         if dry_run:
             return _plan_replay(warehouse)[0]
         result = retry_conflicts(lambda: _replay(warehouse))

@@ -7,10 +7,12 @@ from typing import Literal
 from sparkify.errors import UsageError
 from sparkify.loads import ledger
 from sparkify.loads.ledger import count_loaded
+from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
 from sparkify.star.changes import Mode, StarChange, choose_mode
-from sparkify.star.tables import count_rows, require_tables
+from sparkify.star.tables import count_rows
+from sparkify.star.version import require_version
 from sparkify.warehouses import Warehouse, open_warehouse
 
 
@@ -39,7 +41,9 @@ def undo(config: Config, load_id: int, *, dry_run: bool = False) -> UndoResult:
     """
     started = time.monotonic()
     with open_warehouse(config, read_only=dry_run) as warehouse:
-        require_tables(warehouse)
+        require_version(warehouse)
+        if not dry_run:
+            bring_up_to_date(warehouse)
         if dry_run:
             return _plan_undo(warehouse, load_id)[0]
         result = retry_conflicts(lambda: _undo(warehouse, load_id))

@@ -10,7 +10,7 @@ from sparkify.questions.cut import COPIES, WHOLE_LOG, Cut, cut_sql, view_sql
 from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.checks import CheckResult
-from sparkify.star.tables import require_tables
+from sparkify.star.version import open_to_read
 from sparkify.warehouses import Row, Warehouse, fetch_dicts, open_warehouse
 
 # What is compared where the log does not reach back far enough before the period.
@@ -74,8 +74,7 @@ def query(
     """
     question = get_question(name)
     require_taken(question, cut)
-    with open_warehouse(config, read_only=True) as warehouse:
-        require_tables(warehouse)
+    with open_to_read(config) as warehouse:
         answer = _answer(warehouse, question, cut)
         if on_note is not None and (note := _explain_nothing(warehouse, cut)):
             on_note(note)
@@ -108,8 +107,7 @@ def _log_days(warehouse: Warehouse, cut: Cut) -> tuple[dt.date | None, dt.date |
 def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
     """Answer every prepared question, each for what it takes of the cut, and run every check."""
     # A load may commit between two questions where readers do not keep it out.
-    with open_warehouse(config, read_only=True) as warehouse, warehouse.transaction():
-        require_tables(warehouse)
+    with open_to_read(config) as warehouse, warehouse.transaction():
         loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(warehouse)
         # Found once for all questions; each question's own text has it as a CTE.

@@ -1,29 +1,34 @@
-"""The statements of the warehouse, one per file, and the definitions of its tables and views.
+"""The statements of the warehouse, one a file, and the definitions of its tables and views.
 
 `tables/<table>/` has the tables of the warehouse, `views/<view>/` its views, `changes/<table>/` the temporary tables of
-a load, and `questions/` one question per file. All engines run the same text, in the subset of SQL that they share.
+a load, `questions/` one question a file, and `migrations/` what leads from one layout to the next. The text is the same
+for all engines, in the subset that they share.
 
-A `create.sql` is the only definition of its table or view. The comment at its top has the grain, the source and what is
-not common to all engines: `Keys` and `Redshift` are clauses of Redshift's statement, `Uncompressed` lists columns not
-to compress, and `Why` gives the reasons. The comment after a column is its meaning.
+A `create.sql` is the only definition of its table or view. Its head names the grain and the source, and what only some
+engines understand: `Keys` and `Redshift` are clauses that Redshift's statement adds, `Uncompressed` lists columns that
+no engine shall compress, and `Why` has the reasons. The comment after a column is its meaning.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from hashlib import md5
 from importlib.resources import files
 
 _LABEL = re.compile(r"(Grain|Source|Keys|Redshift|Uncompressed|Why): (.+)")
 _CREATE = re.compile(r"^CREATE (?:TEMP |OR REPLACE )?(TABLE|VIEW)\b.*$", re.MULTILINE)
 _NAMED = re.compile(r'("?\w+"?),?$')
 _COLUMN = re.compile(r'    ("?\w+"?) ([A-Z][A-Z ]*?(?:\(\d+\))?)( NOT NULL)?,? -- (.+)')
+_ADDED = re.compile(r"ADD COLUMN \w+ ([A-Z][A-Z ]*?)(?:\(\d+\))?$", re.MULTILINE)
+# A comment, unless it is inside a literal or an identifier.
+_COMMENT = re.compile(r"""('(?:[^']|'')*'|"[^"]*")|--[^\n]*""")
 _MARK = "-- touched"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `identifier` is its name in SQL, `meaning` the comment after it. Columns of views have no type."""
+    """One column: `identifier` is its name as SQL has it, `meaning` the comment after it. A view's have no type."""
 
     identifier: str
     meaning: str
@@ -37,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table or view. `header` has the labelled lines at the top of its create.sql."""
+    """One table or view, with the labelled lines of the comment that heads its create.sql."""
 
     name: str
     kind: str
@@ -48,13 +53,13 @@ class Table:
         return self.header.get("Uncompressed", "").split(", ")
 
     def describe(self) -> str:
-        """The text of the COMMENT on the table."""
+        """What the comment on the table says."""
         return f"One row per: {self.header['Grain']} Source: {self.header['Source']}"
 
 
 @cache
 def read_sql(name: str) -> str:
-    """The text of `NAME.sql`; a name is such as `tables/songplays/load`."""
+    """The text of `NAME.sql`, such as `tables/songplays/load`."""
     return (files("sparkify.sql") / f"{name}.sql").read_text(encoding="utf-8").strip()
 
 
@@ -65,12 +70,12 @@ def has_sql(name: str) -> bool:
 
 @cache
 def read_table(name: str) -> Table:
-    """The table or view, as defined by its create.sql."""
+    """The table or view as its create.sql defines it."""
     return parse_table(name, _read_definition(name))
 
 
 def parse_table(name: str, text: str) -> Table:
-    """Parse a create.sql. Raises ValueError for a line that is not expected, such as a column without a comment."""
+    """Parse a create.sql. Raises ValueError for a line that is not a comment, the frame or a column with a comment."""
     create = _CREATE.search(text)
     if create is None:
         raise ValueError(f"the definition of {name} creates neither a table nor a view")
@@ -80,21 +85,21 @@ def parse_table(name: str, text: str) -> Table:
 
 
 def list_columns(table: str) -> dict[str, str]:
-    """The columns of a table in order, with their types (without length)."""
+    """The columns of a table in order, with their types without a length."""
     return {column.name: column.type.partition("(")[0] for column in read_table(table).columns}
 
 
 def create_sql(name: str, dialect: str) -> str:
-    """The statement that creates a table or view if it is missing, in one engine's dialect."""
+    """The statement that creates a table or view where it is missing, in one engine's dialect."""
     if not has_sql(f"tables/{name}/create"):
         return _read_definition(name)
     return _redshift_sql(read_table(name)) if dialect == "redshift" else _duckdb_sql(read_table(name))
 
 
 def comment_sql(name: str, dialect: str) -> list[str]:
-    """The COMMENT statements of a table or view and its columns.
+    """The statements that write the meanings of a table or view and of its columns into the database.
 
-    DuckDB gets all of them at once, which is faster; Redshift accepts only one at a time.
+    DuckDB takes all of them at once, which is faster; Redshift takes one at a time.
     """
     table = read_table(name)
     meanings = {f"{table.kind} {name}": table.describe()}
@@ -104,14 +109,41 @@ def comment_sql(name: str, dialect: str) -> list[str]:
 
 
 def quote(text: str, dialect: str = "duckdb") -> str:
-    """A text as an SQL literal. In Redshift a backslash is an escape, so it is doubled too."""
+    """A text as a literal. Redshift takes a backslash for an escape, so there it is doubled as well."""
     if dialect == "redshift":
         text = text.replace("\\", "\\\\")
     return "'" + text.replace("'", "''") + "'"
 
 
+def digest_sql(texts: Iterable[str]) -> str:
+    """A digest of some statements, in their order, that ignores comments and how white space is laid out."""
+    normalized = []
+    for text in texts:
+        words = _COMMENT.sub(lambda found: found[1] or " ", text).split()
+        normalized.append(" ".join(words))
+    return md5("\n".join(normalized).encode(), usedforsecurity=False).hexdigest()
+
+
+def list_migrations() -> dict[int, str]:
+    """The names of the migrations, by the layout that each leads to."""
+    folder = files("sparkify.sql") / "migrations"
+    names = sorted(path.name.removesuffix(".sql") for path in folder.iterdir() if path.name.endswith(".sql"))
+    return {int(name.partition("_")[0]): f"migrations/{name}" for name in names}
+
+
+def migration_sql(name: str, dialect: str) -> list[str]:
+    """The statements of a migration, each ended by a semicolon at the end of a line.
+
+    On Redshift a column that is added gets the encoding that it would have in a new table.
+    """
+    statements = [text.strip() for text in re.split(r";\n", read_sql(name) + "\n") if text.strip()]
+    if dialect == "redshift":
+        return [_ADDED.sub(lambda found: f"{found[0]} ENCODE {_encoding_of(found[1])}", sql) for sql in statements]
+    return statements
+
+
 def rebuild_sql(sql: str) -> str:
-    """The statement for all keys: the text without its `-- touched` lines."""
+    """A statement for every key: the text without its `-- touched` lines."""
     return "\n".join(line for line in sql.splitlines() if not line.endswith(_MARK))
 
 
@@ -140,7 +172,7 @@ def _table_columns(name: str, body: str) -> Iterator[Column]:
 
 
 def _view_columns(body: str) -> Iterator[Column]:
-    """The columns of the last SELECT at the start of a line. Each has its name and its comment at the end of a line."""
+    """The columns of the last SELECT that begins a line. Each has its name and its comment at the end of a line."""
     selected = re.split(r"^SELECT\n", body, flags=re.MULTILINE)[-1].partition("\nFROM ")[0]
     for line in selected.splitlines():
         expression, _, meaning = line.partition(" -- ")
@@ -160,7 +192,7 @@ def _duckdb_sql(table: Table) -> str:
 
 
 def _redshift_sql(table: Table) -> str:
-    """Every column has an encoding, because COPY of Parquet does not choose one. Sort keys are not compressed."""
+    """All encodings are named, for COPY of Parquet chooses none: what is sorted by is not compressed."""
     clauses = table.header["Redshift"]
     raw = [*table.list_uncompressed(), *re.findall(r"\w+", clauses.partition("SORTKEY")[2])]
     lines = [_column_sql(column) + f" ENCODE {_encoding(column, raw)}" for column in table.columns]
@@ -180,4 +212,8 @@ def _column_sql(column: Column) -> str:
 def _encoding(column: Column, raw: list[str]) -> str:
     if column.name in raw:
         return "RAW"
-    return "AZ64" if column.type in ("INTEGER", "BIGINT", "TIMESTAMP") else "ZSTD"
+    return _encoding_of(column.type)
+
+
+def _encoding_of(kind: str) -> str:
+    return "AZ64" if kind in ("INTEGER", "BIGINT", "TIMESTAMP") else "ZSTD"

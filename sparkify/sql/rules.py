@@ -1,12 +1,12 @@
-"""Rules that many checks share: a check names a rule, such as `unique(user_id)`, instead of a SELECT.
+"""The rules that many checks have in common: a check names one, such as `unique(user_id)`, instead of a SELECT.
 
-A rule expands to a SELECT of the rows that break it. Its `-- touched` lines limit it to the keys of a load.
+A rule becomes a SELECT of the rows that break it. Its `-- touched` lines narrow it to the keys of a load.
 """
 
 import re
 from collections.abc import Callable
 
-# The key that a load collects for a table, and the table with the collected keys.
+# The key of a table that a load collects, and the table that holds what it collected.
 _TOUCHED = {
     "songplays": ("start_time", "touched_plays"),
     "users": ("user_id", "touched_users"),
@@ -28,7 +28,7 @@ def expand_rule(table: str, rule: str) -> str:
 
 
 def _unique(table: str, *columns: str) -> str:
-    """No two rows have the same values in these columns."""
+    """No two rows agree in all these columns."""
     names = ", ".join(columns)
     return f"""SELECT {names}, count(*) AS copies
 FROM {table}
@@ -38,14 +38,14 @@ HAVING count(*) > 1"""
 
 
 def _not_null(table: str, *columns: str) -> str:
-    """None of these columns is NULL."""
+    """None of these columns holds NULL."""
     return f"""SELECT {", ".join(columns)}
 FROM {table}
 WHERE {" OR ".join(f"{column} IS NULL" for column in columns)}"""
 
 
 def _found(table: str, column: str, other: str) -> str:
-    """The column is NULL, or its value is in the same column of another table."""
+    """The column is NULL, or another table has its value in the column of the same name."""
     return f"""SELECT used.{column}, used.number
 FROM (
     SELECT {column}, count(*) AS number
@@ -58,7 +58,7 @@ WHERE NOT EXISTS (SELECT 1 FROM {other} WHERE {other}.{column} = used.{column})"
 
 
 def _those_staged(table: str, key: str, staging: str, staged: str) -> str:
-    """The table's keys are exactly the values of a column in staging."""
+    """The table's keys are the values of a column of staging."""
     return f"""SELECT staged.{key} AS staged_{key}, kept.{key} AS kept_{key}
 FROM (
     SELECT DISTINCT {staged} AS {key}

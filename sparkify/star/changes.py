@@ -13,13 +13,10 @@ from typing import Literal
 
 from sparkify.sql import read_sql, rebuild_sql
 from sparkify.star import checks
-from sparkify.star.tables import STAGING, STAR
+from sparkify.star.tables import STAGING, STAR, TOUCHED
 from sparkify.warehouses import Warehouse
 
 Mode = Literal["rebuild", "refresh"]
-
-# In the order in which they are collected: touched_plays reads touched_tracks.
-_TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs", "touched_artists")
 
 
 def choose_mode(*, changed: int, kept: int) -> Mode:
@@ -40,7 +37,7 @@ class StarChange:
     def __init__(self, warehouse: Warehouse, mode: Mode = "refresh") -> None:
         self.mode = mode
         self._warehouse = warehouse
-        for table in ("changed_files", *_TOUCHED):
+        for table in ("changed_files", *TOUCHED):
             warehouse.execute(f"DROP TABLE IF EXISTS {table}")
             warehouse.execute(read_sql(f"changes/{table}/create"))
 
@@ -69,7 +66,7 @@ class StarChange:
         entered = list(source_ids)
         if entered and self.mode == "refresh":
             self.name(entered)
-            for table in _TOUCHED:
+            for table in TOUCHED:
                 self._warehouse.execute(read_sql(f"changes/{table}/collect"))
 
     def refresh(self, around: Callable[[str], AbstractContextManager[object]] = nullcontext) -> None:

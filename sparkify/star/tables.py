@@ -1,24 +1,24 @@
 """The tables and views of the warehouse: their order, creating and dropping them, and counting rows."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
 
 from sparkify.datasets import Dataset
-from sparkify.errors import NoWarehouseError
-from sparkify.settings import Config
 from sparkify.sql import comment_sql, create_sql
-from sparkify.warehouses import Warehouse, open_warehouse
+from sparkify.warehouses import Warehouse
 
 STAGING = ("staging_events", "staging_songs")
 # In the order in which they are computed: time reads songplays.
 STAR = ("songplays", "users", "songs", "artists", "time")
 LEDGER = ("load_history", "load_files", "rejected_records")
 TABLES = (*STAGING, *STAR, *LEDGER)
+VERSION = ("warehouse_version",)
 # In the order in which they are created: events reads event_copies, sessions and days read events.
 VIEWS = ("event_copies", "events", "sessions", "plays", "days")
+# The temporary tables of touched keys, in the order in which they are collected: touched_plays reads touched_tracks.
+TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs", "touched_artists")
 
 # In the order in which they are created: a foreign key names a table that exists.
-CREATION_ORDER = (*STAGING, *reversed(STAR), *LEDGER)
+CREATION_ORDER = (*STAGING, *reversed(STAR), *LEDGER, *VERSION)
 _LIST_VIEWS = "SELECT viewname FROM pg_views WHERE schemaname = current_schema()"
 
 
@@ -27,9 +27,22 @@ def create_tables(warehouse: Warehouse) -> list[str]:
     existing = warehouse.list_tables() | _list_views(warehouse)
     missing = [name for name in (*CREATION_ORDER, *VIEWS) if name not in existing]
     for name in missing:
-        for sql in (create_sql(name, warehouse.dialect), *comment_sql(name, warehouse.dialect)):
-            warehouse.execute(sql)
-    return [name for name in (*TABLES, *VIEWS) if name in missing]
+        warehouse.execute(create_sql(name, warehouse.dialect))
+        write_comments(warehouse, name)
+    return [name for name in (*TABLES, *VERSION, *VIEWS) if name in missing]
+
+
+def write_comments(warehouse: Warehouse, name: str) -> None:
+    """Write the meanings of a table or view and of its columns into the database."""
+    for sql in comment_sql(name, warehouse.dialect):
+        warehouse.execute(sql)
+
+
+def drop_views(warehouse: Warehouse) -> None:
+    """Drop the views that there are."""
+    views = _list_views(warehouse)
+    for view in reversed([view for view in VIEWS if view in views]):
+        warehouse.execute(f"DROP VIEW {view}")
 
 
 def _list_views(warehouse: Warehouse) -> set[str]:
@@ -38,11 +51,9 @@ def _list_views(warehouse: Warehouse) -> set[str]:
 
 def drop_tables(warehouse: Warehouse) -> list[str]:
     """Drop every table and its data, the engine's own tables too; returns their names."""
-    existing = warehouse.list_tables()
-    views = _list_views(warehouse)
     # Redshift does not drop a table that a view reads.
-    for view in reversed([view for view in VIEWS if view in views]):
-        warehouse.execute(f"DROP VIEW {view}")
+    drop_views(warehouse)
+    existing = warehouse.list_tables()
     # The engine's own first: if a running load locks one of them, this waits until the load ends.
     present = [table for table in (*warehouse.own_tables, *reversed(CREATION_ORDER)) if table in existing]
     for table in present:
@@ -74,23 +85,3 @@ def match_rate(warehouse: Warehouse) -> float | None:
     """Share of plays, 0 to 1, whose song is in the catalogue; None without plays."""
     plays, matched = warehouse.fetch("SELECT count(*), count(song_id) FROM songplays")[0]
     return matched / plays if plays else None
-
-
-@contextmanager
-def open_existing(config: Config) -> Iterator[Warehouse | None]:
-    """The warehouse, opened read-only, or None if it does not exist or has no tables yet."""
-    with ExitStack() as stack:
-        try:
-            warehouse = stack.enter_context(open_warehouse(config, read_only=True))
-        except NoWarehouseError:
-            yield None
-        else:
-            yield warehouse if "load_files" in warehouse.list_tables() else None
-
-
-def require_tables(warehouse: Warehouse) -> None:
-    """Raises NoWarehouseError if the warehouse has no tables yet."""
-    if "load_files" not in warehouse.list_tables():
-        raise NoWarehouseError(
-            f"the warehouse {warehouse.address} holds no tables yet; run sparkify load or sparkify create"
-        )

@@ -70,11 +70,13 @@ class _Killer(logging.Handler):
 
 
 def run_verb(config: Config, verb: str) -> None:
-    """Load, undo the last load, replay, or nothing."""
+    """Load, undo the last load, replay, migrate, or nothing."""
     if verb == "undo":
         sparkify.undo(config, 2)
     elif verb == "replay":
         sparkify.replay(config)
+    elif verb == "migrate":
+        sparkify.migrate(config)
     elif verb == "load":
         sparkify.load(config)
 

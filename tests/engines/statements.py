@@ -17,7 +17,7 @@ import sparkify
 from sparkify.settings import Config
 from sparkify.sql import comment_sql, create_sql, rebuild_sql
 from sparkify.star import checks
-from sparkify.star.tables import TABLES, VIEWS
+from sparkify.star.tables import TABLES, VERSION, VIEWS
 from sparkify.statement_log import end_statement
 from sparkify.warehouses import open_warehouse
 from tests.engines.conftest import ROLE, redshift_config
@@ -104,7 +104,7 @@ def _names() -> dict[str, str]:
     assert isinstance(folder, Path)
     paths = sorted(folder.rglob("*.sql"))
     texts = {rebuild_sql(path.read_text(encoding="utf-8").strip()): f"{path.relative_to(folder)}" for path in paths}
-    for name in (*TABLES, *VIEWS):
+    for name in (*TABLES, *VERSION, *VIEWS):
         path = f"{'views' if name in VIEWS else 'tables'}/{name}/create.sql"
         texts[create_sql(name, "redshift")] = path
         texts[comment_sql(name, "redshift")[0]] = f"comments of {path}"

@@ -227,7 +227,10 @@ def test_status_and_rejects_tell_what_is_there(config: Config) -> None:
     status = sparkify.status(config)
     assert (status.file is None) == config.warehouse_address.startswith("redshift:")
     assert status.records == {"read": 26, "loaded": 23, "rejected": 3}
-    assert (len(status.loads), status.pending) == (1, {"new": 0, "changed": 0, "unchanged": 3, "vanished": 0})
+    assert (len(status.loads), status.pending) == (
+        1,
+        {"new": 0, "changed": 0, "unchanged": 3, "to_reread": 0, "vanished": 0},
+    )
     assert [(found["line"], found["raw"]) for found in sparkify.list_rejects(config, reason="not_json")] == [
         (10, "no JSON")
     ]

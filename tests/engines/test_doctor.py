@@ -25,7 +25,7 @@ from tests.s3_server import BUCKET, READ_KEY, SECRET, WRITE_KEY, S3Server
 from tests.support import log_file, play, song, song_file, write_file
 
 OF_ALL = ["versions", "log data", "song data", "warehouse"]
-OF_REDSHIFT = ["version", "clock", "isolation", "rights", "tables", "stage and role"]
+OF_REDSHIFT = ["layout", "version", "clock", "isolation", "rights", "tables", "stage and role"]
 Rows = dict[str, list[tuple[object, ...]]]
 
 
@@ -233,7 +233,8 @@ def test_session_that_is_cut(redshift: Redshift, config: Config, examine: Callab
     ran = examine(config)
     assert ran.code == 5
     assert [line.split(":")[0] for line in ran.out.splitlines()[4:]] == [
-        "ok    version", *(f"{'ok  ' if name == 'isolation' else 'FAIL'}  {name}" for name in OF_REDSHIFT[1:]),
+        "ok    layout", "ok    version",
+        *(f"{'ok  ' if name == 'isolation' else 'FAIL'}  {name}" for name in OF_REDSHIFT[2:]),
     ]  # fmt: skip
     assert ran.out.count("the connection to Redshift broke") == 4
 
@@ -323,7 +324,7 @@ def test_everything_wrong_is_told_at_once(redshift: Redshift, config: Config, ex
     assert [found["name"] for found in told["findings"] if not found["passed"]] == [
         "log data", "song data", "stage and role",
     ]  # fmt: skip
-    assert ran.err == "sparkify: 3 of 10 are not in order: log data, song data, stage and role\n"
+    assert ran.err == "sparkify: 3 of 11 are not in order: log data, song data, stage and role\n"
 
 
 # ---- what COPY says, in a load ----

@@ -1,5 +1,7 @@
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+SELECT layout, star, program FROM warehouse_version;
+
 SELECT count(*)
 FROM (
 SELECT songplay_id, count(*) AS copies

@@ -1,3 +1,5 @@
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+
 BEGIN;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
@@ -281,7 +283,7 @@ CREATE TABLE IF NOT EXISTS load_history (
 DISTSTYLE AUTO
 SORTKEY (load_id);
 
-COMMENT ON TABLE load_history IS 'One row per: one load that found a new or changed file. Source: the loader. The row exists while the load runs, and gets its counts in the load''s own transaction.';
+COMMENT ON TABLE load_history IS 'One row per: one load that found a new or changed file. Source: the loader. The row is there while the load runs, and gets its figures in the load''s own transaction.';
 
 COMMENT ON COLUMN load_history.load_id IS 'load, counting from 1';
 
@@ -318,6 +320,7 @@ CREATE TABLE IF NOT EXISTS load_files (
     rejected BIGINT NOT NULL ENCODE AZ64,
     status VARCHAR(32) NOT NULL ENCODE ZSTD,
     superseded_by INTEGER ENCODE AZ64,
+    rules VARCHAR(64) ENCODE ZSTD,
     PRIMARY KEY (source_id),
     FOREIGN KEY (load_id) REFERENCES load_history (load_id)
 )
@@ -350,6 +353,8 @@ COMMENT ON COLUMN load_files.status IS 'loaded, failed (could not be read, or to
 
 COMMENT ON COLUMN load_files.superseded_by IS 'load that replaced this content: load_history.load_id';
 
+COMMENT ON COLUMN load_files.rules IS 'digest of the rules that its records were read by';
+
 CREATE TABLE IF NOT EXISTS rejected_records (
     source_id INTEGER NOT NULL ENCODE RAW,
     load_id INTEGER NOT NULL ENCODE AZ64,
@@ -377,6 +382,25 @@ COMMENT ON COLUMN rejected_records.line IS 'physical line of that file, from 1';
 COMMENT ON COLUMN rejected_records.reason IS 'code of the first rule that failed, with the field where there is one';
 
 COMMENT ON COLUMN rejected_records."raw" IS 'text of the line, byte for byte; \\xNN for a byte that is not valid UTF-8';
+
+CREATE TABLE IF NOT EXISTS warehouse_version (
+    layout INTEGER NOT NULL ENCODE RAW,
+    star VARCHAR(64) NOT NULL ENCODE ZSTD,
+    program VARCHAR(64) NOT NULL ENCODE ZSTD,
+    written_at TIMESTAMP NOT NULL ENCODE AZ64
+)
+DISTSTYLE AUTO
+SORTKEY (layout);
+
+COMMENT ON TABLE warehouse_version IS 'One row per: the warehouse. The table has one row. Source: the code that made the warehouse, or that last migrated or rebuilt it.';
+
+COMMENT ON COLUMN warehouse_version.layout IS 'number of the layout: which tables and columns there are';
+
+COMMENT ON COLUMN warehouse_version.star IS 'digest of the SQL that computes the star and the views';
+
+COMMENT ON COLUMN warehouse_version.program IS 'version of sparkify that wrote this row';
+
+COMMENT ON COLUMN warehouse_version.written_at IS 'when, UTC';
 
 -- Grain: one record of staging_events that is a copy: its event is counted by another record.
 -- Source: staging_events. Of the records of an event the least stays, NULLs last: of a play the one that songplays has.
@@ -728,5 +752,10 @@ INNER JOIN numbers ON numbers.number <= log_bounds.last_day - log_bounds.first_d
 COMMENT ON VIEW days IS 'One row per: one calendar day, UTC, from the first event to the last, whether anything happened on it or not. Source: the view events.';
 
 COMMENT ON COLUMN days.day IS 'the day, UTC';
+
+DELETE FROM warehouse_version;
+
+INSERT INTO warehouse_version (layout, star, program, written_at)
+VALUES ($1, $2, $3, $4);
 
 COMMIT;

@@ -2,6 +2,8 @@ BEGIN;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+SELECT layout, star, program FROM warehouse_version;
+
 SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 
 DROP VIEW days;
@@ -14,7 +16,11 @@ DROP VIEW events;
 
 DROP VIEW event_copies;
 
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+
 DROP TABLE load_lock;
+
+DROP TABLE warehouse_version;
 
 DROP TABLE rejected_records;
 
@@ -80,6 +86,10 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 
 -- comments of tables/rejected_records/create.sql
 
+-- tables/warehouse_version/create.sql
+
+-- comments of tables/warehouse_version/create.sql
+
 -- views/event_copies/create.sql
 
 -- comments of views/event_copies/create.sql
@@ -99,5 +109,10 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 -- views/days/create.sql
 
 -- comments of views/days/create.sql
+
+DELETE FROM warehouse_version;
+
+INSERT INTO warehouse_version (layout, star, program, written_at)
+VALUES ($1, $2, $3, $4);
 
 COMMIT;

@@ -1,5 +1,19 @@
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+SELECT layout, star, program FROM warehouse_version;
+
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+
+SELECT layout, star, program FROM warehouse_version;
+
+BEGIN;
+
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+COMMIT;
+
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
 SELECT count(*) FROM stv_slices;
@@ -16,7 +30,7 @@ SELECT source_id, dataset, reason, count(*) FROM rejected_records
     WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
     GROUP BY source_id, dataset, reason;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules
     FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 SELECT count(*) FROM rejected_records;

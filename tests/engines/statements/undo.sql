@@ -1,5 +1,19 @@
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+SELECT layout, star, program FROM warehouse_version;
+
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+
+SELECT layout, star, program FROM warehouse_version;
+
+BEGIN;
+
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+COMMIT;
+
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
 SELECT count(*) FROM stv_slices;
@@ -14,7 +28,7 @@ RESET statement_timeout;
 
 SELECT status FROM load_history WHERE load_id = $1;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules
     FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 SELECT url FROM load_files WHERE superseded_by = $1;

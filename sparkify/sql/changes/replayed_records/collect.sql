@@ -1,4 +1,4 @@
--- The rejects of the changed files, except records that are not UTF-8: their text is kept escaped.
+-- The rejects of the changed files whose text is kept as it was: that of a record which is not UTF-8 is escaped.
 INSERT INTO replayed_records (number, source_id, load_id, dataset, url, line, "raw")
 SELECT
     cast(row_number() OVER (PARTITION BY dataset ORDER BY source_id ASC, line ASC) AS INTEGER) AS number,

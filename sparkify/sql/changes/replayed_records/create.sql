@@ -1,6 +1,6 @@
 -- Grain: one reject that is judged again.
 CREATE TEMP TABLE replayed_records (
-    number INTEGER NOT NULL, -- position within its dataset, from 1
+    number INTEGER NOT NULL, -- place among those of its dataset, from 1
     source_id INTEGER NOT NULL, -- file: load_files.source_id
     load_id INTEGER NOT NULL, -- load that rejected it
     dataset VARCHAR(16) NOT NULL, -- events or songs

@@ -1,3 +1,3 @@
--- Records to judge again leave the rejects; those that fail come back with their new reason.
+-- What is judged again leaves the rejects; what does not pass comes back with today's reason.
 DELETE FROM rejected_records
 WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM changed_files)

@@ -1,4 +1,4 @@
--- The title and artist name of the changed catalogue records, by which plays match.
+-- What the changed catalogue records match plays by.
 INSERT INTO touched_tracks (title, artist_name)
 SELECT DISTINCT title, artist_name
 FROM staging_songs

@@ -15,5 +15,6 @@ CREATE TABLE IF NOT EXISTS load_files (
     loaded BIGINT NOT NULL, -- records loaded into staging
     rejected BIGINT NOT NULL, -- records rejected
     status VARCHAR(32) NOT NULL, -- loaded, failed (could not be read, or too many rejects), superseded (by newer content of the same URL) or undone
-    superseded_by INTEGER -- load that replaced this content: load_history.load_id
+    superseded_by INTEGER, -- load that replaced this content: load_history.load_id
+    rules VARCHAR(64) -- digest of the rules that its records were read by
 )

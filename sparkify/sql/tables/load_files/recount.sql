@@ -1,4 +1,4 @@
--- Count the records of the changed files again.
+-- The records of the changed files, counted as they are now.
 UPDATE load_files
 SET loaded = counts.loaded, rejected = counts.rejected
 FROM (

@@ -1,5 +1,5 @@
 -- Grain: one load that found a new or changed file.
--- Source: the loader. The row exists while the load runs, and gets its counts in the load's own transaction.
+-- Source: the loader. The row is there while the load runs, and gets its figures in the load's own transaction.
 -- Keys: PRIMARY KEY (load_id)
 -- Redshift: DISTSTYLE AUTO SORTKEY (load_id)
 -- Why: small, and always read as a whole.

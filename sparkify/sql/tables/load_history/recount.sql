@@ -1,4 +1,4 @@
--- The counts of each load, as the sums over its files.
+-- The figures of every load, summed of its files'.
 UPDATE load_history
 SET loaded = sums.loaded, rejected = sums.rejected
 FROM (

@@ -1,10 +1,10 @@
--- One row per play: of several copies the smallest; song and artist matched exactly by title and name.
--- The milliseconds are split into days and the rest, because engines multiply intervals by integers only.
+-- One row per play: copies reduced to the least, song and artist matched exactly by title and name.
+-- The milliseconds are split into days and the rest: both fit the integers that engines multiply intervals by.
 INSERT INTO songplays (
     songplay_id, start_time, user_id, level, song_id, artist_id, session_id, location, user_agent, item_in_session,
     song_title, artist_name, song_length
 )
--- Few plays have copies: only those are ranked, and only the last step reads whole rows.
+-- Few plays have copies: only those are ranked, and no step but the last carries a whole row.
 WITH copied_plays AS (
     SELECT event.userId, event.sessionId, event.itemInSession, event.ts
     FROM staging_events AS event
@@ -36,7 +36,7 @@ ranked_copies AS (
             AND event.itemInSession = copied_plays.itemInSession
             AND event.ts = copied_plays.ts
     WHERE event.page = 'NextSong'
-        -- Without these bounds, an engine cannot skip blocks if no play has copies.
+        -- Where no play has copies, the join alone does not show which blocks to skip.
         AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
         AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
 ),

@@ -1,5 +1,5 @@
 -- One row per user: the whole row comes from the user's latest event.
--- Descending order puts NULLs first: of equal events the greatest wins, and NULL is the greatest value.
+-- Descending order puts NULLs first, so that of equal events the greatest wins, NULLs greatest.
 INSERT INTO users (user_id, first_name, last_name, gender, level)
 WITH user_events AS (
     SELECT userId, ts, sessionId, itemInSession, firstName, lastName, gender, level

@@ -1,0 +1,18 @@
+"""sparkify migrate."""
+
+from dataclasses import asdict
+
+import sparkify
+from sparkify.cli.options import command, common, echo_json
+from sparkify.settings import Config
+
+
+@command()
+@common()
+def migrate(config: Config, as_json: bool, quiet: bool) -> None:
+    """Bring an older warehouse up to date, all or nothing. A load does it too."""
+    result = sparkify.migrate(config)
+    if as_json:
+        echo_json(asdict(result))
+    elif not quiet and not result.steps:
+        print("nothing to do: the warehouse is up to date")

@@ -1,0 +1,21 @@
+"""sparkify rebuild."""
+
+from dataclasses import asdict
+
+import sparkify
+from sparkify.cli.options import command, common, dry_run, echo_json
+from sparkify.console import print_rebuild, say
+from sparkify.settings import Config
+
+
+@command()
+@dry_run
+@common()
+def rebuild(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Compute the star anew from staging, all or nothing."""
+    silent = as_json or quiet
+    result = sparkify.rebuild(config, dry_run=dry_run, on_step=(lambda step: None) if silent else say)
+    if as_json:
+        echo_json(asdict(result))
+    elif not quiet:
+        print_rebuild(result)

@@ -1,0 +1,100 @@
+"""An older warehouse brought up to date: its layout, its views and comments, and its star."""
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from sparkify.loads.progress import seconds_since
+from sparkify.loads.retry import retry_conflicts
+from sparkify.settings import Config
+from sparkify.sql import list_migrations, migration_sql
+from sparkify.star.changes import StarChange
+from sparkify.star.tables import CREATION_ORDER, VIEWS, create_tables, drop_views, write_comments
+from sparkify.star.version import LAYOUT, Version, read_version, require_version, star_digest, write_version
+from sparkify.warehouses import Warehouse, open_warehouse
+
+_logger = logging.getLogger("sparkify")
+
+
+@dataclass(frozen=True)
+class MigrateResult:
+    """What a migration did: a sentence for each step, and the layouts before and after."""
+
+    status: Literal["migrated", "nothing_to_do"]
+    layout_before: int
+    layout: int
+    steps: list[str]
+    seconds: float
+
+
+class Updated(NamedTuple):
+    """The tables and views that were created, and a sentence for each step of a migration."""
+
+    created: list[str]
+    steps: list[str]
+
+
+def migrate(config: Config) -> MigrateResult:
+    """Bring a warehouse of an older version up to date, in one transaction. A load, an undo and a replay do it first.
+
+    Raises NoWarehouseError where there is nothing to migrate, VersionError for a warehouse that is newer or too old,
+    and CheckError where the star that is computed anew breaks a rule; then nothing was changed.
+    """
+    started = time.monotonic()
+    with open_warehouse(config) as warehouse:
+        before = require_version(warehouse)
+        steps = bring_up_to_date(warehouse).steps
+        status: Literal["migrated", "nothing_to_do"] = "migrated" if steps else "nothing_to_do"
+        return MigrateResult(status, before.layout, LAYOUT, steps, seconds_since(started))
+
+
+def bring_up_to_date(warehouse: Warehouse) -> Updated:
+    """Create what is missing, and migrate what is older, each in a transaction of its own. Raises as `migrate`.
+
+    Each step of a migration is logged as a warning too.
+    """
+    version = read_version(warehouse)
+    if version is not None and not version.is_current:
+        steps = retry_conflicts(lambda: _migrate(warehouse))
+        for step in steps:
+            _logger.warning("%s", step)
+        return Updated([], steps)
+    with warehouse.transaction():
+        created = create_tables(warehouse)
+        if "warehouse_version" in created:
+            write_version(warehouse)
+        return Updated(created, [])
+
+
+def _migrate(warehouse: Warehouse) -> list[str]:
+    with warehouse.load_transaction():
+        # Another process may have done it while this one waited.
+        version = require_version(warehouse)
+        if version.is_current:
+            return []
+        steps = _change_layout(warehouse, version)
+        if version.star != star_digest():
+            change = StarChange(warehouse, "rebuild")
+            change.refresh()
+            change.check()
+            steps.append("computed the star anew, because its SQL has changed")
+        write_version(warehouse)
+        return steps
+
+
+def _change_layout(warehouse: Warehouse, version: Version) -> list[str]:
+    """Lead the tables to today's layout. Views and comments are always made anew: their text may have changed."""
+    drop_views(warehouse)
+    for layout, name in list_migrations().items():
+        if layout > version.layout:
+            for sql in migration_sql(name, warehouse.dialect):
+                warehouse.execute(sql)
+    created = create_tables(warehouse)
+    for name in CREATION_ORDER:
+        if name not in created:
+            write_comments(warehouse, name)
+    views = f"made the views {', '.join(VIEWS)} anew"
+    if version.layout == LAYOUT:
+        return [views]
+    return [f"migrated the warehouse from layout {version.layout} to {LAYOUT}", views]

@@ -1,0 +1,310 @@
+"""Warehouses of older code: what each verb makes of them, and that a migration leads to what a fresh load gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sparkify
+from sparkify.errors import NoWarehouseError, VersionError
+from sparkify.questions.catalogue import list_questions
+from sparkify.settings import Config
+from sparkify.sql import list_columns, list_migrations, migration_sql, quote
+from sparkify.star.tables import CREATION_ORDER, STAR, TABLES, VIEWS
+from sparkify.star.version import LAYOUT, current_version, read_version
+from sparkify.warehouses import Warehouse, open_warehouse
+from tests.engines.conftest import Factory
+from tests.engines.crash import EVERY, was_killed
+from tests.layouts.record import FOLDER, PLACE
+from tests.layouts.sources import write_first_delivery, write_second_delivery, write_third_delivery
+from tests.support import Star, log_file, play, snapshot, sort_rows, write_file
+
+_COLUMNS = (
+    "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
+    "WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position"
+)
+# Tables are created in an order in which keys name what exists.
+_ORDER = [name for name in CREATION_ORDER if name != "warehouse_version"]
+
+
+def make_old(config: Config, layout: int = 1) -> None:
+    """Give a database what a warehouse of an older layout held, over the files that it was loaded from."""
+    tables = json.loads((FOLDER / f"layout_{layout}.json").read_text(encoding="utf-8"))["tables"]
+    roots = Path(str(config.log_data)).parent
+    write_first_delivery(roots)
+    write_second_delivery(roots)
+    write_third_delivery(roots)
+    with open_warehouse(config) as warehouse:
+        for name in _ORDER:
+            warehouse.execute(tables[name][warehouse.dialect].strip())
+            for row in tables[name]["rows"]:
+                warehouse.execute(
+                    f"INSERT INTO {name} VALUES ({', '.join(_literal(v, roots, warehouse) for v in row)})"
+                )
+
+
+def _literal(value: str | None, roots: Path, warehouse: Warehouse) -> str:
+    return "NULL" if value is None else quote(value.replace(PLACE, str(roots)), warehouse.dialect)
+
+
+@pytest.fixture
+def old(config: Config) -> Config:
+    """A warehouse of the first layout, of each engine in turn."""
+    make_old(config)
+    return config
+
+
+@pytest.fixture
+def fresh(make_warehouse: Factory) -> Config:
+    """The same deliveries, loaded by today's code."""
+    config = make_warehouse("fresh")
+    roots = Path(str(config.log_data)).parent
+    for write in (write_first_delivery, write_second_delivery, write_third_delivery):
+        write(roots)
+        sparkify.load(config)
+    sparkify.undo(config, 3)
+    return config
+
+
+def content_of(config: Config) -> Star:
+    """Every row of every table and view, without what differs between two runs: times, and the roots' folder."""
+    with open_warehouse(config, read_only=True) as warehouse:
+        content = {name: warehouse.fetch_table(f"SELECT * FROM {name}") for name in (*TABLES, *VIEWS)}
+    root = str(Path(str(config.log_data)).parent)
+    varying = {"started_at", "finished_at", "modified", "detail"}
+    return {
+        name: sort_rows(
+            [str(value).replace(root, "") for column, value in zip(columns, row, strict=True) if column not in varying]
+            for row in rows
+        )
+        for name, (columns, rows) in content.items()
+    }
+
+
+def answers_of(config: Config) -> dict[str, Any]:
+    return {question.name: sparkify.query(config, question.name) for question in list_questions()}
+
+
+# ---- migrate ----
+
+
+def test_migrated_is_equal_to_a_fresh_load(old: Config, fresh: Config) -> None:
+    result = sparkify.migrate(old)
+    assert (result.status, result.layout_before, result.layout) == ("migrated", 1, LAYOUT)
+    assert result.steps[0] == f"migrated the warehouse from layout 1 to {LAYOUT}"
+    assert content_of(old) == content_of(fresh)
+    assert answers_of(old) == answers_of(fresh)
+    assert [broken for broken in sparkify.check(old) if not broken.passed and broken.check.severity == "fail"] == []
+    again = sparkify.migrate(old)
+    assert (again.status, again.steps) == ("nothing_to_do", [])
+
+
+def test_tables_are_as_in_a_new_warehouse(old: Config, fresh: Config) -> None:
+    """Whoever changes a create.sql of a released table has to write a migration, or this fails."""
+    sparkify.migrate(old)
+    columns = {}
+    for config in (old, fresh):
+        with open_warehouse(config, read_only=True) as warehouse:
+            columns[config] = warehouse.fetch(_COLUMNS)
+            created = {name for name, *_ in columns[config]}
+            assert created >= {*TABLES, *VIEWS, "warehouse_version"}
+    assert columns[old] == columns[fresh]
+    assert [name.lower() for name in list_columns("load_files")] == [
+        column for table, column, *_ in columns[old] if table == "load_files"
+    ]
+
+
+@pytest.mark.parametrize("verb", ["load", "undo", "replay", "rebuild", "create"])
+def test_verbs_that_change_migrate_first(
+    old: Config, fresh: Config, verb: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for config in (old, fresh):
+        if verb == "load":
+            write_file(log_file(config, "day4.json"), [play(userId=77, sessionId=5)])
+            assert sparkify.load(config).files["new"] == 2
+        elif verb == "undo":
+            sparkify.undo(config, 2)
+        elif verb == "replay":
+            assert sparkify.replay(config).records["loaded"] == 0
+        elif verb == "rebuild":
+            assert not any(table.changed for table in sparkify.rebuild(config).tables.values())
+        else:
+            sparkify.create(config)
+    assert f"migrated the warehouse from layout 1 to {LAYOUT}" in caplog.text
+    assert content_of(old) == content_of(fresh)
+    with open_warehouse(old, read_only=True) as warehouse:
+        assert read_version(warehouse) == current_version()
+
+
+def test_verbs_that_read_answer_and_say_that_it_is_older(old: Config, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(sparkify.list_rejects(old)) == 4
+    assert sparkify.query_sql(old, "SELECT count(*) FROM songplays")[1] == [(23,)]
+    assert all(result.passed for result in sparkify.check(old) if result.check.severity == "fail")
+    assert "older than this sparkify, by its layout; sparkify migrate updates it" in caplog.text
+    assert sparkify.query(old, "top_songs")[1][0][3] == 21
+    assert [file.state for file in sparkify.plan(old)] == ["unchanged", "unchanged", "new", "unchanged", "unchanged"]
+    found = sparkify.status(old)
+    assert (found.version.layout, found.tables["songplays"]) == (1, 23)
+    with open_warehouse(old) as warehouse:
+        warehouse.execute("DROP TABLE rejected_records")
+    with pytest.raises(VersionError, match=r"sparkify migrate updates it\. Until then this cannot be answered"):
+        sparkify.list_rejects(old)
+
+
+# ---- killed ----
+
+
+def state_of(config: Config) -> Any:
+    """All that a migration changes: the version, the columns, the views, and every row."""
+    with open_warehouse(config, read_only=True) as warehouse:
+        version = read_version(warehouse)
+        # Redshift's lock is made for itself, whatever becomes of the migration.
+        columns = [column for column in warehouse.fetch(_COLUMNS) if column[0] in (*CREATION_ORDER, *VIEWS)]
+        present = sorted({table for table, *_ in columns})
+        rows = {name: sort_rows(warehouse.fetch(f"SELECT * FROM {name}")) for name in present if name in TABLES}
+        return version, columns, rows
+
+
+def test_kill_at_any_statement_of_a_migration(make_warehouse: Factory, old: Config) -> None:
+    before = state_of(old)
+    with make_warehouse.copy(old) as control:
+        sparkify.migrate(control)
+        after = state_of(control)
+    assert after != before
+    number, seen, ended = 1, set(), False
+    while not ended:
+        with make_warehouse.copy(old) as killed:
+            ended = not was_killed(killed, "migrate", number)
+            make_warehouse.wait_until_left(killed)
+            left = state_of(killed)
+            assert left in (before, after), number
+            seen.add(left == after)
+            sparkify.migrate(killed)
+            assert state_of(killed) == after
+        number += EVERY
+    assert number > 60
+    assert seen == {False, True}
+
+
+# ---- what is not ours, or not yet ----
+
+
+def test_newer_warehouse(fresh: Config) -> None:
+    with open_warehouse(fresh) as warehouse:
+        warehouse.execute(f"UPDATE warehouse_version SET layout = {LAYOUT + 1}, program = '9.9'")
+    before = snapshot(fresh)
+    for verb in (sparkify.load, sparkify.status, sparkify.check, sparkify.replay, sparkify.migrate, sparkify.rebuild):
+        with pytest.raises(VersionError, match=rf"has layout {LAYOUT + 1}, made by sparkify 9.9.*update sparkify"):
+            verb(fresh)
+    assert snapshot(fresh) == before
+
+
+def test_database_without_our_tables(config: Config) -> None:
+    with open_warehouse(config) as warehouse:
+        warehouse.execute("CREATE TABLE invoices (number INTEGER)")
+    for verb in (sparkify.status, sparkify.check, sparkify.replay, sparkify.rebuild, sparkify.migrate):
+        with pytest.raises(NoWarehouseError, match=r"holds other tables \(invoices\) and none of sparkify's"):
+            verb(config)
+
+
+def test_foreign_tables_of_the_same_names(config: Config) -> None:
+    with open_warehouse(config) as warehouse:
+        warehouse.execute("CREATE TABLE users (number INTEGER)")
+        warehouse.execute("INSERT INTO users VALUES (5)")
+    write_file(log_file(config), [play()])
+    for verb in (sparkify.load, sparkify.create, lambda config: sparkify.create(config, drop=True), sparkify.status):
+        with pytest.raises(NoWarehouseError, match=r"tables that are not sparkify's.*\(users\)"):
+            verb(config)
+    assert sparkify.query_sql(config, "SELECT number FROM users")[1] == [(5,)]
+
+
+def test_warehouse_of_before_the_first_layout(old: Config) -> None:
+    with open_warehouse(old) as warehouse:
+        warehouse.execute("ALTER TABLE load_history DROP COLUMN detail")
+    for verb in (sparkify.status, sparkify.load, sparkify.check):
+        with pytest.raises(VersionError, match=r"before 0\.1\.0"):
+            verb(old)
+
+
+# ---- the star's SQL, and the rules ----
+
+
+def test_other_sql_of_the_star_is_computed_anew_by_the_next_load(fresh: Config) -> None:
+    before = content_of(fresh)
+    with open_warehouse(fresh) as warehouse:
+        warehouse.execute("UPDATE warehouse_version SET star = 'another'")
+        warehouse.execute("UPDATE users SET level = 'FREE'")
+        warehouse.execute("DELETE FROM time")
+    write_file(log_file(fresh, "day3.json"), [play(userId=77)])
+    sparkify.load(fresh)
+    sparkify.undo(fresh, 4)
+    assert {table: content_of(fresh)[table] for table in STAR} == {table: before[table] for table in STAR}
+
+
+def test_rebuild_says_what_it_changes(fresh: Config) -> None:
+    before = content_of(fresh)
+    with open_warehouse(fresh) as warehouse:
+        warehouse.execute("UPDATE users SET level = 'FREE' WHERE user_id = 15")
+        warehouse.execute("DELETE FROM time WHERE hour >= 0")
+    broken = content_of(fresh)
+    steps: list[str] = []
+    tried = sparkify.rebuild(fresh, dry_run=True, on_step=steps.append)
+    assert tried.status == "would_rebuild"
+    assert {name: (table.before, table.after, table.changed) for name, table in tried.tables.items()} == {
+        "songplays": (23, 23, 0), "users": (21, 21, 1), "songs": (2, 2, 0), "artists": (1, 1, 0), "time": (0, 23, 23),
+    }  # fmt: skip
+    assert steps[0] == "computing songplays (1 of 5)"
+    assert content_of(fresh) == broken
+    assert sparkify.rebuild(fresh).tables == tried.tables
+    assert content_of(fresh) == before
+
+
+def test_files_read_by_other_rules_are_read_again_when_asked(fresh: Config) -> None:
+    before = content_of(fresh)
+    with open_warehouse(fresh) as warehouse:
+        warehouse.execute("UPDATE load_files SET rules = 'another' WHERE url LIKE '%day1.json'")
+    log_file(fresh, "day3.json").unlink()
+    assert [(file.state, Path(file.url).name) for file in sparkify.plan(fresh) if file.state == "to_reread"] == [
+        ("to_reread", "day1.json")
+    ]
+    assert (pending := sparkify.status(fresh).pending) is not None
+    assert pending["to_reread"] == 1
+    left = sparkify.load(fresh)
+    assert (left.status, left.files["to_reread"]) == ("nothing_to_do", 1)
+    assert "1 file read by other rules than today's: " in left.warnings[0]
+    assert "load --reread reads them again" in left.warnings[0]
+    read = sparkify.load(fresh, reread=True)
+    assert (read.status, read.files["changed"], read.files["to_reread"]) == ("loaded", 1, 0)
+    assert sparkify.load(fresh).warnings == []
+    assert {table: content_of(fresh)[table] for table in STAR} == {table: before[table] for table in STAR}
+
+
+def test_vanished_file_of_other_rules_is_named_and_stays(fresh: Config) -> None:
+    before = content_of(fresh)
+    with open_warehouse(fresh) as warehouse:
+        warehouse.execute("UPDATE load_files SET rules = 'another' WHERE url LIKE '%day1.json'")
+    log_file(fresh, "day3.json").unlink()
+    log_file(fresh, "day1.json").unlink()
+    result = sparkify.load(fresh, reread=True)
+    assert result.status == "nothing_to_do"
+    assert "1 file read by other rules than today's and no longer at the source" in result.warnings[0]
+    assert "day1.json; the rows stay as they are" in result.warnings[0]
+    assert {table: content_of(fresh)[table] for table in STAR} == {table: before[table] for table in STAR}
+
+
+# ---- migrations as text ----
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    assert list(list_migrations()) == list(range(2, LAYOUT + 1))
+
+
+def test_added_column_has_the_encoding_of_a_new_table() -> None:
+    (name,) = (name for layout, name in list_migrations().items() if layout == 2)
+    assert migration_sql(name, "redshift")[0].endswith(
+        "ALTER TABLE load_files ADD COLUMN rules VARCHAR(64) ENCODE ZSTD"
+    )
+    assert migration_sql(name, "duckdb")[0].endswith("ALTER TABLE load_files ADD COLUMN rules VARCHAR(64)")

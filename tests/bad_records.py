@@ -1,9 +1,8 @@
-"""A hand-written corpus of single records at and around every rule of docs/records.md.
+"""A hand-written set of single records at and near every rule of docs/records.md.
 
-The expected reasons are read off that page, never produced by running code. Each entry is a small good record with
-one fault (or one oddity that must load), so that a line shows just what it is about. No line holds a \\n and none is
-blank, so that all lines of a dataset may stand in one file; the first of each dataset is a good record, because a
-byte-order mark means something else at the start of a file.
+The expected reasons are taken from that page, never from running code. Each entry is a small good record with one fault
+(or one oddity that must load). No line holds a \\n and none is blank, so that all lines of a dataset can be in one
+file. The first record of each dataset is good, because a byte-order mark has another meaning at the start of a file.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class BadRecord:
-    """One line and the reason it must be rejected for; None when it must be loaded."""
+    """One line and its expected reason; None if it must be loaded."""
 
     name: str
     dataset: str
@@ -61,7 +60,7 @@ def _line(good: dict[str, bytes], extra: tuple[bytes, ...], changes: dict[str, b
 
 
 def event(*extra: bytes, **changes: bytes | None) -> bytes:
-    """A good event with some values changed (None: key left out) and raw members added at its end."""
+    """A good event with some values changed (None: key omitted) and raw members added at its end."""
     return _line(_EVENT, extra, changes)
 
 

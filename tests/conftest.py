@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: no test sees the caller's settings, working folder or files."""
+"""Fixtures for all tests: no test sees the caller's settings, working folder or files."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ _LANES = {"engines": pytest.mark.engine, "redshift": pytest.mark.engine, "browse
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Put a test into its lane: by its folder, or because it asks for the S3 server."""
+    """Give a test its mark: by its folder, or because it uses the S3 server."""
     if (mark := _LANES.get(item.path.parent.name)) is not None:
         item.add_marker(mark)
     elif "s3_server" in getattr(item, "fixturenames", ()):
@@ -27,12 +27,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """An environment without settings, and a working folder without dwh.cfg, also for what outlives one test."""
+    """An environment without settings and a working folder without dwh.cfg, also for session fixtures."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.upper().startswith(("SPARKIFY_", "AWS_"))]:
             patch.delenv(name)
         patch.chdir(tmp_path_factory.mktemp("session"))
-        # What a report keeps for the next one.
+        # The cache of the report.
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
@@ -45,7 +45,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """SIGINT interrupts, here and in children, also where a shell runs the suite in the background and ignores it."""
+    """SIGINT interrupts, here and in children, even if a shell runs the tests in the background and ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -53,7 +53,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Config:
-    """A warehouse that does not exist yet, over empty roots `log_data` and `song_data` beside it."""
+    """A warehouse that does not exist yet, with empty roots `log_data` and `song_data` beside it."""
     return new_warehouse(tmp_path)
 
 
@@ -75,6 +75,6 @@ def ballast(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ballasted(warehouse: Config, ballast: Path) -> Config:
-    """As `warehouse`, but every small load is a refresh."""
+    """Like `warehouse`, but every small load is a refresh."""
     shutil.copyfile(ballast, warehouse.warehouse_address)
     return warehouse

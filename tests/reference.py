@@ -1,7 +1,7 @@
-"""docs/records.md and docs/tables.md in plain Python: what every engine's answer is compared with.
+"""docs/records.md and docs/tables.md in plain Python: all engines are compared with it.
 
-Owns one reading of the rules, one record at a time, with nothing but the standard library. It must never import the
-package it judges, and never trade obviousness for speed.
+It applies the rules to one record at a time, with the standard library only. It must never import the package, and
+never be less obvious to be faster.
 """
 
 import hashlib
@@ -81,7 +81,7 @@ class Reject:
 
 @dataclass
 class FileResult:
-    """What became of a file's records: `read` is always `len(rows) + len(rejects)`."""
+    """The records of a file: `read` is always `len(rows) + len(rejects)`."""
 
     rows: list[Row] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
@@ -92,9 +92,9 @@ class FileResult:
 
 
 def read_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The lines that hold a record, each with its physical 1-based number and without its terminator.
+    """The lines with a record, each with its physical line number from 1 and without its terminator.
 
-    The last line may lack its \\n; its one trailing \\r still counts as terminator.
+    The last line may lack its \\n; one \\r at its end still counts as terminator.
     """
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if line.strip(b" \t\r\n"):
@@ -114,8 +114,8 @@ def read_file(dataset: Dataset, data: bytes) -> FileResult:
     return result
 
 
-# ---- JSON, as strict as RFC 8259 and without recursion: the json module takes NaN, lone surrogates and repeated keys
-# its own way, turns numbers into values before their text can be judged, and gives up on deep nesting ----
+# ---- JSON, strictly by RFC 8259 and without recursion: the json module treats NaN, lone surrogates and repeated keys
+# differently, converts numbers before their text can be judged, and fails on deep nesting ----
 
 
 class _NotJson(Exception):
@@ -167,7 +167,7 @@ def _unescape(token: str) -> str:
 
     units = _ESCAPE.sub(one, token[1:-1])
     try:
-        # Escapes are UTF-16 code units: a trip through UTF-16 joins the pairs and fails on a surrogate left alone.
+        # Escapes are UTF-16 code units: encoding as UTF-16 joins the pairs and fails on a lone surrogate.
         return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError:
         raise _NotJson from None
@@ -184,7 +184,7 @@ def _scalar(kind: str, token: str) -> _Value:
 
 
 def _parse(text: str) -> dict[str, _Value] | None:
-    """The members of the one JSON object in the text, the first of a repeated key; None for another JSON value."""
+    """The members of the JSON object in the text; of a repeated key the first. None for another JSON value."""
     members: dict[str, _Value] = {}
     is_object = False
     opened: list[str] = []  # the brackets not yet closed, outermost first
@@ -298,7 +298,7 @@ def _decimal(text: str) -> float:
     value = float(text)
     if isinf(value):
         raise _BadType
-    return 0.0 if value == 0 else value  # -0.0 equals 0.0 but would not print or hash alike everywhere
+    return 0.0 if value == 0 else value  # -0.0 equals 0.0, but prints and hashes differently in places
 
 
 def _whole(text: str) -> float:
@@ -333,7 +333,7 @@ def _nul_character(name: str, value: Any) -> bool:
 
 
 def build_star(events: list[Row], songs: list[Row]) -> dict[str, list[tuple[Any, ...]]]:
-    """The five tables of the star from all loaded records, whatever their order and however often delivered.
+    """The five tables of the star from all loaded records, in any order and with repetitions.
 
     Each table's rows are tuples in the order of docs/tables.md's columns, sorted by all columns, None last.
     """
@@ -410,7 +410,7 @@ def _match(play: Row, candidates: list[Row]) -> tuple[str | None, str | None]:
 
 
 def _start_time(ts: int) -> datetime:
-    # Integer arithmetic: a detour through float seconds can move a millisecond.
+    # Integer arithmetic: with float seconds, a millisecond can change.
     return datetime(1970, 1, 1) + timedelta(milliseconds=ts)
 
 
@@ -474,7 +474,7 @@ def _time(songplays: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 # ---- the views ----
 
-# By which the least of an event's copies is found: those of a play's copies first, then the others.
+# The fields by which an event's copies are ordered: those of a play's copies first, then the others.
 _COPY_ORDER = (
     "song", "artist", "length", "level", "location", "userAgent", "auth", "firstName", "gender", "lastName", "method",
     "registration", "status",
@@ -491,7 +491,7 @@ _PLAY_COLUMNS = (
 
 
 def single_events(events: list[Row]) -> list[Row]:
-    """Each event once, under the names of its source: of copies the least."""
+    """Each event once, under the names of its source; of several copies the smallest."""
     copies = _group(events, "userId", "sessionId", "itemInSession", "ts", "page")
     return [min(own, key=lambda event: _order_by(event, *_COPY_ORDER)) for own in copies.values()]
 
@@ -502,7 +502,7 @@ def name_plays(star: dict[str, list[tuple[Any, ...]]]) -> list[Row]:
 
 
 def build_views(events: list[Row], songs: list[Row]) -> dict[str, list[Row]]:
-    """The rows of the four views, in no order."""
+    """The rows of the four views, unordered."""
     single = single_events(events)
     days = sorted(_start_time(event["ts"]).date() for event in single)
     count = (days[-1] - days[0]).days + 1 if days else 0

@@ -1,4 +1,4 @@
-"""A proxy on the loopback between the loader and the S3 server, which is slow, overloaded or broken to order."""
+"""A local proxy between the loader and the S3 server, which can be slow, overloaded or broken on demand."""
 
 import http.client
 import threading
@@ -39,7 +39,7 @@ _ANSWERS: dict[Fault, tuple[int, bytes]] = {
 
 
 class S3Proxy:
-    """What it does to each request: `fault` is asked with the path and how often the path was asked for before."""
+    """A running proxy. `fault` decides about each request, by its path and the number of earlier requests for it."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -55,7 +55,7 @@ class S3Proxy:
 
 @contextmanager
 def run_s3_proxy(server_port: int) -> Iterator[S3Proxy]:
-    """Start a proxy of the server that listens there, and stop it."""
+    """Start a proxy for a server, and stop it."""
     lock = threading.Lock()
     at_once = 0
 
@@ -104,7 +104,7 @@ def run_s3_proxy(server_port: int) -> Iterator[S3Proxy]:
         def _forward(self, sent: bytes) -> tuple[int, dict[str, str], bytes]:
             connection = http.client.HTTPConnection("127.0.0.1", server_port, timeout=30)
             try:
-                # The signature covers the host that the client knows.
+                # The signature includes the host name that the client used.
                 connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in self.headers.items():
                     connection.putheader(name, value)

@@ -1,4 +1,4 @@
-"""A real S3 server for the tests: SeaweedFS from the development dependencies, on ports and a folder of its own."""
+"""A real S3 server for the tests: SeaweedFS from the development dependencies, with its own ports and folder."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ _START_SECONDS = 60
 
 @dataclass(frozen=True)
 class S3Server:
-    """Where the server listens, and the environment in which AWS tools find it."""
+    """The address of the server, and the environment in which AWS tools find it."""
 
     port: int
 
@@ -64,7 +64,7 @@ class S3Server:
 def run_s3_server() -> Iterator[S3Server]:
     """Start the server and stop it by its process id."""
     with ExitStack() as stack:
-        # Its name has to stay short: the server makes sockets in it, whose paths are limited.
+        # A short name: the server creates sockets in it, and their paths have a maximum length.
         folder = Path(tempfile.mkdtemp(prefix="s3-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         identities = folder / "identities.json"
@@ -121,7 +121,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", server: S3Server, log:
 
 
 def _knows_identities(server: S3Server) -> bool:
-    """Whether it listens, and refuses who sends no signature."""
+    """Whether it listens, and refuses requests without a signature."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
     try:
         connection.request("GET", "/")
@@ -133,7 +133,7 @@ def _knows_identities(server: S3Server) -> bool:
 
 
 def _has_bucket(server: S3Server) -> bool:
-    """Whether the bucket is there: on a busy machine it is made a second after the server has begun to listen."""
+    """Whether the bucket exists: on a busy machine it is made a second after the server listens."""
     try:
         obstore.list_with_delimiter(server.open_store())
     except BaseError:

@@ -1,4 +1,4 @@
-"""What several test modules share: source files made small, and the warehouse read in the reference's own form."""
+"""Shared by several test modules: small source files, and the warehouse read in the form of the reference."""
 
 import gzip
 import json
@@ -21,22 +21,22 @@ from tests.reference import Dataset, FileResult, Row
 
 Star = dict[str, list[tuple[Any, ...]]]
 
-# The public sample: a folder with log_data and song_data. An empty name is none.
+# The public sample: a folder with log_data and song_data. Empty: no sample.
 SAMPLE = Path(os.environ["SPARKIFY_TEST_DATA"]).resolve() if os.environ.get("SPARKIFY_TEST_DATA") else None
 needs_sample = pytest.mark.skipif(SAMPLE is None, reason="SPARKIFY_TEST_DATA does not name the folder of the sample")
 
 TS = 1_541_105_830_796  # 2018-11-01 20:57:10.796 UTC, a Thursday
 
-# How many times as much is drawn, killed and raced as in `make test`; `make test-long` sets it.
+# Multiplies the random cases, kills and races of `make test`; `make test-long` sets it.
 TIMES = int(os.environ.get("SPARKIFY_TEST_TIMES", "1"))
 
 # ---- records and files ----
 
 
 def event(**changes: Any) -> Row:
-    """A logged-out event, which leaves no trace in the star, with some keys changed or added."""
+    """A logged-out event, which does not appear in the star, with some keys changed or added."""
     keys = {"page": "Home", "ts": TS, "sessionId": 1, "itemInSession": 0}
-    # Every key is there, as in real logs: a record without one takes the validator's slow way.
+    # All keys are there, as in real logs: without one, a record goes the validator's full way.
     return dict.fromkeys(reference.EVENT_FIELDS) | keys | changes
 
 
@@ -53,7 +53,7 @@ def song(**changes: Any) -> Row:
 
 
 def to_lines(records: Iterable[Row | str | bytes]) -> bytes:
-    """Records as JSON lines; text and bytes are lines already."""
+    """Records as JSON lines; text and bytes are taken as lines."""
     lines = []
     for record in records:
         text = record if isinstance(record, str | bytes) else json.dumps(record, ensure_ascii=False)
@@ -62,7 +62,7 @@ def to_lines(records: Iterable[Row | str | bytes]) -> bytes:
 
 
 def write_file(path: Path, records: Iterable[Row | str | bytes]) -> Path:
-    """Write a source file, compressed if it is named so; what stands there is replaced."""
+    """Write or replace a source file, compressed according to its name."""
     data = to_lines(records)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
@@ -70,8 +70,8 @@ def write_file(path: Path, records: Iterable[Row | str | bytes]) -> Path:
 
 
 def truncated_gzip(records: Iterable[Row | str | bytes]) -> bytes:
-    """A gzip file that breaks off after the last line: all its lines can be read, and it still has to fail."""
-    # Without compression nothing is held back by the decompressor; the last 8 bytes are the checksum and the size.
+    """A gzip file that ends after the last line: all its lines can be read, but it must fail."""
+    # Without compression, the decompressor holds nothing back; the last 8 bytes are the checksum and the size.
     return gzip.compress(to_lines(records), compresslevel=0)[:-8]
 
 
@@ -79,7 +79,7 @@ def truncated_gzip(records: Iterable[Row | str | bytes]) -> bytes:
 
 
 def strip_progress(err: str) -> str:
-    """What a command wrote to stderr, without the lines that say how far a load is: a slow machine prints some."""
+    """What a command wrote to stderr, without progress lines, which only a slow machine prints."""
     return re.sub(r"(?m)^[a-z ]+: [\d,]+/[\d,]+ files, .*\n", "", err)
 
 
@@ -87,7 +87,7 @@ def strip_progress(err: str) -> str:
 
 
 def new_warehouse(folder: Path, **settings: Any) -> Config:
-    """The configuration of a warehouse that does not exist yet, over empty roots beside it."""
+    """The configuration of a warehouse that does not exist yet, with empty roots beside it."""
     log_data, song_data = folder / "log_data", folder / "song_data"
     for root in (log_data, song_data):
         root.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def new_warehouse(folder: Path, **settings: Any) -> Config:
 
 
 def copy_warehouse(config: Config, folder: Path) -> Config:
-    """A copy of an embedded warehouse with its sources, in a folder of its own. It costs less than a load."""
+    """A copy of a DuckDB warehouse with its sources, in its own folder. It is faster than a load."""
     old = Path(config.warehouse_address).parent
     shutil.copytree(old, folder, dirs_exist_ok=True)
     copy = new_warehouse(folder)
@@ -106,25 +106,25 @@ def copy_warehouse(config: Config, folder: Path) -> Config:
 
 
 def new_sample_warehouse(folder: Path) -> Config:
-    """The configuration of a warehouse that does not exist yet, over the public sample."""
+    """The configuration of a warehouse that does not exist yet, with the public sample as its sources."""
     assert SAMPLE is not None
     return new_warehouse(folder, log_data=str(SAMPLE / "log_data"), song_data=str(SAMPLE / "song_data"))
 
 
 def log_file(config: Config, name: str = "events.json") -> Path:
-    """Where a file of the log data lies."""
+    """The path of a log file."""
     assert config.log_data is not None
     return Path(config.log_data, name)
 
 
 def song_file(config: Config, name: str = "songs.json") -> Path:
-    """Where a file of the song data lies."""
+    """The path of a song file."""
     assert config.song_data is not None
     return Path(config.song_data, name)
 
 
 def write_ballast(config: Config, events: int = 200) -> None:
-    """Write a file of events that leave no trace in the star; beside them, every small load is a refresh."""
+    """Write a file of events that do not appear in the star; with them loaded, every small load is a refresh."""
     write_file(log_file(config, "ballast.json"), [event(itemInSession=item) for item in range(events)])
 
 
@@ -135,7 +135,7 @@ def fetch(config: Config, sql: str, parameters: Sequence[Any] = ()) -> list[tupl
 
 
 def execute(config: Config, *statements: str) -> None:
-    """Change the warehouse behind the loader's back."""
+    """Change the warehouse without the loader."""
     connection = duckdb.connect(config.warehouse_address)
     try:
         for statement in statements:
@@ -145,9 +145,9 @@ def execute(config: Config, *statements: str) -> None:
 
 
 def snapshot(config: Config) -> Star:
-    """Every row of every table, sorted: what must not change where nothing was loaded.
+    """Every row of every table, sorted. It must not change if nothing was loaded.
 
-    Only what a load leaves that did not come to its end is left out: its row in the history.
+    Rows in the history of loads that did not end are left out.
     """
     with open_warehouse(config, read_only=True) as engine:
         present = [table for table in TABLES if table in engine.list_tables()]
@@ -163,7 +163,7 @@ def snapshot(config: Config) -> Star:
 
 
 def sort_rows(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    """Rows as tuples in the order of `reference.build_star`: by all columns, None last, text by its UTF-8 bytes."""
+    """Rows as tuples, ordered as in `reference.build_star`: by all columns, None last, text by its UTF-8 bytes."""
 
     def key(row: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(
@@ -180,12 +180,12 @@ def read_star(config: Config) -> Star:
 
 
 def fetch_star(engine: Warehouse) -> Star:
-    """As `read_star`, of a warehouse that is open."""
+    """Like `read_star`, for an open warehouse."""
     return {table: sort_rows(engine.fetch(f"SELECT * FROM {table}")) for table in STAR}
 
 
 def read_sources(root: str | Path, dataset: Dataset) -> FileResult:
-    """What the reference makes of all files of a root, which may be compressed with gzip."""
+    """The reference's result for all files of a root, which may be compressed with gzip."""
     total = FileResult()
     for path in sorted(path for path in Path(root).rglob("*.json*") if path.is_file()):
         data = path.read_bytes()
@@ -197,7 +197,7 @@ def read_sources(root: str | Path, dataset: Dataset) -> FileResult:
 
 
 def expected_star(config: Config) -> Star:
-    """The star that the reference builds of the files that lie at the roots now."""
+    """The star that the reference builds from the files that are at the roots now."""
     assert config.log_data is not None
     assert config.song_data is not None
     return reference.build_star(

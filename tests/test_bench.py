@@ -1,4 +1,4 @@
-"""The benchmarks' own code, at a tiny size, with the contenders that need no other environment. No figure is judged."""
+"""The code of the benchmarks, on a tiny corpus, with the contenders that need no other environment."""
 
 import json
 import re
@@ -179,7 +179,7 @@ def test_a_process_over_the_limit_is_ended_with_all_it_started(tmp_path: Path) -
     command = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     with pytest.raises(LimitExceeded, match="over 5 s"):
         run([sys.executable, "-c", command], seconds=5)
-    # One that ends meanwhile has no command line.
+    # A process that has just ended has no command line.
     lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
     assert not [line for line in lines if child in line]
 

@@ -1,4 +1,4 @@
-"""The checks: each one notices the violation it is named for, and a load that would break one is rolled back."""
+"""The checks: each finds the violation that it is for, and a load that would break one is rolled back."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ from tests.support import (
     write_file,
 )
 
-# What breaks each check in the warehouse of `loaded`. Where one fault breaks several, the named one must be among them.
+# What breaks each check in the warehouse of `loaded`. A fault may break other checks too.
 VIOLATIONS: dict[str, list[str]] = {
     "songplays.songplay_is_unique": ["INSERT INTO songplays SELECT * FROM songplays WHERE user_id = 1"],
     "songplays.natural_key_is_unique": [
@@ -84,7 +84,7 @@ VIOLATIONS: dict[str, list[str]] = {
     "load_files.rejected_is_kept": ["DELETE FROM rejected_records"],
 }
 
-# More ways to break a check that one statement cannot show.
+# More ways to break a check.
 MORE_VIOLATIONS = [
     ("songplays.natural_key_is_unique", "INSERT INTO songplays SELECT * REPLACE ('' AS songplay_id) FROM songplays"),
     (
@@ -119,7 +119,7 @@ MORE_VIOLATIONS = [
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """User 1 plays a song of the catalogue, user 2 another one, user 3 none; SO2 nobody plays; one record is bad.
+    """User 1 plays a song of the catalogue, user 2 another song, user 3 none; nobody plays SO2; one record is bad.
 
     No test changes it.
     """
@@ -165,7 +165,7 @@ def run_after(warehouse: Warehouse, name: str, *statements: str) -> checks.Check
 def test_sound_warehouse_breaks_no_check(sound: Config) -> None:
     results = sparkify.check(sound)
     assert [result.check for result in results] == checks.list_checks()
-    # One bad record of six is a large share, and the check that says so only warns.
+    # One bad record of six is a large share, but that check only warns.
     broken = [f"{result.check.severity} {result.check.name}" for result in results if not result.passed]
     assert broken == ["warn rejected_share_is_small"]
 
@@ -232,7 +232,7 @@ def test_load_that_would_break_a_check_is_rolled_back(loaded: Config, name: str,
     sparkify.load(loaded)
     execute(loaded, statement)
     before = snapshot(loaded)
-    # A better match for the play of user 1: the play is computed anew, the user is not.
+    # A better match for the play of user 1: the play is recomputed, the user is not.
     path = write_file(song_file(loaded, "late.json"), [song(song_id="SO0"), "no JSON"])
     with pytest.raises(
         CheckError, match=rf"^check {name} found rows that break it \(1\), such as \{{.*Nothing was changed"

@@ -1,4 +1,4 @@
-"""The command: what each verb prints where, and the exit code that every outcome has."""
+"""The command: what each verb prints to which stream, and its exit codes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Ran:
     err: str
 
     def json(self) -> Any:
-        """The one object on stdout, which has to be strict JSON."""
+        """The one object on stdout, which must be strict JSON."""
 
         def refuse(constant: str) -> None:
             raise ValueError(f"{constant} is no JSON")
@@ -73,7 +73,7 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """The command in this process: quick, and an exception that it lets through fails the test."""
+    """Run the command in this process: fast, and an unhandled exception fails the test."""
 
     def call(*arguments: str | Path) -> Ran:
         capsys.readouterr()
@@ -88,13 +88,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    # Output that is not buffered would hide what happens to the rest of it at the end.
+    # Buffered, as usual: unbuffered output would hide faults when the rest is flushed at the end.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return inherited | {"PYTHONPATH": str(ROOT)} | variables
 
 
 def run_process(*arguments: str | Path, **variables: str) -> Ran:
-    """The command as a process of its own, without a terminal."""
+    """Run the command as its own process, without a terminal."""
     ended = subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env=environment(**variables), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=120,
@@ -138,7 +138,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 @pytest.fixture
 def loaded(settled: Config, tmp_path: Path) -> Config:
-    """A copy of a test's own, to be changed."""
+    """A copy for one test, which may change it."""
     return copy_warehouse(settled, tmp_path)
 
 
@@ -238,7 +238,7 @@ def test_drop_with_closed_stdin(settled: Config) -> None:
 
 @contextmanager
 def terminal() -> Iterator[tuple[int, int, list[bytes]]]:
-    """A terminal of our own: our end of it, a command's end, and what the command wrote to it."""
+    """A pseudo-terminal: our end, the command's end, and what the command wrote."""
     ours, theirs = pty.openpty()
     written: list[bytes] = []
 
@@ -311,7 +311,7 @@ def test_load(delivered: Config) -> None:
     assert "  rejected 1 missing:song" in lines
     assert re.search(r"^  songplays +2$", done.out, re.MULTILINE)
     assert lines[-2] == "match rate: 50% of plays found in the catalogue"
-    # A third of the records is rejected, which no exit code tells.
+    # A third of the records is rejected, but the exit code is 0.
     assert lines[-1].startswith("warning from check rejected_records.rejected_share_is_small: ")
 
 
@@ -465,7 +465,7 @@ def test_reading_verbs_without_a_warehouse(run: Run, warehouse: Config, verb: st
 
 @pytest.mark.parametrize("verb", ["status", "rejects", "check", "query"])
 def test_reading_verbs_of_a_warehouse_without_tables(run: Run, delivered: Config, verb: str) -> None:
-    # As a first load leaves it that fails.
+    # The state after a first load that failed.
     duckdb.connect(delivered.warehouse_address).close()
     ended = run(verb, *(["audience"] if verb == "query" else []), *at(delivered))
     assert (ended.code, ended.out) == (2, "")
@@ -655,7 +655,7 @@ def test_query_without_rows(run: Run, settled: Config) -> None:
         ("2::DECIMAL(5, 2)", "2.00"),
         ("chr(0)", "\0"),
         ("MAP {DATE '2018-11-01': 1}", {"2018-11-01": 1}),
-        # JSON has no such numbers, and a strict reader refuses all of the answer.
+        # JSON has no such numbers; a strict reader would refuse the whole answer.
         ("'NaN'::DOUBLE", None),
         ("'Infinity'::DOUBLE", None),
     ],
@@ -695,7 +695,7 @@ def test_query_that_is_refused(run: Run, settled: Config, arguments: list[str], 
 
 
 def assert_harmless(text: str) -> None:
-    """Nothing in a text moves the cursor, rings, or turns the direction of reading; line ends apart."""
+    """Apart from line ends, no character moves the cursor, rings the bell or changes the writing direction."""
     assert all(c.isprintable() for c in text.replace("\n", ""))
 
 
@@ -918,7 +918,7 @@ def printed_commands(shown: str) -> list[list[str]]:
 @pytest.mark.slow
 def test_demo() -> None:
     folder = "my first demo"
-    # Settings of the user's leave the demo alone.
+    # The user's settings do not affect the demo.
     Path("dwh.cfg").write_text("[SPARKIFY]\nWAREHOUSE=mine.duckdb\n[S3]\nLOG_DATA=mine\n", encoding="utf-8")
     shown = run_process("demo", folder)
     assert (shown.code, shown.err) == (0, "")
@@ -939,7 +939,7 @@ def test_demo() -> None:
 
 @pytest.mark.slow
 def test_demo_as_json(run: Run) -> None:
-    # Not even one that cannot be read is in the demo's way.
+    # Not even a file that cannot be read.
     Path("dwh.cfg").write_text("no section", encoding="utf-8")
     answer = run("demo", "--json")
     assert (answer.code, answer.err) == (0, "")
@@ -956,7 +956,7 @@ def test_demo_as_json(run: Run) -> None:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """Enough to load for a signal to arrive in the midst of it; the warehouse named is the one of a load left alone."""
+    """Enough data for a signal to arrive during the load; the warehouse is that of an undisturbed load."""
     folder = tmp_path_factory.mktemp("corpus")
     simulate(folder, SimulateOptions(events=30_000, songs=100, days=3, dirty=0.001))
     return new_warehouse(folder)
@@ -964,13 +964,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 @pytest.fixture(scope="module")
 def left_alone(corpus: Config) -> Config:
-    """The warehouse of a load that nothing disturbed."""
+    """The warehouse of an undisturbed load."""
     sparkify.load(corpus)
     return corpus
 
 
 def differing_rows(one: Config, other: Config) -> dict[str, int]:
-    """Rows of each table of the star that only one of two warehouses has, copies counted; empty where they agree."""
+    """Rows of each table of the star that only one of two warehouses has; empty if they are equal."""
     connection = duckdb.connect()
     try:
         for name, config in (("one", one), ("other", other)):
@@ -986,7 +986,7 @@ def differing_rows(one: Config, other: Config) -> dict[str, int]:
 
 
 def send_at(config: Config, statement: str, number: signal.Signals) -> Ran:
-    """Send a signal to a load as it sends a statement; it cannot get much further, for nobody reads its log on."""
+    """Send a signal to a load when it sends a statement. The load cannot go on, because its log is not read further."""
     ours, theirs = os.pipe()
     if hasattr(fcntl, "F_SETPIPE_SZ"):
         fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 4096)
@@ -1013,7 +1013,7 @@ def elsewhere(config: Config, folder: Path) -> Config:
     return structs.replace(config, warehouse=str(folder / "interrupted.duckdb"))
 
 
-# Opening, staging, computing the star, checking: what waits for the signal is another thing each time.
+# While opening, staging, computing the star and checking: different code waits for the signal each time.
 MOMENTS = [
     "CREATE TABLE IF NOT EXISTS staging_events",
     "CREATE TEMP TABLE touched_artists",
@@ -1039,7 +1039,7 @@ def test_kill(left_alone: Config, tmp_path: Path) -> None:
     assert sparkify.load(config).status == "loaded"
     assert differing_rows(config, left_alone) == {}
     assert failing_checks(config) == []
-    # The load that was killed is told.
+    # The killed load is in the history.
     assert fetch(config, "SELECT status FROM load_history ORDER BY load_id") == [("interrupted",), ("loaded",)]
 
 
@@ -1050,7 +1050,7 @@ def test_two_loads_at_once(left_alone: Config, tmp_path: Path) -> None:
     processes = [subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) for _ in range(2)]
     errors = [process.communicate(timeout=120)[1] for process in processes]
     codes = sorted(process.returncode for process in processes)
-    # The one waits for the other by failing, or comes too late to find anything left to do.
+    # The second load fails because of the first, or finds nothing left to do.
     assert codes in ([0, 4], [0, 0])
     assert codes == [0, 0] or any("is in use by process" in error for error in errors)
     assert differing_rows(config, left_alone) == {}

@@ -1,4 +1,4 @@
-"""The commands that correct, compare and only show: their options, output and exit codes."""
+"""The commands that correct and compare, and --dry-run: their options, output and exit codes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 @pytest.fixture
 def loaded(loaded_once: Config, tmp_path: Path) -> Config:
-    """A copy of a test's own."""
+    """A copy for one test."""
     return copy_warehouse(loaded_once, tmp_path)
 
 
@@ -146,7 +146,7 @@ def test_log_of_the_statements_sent(loaded: Config, tmp_path: Path, arguments: l
     ran = run_here(*arguments, "--log-sql", log, *at(loaded))
     assert (ran.code, "SELECT" in ran.out) == (0, False)
     text = log.read_text(encoding="utf-8")
-    # What a statement took stands after it, so that the file can be run.
+    # The seconds and rows are in comments, so that the file can be run as SQL.
     assert re.search(r"(?m)^-- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", text)
     assert re.search(r"(?m);\n-- \d+\.\d{3} s, [\d,]+ rows\n\n", text)
     assert len(duckdb.extract_statements(text)) == len(re.findall(r"(?m)^-- \d{4}-\S+ \S+ UTC$", text))

@@ -1,4 +1,4 @@
-"""sparkify query: what cuts an answer, the formats it can have, and what it says where there is nothing to tell."""
+"""sparkify query: the options that cut an answer, its formats, and the notes for an empty answer."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_reader_that_goes_is_no_error(settled: Config, form: str) -> None:
 
 
 def run_to(stdout: int, *arguments: str, **variables: str) -> None:
-    """The command as a process of its own that writes to a descriptor, ends well and says nothing."""
+    """Run the command as its own process that writes to a descriptor; it must succeed without messages."""
     ended = subprocess.run(
         [sys.executable, "-m", "sparkify", *arguments, "-q"],
         env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,

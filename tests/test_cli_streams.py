@@ -1,4 +1,4 @@
-"""A command whose output nobody reads, or that cannot be written: it comes to its own end, with its own exit code."""
+"""A command whose output is not read or cannot be written: it still runs to its end, with its own exit code."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ import sparkify
 from sparkify.settings import Config
 from tests.support import event, execute, fetch, log_file, new_warehouse, play, truncated_gzip, write_file
 
-# Each test runs some commands as processes of their own.
+# Each test runs several commands as processes.
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +30,7 @@ def gone() -> Iterator[int]:
 
 @pytest.fixture
 def full() -> Iterator[int]:
-    """A device that takes nothing, as a full disk does."""
+    """A device that fails every write, like a full disk."""
     device = os.open("/dev/full", os.O_WRONLY)
     yield device
     os.close(device)
@@ -38,7 +38,7 @@ def full() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """A warehouse of which a check fails."""
+    """A warehouse in which a check fails."""
     config = new_warehouse(tmp_path_factory.mktemp("broken"))
     write_file(log_file(config), [play()])
     sparkify.load(config)
@@ -47,7 +47,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 
 def run(config: Config, *arguments: str, stdout: int, stderr: int = subprocess.PIPE) -> Ended:
-    """The command as a process of its own. Unbuffered output would hide what happens to the rest of it at the end."""
+    """Run the command as its own process, buffered: unbuffered output would hide faults in the flush at the end."""
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.run(
         [sys.executable, "-m", "sparkify", *arguments, "--warehouse", config.warehouse_address],
@@ -101,7 +101,7 @@ def test_load_is_done_whoever_reads_of_it(
     output: int = request.getfixturevalue(kind)
     stderr = output if streams == "both" else subprocess.PIPE
     write_file(log_file(warehouse), [play(), event(sessionId=2)])
-    # It fails after the other was read.
+    # It fails after the other file was read.
     log_file(warehouse, "later.json.gz").write_bytes(truncated_gzip([play(userId=2)]))
     ended = load(warehouse, stdout=output, stderr=stderr)
     assert ended.returncode == 3

@@ -1,4 +1,4 @@
-"""What a create.sql says, and what each engine is sent for it."""
+"""What a create.sql defines, and the statement that each engine gets."""
 
 import pytest
 

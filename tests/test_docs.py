@@ -1,4 +1,4 @@
-"""The documentation holds: generated files are fresh, links lead somewhere, commands parse, examples run."""
+"""The documentation is correct: generated files are up to date, links work, commands parse, examples run."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def list_blocks(text: str, language: str) -> list[str]:
 
 
 def list_shell_lines() -> Iterator[tuple[str, list[str]]]:
-    """Each command of each ```sh block, with the page it stands on."""
+    """Each command of each ```sh block, with its page."""
     for page in PAGES:
         for block in list_blocks(read(page), "sh"):
             for line in block.replace("\\\n", " ").splitlines():
@@ -42,12 +42,12 @@ def list_shell_lines() -> Iterator[tuple[str, list[str]]]:
 
 
 SHELL_LINES = list(list_shell_lines())
-# Each once: what the README shows, another page may show too.
+# Each once: other pages may repeat the README's commands.
 SPARKIFY_LINES = {shlex.join(words): words for _, words in SHELL_LINES if words[0] == "sparkify"}
 
 
 def slugs(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """The anchors that GitHub makes for the headings of a page."""
     text = FENCE.sub("", read(page))
     return {
         re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
@@ -148,7 +148,7 @@ def test_command_line_parses(words: list[str]) -> None:
             cli.make_context("sparkify", words[1:])
         assert exit_info.value.exit_code == 0
         return
-    # With the group's own settings: a command keeps the help option that its first context gave it.
+    # With the group's settings: a command keeps the help option of its first context.
     group = click.Context(cli, **cli.context_settings)
     name, command, arguments = cli.resolve_command(group, words[1:])
     assert name is not None
@@ -214,7 +214,7 @@ def test_readme_shows_what_the_demo_prints(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """The two records as shown, one line each, loaded and asked by the snippet as shown."""
+    """The two records, one line each, loaded and queried by the snippet, as shown."""
     blocks = [json.dumps(json.loads(block)) for block in list_blocks(README, "json")]
     for folder, line in zip(("data/log_data", "data/song_data"), blocks, strict=True):
         Path(folder).mkdir(parents=True)

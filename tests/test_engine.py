@@ -1,4 +1,4 @@
-"""The seam to a database: what every engine promises, held against a real DuckDB file."""
+"""The interface of a warehouse, tested with a real DuckDB file."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_error_of_a_statement_is_one_line_of_the_drivers_words(engine: Warehouse
     message = str(caught.value)
     assert message.startswith("the warehouse refused a statement: ")
     assert "\n" not in message
-    # DuckDB repeats the statement, which may be long, and may hold data.
+    # DuckDB's message repeats the statement, which may be long and hold data.
     assert "LINE 1" not in message
     assert engine.fetch("SELECT 1") == [(1,)]
 
@@ -363,7 +363,7 @@ def test_transaction_rolls_back_after_a_refused_statement(engine: Warehouse) -> 
 
 def test_transaction_whose_commit_is_refused(engine: Warehouse) -> None:
     with pytest.raises(EngineError):
-        # As after an error that was swallowed: there is nothing left that could be committed.
+        # As after an ignored error: there is no transaction left to commit.
         run_in_transaction(engine, "INSERT INTO plays (id) VALUES (1)", "ROLLBACK")
     assert titles(engine) == []
     with engine.transaction():
@@ -383,11 +383,11 @@ def test_interrupt_stops_a_statement_and_rolls_back(engine: Warehouse) -> None:
     main_thread = threading.main_thread().ident
     assert main_thread is not None
     ctrl_c = threading.Timer(0.2, signal.pthread_kill, [main_thread, signal.SIGINT])
-    # One thread takes some eight seconds for it. DuckDB's threads do not stop by themselves when a statement fails.
+    # It takes one thread about eight seconds. DuckDB's threads do not stop by themselves when a statement fails.
     endless = "CREATE TABLE other AS SELECT count(*) FROM range(1_000_000_000) AS a(n) WHERE n % 7 = 3"
     ctrl_c.start()
     try:
-        # KeyboardInterrupt is what the command turns into exit code 130; a driver's own error would be a crash.
+        # The command turns KeyboardInterrupt into exit code 130; a driver's error would be a crash.
         with pytest.raises(KeyboardInterrupt):
             run_in_transaction(engine, "DELETE FROM plays", endless)
     finally:
@@ -459,7 +459,7 @@ def test_a_literal_for_redshift(text: str, literal: str) -> None:
 
 @pytest.mark.parametrize("text", ["it's", "\\", "\\'", "'\\''", "plain", "a\\nb"])
 def test_quoted_literal_is_read_back(text: str) -> None:
-    # DuckDB's E'' literals read a backslash and a doubled quote as Redshift reads them in every literal.
+    # DuckDB reads E'' literals like Redshift reads all literals: with backslash escapes and doubled quotes.
     connection = duckdb.connect()
     try:
         assert connection.execute(f"SELECT E{quote(text, 'redshift')}").fetchall() == [(text,)]

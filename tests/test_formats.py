@@ -1,4 +1,4 @@
-"""How values read: numbers, shares, sizes, days and spans of time."""
+"""The formats of numbers, shares, sizes, days and durations."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""An older DuckDB opens a new warehouse, reads every table and view, and answers the prepared questions alike."""
+"""An older DuckDB opens a new warehouse, reads every table and view, and gives the same answers."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 
 def ask(python: Path | str, warehouse: str, queries: dict[str, str]) -> tuple[str, dict[str, list[Any]]]:
-    """What the DuckDB of a Python answers: its version, and the rows of each query."""
+    """The answers of the DuckDB of another Python: its version, and the rows of each query."""
     command = [str(python), "-c", CLIENT, warehouse]
     ran = subprocess.run(command, input=json.dumps(queries), capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr

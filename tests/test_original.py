@@ -1,4 +1,4 @@
-"""The original project's public files: its functions over plain cursors, its statements, its two scripts."""
+"""The files of the original project: its functions on plain cursors, its statements, its two scripts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def statement(name: str) -> str:
 
 
 def write_config(config: Config, *lines: str) -> None:
-    """A dwh.cfg that names the warehouse and its sources, with the quotes of the original's."""
+    """A dwh.cfg with the warehouse and its sources, in quotes as in the original."""
     text = f"[S3]\nLOG_DATA='{config.log_data}'\nSONG_DATA='{config.song_data}'\n"
     text += f"[SPARKIFY]\nWAREHOUSE='{config.warehouse_address}'\n"
     Path("dwh.cfg").write_text(text + "\n".join(lines), encoding="utf-8")
@@ -104,7 +104,7 @@ def test_the_whole_run(configured: Config, conn: Cursor, cur: Cursor) -> None:
     assert tables(cur) == {*TABLES, *VERSION}
     etl.load_staging_tables(cur, conn)
     etl.insert_tables(cur, conn)
-    # Another connection sees it all: nothing waits for a commit of the caller's.
+    # Another connection sees everything: nothing waits for a commit by the caller.
     assert conn.execute("SELECT count(*) FROM songplays").fetchall() == [(3,)]
     cur.close()
     conn.close()
@@ -176,7 +176,7 @@ def test_lists_hold_the_statements(listed: str, names: list[str]) -> None:
     statements = getattr(sql_queries, listed)
     assert isinstance(statements, list)
     assert all(isinstance(sql, str) for sql in statements)
-    # In whatever order foreign keys allow.
+    # In an order that foreign keys allow.
     assert {statement(name) for name in names} <= set(statements)
     assert len(set(statements)) == len(statements)
 
@@ -301,7 +301,7 @@ def test_no_statement_holds_a_password(configured: Config, monkeypatch: pytest.M
 
 
 def run_python(*arguments: str | Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A Python of its own in the working folder; a script finds its neighbours without a path."""
+    """Run a Python process in the working folder; a script finds the modules beside it without a path."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
         [sys.executable, *map(str, arguments)],

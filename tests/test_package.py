@@ -1,4 +1,4 @@
-"""The package as others get it: what it exports, what importing it costs, what its wheel holds."""
+"""The package as installed: its exports, the cost of its import, the files in its wheel."""
 
 import json
 import os
@@ -13,12 +13,12 @@ import sparkify
 
 ROOT = Path(__file__).parents[1]
 ROOT_MODULES = ("create_tables.py", "etl.py", "sql_queries.py")
-# msgspec is not among them: the options of every command come from the table of settings, and it loads in milliseconds.
+# Without msgspec: every command needs it for its options, and it loads in milliseconds.
 HEAVY = {"duckdb", "_duckdb", "rich", "nanoarrow", "boto3", "botocore", "obstore"}
 
 
 def run_python(*arguments: str | Path, path: Path = ROOT) -> str:
-    """What a Python of its own prints that finds modules below `path`."""
+    """The output of a Python process that finds modules in `path`."""
     environment = os.environ | {"PYTHONPATH": str(path)}
     ended = subprocess.run(
         [sys.executable, *map(str, arguments)],
@@ -108,7 +108,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds the wheel's own files and nothing else."""
+    """A folder with only the files of the wheel."""
     folder = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)

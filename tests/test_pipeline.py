@@ -1,4 +1,4 @@
-"""The verbs over real files and a real embedded warehouse: what they report, leave behind and refuse."""
+"""The verbs with real files and a real DuckDB warehouse: what they report, leave behind and refuse."""
 
 import gzip
 import os
@@ -57,7 +57,7 @@ def source_ids(config: Config, table: str) -> set[int]:
 
 
 def load_files(config: Config, path: Path) -> list[tuple[Any, ...]]:
-    """What the ledger says of one file, oldest content first: status, read, loaded, rejected."""
+    """The ledger's rows of one file, oldest content first: status, read, loaded, rejected."""
     sql = "SELECT status, read, loaded, rejected FROM load_files WHERE url = $1 ORDER BY source_id"
     return fetch(config, sql, [str(path)])
 
@@ -110,7 +110,7 @@ def test_loading_again_does_nothing(warehouse: Config) -> None:
     path = write_file(log_file(warehouse), [play(), BAD_PLAY])
     sparkify.load(warehouse)
     before = snapshot(warehouse)
-    # The time of change is no part of a content's identity.
+    # The time of change is not part of a content's identity.
     os.utime(path, (1, 1))
     result = sparkify.load(warehouse)
     assert (result.load_id, result.status, result.mode) == (None, "nothing_to_do", None)
@@ -365,7 +365,7 @@ def test_root_that_is_not_given_is_not_loaded(warehouse: Config) -> None:
     without = load_config(warehouse=warehouse.warehouse_address, song_data=warehouse.song_data)
     result = sparkify.load(without)
     assert (result.files["new"], result.tables["staging_events"], result.warnings) == (1, 0, [])
-    # Not to name a root says nothing about the files below it.
+    # A root that is not given does not make its files vanish.
     assert sparkify.load(warehouse).files == NO_FILES | {"new": 1, "unchanged": 1}
     assert sparkify.load(without).files == NO_FILES | {"unchanged": 1}
 
@@ -450,7 +450,7 @@ def test_senseless_limit_is_refused(warehouse: Config, text: str) -> None:
 
 
 def prepare_interruption(config: Config) -> None:
-    """A warehouse whose next load has everything to do: a new file, a replaced one, rejects, songs for old plays."""
+    """A warehouse whose next load has all kinds of work: a new file, a replaced file, rejects, songs for old plays."""
     path = write_file(log_file(config), [play(), play(userId=2), BAD_PLAY])
     sparkify.load(config)
     write_file(path, [play(level="paid"), "no JSON"])

@@ -1,7 +1,7 @@
-"""The prepared questions: each is answered, with the known numbers of the public sample, and as plain Python would.
+"""The prepared questions: each answer is compared with plain Python and with known numbers of the public sample.
 
-The expected answers are computed from the files themselves as `reference` reads them, from the definitions and not from
-the SQL. The simulated files hold faults and records delivered twice.
+The expected answers are computed from the files as `reference` reads them, by the definitions and not by the SQL. The
+simulated files contain faults and repeated records.
 """
 
 import itertools
@@ -40,7 +40,7 @@ from tests.support import SAMPLE, read_sources, write_file
 NAMES = [question.name for question in list_questions()]
 OPTIONS = SimulateOptions(events=3_000, users=60, days=45, songs=60, dirty=0.1, seed=25)
 MILLISECONDS_OF_DAY = 86_400_000
-# How copies of events differ from what they are copies of.
+# How copies of events differ from the original event.
 CHANGES: list[dict[str, Any]] = [
     {"level": "free"}, {"level": "paid"}, {"level": None}, {"status": 500}, {"auth": "Logged Out"}, {"registration": 0},
 ]  # fmt: skip
@@ -50,9 +50,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Data:
-    """A loaded warehouse, and the same events and plays as plain Python has them; every event once.
+    """A loaded warehouse, and the same events and plays in plain Python, every event once.
 
-    With a cut those of the cut alone, while the warehouse holds all.
+    With a cut, only the events of the cut; the warehouse still holds all.
     """
 
     config: Config
@@ -101,7 +101,7 @@ def load(folder: Path, **roots: Path) -> Config:
 
 
 def load_events(folder: Path, events: Iterable[Row]) -> Config:
-    """A warehouse of these events; what an event leaves out is filled in."""
+    """A warehouse with these events; missing fields are filled in."""
     defaults = {"auth": "Logged In", "level": "free", "song": "S", "artist": "A", "length": 60.0, "status": 200}
     lines = [
         json.dumps({**defaults, "userId": 1, "sessionId": 1, "itemInSession": number, "page": "NextSong", **event})
@@ -171,7 +171,7 @@ def users_of(plays: Iterable[Row]) -> set[int]:
 
 
 def rank(rows: list[Row], most: int) -> list[Row]:
-    """The rows up to a place, by plays; equal ones share a place. The order of equals is the rows' own."""
+    """The rows up to a place, by plays; equal rows share a place and keep their order."""
     placed = [{"place": 1 + sum(other["plays"] > row["plays"] for other in rows), **row} for row in rows]
     return sorted((row for row in placed if row["place"] <= most), key=lambda row: row["place"])
 
@@ -509,7 +509,7 @@ def expect_health(data: Data) -> list[Row]:
 
 EXPECTATIONS: dict[str, Callable[[Data], list[Row]]] = {name: globals()[f"expect_{name}"] for name in NAMES}
 
-# The log has 45 days from 2018-11-01 on; no cut leaves nothing, and none leaves all.
+# The log has 45 days from 2018-11-01 on; every cut leaves some events, and none leaves all.
 CUTS = {
     "from": Cut(first_day=date(2018, 11, 14)),
     "to": Cut(last_day=date(2018, 12, 5)),
@@ -539,14 +539,14 @@ def test_question_has_a_header_and_one_portable_select(name: str) -> None:
     assert question.question.endswith("?")
     assert "It does not say" in question.definition
     assert re.match(r"(WITH|SELECT)\b", question.sql)
-    # What only one of the engines knows, or knows otherwise.
+    # What only one engine has, or what differs between them.
     unshared = (
         r";|::|\[|\bFILTER\b|\bQUALIFY\b|\bNULLS\b|\bgenerate_series\b|\blist\w*\(|\bunnest\b|\bavg\(|\bdatediff\b"
     )
     assert not re.findall(unshared, question.sql, re.IGNORECASE)
-    # An aggregate over an order needs a frame that Redshift takes; ranking needs none.
+    # In Redshift, an aggregate with ORDER BY needs a frame; a ranking does not.
     assert question.sql.count("OVER (") == len(re.findall(r"\b(?:rank|row_number)\(\) OVER \(", question.sql))
-    # What no cut reaches.
+    # What a cut does not affect.
     assert not re.findall(r"\bstaging_\w+|\bsongplays\b", question.sql)
 
 
@@ -721,7 +721,7 @@ def test_answer_is_that_of_plain_python(data: Data, name: str) -> None:
 
 
 def ask_all(config: Config, cut: Cut) -> dict[str, list[Row]]:
-    """The answers of all questions, each with what it takes of the cut."""
+    """The answers of all questions, each with the part of the cut that it takes."""
     answers = {}
     with open_warehouse(config, read_only=True) as engine:
         for question in list_questions():
@@ -1011,7 +1011,7 @@ def test_upper_bound_is_in_the_bin(tmp_path: Path) -> None:
 
 
 def test_hours_are_exact(tmp_path: Path) -> None:
-    # As fractions their sum is 2.7999999999999994 or 2.8000000000000003, by the order.
+    # As floats, their sum is 2.7999999999999994 or 2.8000000000000003, depending on the order.
     lengths = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, None, 1e300, -1e300]
     (row, total) = ask(
         load_events(tmp_path, [{"ts": at(0) + n, "length": length} for n, length in enumerate(lengths)]), "hours"

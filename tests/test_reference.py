@@ -1,4 +1,4 @@
-"""The reference itself, against reasons and rows worked out by hand."""
+"""The reference itself, compared with reasons and rows that were worked out by hand."""
 
 import math
 import random
@@ -89,7 +89,7 @@ def test_corpus_holds_every_reason() -> None:
         (b'"1e3"', 1000),
         (b"2147483647.000", 2**31 - 1),
         (b"2" + b"0" * 400 + b"e-398", 200),
-        # Read as doubles, these have no fraction left.
+        # As doubles, these have no fraction left.
         (b"1.00000000000000000001", 1),
         (b"1e-400", 0),
         (b"-1e-400", 0),
@@ -109,7 +109,7 @@ def test_whole_number(text: bytes, value: int | None) -> None:
         (b"9007199254740991", 2**53 - 1),
         (b"9007199254740991.0", 2**53 - 1),
         (b'"9.007199254740991e15"', 2**53 - 1),
-        # Between these doubles there is none: a fraction rounds away, to the even neighbour.
+        # There is no double between these: a fraction is rounded to the even neighbour.
         (b"9007199254740991.25", 2**53 - 1),
         (b"9007199254740991.5", 2**53),
         (b"9007199254740993.0", 2**53),
@@ -264,7 +264,7 @@ def test_only_next_song_is_a_play_and_each_key_once() -> None:
     [
         ({"song": "A", "artist": "Z"}, {"song": "B", "artist": "A"}),
         ({"artist": "Z"}, {"artist": "É"}),  # by bytes, É follows every ASCII letter
-        ({"artist": "\uffff"}, {"artist": "\U00010000"}),  # in UTF-16 the other way about
+        ({"artist": "\uffff"}, {"artist": "\U00010000"}),  # in UTF-16 the order is reversed
         ({"length": 9.0}, {"length": 10.0}),
         ({"length": 10.0, "level": "paid"}, {"length": None, "level": "free"}),
         ({"level": "free"}, {"level": "paid"}),
@@ -293,7 +293,7 @@ def test_least_of_differing_copies_stays(one: Row, other: Row) -> None:
         (None, [{"song_id": "B"}, {"song_id": "A", "duration": 1.0}], ("A", "ARMUSE")),
         (None, [{"song_id": "B"}, {"song_id": "A", "duration": None}], ("A", "ARMUSE")),
         (218.5, [{"artist_id": "B"}, {"artist_id": "A"}], ("SOUPRISING", "A")),
-        # A song recorded under two names is found under both, whichever the songs and artists tables keep.
+        # A song recorded under two names is found under both, even though the tables keep only one.
         (218.5, [{"artist_name": "M", "year": 1990}, {"artist_name": "Muse"}], ("SOUPRISING", "ARMUSE")),
     ],
 )
@@ -350,14 +350,14 @@ def _artist(name: str, location: str | None, latitude: float | None, longitude: 
     [
         # The name and the place may come from different records.
         ([("Jay-Z feat. X", "NY", 1.0, 2.0), ("Jay-Z", None, None, None)], ("Jay-Z", "NY", 1.0, 2.0)),
-        # Shortest by characters, not bytes: three characters of six bytes before four of four.
+        # Shortest by characters, not bytes: 3 characters in 6 bytes come before 4 characters in 4 bytes.
         ([("ééé", "A", None, None), ("abcd", "A", None, None)], ("ééé", "A", None, None)),
         ([("é", "A", None, None), ("z", "A", None, None)], ("z", "A", None, None)),
-        # A lone coordinate is dropped, and counts for nothing.
+        # A single coordinate is dropped and does not count as a detail.
         ([("M", None, 1.0, None), ("M", "Z", None, None)], ("M", "Z", None, None)),
         ([("M", "A", 1.0, None)], ("M", "A", None, None)),
         ([("M", "A", 1.0, None), ("M", "B", None, None)], ("M", "A", None, None)),
-        # Knowing both beats knowing one; of two that know one, a location sorts before none.
+        # Location and coordinates win over one of them; of records with one, a location comes before NULL.
         ([("M", "A", None, None), ("M", "Z", 9.0, 9.0)], ("M", "Z", 9.0, 9.0)),
         ([("M", "Z", None, None), ("M", None, 1.0, 2.0)], ("M", "Z", None, None)),
         ([("M", "A", 2.0, 1.0), ("M", "A", 1.0, 2.0), ("M", "A", 1.0, 3.0)], ("M", "A", 1.0, 2.0)),

@@ -1,4 +1,4 @@
-"""The report's page as text: what stands in it, what it leaves out, and what it compares. tests/browser looks at it."""
+"""The report's page as text: what it contains, leaves out and compares. tests/browser opens it in a browser."""
 
 import base64
 import csv
@@ -40,7 +40,7 @@ from tests.support import TS, event, log_file, needs_sample, new_sample_warehous
 pytestmark = pytest.mark.slow
 
 DAY = 86_400_000
-# Every question but the overview, which stands at the top, has a section of its own.
+# Every question has its own section, except the overview, which is at the top.
 SECTIONS = {question.name for question in list_questions()} - {"overview"}
 
 
@@ -91,7 +91,7 @@ class Page(HTMLParser):
 
 
 def draw_here(specs: Mapping[str, Spec]) -> Drawing:
-    """Draw without the library: putting it together takes longer than all the rest."""
+    """Draw without embedding the script library, which takes longer than everything else."""
     return Drawing.of("window.vegaEmbed=0", {name: draw_picture(name, spec) for name, spec in specs.items()})
 
 
@@ -114,7 +114,7 @@ def page(simulated: Config) -> Page:
 
 
 def without_library(source: str) -> str:
-    """A page without the script that draws, and the digest by which it may run."""
+    """The page without the drawing script and its digest."""
     return re.sub(r"""id="vega">[^<]+<|'sha256-\S+' 'unsafe-eval'""", "", source)
 
 
@@ -132,7 +132,7 @@ def test_every_question_has_a_section_with_its_finding_definition_and_sql(page: 
     assert all(page.findings.values())
     for question in list_questions():
         if question.name in SECTIONS:
-            # Backticks become elements, so the words before the first are what can be looked for.
+            # Backticks become elements, so only the words before the first can be searched for.
             assert re.split("`|It does not say", question.definition)[0].strip() in page.text
             assert question.sql.splitlines()[-1] in page.text
 
@@ -292,7 +292,7 @@ def test_a_cut_beside_the_log_is_a_page_that_says_so(warehouse: Config, cut: Cut
     assert compared(warehouse, cut).comparison is None
     page = as_page(warehouse, cut)
     assert "The log has no event of this period." in page.text
-    # How fresh the data is does not depend on the cut.
+    # The freshness of the data does not depend on the cut.
     assert "1 Nov 2018, 20:57 UTC" in page.text
 
 
@@ -317,7 +317,7 @@ def test_a_share_of_more_than_all_fits_its_drawing(warehouse: Config) -> None:
 
 
 def test_listeners_of_the_first_days_are_not_told_as_new(warehouse: Config) -> None:
-    # User 1 is there when the log begins, on a Thursday, and again in the next week; user 2 comes on its second Monday.
+    # User 1 is active on the first day, a Thursday, and again in the next week; user 2 starts on the second Monday.
     load_plays(
         warehouse,
         played(0),
@@ -368,7 +368,7 @@ def test_a_place_is_drawn_with_all_that_share_it_or_not_at_all() -> None:
 
 # ---- what cannot be drawn ----
 
-# It ends the process that draws: XML has no such character, and vl-convert does not reckon with it.
+# It kills the process that draws: XML has no such character, and vl-convert does not handle it.
 DEADLY: Spec = {
     "data": {"values": [{"name": "Howlin\x19 For You"}]},
     "mark": "bar",
@@ -513,9 +513,9 @@ def test_ctrl_c_ends_the_drawing_too_without_a_word_of_python(simulated: Config,
         while not (drawing := [c for c in psutil.Process(process.pid).children() if "serve()" in str(c.cmdline())]):
             assert process.poll() is None
             time.sleep(0.01)
-        # However slow the machine is, the report does not end before Ctrl-C comes.
+        # The report cannot end before Ctrl-C comes, even on a fast machine.
         drawing[0].suspend()
-        # As a terminal does it: to every process of the group.
+        # Like a terminal: to every process of the group.
         os.killpg(process.pid, signal.SIGINT)
         _, told = process.communicate(timeout=120)
     assert (process.returncode, told.split()) == (130, ["interrupted"])

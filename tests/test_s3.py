@@ -1,4 +1,4 @@
-"""S3 as a source, against a real server: the same as a folder, whatever the store and the network do."""
+"""S3 as a source, with a real server: the same result as a folder, even with a bad store or network."""
 
 import gzip
 import re
@@ -35,7 +35,7 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 
 @pytest.fixture
 def proxy(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
-    """A proxy of the server that the environment names in its place."""
+    """A proxy before the server; the environment points to the proxy."""
     with run_s3_proxy(s3.port) as running:
         monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint)
         yield running
@@ -43,7 +43,7 @@ def proxy(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
 
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest) -> str:
-    """A folder of the test's own in the bucket."""
+    """A folder in the bucket for one test."""
     return re.sub(r"\W+", "-", request.node.name)
 
 
@@ -184,7 +184,7 @@ def test_folders_and_objects_beside_them_are_listed(s3: S3Server, prefix: str, c
 
 
 def read_all(files: list[SourceFile], **access: int) -> tuple[bytes, dict[int, str | None]]:
-    """All lines, and by place in the list the error of each file."""
+    """All lines, and the error of each file by its position in the list."""
     bundles = list(
         read_bundles(list(enumerate(files)), bundle_bytes=1 << 20, access=S3Access(concurrency=access.get("n", 8)))
     )

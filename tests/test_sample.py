@@ -1,4 +1,4 @@
-"""The public sample beside the project: its known numbers, and the star of the reference."""
+"""The public sample: its known numbers, and the star of the reference."""
 
 import datetime as dt
 

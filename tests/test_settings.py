@@ -1,4 +1,4 @@
-"""Settings: where each comes from, which source wins, and what a message may say of them."""
+"""Settings: their sources, which source wins, and what messages may contain."""
 
 import traceback
 from pathlib import Path
@@ -12,7 +12,7 @@ from sparkify.settings import SETTINGS, Config, S3Access, Secret, Setting, load_
 
 SECRET = "hunter2%(x)s"
 
-# Values that tell option, environment and file apart.
+# Values that differ between option, environment and file.
 SAMPLES: dict[object, tuple[object, object, object]] = {
     int: (3, 2, 1),
     float: (3, 2, 1),
@@ -31,12 +31,12 @@ def write_config(text: str, name: str = "dwh.cfg") -> Path:
 
 
 def all_words(error: BaseException) -> str:
-    """Everything that a log or a terminal would show of an error."""
+    """Everything that a log or a terminal shows of an error."""
     return "".join(traceback.format_exception(error)) + repr(error)
 
 
 def refused(text: str) -> str:
-    """The message that refuses a file of this text."""
+    """The error message for a file with this text."""
     write_config(text)
     with pytest.raises(ConfigError) as caught:
         load_config()
@@ -135,7 +135,7 @@ def test_example_file_is_readable() -> None:
         ("%(HOST)s", "%(HOST)s"),
         ("Żółw", "Żółw"),
         ("it's", "it's"),
-        # A quote that closes nothing is part of the value; in a password it would be missed silently.
+        # A single quote mark is part of the value; a password without it would silently be wrong.
         ("its'", "its'"),
         ("'its", "'its"),
         ("\"'data'\"", "'data'"),
@@ -164,7 +164,7 @@ def test_comment_after_a_value(written: str, meant: str | None) -> None:
     write_config(f"[CLUSTER]\nDB_PASSWORD = {written}\nDB_USER = {written}\n")
     config = load_config()
     assert config.db_user == meant
-    # What looks like a comment may be half of a password.
+    # What looks like a comment may be part of a password.
     assert config.db_password is not None
     assert config.db_password.reveal() == written
 
@@ -184,7 +184,7 @@ def test_home_and_quotes_wherever_a_value_comes_from(monkeypatch: pytest.MonkeyP
 
 
 def test_sections_of_others_are_ignored_with_one_note() -> None:
-    # The parser would spread what is in [DEFAULT] over all sections.
+    # The parser would copy [DEFAULT] into all sections.
     write_config("[DEFAULT]\nHOST=x\n[AWS]\nKEY=k\n[DWH_CLUSTER]\nHOST=z\n[S3]\nLOG_DATA=logs\n")
     notes: list[str] = []
     config = load_config(on_note=notes.append)
@@ -288,7 +288,7 @@ def test_value_of_the_wrong_type(monkeypatch: pytest.MonkeyPatch, name: str, val
     monkeypatch.setenv(f"SPARKIFY_{name.upper()}", value)
     with pytest.raises(ConfigError) as caught:
         load_config()
-    # A sentence of ours, not the report of a library.
+    # Our sentence, not a library's message.
     assert str(caught.value) == f"the setting {name} is not valid: it must be {words}; see docs/configuration.md"
     assert SECRET not in all_words(caught.value)
 

@@ -1,6 +1,6 @@
-"""The simulator's promises: the same bytes for the same seed, the shape of the real data, a truth file that holds.
+"""The simulator: the same bytes for the same seed, data that looks like the real data, a correct truth file.
 
-The truth file is compared with the rules as `reference` reads them, never with the package's own loader.
+The truth file is compared with the rules as `reference` applies them, never with the package's loader.
 """
 
 import datetime
@@ -235,7 +235,7 @@ def test_the_catalogue_has_the_traps_of_the_real_one(clean: SimulateResult) -> N
 
 
 def check_against_reference(result: SimulateResult) -> dict[str, Any]:
-    """The datasets' part of the truth file, after comparing the whole file with what the data really hold."""
+    """The datasets' part of the truth file, after comparing the whole file with the data."""
     truth: dict[str, Any] = json.loads(result.truth.read_text(encoding="utf-8"))
     rows: dict[str, list[reference.Row]] = {}
     reasons: Counter[str] = Counter()

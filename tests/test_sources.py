@@ -1,4 +1,4 @@
-"""Which files are data (docs/records.md), and that every line comes out of them once, with its place."""
+"""Which files are data (docs/records.md), and that each of their lines is read once, with its line number."""
 
 import datetime as dt
 import gzip
@@ -34,7 +34,7 @@ def compress_gz(*members: bytes) -> bytes:
 
 
 def compress_zst(*frames: bytes) -> bytes:
-    # With checksums, so that a damaged frame can be told from a good one.
+    # With checksums, so that a damaged frame is noticed.
     return b"".join(zstandard.ZstdCompressor(write_checksum=True).compress(frame) for frame in frames)
 
 
@@ -46,7 +46,7 @@ def write(root: Path, files: dict[str, bytes]) -> None:
 
 
 def source_file(path: Path) -> SourceFile:
-    """A file as a listing has it; one that is not there as a listing had it before it vanished."""
+    """A file as listed; for a missing file, as listed before it vanished."""
     if path.is_file():
         return list_files(str(path))[0]
     return SourceFile(str(path), 0, None, dt.datetime(2018, 11, 1))
@@ -54,7 +54,7 @@ def source_file(path: Path) -> SourceFile:
 
 @dataclass
 class Read:
-    """All that came out of some files. Lines are (source id, line number, bytes with their terminator)."""
+    """What was read from some files. Lines are (source id, line number, bytes with their terminator)."""
 
     bundles: list[Bundle]
 
@@ -75,7 +75,7 @@ class Read:
         return {end.source_id: end.error for end in self.finished}
 
     def records(self, source_id: int) -> list[tuple[int, bytes]]:
-        """One file's lines as the reference gives them: without terminators and blank lines."""
+        """One file's lines as in the reference: without terminators and blank lines."""
         own = [(number, line) for owner, number, line in self.lines if owner == source_id]
         assert all(line.count(b"\n") == 1 and line.endswith(b"\n") for _, line in own)
         return [(number, line[:-1].removesuffix(b"\r")) for number, line in own if line.strip(b" \t\r\n")]
@@ -175,13 +175,13 @@ def test_listing_holds_all_data_files_sorted_by_url(tmp_path: Path) -> None:
     data = ["b.json", "a/z.json", "a-b.jsonl", "a/b/c.ndjson", "a.json.gz", "B.json", "é.json.zst", "x.json/y.json"]
     other = ["README.txt", "_SUCCESS", ".a.json", "_a.json", ".git/a.json", "a/_temporary/0/b.json", "a/b/.c/d/e.json"]
     write(tmp_path, dict.fromkeys([*data, *other], b"{}\n"))
-    # As text `-` and `.` come before the `/` of a folder.
+    # As text, `-` and `.` come before the `/` of a folder.
     assert [file.url for file in list_files(str(tmp_path))] == sorted(str(tmp_path / name) for name in data)
 
 
 def test_listing_tells_size_time_and_no_etag(tmp_path: Path) -> None:
     write(tmp_path, {"a.json": GOOD, "empty.json": b""})
-    # 2018-11-01 20:57:10 UTC, whatever the zone of the machine.
+    # 2018-11-01 20:57:10 UTC, independent of the machine's time zone.
     os.utime(tmp_path / "a.json", (1_541_105_830, 1_541_105_830))
     os.utime(tmp_path / "empty.json", (0, 0))
     assert list_files(str(tmp_path)) == [
@@ -265,7 +265,7 @@ def test_link_to_a_folder_above_lists_no_file_twice(tmp_path: Path) -> None:
 
 @contextmanager
 def folder_of_somebody() -> Iterator[Path]:
-    """A folder, in which nobody special reads: to root, nothing would be forbidden."""
+    """A folder for a user without special rights: root may read everything."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -310,7 +310,7 @@ def test_forbidden_folder_is_an_error_that_names_it() -> None:
         (BOM + b"\na", [(1, b"\n"), (2, b"a\n")]),
         (BOM + BOM + b"a\n", [(1, BOM + b"a\n")]),
         (b"a\n" + BOM + b"b\n", [(1, b"a\n"), (2, BOM + b"b\n")]),
-        # What only begins like a mark is a line like any other.
+        # The beginning of a mark only is normal text.
         (BOM[:1], [(1, BOM[:1] + b"\n")]),
         (BOM[:2], [(1, BOM[:2] + b"\n")]),
         (BOM[:2] + b"\n", [(1, BOM[:2] + b"\n")]),
@@ -319,7 +319,7 @@ def test_forbidden_folder_is_an_error_that_names_it() -> None:
 )
 @pytest.mark.parametrize("store", ["plain", "gz", "zst", "gz byte by byte", "zst byte by byte"])
 def test_lines(tmp_path: Path, store: str, data: bytes, lines: list[tuple[int, bytes]]) -> None:
-    # Each member and frame comes out as a block of its own: byte by byte, every place is cut by the end of a read.
+    # Each member and frame becomes its own block, byte by byte: so reads end at every possible place.
     single = [data[i : i + 1] for i in range(len(data))]
     stored = {
         "plain": data,
@@ -335,7 +335,7 @@ def test_lines(tmp_path: Path, store: str, data: bytes, lines: list[tuple[int, b
 
 
 def test_lines_over_many_reads_of_a_plain_file(tmp_path: Path) -> None:
-    # Longer than two reads, one line longer than a read by itself, the reads' ends within lines.
+    # Longer than two reads, one line longer than a read, and reads that end within lines.
     parts = [b"%d:%s" % (number, b"x" * (number % 997)) for number in range(9_000)]
     parts.insert(4_000, b"y" * (5 << 20))
     data = BOM + b"\r\n".join(parts)
@@ -352,7 +352,7 @@ def test_compressed_block_that_grows_a_thousandfold(tmp_path: Path) -> None:
 
 
 def test_zst_frame_without_a_size_and_skippable_frames(tmp_path: Path) -> None:
-    # The first is what a stream writes; the second is a note that a tool may leave between frames.
+    # The first is a frame written by a stream; the second is a skippable frame, which some tools write between frames.
     compressor = zstandard.ZstdCompressor(write_content_size=False).compressobj()
     frame = compressor.compress(GOOD) + compressor.flush()
     note = b"\x50\x2a\x4d\x18\x04\x00\x00\x00note"
@@ -399,7 +399,7 @@ def test_bundles_stay_near_the_size_asked_for(tmp_path: Path) -> None:
     line = b"x" * 99 + b"\n"
     write(tmp_path, {"a.json.gz": compress_gz(*[line] * 100)})
     result = read([tmp_path / "a.json.gz"], bundle_bytes=1_000)
-    # The last one only tells that the file is at its end.
+    # The last bundle only says that the file has ended.
     assert [len(bundle.data) for bundle in result.bundles] == [1_000] * 10 + [0]
     assert [number for _, number, _ in result.lines] == list(range(1, 101))
 
@@ -588,7 +588,7 @@ def test_file_that_changes_after_it_was_listed_fails_alone(tmp_path: Path, chang
 @pytest.mark.parametrize("change", ["grown", "overwritten"])
 def test_file_that_changes_while_it_is_read_fails_alone(tmp_path: Path, change: str) -> None:
     path = tmp_path / "b.json"
-    # Many times what is read ahead of the consumer.
+    # Much more than is read ahead.
     write(tmp_path, {"a.json": GOOD, "b.json": GOOD * (1 << 20), "c.json": GOOD})
     reading = read_bundles(list(enumerate(list_files(str(tmp_path)))), bundle_bytes=1 << 20)
     bundles = [next(reading), next(reading)]
@@ -603,7 +603,7 @@ def test_file_that_changes_while_it_is_read_fails_alone(tmp_path: Path, change: 
 
 @pytest.mark.slow
 def test_file_that_is_replaced_while_it_is_read_is_read_as_it_was(tmp_path: Path) -> None:
-    """What is moved in its place is another file; the open one does not change."""
+    """A file moved over it is another file; the open one does not change."""
     write(tmp_path, {"b.json": GOOD * (1 << 20), "new": b"other\n"})
     reading = read_bundles(list(enumerate(list_files(str(tmp_path)))), bundle_bytes=1 << 20)
     first = next(reading)

@@ -1,9 +1,9 @@
-"""The star's SQL against given and expected rows, one rule a folder.
+"""The star's SQL with given and expected rows, one rule per folder.
 
 `sql/<table>/<case>/` holds `given_events.jsonl` and `given_songs.jsonl` (source records; either may be absent) and
-`expect.jsonl`: the rows of that table, in any order, by the columns that the case is about. The records of a case are
-written to staging directly. The star is then computed as one rebuild, and as refreshes that follow the touched keys.
-One load of all records of a table's cases shows that the way through files and the loader gives the same star.
+`expect.jsonl`: the rows of that table, in any order, with the columns of interest. The records of a case are written to
+staging directly. The star is then computed by one rebuild, and by refreshes of the touched keys. One load of all
+records of a table's cases shows that files and the loader give the same star.
 """
 
 import datetime as dt
@@ -53,7 +53,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def to_json(value: Any) -> Any:
-    """A value as expect.jsonl writes it: times as text with their milliseconds, for JSON has no type for them."""
+    """A value as in expect.jsonl: times as text with milliseconds, because JSON has no type for them."""
     return value.isoformat(" ", "milliseconds") if isinstance(value, dt.datetime) else value
 
 
@@ -72,7 +72,7 @@ class Case:
         return result.rows
 
     def hold(self, star: Star) -> None:
-        """The table holds what the case expects, and the whole star what the reference builds."""
+        """The table has the expected rows, and the whole star is that of the reference."""
         columns = list(self.expected[0])
         assert all(list(row) == columns for row in self.expected)
         places = [TABLE_COLUMNS[self.table].index(name) for name in columns]
@@ -117,7 +117,7 @@ def test_rebuild(case: Case, engine: Warehouse) -> None:
 
 @pytest.mark.parametrize("order", [1, -1], ids=["events_first", "backwards"])
 def test_two_refreshes(case: Case, engine: Warehouse, order: int) -> None:
-    """Backwards, the songs come first, and the last record of each file."""
+    """In reverse order: songs first, and the last record of each file first."""
     for source_id, (dataset, rows) in enumerate(list(case.rows.items())[::order]):
         if rows:
             change = StarChange(engine)
@@ -140,5 +140,5 @@ def test_all_cases_of_a_table_through_the_loader(ballasted: Config, table: str) 
 
 def test_every_table_of_the_star_has_cases() -> None:
     assert {path.parent.name for path in CASES} == set(STAR)
-    # A case whose expect.jsonl is misspelt would vanish without a word.
+    # A case with a misspelt expect.jsonl would silently be skipped.
     assert set(CASES) == {path for path in FOLDER.glob("*/*") if path.is_dir()}

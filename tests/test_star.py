@@ -1,7 +1,7 @@
-"""The star is a pure function of the files at the roots: its invariants as properties.
+"""The star is a pure function of the files at the roots: its invariants, as property tests.
 
-Records are drawn from alphabets so small that ties, copies, NULLs, several names of one artist and ambiguous matches
-happen in nearly every example. What is expected comes from `reference`, which shares no line with the package.
+Values are drawn from very small sets, so that ties, copies, NULLs, several names of one artist and ambiguous matches
+occur in nearly every example. The expected rows come from `reference`, which shares no code with the package.
 """
 
 import json
@@ -44,7 +44,7 @@ from tests.support import (
 properties = settings(
     deadline=None,
     max_examples=10 * TIMES,
-    # An example is some loads of real files: to make a failing one smaller takes minutes. Phase.shrink does it.
+    # An example loads real files several times, so shrinking a failure takes minutes. Add Phase.shrink if needed.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -94,7 +94,7 @@ song_lists = st.lists(songs, max_size=6)
 
 @dataclass(frozen=True)
 class Delivery:
-    """One source file as a step of a history writes it."""
+    """One source file, written by one step of a history."""
 
     dataset: str
     name: str
@@ -107,7 +107,7 @@ class Delivery:
 
 @st.composite
 def arrangements(draw: st.DrawFn) -> list[list[Delivery]]:
-    """Some records in any order, cut into files, some of them twice, delivered in up to three loads."""
+    """Records in any order, split into files, some repeated, delivered in up to three loads."""
     steps: list[list[Delivery]] = [[], [], []]
     for dataset, lists in (("events", event_lists), ("songs", song_lists)):
         records = draw(st.permutations(draw(lists)))
@@ -124,7 +124,7 @@ deliveries = st.one_of(
     st.builds(Delivery, st.just("events"), st.sampled_from(["1.json", "2.json.gz"]), event_lists),
     st.builds(Delivery, st.just("songs"), st.sampled_from(["1.json", "2.json"]), song_lists),
 )
-# So few names that most later deliveries replace a file's content, or bring the same once more.
+# So few names that most later deliveries replace or repeat a file.
 histories = st.lists(st.lists(deliveries, min_size=1, max_size=3), min_size=2, max_size=3)
 
 
@@ -132,8 +132,8 @@ histories = st.lists(st.lists(deliveries, min_size=1, max_size=3), min_size=2, m
 
 
 def run_history(folder: Path, ballast: Path | None, steps: Sequence[Sequence[Delivery]]) -> None:
-    """Load after every step, and hold what must hold after every load."""
-    # Rows so few need one thread; starting more for every load would cost most of the time.
+    """Load after every step, and check the invariants after every load."""
+    # So few rows need only one thread; starting more would take most of the time.
     config = new_warehouse(folder, threads=1)
     if ballast is not None:
         shutil.copyfile(ballast, config.warehouse_address)
@@ -206,7 +206,7 @@ def falsify(config: Config) -> None:
 
 
 def test_refresh_leaves_untouched_rows_alone(warehouse: Config) -> None:
-    """A refresh that computed everything would be right and slow: a row falsified by hand has to survive it."""
+    """A refresh that recomputed everything would be correct but slow: so a row that was falsified must stay."""
     write_ballast(warehouse)
     write_file(log_file(warehouse), [play(userId=1), play(userId=2, song="Starlight"), event(userId=3)])
     write_file(song_file(warehouse), [song(), song(song_id="SO2", artist_id="AR2", title="Starlight")])
@@ -277,7 +277,7 @@ def hold_true_star(config: Config, star: dict[str, int]) -> None:
 
 @pytest.mark.slow
 def test_simulated_data_in_small_deliveries(simulated: Simulated) -> None:
-    """The catalogue late and in parts, the log day by day, one day delivered twice: the star is that of one load."""
+    """The catalogue late and in parts, the log day by day, one day twice: the star is that of one load."""
     config, truth = simulated.config, simulated.truth
     folder = Path(config.warehouse_address).parent
     days = sorted(path for path in Path(config.log_data or "").rglob("*.json"))
@@ -300,5 +300,5 @@ def test_simulated_data_in_small_deliveries(simulated: Simulated) -> None:
 
 
 def test_lines_stay_as_they_are() -> None:
-    """A helper that changed what a test writes would make every test above say something else."""
+    """Tests the helper itself: if it changed what a test writes, all tests above would test something else."""
     assert to_lines([b'{"a": 1}', '"é"', {"b": "é"}]) == '{"a": 1}\n"é"\n{"b": "é"}\n'.encode()

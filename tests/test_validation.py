@@ -1,11 +1,10 @@
-"""The validator against the corpus and the reference: every line's reason, typed row and raw text.
+"""The validator compared with the corpus and the reference: every line's reason, typed row and raw text.
 
-Lines reach it in bundles made here, so that nothing of the reader is needed: what the reader makes of a file's bytes is
-the promise of its own tests.
+Bundles are made here, without the reader, which has its own tests.
 """
 
-# Hypothesis keeps the session's functions alive until the exit. Annotations that are the binding's own classes, and not
-# just their names, would make it print a report of leaks then.
+# Hypothesis keeps functions alive until the process ends. If annotations were the classes of DuckDB's binding, not
+# just names, the binding would then report leaks.
 from __future__ import annotations
 
 import gc
@@ -55,7 +54,7 @@ Place = tuple[int, int]  # source id and line number
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a line. The row as text: 1, 1.0 and True are equal, and so are 0.0 and -0.0, but not the same."""
+    """The result for a line. The row is text, because 1, 1.0 and True are equal but not the same, like 0.0 and -0.0."""
 
     reason: str | None
     row: str | None
@@ -63,7 +62,7 @@ class Outcome:
 
 
 def bundles_of(files: Sequence[bytes], lines_per_bundle: int = 1_000_000) -> list[Bundle]:
-    """The lines of some files, whose ids count from 1, as the reader gives them: no mark, all ended."""
+    """The lines of files with ids from 1, as the reader gives them: no byte-order mark, every line ended."""
     lines = [
         (source_id, number, line + b"\n")
         for source_id, data in enumerate(files, start=1)
@@ -82,7 +81,7 @@ def bundles_of(files: Sequence[bytes], lines_per_bundle: int = 1_000_000) -> lis
 def judge_bundles(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, *bundles: Bundle, expect_regular: bool = True
 ) -> Judged:
-    """Put bundles through the validator, into a staging table of their own."""
+    """Run the validator on bundles, into a new staging table."""
     connection.execute("DROP TABLE IF EXISTS staging")
     create = create_sql(f"staging_{dataset}", "duckdb")
     connection.execute(create.replace(f"CREATE TABLE IF NOT EXISTS staging_{dataset}", "CREATE TEMP TABLE staging"))
@@ -90,7 +89,7 @@ def judge_bundles(
 
 
 def list_outcomes(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[Place, Outcome]:
-    """What became of each line that was judged last."""
+    """The result for each line that was judged last."""
     names = reference.FIELDS[dataset]
     columns = ", ".join(f'"{name}"' for name in names)
     outcomes = {}
@@ -106,7 +105,7 @@ def list_outcomes(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> di
 
 @cache
 def expected(dataset: Dataset, line: bytes) -> Outcome:
-    """The reference's word on one line without its terminator."""
+    """The reference's result for one line without its terminator."""
     judged = reference.classify(dataset, line)
     if isinstance(judged, str):
         return Outcome(judged, None, line.decode("utf-8", errors="backslashreplace"))
@@ -116,7 +115,7 @@ def expected(dataset: Dataset, line: bytes) -> Outcome:
 def check(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, files: Sequence[bytes], lines_per_bundle: int = 1_000_000
 ) -> None:
-    """Land some files both ways, and compare every line and every count with the reference."""
+    """Judge files in both ways, and compare every line and count with the reference."""
     bundles = bundles_of(files, lines_per_bundle)
     wanted = {
         (source_id, number): expected(dataset, line)
@@ -153,14 +152,14 @@ def test_corpus_has_the_references_rows_and_raw_texts(connection: duckdb.DuckDBP
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_corpus_over_many_bundles(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     lines = [record.line for record in CORPUS[dataset]]
-    # Files of eleven lines and bundles of thirty: most bundles begin and end within a file, and hold several.
+    # Files of 11 lines and bundles of 30: most bundles begin and end within a file and hold several.
     files = [b"\n".join(lines[start : start + 11]) for start in range(0, len(lines), 11)]
     check(connection, dataset, files, lines_per_bundle=30)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_corpus_among_good_lines_of_many_batches(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    # Enough lines for three of the batches that DuckDB's threads take, so that bad lines stand at all places of them.
+    # Enough lines for three batches of DuckDB's threads, so that bad lines are at many positions in them.
     lines_between = 20_000 // len(CORPUS[dataset])
     lines = [line for record in CORPUS[dataset] for line in (record.line, *[GOOD[dataset]] * lines_between)]
     check(connection, dataset, [b"\n".join(lines)])
@@ -173,7 +172,7 @@ def test_records_of_the_other_dataset(connection: duckdb.DuckDBPyConnection) -> 
 
 
 def test_long_run_of_bad_encoding_keeps_each_lines_own_text(connection: duckdb.DuckDBPyConnection) -> None:
-    # A lead byte at a line's end, continuation bytes at the next one's beginning: no character may come of them.
+    # A lead byte at the end of a line and continuation bytes at the start of the next must not make a character.
     lines = [b"\xa9%d\xc3" % number for number in range(10_000)]
     check(connection, "events", [b"\r\n".join(lines)])
 
@@ -193,7 +192,7 @@ def test_quick_form_of_a_rule_is_sure_of_no_line_that_breaks_it(
     judge_bundles(connection, dataset)
     with registered(connection, "bundle", Table.of_lines([bundle])):
         connection.execute(append_sql(dataset, "staging", "bundle", [rule, *readable]))
-    # All but the good line: of each rule there are lines.
+    # All except the good line: there are lines for each rule.
     assert connection.execute("SELECT line FROM staging").fetchall() == [(1,)]
     assert lines
 
@@ -277,7 +276,7 @@ def test_bundles_are_taken_as_they_come_and_all_counted(connection: duckdb.DuckD
 
 
 class Data(bytearray):
-    """A bundle's bytes, of which can be told whether they are still held."""
+    """A bundle's bytes, with a weak reference to see whether they are still held."""
 
 
 @pytest.mark.parametrize("expect_regular", [True, False])
@@ -360,7 +359,7 @@ def test_the_validator_leaves_the_callers_transaction_open(connection: duckdb.Du
         (event(b'"d\\u00e9j\\u00e0":1', '"vu 😀":1'.encode()), {"déjà", "vu 😀"}),
         (event(b'"":1', b'" ":1', b'"a\\"b":1', b'"$.ts":1'), {"", " ", 'a"b', "$.ts"}),
         (event(b'"year":1'), {"year"}),
-        # A rejected object's keys count too; a line that is no object has none.
+        # Keys of a rejected object count too; a line that is not an object has none.
         (event(b'"device":1', ts=b"true"), {"device"}),
         (b'["device"]', set()),
         (b'"device"', set()),
@@ -382,7 +381,7 @@ def test_unknown_keys_of_many_lines_are_named_once(connection: duckdb.DuckDBPyCo
 
 # ---- anything at all ----
 
-# Longer ones would only take the time of many others.
+# Longer ones would only take time.
 SHORT: dict[Dataset, list[bytes]] = {
     dataset: [record.line for record in CORPUS[dataset] if len(record.line) < 2_000] for dataset in DATASETS
 }
@@ -393,7 +392,7 @@ ODD_VALUES += [b'" "', b'"' + b"x" * 1025 + b'"', b'"' + rb"\u00e9" * 513 + b'"'
 
 NUMBERS = st.one_of(
     st.from_regex(r"\A-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,25})?([eE][-+]?[0-9]{1,3})?\Z", alphabet="-+.eE0123456789"),
-    # At the limits of the ranges, a little beside them, and spelled in other ways.
+    # At the limits of the ranges, just beside them, and in other notations.
     st.builds(
         lambda limit, beside, spelling: spelling % (limit + beside),
         st.sampled_from(
@@ -419,7 +418,7 @@ VALUES = st.one_of(
 
 
 def changed_records(dataset: Dataset) -> st.SearchStrategy[bytes]:
-    """A good record with a few odd values or none, so that the late rules come to bear too."""
+    """A good record with a few odd values or none, so that the later rules are reached too."""
     make = {"events": event, "songs": song}[dataset]
     changes = st.dictionaries(st.sampled_from(reference.FIELDS[dataset]), st.none() | VALUES, max_size=3)
     return changes.map(lambda values: make(**values))
@@ -436,7 +435,7 @@ def made_up_records(dataset: Dataset) -> st.SearchStrategy[bytes]:
 
 @st.composite
 def damaged_lines(draw: st.DrawFn, lines: list[bytes]) -> bytes:
-    """One or two lines of the corpus, cut, joined, with some bytes replaced or put in."""
+    """One or two lines of the corpus, cut, joined, with some bytes replaced or inserted."""
     line = b"".join(draw(st.lists(st.sampled_from(lines), min_size=1, max_size=2)))
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(line)))

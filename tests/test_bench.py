@@ -149,7 +149,7 @@ def test_every_contender_has_its_script_and_its_lock() -> None:
             assert "--hash=sha256:" in (HERE / f"{contender.locked}.txt").read_text()
 
 
-def test_only_pyspark_is_left_out_where_there_is_no_java(
+def test_only_pyspark_is_left_out_without_java(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -184,7 +184,7 @@ def test_a_process_over_the_limit_is_ended_with_all_it_started(tmp_path: Path) -
     assert not [line for line in lines if child in line]
 
 
-def test_a_process_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
+def test_process_that_fails_is_reported_with_its_message(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="ended with 3: it broke"):
         run([sys.executable, "-c", "import sys; print('it broke', file=sys.stderr); sys.exit(3)"], log=tmp_path / "log")
 
@@ -192,7 +192,7 @@ def test_a_process_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
 # ---- tables ----
 
 
-def test_a_table_tells_medians_and_the_rounds_own_ratios() -> None:
+def test_a_table_shows_medians_and_the_rounds_own_ratios() -> None:
     text = results.render_load(made_up(sparkify=(5, 10, 6), handwritten=(10, 15, 18), dlt=(200,)))
     # 2, 1.5 and 3 times: their median, not that of the times.
     assert "| hand-written script | 15.0 (10.0–18.0) | 2.00 | 30.0 | 18,000 | 3 |" in text
@@ -207,7 +207,7 @@ def test_a_table_names_who_was_left_out() -> None:
     assert "| PySpark, local[*] | over 600 s |" in text
 
 
-def test_growth_is_told(grown: dict[str, Any], corpus: Corpus) -> None:
+def test_growth_is_reported(grown: dict[str, Any], corpus: Corpus) -> None:
     assert re.search(r"^\| 300 \| [\d.]+ \| [\d.]+ \| \d[\d,]* \| \d+ \|$", results.render_growth(grown), re.MULTILINE)
     day = results.render_day(grown)
     assert "| step | into an empty warehouse | into 300 | into 600 |" in day
@@ -222,7 +222,7 @@ def formats(corpus: Corpus, folder: Path) -> dict[str, Any]:
     return storage.measure_formats(corpus, 1, folder, ["v1.0.0", "v1.4.0"])
 
 
-def test_formats_are_told(formats: dict[str, Any]) -> None:
+def test_formats_are_reported(formats: dict[str, Any]) -> None:
     table = results.render_formats(formats)
     assert re.search(r"^\| v1\.0\.0 \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", table, re.MULTILINE)
     size = formats["bytes"]["v1.4.0"]

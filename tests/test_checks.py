@@ -242,7 +242,7 @@ def test_load_that_would_break_a_check_is_rolled_back(loaded: Config, name: str,
     assert [file.url for file in sparkify.plan(loaded) if file.is_pending] == [str(path)]
 
 
-def test_load_mends_what_it_computes_anew(loaded: Config) -> None:
+def test_load_repairs_what_it_recomputes(loaded: Config) -> None:
     write_ballast(loaded)
     sparkify.load(loaded)
     execute(loaded, "DELETE FROM songplays WHERE user_id = 1", "UPDATE users SET level = 'false' WHERE user_id = 3")
@@ -261,7 +261,7 @@ def test_refresh_checks_only_what_it_touched(loaded: Config) -> None:
     assert "songplays.user_is_found" in failing_checks(loaded)
 
 
-def test_rebuild_mends_everything(loaded: Config) -> None:
+def test_rebuild_repairs_everything(loaded: Config) -> None:
     execute(loaded, *[f"DELETE FROM {table}" for table in STAR])
     write_file(log_file(loaded, "late.json"), [event(itemInSession=item) for item in range(50)])
     assert sparkify.load(loaded).mode == "rebuild"

@@ -445,7 +445,7 @@ def test_warehouse_in_a_missing_folder(run: Run, delivered: Config) -> None:
     assert "there is no folder missing" in ended.err
 
 
-def test_warehouse_that_is_no_database(run: Run, delivered: Config) -> None:
+def test_warehouse_that_is_not_database(run: Run, delivered: Config) -> None:
     text = Path("notes.txt")
     text.write_text("not a database\n" * 1_000, encoding="utf-8")
     for verb in ("load", "status", "create"):
@@ -748,7 +748,7 @@ def test_control_characters_in_names_of_files(run: Run, warehouse: Config) -> No
     ],
     ids=["short", "long", "json", "status", "help"],
 )
-def test_closed_pipe_is_no_error(settled: Config, arguments: list[str]) -> None:
+def test_closed_pipe_is_not_an_error(settled: Config, arguments: list[str]) -> None:
     place = [] if arguments == ["--help"] else at(settled)
     reading, writing = os.pipe()
     os.close(reading)

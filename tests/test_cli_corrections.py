@@ -78,7 +78,7 @@ def test_undo_in_text_and_json(loaded: Config) -> None:
     assert told["tables"]["songplays"] == 0
 
 
-def test_undo_tells_which_older_content_is_gone(loaded: Config) -> None:
+def test_undo_shows_which_older_content_is_gone(loaded: Config) -> None:
     path = write_file(log_file(loaded, "b.json"), [play(userId=3)])
     sparkify.load(loaded)
     shown = run_here("undo", "3", "--dry-run", *at(loaded)).out
@@ -107,7 +107,7 @@ def test_replay_in_text_and_json(loaded: Config) -> None:
 
 
 def test_rejects_are_exported_as_they_were_read(loaded: Config, tmp_path: Path) -> None:
-    file = tmp_path / "mended.json"
+    file = tmp_path / "fixed.json"
     ran = run_here("rejects", "--dataset", "events", "--export", file, *at(loaded))
     assert (ran.code, ran.out, ran.err) == (0, "", f"1 rejected record in {file}\n")
     assert file.read_text(encoding="utf-8") == "no JSON\n"
@@ -156,7 +156,7 @@ def test_log_of_the_statements_sent(loaded: Config, tmp_path: Path, arguments: l
     assert log.read_text(encoding="utf-8")[:before] == text
 
 
-def test_log_tells_which_statement_failed(loaded: Config, tmp_path: Path) -> None:
+def test_log_shows_which_statement_failed(loaded: Config, tmp_path: Path) -> None:
     log = tmp_path / "sent.sql"
     ran = run_here("query", "--sql", "SELECT error('wrong')", "--log-sql", log, *at(loaded))
     assert ran.code == 2
@@ -169,7 +169,7 @@ def test_log_that_cannot_be_written(loaded: Config, tmp_path: Path) -> None:
     assert ran.err.startswith(f"sparkify: cannot write the log {tmp_path}: ")
 
 
-def test_plan_tells_why_a_file_is_pending_again(loaded: Config) -> None:
+def test_plan_shows_why_a_file_is_pending_again(loaded: Config) -> None:
     sparkify.undo(loaded, 2)
     planned = run_here("plan", "--json", *roots(loaded)).json()["plan"]
     assert [(file["state"], file["reason"]) for file in planned if file["state"] != "unchanged"] == [
@@ -180,7 +180,7 @@ def test_plan_tells_why_a_file_is_pending_again(loaded: Config) -> None:
 # ---- compare and status ----
 
 
-def test_compare_tells_whether_two_stars_are_equal(loaded: Config, tmp_path: Path) -> None:
+def test_compare_shows_whether_two_stars_are_equal(loaded: Config, tmp_path: Path) -> None:
     other = loaded.at(str(tmp_path / "other.duckdb"))
     sparkify.load(other)
     assert read_star(other) == read_star(loaded)

@@ -197,7 +197,7 @@ def test_table_is_aligned_as_a_terminal_shows_it(settled: Config) -> None:
     assert ran.out.splitlines() == ["name   n", "----  --", "東京   1", "Żółw  20", "e\u0301      3"]
 
 
-def test_formats_tell_the_same(settled: Config) -> None:
+def test_formats_show_the_same(settled: Config) -> None:
     answer = run_here("query", "hours", *at(settled), "--json").json()
     objects = run_here("query", "hours", *at(settled), "--format", "json").json()
     assert [list(row.values()) for row in objects] == answer["rows"]
@@ -226,7 +226,7 @@ def test_formats_are_utf_8_whatever_the_terminal(settled: Config, tmp_path: Path
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
-def test_reader_that_goes_is_no_error(settled: Config, form: str) -> None:
+def test_reader_that_goes_is_not_an_error(settled: Config, form: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     sql = "SELECT range FROM range(50_000)"

@@ -95,7 +95,7 @@ def test_head_of_a_failed_check_ends_as_the_check(broken: Config) -> None:
 
 @pytest.mark.parametrize("streams", ["stdout", "both"])
 @pytest.mark.parametrize("kind", ["gone", "full"])
-def test_load_is_done_whoever_reads_of_it(
+def test_load_is_done_even_if_nobody_reads_its_output(
     warehouse: Config, request: pytest.FixtureRequest, kind: str, streams: str
 ) -> None:
     output: int = request.getfixturevalue(kind)

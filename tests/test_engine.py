@@ -90,7 +90,7 @@ def test_address_that_cannot_be_opened(address: str, kind: type[SparkifyError], 
     assert Path("text.duckdb").read_bytes() == before
 
 
-def test_address_that_is_no_utf8_is_refused_in_words() -> None:
+def test_address_that_is_not_utf8_is_refused_in_words() -> None:
     address = os.fsdecode(b"w\xff.duckdb")
     with pytest.raises(SparkifyError), opened(warehouse=address):
         pass

@@ -141,7 +141,7 @@ def test_drop_tables_drops_everything_and_once_more(conn: Cursor, cur: Cursor) -
     assert conn.execute("SELECT count(*) FROM songplays").fetchall() == [(3,)]
 
 
-def test_insert_tables_computes_the_star_anew(configured: Config, conn: Cursor, cur: Cursor) -> None:
+def test_insert_tables_recomputes_the_star(configured: Config, conn: Cursor, cur: Cursor) -> None:
     etl.load_staging_tables(cur, conn)
     for table in STAR:
         cur.execute(f"DELETE FROM {table}")

@@ -327,7 +327,7 @@ def test_link_that_leads_nowhere_fails_alone(warehouse: Config) -> None:
     assert str(dangling) in result.errors[0]
 
 
-def test_file_whose_name_is_no_utf8_fails_alone(warehouse: Config) -> None:
+def test_file_whose_name_is_not_utf8_fails_alone(warehouse: Config) -> None:
     good = write_file(log_file(warehouse, "a.json"), [play()])
     Path(os.fsdecode(os.fsencode(good.parent) + b"/b\xff.json")).write_bytes(b"{}\n")
     result = sparkify.load(warehouse)
@@ -662,7 +662,7 @@ def test_warehouse_that_is_a_folder(tmp_path: Path) -> None:
         sparkify.load(config)
 
 
-def test_warehouse_that_is_no_database(warehouse: Config) -> None:
+def test_warehouse_that_is_not_database(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play()])
     address = Path(warehouse.warehouse_address)
     address.write_text("these are notes, and they must stay\n" * 500, encoding="utf-8")

@@ -557,7 +557,7 @@ def test_unknown_question_is_named_with_the_nearest() -> None:
         get_question("xyz")
 
 
-def test_path_is_no_question() -> None:
+def test_path_is_not_a_question() -> None:
     with pytest.raises(UsageError, match="there is no question"):
         get_question("../songplays/load")
 
@@ -582,7 +582,7 @@ HEAD = "-- Why?\n-- Because.\n-- Chapter: music 1."
         f"{HEAD}\n-- Parameters: from, to.\nSELECT :from",
     ],
 )
-def test_malformed_file_is_an_error_of_whoever_wrote_it(text: str) -> None:
+def test_malformed_file_is_an_error_for_its_author(text: str) -> None:
     with pytest.raises(ValueError, match=r"sql/questions/why\.sql"):
         parse_question("why", text)
 
@@ -680,7 +680,7 @@ def test_senseless_cut_is_refused(values: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     "text", ["2018-13-01", "2018-02-30", "20181101", "2018-11-1", "2018-W44-4", "today", "", "٢٠١٨-١١-٠١"]
 )
-def test_text_that_is_no_day(text: str) -> None:
+def test_text_that_is_not_a_day(text: str) -> None:
     with pytest.raises(UsageError, match="is not a day; write one as 2018-11-30"):
         parse_day(text)
 
@@ -706,7 +706,7 @@ def test_cut_that_a_question_does_not_take_is_refused(empty: Config, name: str, 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_empty_warehouse_is_no_error(empty: Config, name: str) -> None:
+def test_empty_warehouse_is_not_an_error(empty: Config, name: str) -> None:
     columns, rows = sparkify.query(empty, name)
     assert 0 < len(columns) <= 8
     assert len(set(columns)) == len(columns)

@@ -467,7 +467,7 @@ def run(*arguments: str, folder: Path, **variables: str) -> "subprocess.Complete
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
-def test_command_writes_the_page_and_tells_where(simulated: Config, page: Page, tmp_path: Path) -> None:
+def test_command_writes_the_page_and_shows_where(simulated: Config, page: Page, tmp_path: Path) -> None:
     ended = run("report", "--warehouse", simulated.warehouse_address, "-o", "a.html", "--json", folder=tmp_path)
     assert ended.returncode == 0, ended.stderr
     written = (tmp_path / "a.html").read_bytes()

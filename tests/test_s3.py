@@ -203,7 +203,7 @@ def test_large_object_comes_in_parts_and_in_order(s3: S3Server, prefix: str) -> 
 # ---- what goes wrong with one object ----
 
 
-def test_objects_that_change_or_vanish_meanwhile_fail_alone(s3: S3Server, prefix: str) -> None:
+def test_objects_that_change_or_vanish_while_read_fail_alone(s3: S3Server, prefix: str) -> None:
     put(s3, {f"{prefix}/{name}.json": b'{"name":"%s"}\n' % name.encode() for name in "abcd"})
     files = list_files(f"s3://{BUCKET}/{prefix}")
     put(s3, {f"{prefix}/b.json": b'{"name":"x"}\n'})
@@ -348,7 +348,7 @@ def test_answers_that_only_aws_gives(s3: S3Server, proxy: S3Proxy, kind: Fault, 
     assert listing_error(f"s3://{BUCKET}/log_data").endswith(f": {sentence}")
 
 
-def test_object_that_marks_a_folder_is_no_data(s3: S3Server, proxy: S3Proxy) -> None:
+def test_object_that_marks_a_folder_is_not_data(s3: S3Server, proxy: S3Proxy) -> None:
     proxy.fault = lambda path, times: "folder_mark"
     assert [file.url for file in list_files(f"s3://{BUCKET}/log_data")] == [f"s3://{BUCKET}/log_data/a.json"]
 

@@ -253,7 +253,7 @@ def test_malformed_file_names_its_line_and_no_content(text: str, line: int) -> N
     assert SECRET not in all_words(caught.value)
 
 
-def test_file_that_is_no_text() -> None:
+def test_file_that_is_not_text() -> None:
     Path("dwh.cfg").write_bytes(b"[CLUSTER]\nDB_PASSWORD=hunter\xff2\n")
     with pytest.raises(ConfigError, match=r"dwh\.cfg") as caught:
         load_config()

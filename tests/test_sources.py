@@ -179,7 +179,7 @@ def test_listing_holds_all_data_files_sorted_by_url(tmp_path: Path) -> None:
     assert [file.url for file in list_files(str(tmp_path))] == sorted(str(tmp_path / name) for name in data)
 
 
-def test_listing_tells_size_time_and_no_etag(tmp_path: Path) -> None:
+def test_listing_shows_size_time_and_no_etag(tmp_path: Path) -> None:
     write(tmp_path, {"a.json": GOOD, "empty.json": b""})
     # 2018-11-01 20:57:10 UTC, independent of the machine's time zone.
     os.utime(tmp_path / "a.json", (1_541_105_830, 1_541_105_830))
@@ -248,7 +248,7 @@ def test_broken_link_is_listed_and_fails_alone(tmp_path: Path, target: str) -> N
     assert [source_id for source_id, _, _ in result.lines] == [0, 0, 2, 2]
 
 
-def test_file_whose_name_is_no_utf8_fails_alone(tmp_path: Path) -> None:
+def test_file_whose_name_is_not_utf8_fails_alone(tmp_path: Path) -> None:
     write(tmp_path, {"a.json": GOOD})
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.json")).write_bytes(GOOD)
     files = list_files(str(tmp_path))

@@ -207,7 +207,7 @@ def test_quick_form_of_a_rule_is_sure_of_no_line_that_breaks_it(
     ],
     ids=["regular", "a key too many", "a key too few", "not UTF-8"],
 )
-def test_irregular_lines_are_told(
+def test_irregular_lines_are_reported(
     connection: duckdb.DuckDBPyConnection, lines: list[bytes], *, has_irregular: bool
 ) -> None:
     assert judge_bundles(connection, "events", *bundles_of([b"\n".join(lines)])).has_irregular == has_irregular

@@ -6,16 +6,16 @@ import sys
 
 _NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable")
 _NAMED = "SPARKIFY_TEST_BROWSER"
-# Read on import, for the tests run without the caller's settings.
+# Read on import, because tests run without the caller's environment.
 _GIVEN = os.environ.get(_NAMED)
 
 
 class NoBrowser(Exception):
-    """There is none, or none of the name given."""
+    """There is no browser, or none with the given name."""
 
 
 def find_chromium() -> str:
-    """The path of what SPARKIFY_TEST_BROWSER names, else of the first Chromium or Chrome there is. Raises NoBrowser."""
+    """The path of SPARKIFY_TEST_BROWSER, else of the first Chromium or Chrome found. Raises NoBrowser."""
     if _GIVEN:
         if path := shutil.which(_GIVEN):
             return path

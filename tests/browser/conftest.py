@@ -1,4 +1,4 @@
-"""Reports made by the real command from real warehouses, and one browser a session that opens them as files."""
+"""Reports made by the real command from real warehouses, and one browser per session that opens them as files."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def month(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """A warehouse of the month that `sparkify simulate` makes up, with faults among it."""
+    """A warehouse with one month of simulated data, including faults."""
     folder = tmp_path_factory.mktemp("month")
     data = simulate(folder, SimulateOptions(dirty=0.02, seed=6))
     config = new_warehouse(folder, log_data=str(data.log_data), song_data=str(data.song_data))
@@ -56,7 +56,7 @@ def month_report(month: Config, pages: Path) -> Report:
 
 @pytest.fixture(scope="session")
 def month_visit(browser: Browser, month_report: Report) -> Visit:
-    """The page of the month, opened once; whoever looks at it leaves it as it was."""
+    """The page of the month, opened once; tests must leave it as it was."""
     return visit(browser, month_report)
 
 
@@ -72,7 +72,7 @@ def cut_visit(browser: Browser, cut_report: Report) -> Visit:
 
 @pytest.fixture(scope="session")
 def empty_report(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Report:
-    """Of a warehouse that has tables and no row in them."""
+    """The report of a warehouse with empty tables."""
     config = new_warehouse(tmp_path_factory.mktemp("empty"))
     sparkify.create(config)
     return write_report(config, pages / "empty.html")
@@ -80,7 +80,7 @@ def empty_report(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Repor
 
 @pytest.fixture(scope="session")
 def single_report(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Report:
-    """Of a warehouse that has one event."""
+    """The report of a warehouse with one event."""
     config = new_warehouse(tmp_path_factory.mktemp("single"))
     write_file(log_file(config), [play(location="Missoula, MT")])
     sparkify.load(config)
@@ -89,7 +89,7 @@ def single_report(tmp_path_factory: pytest.TempPathFactory, pages: Path) -> Repo
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """A warehouse of plays whose every text tries to be more than text."""
+    """A warehouse of plays with texts that try to be more than text."""
     config = new_warehouse(tmp_path_factory.mktemp("hostile"))
     write_hostile_log(log_file(config))
     sparkify.load(config)
@@ -98,7 +98,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 @pytest.fixture(scope="session")
 def hostile_report(hostile: Config, pages: Path) -> Report:
-    """With people, so that places of a single listener are on the page."""
+    """With --with-people, so that places with a single listener are on the page."""
     return write_report(hostile, pages / "hostile.html", with_people=True)
 
 

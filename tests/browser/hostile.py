@@ -1,11 +1,11 @@
-"""A log whose titles, artists and places try to run, to break out of where they stand, or to turn what is around."""
+"""A log whose titles, artists and places try to run as code, break the page, or change the writing direction."""
 
 from pathlib import Path
 from typing import Any
 
 from tests.support import TS, play, write_file
 
-# The first three share the first place, so they stand in the sentence that names the winner.
+# The first three share the first place, so they are in the sentence about the winner.
 TEXTS = (
     "</script><script>window.hacked=1</script>",
     "over\u202eride",
@@ -30,17 +30,17 @@ _PLAYS = 40
 
 
 def name_artist(text: str) -> str:
-    """The artist who sings what has this title."""
+    """The artist of the song with this title."""
     return f"{text} artist"
 
 
 def name_location(text: str) -> str:
-    """Where the one listener to what has this title is; it names no state."""
+    """The place of the one listener to this title; it has no state."""
     return f"{text} town"
 
 
 def write_hostile_log(path: Path) -> None:
-    """Each text is a title, an artist and the place of the one user who plays it, fewer times the later it stands."""
+    """Each text is a title, an artist and the place of the one user who plays it; later texts have fewer plays."""
     plays = [
         _play(user, item, text, 3 if user < 3 else user)
         for user, text in enumerate(TEXTS)

@@ -1,4 +1,4 @@
-"""Reports as files, and what a browser makes of them: an open page, and how it is measured."""
+"""Reports as files, and as pages in a browser, with ways to measure them."""
 
 import csv
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from sparkify.questions.cut import WHOLE_LOG, Cut
 from sparkify.settings import Config
 
 Record = dict[str, Any]
-# Milliseconds. A machine with much to do still draws a page in it.
+# Milliseconds. Enough to draw a page even on a busy machine.
 _LONG = 120_000
 WIDTHS = {"desktop": 1280, "phone": 375}
 
 
 @dataclass(frozen=True)
 class Report:
-    """A page on disk, and the answers that it must show."""
+    """A page on disk, and its expected answers."""
 
     path: Path
     config: Config
@@ -29,7 +29,7 @@ class Report:
 
     @property
     def source(self) -> str:
-        """The page as it stands in the file."""
+        """The source of the page."""
         return self.path.read_text(encoding="utf-8")
 
     def records(self, name: str) -> list[Record]:
@@ -48,7 +48,7 @@ def write_report(config: Config, path: Path, cut: Cut = WHOLE_LOG, *, with_peopl
 
 @dataclass(frozen=True)
 class Visit:
-    """A page that has been drawn, with all that it asked for and complained of since it was opened."""
+    """A drawn page, with all its requests and console errors since it was opened."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Visit:
 
 def visit(browser: Browser, report: Report, **options: Any) -> Visit:
     """Open a report and wait until it is drawn; the options are those of a browser's context."""
-    # Without smooth scrolling, what was scrolled to stands still.
+    # Without smooth scrolling, so that nothing moves after scrolling.
     page = browser.new_context(reduced_motion="reduce", **options).new_page()
     page.set_default_timeout(_LONG)
     opened = Visit(page)
@@ -79,7 +79,7 @@ def visit(browser: Browser, report: Report, **options: Any) -> Visit:
 
 
 def set_width(page: Page, width: int) -> None:
-    """Make the window so wide, and wait until the drawings have followed."""
+    """Set the width of the window, and wait until the drawings have changed."""
     page.set_viewport_size({"width": width, "height": 800})
     page.wait_for_function(
         "() => [...document.querySelectorAll('.drawing')].every(one => !one.firstElementChild || "
@@ -93,7 +93,7 @@ def open_details(page: Page) -> None:
 
 
 def download_rows(page: Page, name: str, path: Path) -> list[list[str]]:
-    """The rows of the file behind a question's link, its columns first."""
+    """The rows of the file behind a question's link, with the columns first."""
     open_details(page)
     with page.expect_download() as download:
         page.locator(f"[aria-labelledby={name}] a.download").click()
@@ -104,7 +104,7 @@ def download_rows(page: Page, name: str, path: Path) -> list[list[str]]:
 
 
 def list_texts(report: Report, name: str) -> list[list[str]]:
-    """The rows of an answer as a file has them, its columns first."""
+    """The rows of an answer as in a file, with the columns first."""
     answer = report.answers.of(name)
 
     def text(value: Any) -> str:
@@ -114,7 +114,7 @@ def list_texts(report: Report, name: str) -> list[list[str]]:
 
 
 def read_tooltip(page: Page) -> dict[str, str]:
-    """What the tooltip shows, by title; nothing where it is hidden."""
+    """The content of the tooltip, by title; empty if it is hidden."""
     shown: dict[str, str] = page.evaluate("""() => Object.fromEntries(
         [...document.querySelectorAll('#tooltip:not([hidden]) dt')].map(
             one => [one.textContent, one.nextElementSibling.textContent]))""")
@@ -122,7 +122,7 @@ def read_tooltip(page: Page) -> dict[str, str]:
 
 
 def hover_mark(page: Page, name: str, kind: str, place: int) -> dict[str, str]:
-    """Put the pointer on the mark at a place of a question's drawing, and read the tooltip."""
+    """Move the pointer to a mark of a question's drawing, and read the tooltip."""
     mark = page.locator(f"#drawing-{name} g.role-mark.mark-{kind} > path").nth(place)
     mark.scroll_into_view_if_needed()
     box = mark.bounding_box()

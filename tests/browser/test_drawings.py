@@ -1,4 +1,4 @@
-"""What the report draws: as many marks as the answers have, each with its exact values under the pointer."""
+"""The drawings of the report: the number of marks matches the answers, and tooltips show the exact values."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from sparkify.formats import format_day, format_share, format_value
 from sparkify.questions.catalogue import list_questions
 from tests.browser.pages import Record, Report, Visit, hover_mark, read_tooltip, visit
 
-# Marks of one drawing by their kind; texts that are blank do not count.
+# Marks of one drawing by kind, without blank texts.
 Marks = dict[str, int]
 
 
@@ -35,7 +35,7 @@ def count_marks(page: Page) -> dict[str, Marks]:
 
 
 def bars(number: int) -> Marks:
-    """Bars with a number at each."""
+    """Bars, each with a number."""
     return {"rect": number, "text": number} if number else {}
 
 
@@ -46,7 +46,7 @@ def known(records: Sequence[Record], column: str) -> list[Record]:
 def mark_audience(records: Sequence[Record]) -> Marks:
     if not any(record["dau"] for record in records):
         return {}
-    # The trend is over seven days; what is defined nowhere has no line, and a lone day is a point.
+    # The trend is over seven days. Without any value there is no line, and a single day is a point.
     lines = [True, len(records) >= 7, bool(known(records, "wau")), bool(known(records, "mau"))]
     return {"line": sum(lines), "symbol": len(records) + len(known(records, "mau")) + (len(records) == 1)}
 
@@ -154,7 +154,7 @@ def test_as_many_marks_are_drawn_as_the_answers_have(
     opened.page.context.close()
 
 
-def test_heatmap_tells_the_plays_of_an_hour(month_report: Report, month_visit: Visit) -> None:
+def test_heatmap_shows_the_plays_of_an_hour(month_report: Report, month_visit: Visit) -> None:
     records = month_report.records("heatmap")
     place = max(range(len(records)), key=lambda number: records[number]["plays"])
     record = records[place]
@@ -166,7 +166,7 @@ def test_heatmap_tells_the_plays_of_an_hour(month_report: Report, month_visit: V
     }
 
 
-def test_ranking_tells_song_artist_plays_and_listeners(month_report: Report, month_visit: Visit) -> None:
+def test_ranking_shows_song_artist_plays_and_listeners(month_report: Report, month_visit: Visit) -> None:
     for place in (0, 7):
         record = month_report.records("top_songs")[place]
         assert hover_mark(month_visit.page, "top_songs", "rect", place) == {
@@ -178,7 +178,7 @@ def test_ranking_tells_song_artist_plays_and_listeners(month_report: Report, mon
         }
 
 
-def test_funnel_tells_the_users_of_a_step(month_report: Report, month_visit: Visit) -> None:
+def test_funnel_shows_the_users_of_a_step(month_report: Report, month_visit: Visit) -> None:
     records = month_report.records("funnel")
     first, second = records[0]["users"], records[1]
     assert hover_mark(month_visit.page, "funnel", "rect", 1) == {
@@ -187,7 +187,7 @@ def test_funnel_tells_the_users_of_a_step(month_report: Report, month_visit: Vis
     }
 
 
-def test_audience_tells_the_listeners_of_a_day(month_report: Report, month_visit: Visit) -> None:
+def test_audience_shows_the_listeners_of_a_day(month_report: Report, month_visit: Visit) -> None:
     records = month_report.records("audience")
     # The points of the 30 days are drawn before them.
     before = len(known(records, "mau"))

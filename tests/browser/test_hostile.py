@@ -1,4 +1,4 @@
-"""Texts of the data stay texts wherever they stand on the page, and turn nothing round; people stay out of it."""
+"""Texts of the data stay texts everywhere on the page and do not change the writing direction; people are left out."""
 
 import html
 import re
@@ -14,12 +14,12 @@ from tests.browser.hostile import AGENT, FIRST_NAME, LAST_NAME, TEXTS, name_arti
 from tests.browser.pages import Report, Visit, download_rows, hover_mark, list_texts, open_details, visit
 from tests.support import fetch
 
-# What a drawing or a sentence may leave out or add, for it has no shape of its own.
+# Invisible characters, which a drawing or a sentence may omit or add.
 _SHAPELESS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def visible(text: str) -> str:
-    """A text as it is seen: white space is one blank, and what only directs writing is nothing."""
+    """A text as seen: white space is one blank, and characters for the writing direction are removed."""
     return " ".join(_SHAPELESS.sub("", text).split())
 
 
@@ -42,7 +42,7 @@ def read_labels(page: Page, where: str) -> list[str]:
 
 
 def names_in_order(page: Page) -> dict[str, list[str]]:
-    """What the axes of the three rankings must name, as seen and in order."""
+    """The expected names on the axes of the three rankings, as seen and in order."""
     songs = zip(read_cells(page, "top_songs", "song_title"), read_cells(page, "top_songs", "artist_name"), strict=True)
     return {
         "top_songs": [f"{song} · {artist}" for song, artist in songs],
@@ -52,7 +52,7 @@ def names_in_order(page: Page) -> dict[str, list[str]]:
 
 
 def assert_names(labels: list[str], names: list[str]) -> None:
-    """Each label has its name as it can be drawn, after its place if it has one, and cut off where it is too long."""
+    """Each label has its name as it can be drawn, after its rank if it has one, and cut off if it is too long."""
     names = [make_drawable(name) for name in names]
     texts = [
         visible(re.sub(r"^\d+\. ", "", visible(label))) for label in labels if visible(label).strip(",.0123456789")
@@ -81,7 +81,7 @@ def test_nothing_of_the_data_runs(hostile_visit: Visit) -> None:
 
 def test_tables_show_every_text_as_it_is(hostile_visit: Visit) -> None:
     page = hostile_visit.page
-    # A browser reads the end of a line in one way.
+    # A browser normalizes line ends.
     texts = [text.replace("\r\n", "\n") for text in TEXTS]
     assert sorted(read_cells(page, "top_songs", "song_title")) == sorted(texts)
     assert sorted(read_cells(page, "top_songs", "artist_name")) == sorted(map(name_artist, texts))
@@ -139,7 +139,7 @@ def test_pictures_show_the_texts_where_no_script_runs(browser: Browser, hostile_
 
 
 def list_turned(page: Page, where: str, words: list[str]) -> list[str]:
-    """Of words in a place's text those whose letters do not stand from left to right, measured on the screen."""
+    """The words in a place's text whose letters are not from left to right on the screen."""
     turned: list[str] = page.evaluate(
         """([where, words]) => {
             const place = document.querySelector(where);
@@ -169,7 +169,7 @@ def list_turned(page: Page, where: str, words: list[str]) -> list[str]:
     ("name", "words"),
     [("top_songs", ["lead", "plays"]), ("top_artists", ["lead", "plays"]), ("places", ["listener"])],
 )
-def test_no_text_turns_the_sentence_it_stands_in(hostile_visit: Visit, name: str, words: list[str]) -> None:
+def test_no_text_changes_the_direction_of_its_sentence(hostile_visit: Visit, name: str, words: list[str]) -> None:
     assert list_turned(hostile_visit.page, f"[aria-labelledby={name}] .finding", words) == []
 
 
@@ -201,7 +201,7 @@ def test_texts_of_tables_and_tooltips_are_isolated(hostile_visit: Visit) -> None
 
 
 def read_everything(report: Report) -> str:
-    """The source of a page and all it holds in other writing: entities, escapes of JSON, files in links."""
+    """The source of a page, also decoded: entities, JSON escapes, files in links."""
     source = re.sub(r'<script type="text/plain" id="vega">.*?</script>', "", report.source, flags=re.DOTALL)
     return "\n".join([source, html.unescape(source), source.replace("\\u003c", "<"), unquote(source)])
 

@@ -1,4 +1,4 @@
-"""The page as a whole: for keyboards, phones, paper, the dark and where no script runs, and all of it in one file."""
+"""The page as a whole: one file, and usable by keyboard, on phones, on paper, in dark mode and without scripts."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ def test_link_gives_the_answer_as_a_file(month_report: Report, month_visit: Visi
     assert download_rows(month_visit.page, name, tmp_path / "answer.csv") == list_texts(month_report, name)
 
 
-def test_pictures_stand_in_where_the_browser_is_too_old_to_draw(browser: Browser, month_report: Report) -> None:
+def test_pictures_replace_drawings_in_an_old_browser(browser: Browser, month_report: Report) -> None:
     context = browser.new_context()
     context.add_init_script("delete window.DecompressionStream")
     page = context.new_page()
@@ -64,7 +64,7 @@ def test_days_are_utc_wherever_the_page_is_read(browser: Browser, month_report: 
     assert texts[0] == texts[1]
 
 
-def test_pictures_and_tables_stand_where_no_script_runs(browser: Browser, month_report: Report) -> None:
+def test_pictures_and_tables_are_there_without_scripts(browser: Browser, month_report: Report) -> None:
     opened = visit(browser, month_report, java_script_enabled=False)
     page = opened.page
     pictures = page.locator("figure noscript svg")
@@ -85,7 +85,7 @@ def test_pictures_and_tables_stand_where_no_script_runs(browser: Browser, month_
 
 
 def tab(page: Page) -> dict[str, Any]:
-    """Go on by one key; tells what has the focus now: its element, its target, its text and its question."""
+    """Press one key; returns what has the focus then: its element, target, text and question."""
     page.keyboard.press("Tab")
     focus: dict[str, Any] = page.evaluate("""() => {
         const one = document.activeElement;
@@ -122,7 +122,7 @@ def test_keyboard_reaches_skip_link_contents_and_every_table(browser: Browser, m
 
 
 def open_table(page: Page, section: str) -> None:
-    """Open the table whose summary has the focus, go into it and scroll it, all by keys."""
+    """Open the table whose summary has the focus, enter it and scroll it, by keys only."""
     page.keyboard.press("Enter")
     assert page.locator(f"[aria-labelledby={section}] table").is_visible()
     assert tab(page)["tag"] == "A"

@@ -1,4 +1,4 @@
-"""The command as users run it, in this process or in one of its own, and a Secrets Manager for it to ask."""
+"""The command as users run it, in this process or as its own, and a fake Secrets Manager."""
 
 import contextlib
 import http.server
@@ -36,7 +36,7 @@ class Ran:
 
 
 def run_here(*arguments: str | Path) -> Ran:
-    """In this process: quick, and an exception that the command lets through fails the test."""
+    """Run it in this process: fast, and an unhandled exception fails the test."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True) for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
@@ -47,7 +47,7 @@ def run_here(*arguments: str | Path) -> Ran:
 
 
 def run_python(*arguments: str | Path, **variables: str) -> Ran:
-    """A Python of its own, in the working folder and with this process's environment."""
+    """Run a Python process, in the working folder and with this process's environment."""
     left_out = ("PYTHONDEVMODE", "PYTHONUNBUFFERED", "PYTHONWARNINGS")
     inherited = {name: value for name, value in os.environ.items() if name not in left_out}
     ended = subprocess.run(
@@ -60,12 +60,12 @@ def run_python(*arguments: str | Path, **variables: str) -> Ran:
 
 
 def run_command(*arguments: str | Path, **variables: str) -> Ran:
-    """The command as a process of its own."""
+    """Run the command as its own process."""
     return run_python("-m", "sparkify", *arguments, **variables)
 
 
 def variables_of(config: Config) -> dict[str, str]:
-    """The environment that says what a configuration does."""
+    """The environment variables of a configuration."""
     settings = {name: value for name, value in structs.asdict(config).items() if value is not None}
     if config.db_password is not None:
         settings["db_password"] = config.db_password.reveal()
@@ -76,7 +76,7 @@ def variables_of(config: Config) -> dict[str, str]:
 
 @dataclass
 class SecretsManager:
-    """It has one secret. `signatures` are the Authorization headers that came."""
+    """It has one secret. `signatures` are the Authorization headers that it received."""
 
     port: int
     arn: str
@@ -89,7 +89,7 @@ class SecretsManager:
 
 @contextlib.contextmanager
 def run_secrets_manager(arn: str, content: str) -> Iterator[SecretsManager]:
-    """A server of its own, for processes that moto does not reach."""
+    """A real server, for processes in which moto is not active."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:

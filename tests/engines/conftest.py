@@ -1,4 +1,4 @@
-"""Warehouses of every engine: an embedded file, and a database of the stand-in for Redshift."""
+"""Warehouses of every engine: a DuckDB file, and a database of the stand-in for Redshift."""
 
 import shutil
 import tempfile
@@ -26,7 +26,7 @@ def running_redshift(s3_server: S3Server) -> Iterator[Redshift]:
 
 @pytest.fixture
 def redshift(running_redshift: Redshift, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redshift]:
-    """The stand-in, trusted by its certificate, with S3 where the environment says."""
+    """The stand-in, with a trusted certificate, and S3 from the environment."""
     for name, value in (s3_server.environment() | {"SSL_CERT_FILE": str(running_redshift.ca_file)}).items():
         monkeypatch.setenv(name, value)
     roles, serverless, slices, fault = (
@@ -39,7 +39,7 @@ def redshift(running_redshift: Redshift, s3_server: S3Server, monkeypatch: pytes
 
 
 def redshift_config(running: Redshift, folder: Path, **settings: object) -> Config:
-    """The configuration of an empty database, over empty roots in a folder."""
+    """The configuration of an empty database, with empty roots in a folder."""
     given: dict[str, object] = {
         "warehouse": f"redshift://{running.user}@{running.host}:{running.port}/{running.new_database()}",
         "db_password": running.password,
@@ -59,7 +59,7 @@ class Factory:
 
     @contextmanager
     def copy(self, config: Config) -> Iterator[Config]:
-        """A warehouse that holds what another holds, over the same roots; gone afterwards."""
+        """A temporary copy of a warehouse, with the same roots."""
         if self.redshift is None:
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                 address = str(Path(folder, "copy.duckdb"))
@@ -72,12 +72,12 @@ class Factory:
             self.redshift.drop_database(copied)
 
     def wait_until_left(self, config: Config) -> None:
-        """Wait until the warehouse has noticed that a process of its is gone: it ends a statement that is under way."""
+        """Wait until the warehouse has noticed that a client process has ended: it first ends a running statement."""
         if self.redshift is not None:
             self.redshift.wait_until_left(config.warehouse_address.rpartition("/")[2])
 
     def __call__(self, name: str = "one", **settings: object) -> Config:
-        """A warehouse that holds nothing yet, over empty roots of its own."""
+        """An empty warehouse, with its own empty roots."""
         folder = self.folder / name
         if self.redshift is None:
             return new_warehouse(folder, **settings)

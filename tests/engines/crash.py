@@ -1,4 +1,4 @@
-"""Work for a verb, and processes of their own that do it: to the end, or up to one statement, as a kill ends it."""
+"""Work for a verb, and processes that do it: to the end, or killed at a given statement."""
 
 import logging
 import multiprocessing
@@ -13,9 +13,9 @@ from tests.support import TIMES, Star, event, log_file, play, snapshot, song, so
 
 VERBS = ["load", "undo", "replay"]
 KILLED = 9
-# A process is killed at one of so many statements. `make test-long` takes them all.
+# A process is killed at every so many statements. `make test-long` takes all statements.
 EVERY = max(1, 23 // TIMES)
-# What a child needs to know of S3 and of the stand-in: it is forked of a process that was started earlier.
+# The variables for S3 and the stand-in: a child is forked from a process that was started before they were set.
 _INHERITED = ("AWS_", "SSL_CERT_FILE")
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
@@ -29,7 +29,7 @@ _processes.set_forkserver_preload(
 
 
 def prepare(config: Config, verb: str) -> None:
-    """Two loads, and work for the verb: a replaced and a new file, a load to undo, or a reject that passes today."""
+    """Two loads, and work for the verb: a replaced and a new file, a load to undo, or a reject that passes now."""
     write_file(log_file(config, "a.json"), [play(), play(userId=2, song="Starlight"), "no JSON"])
     write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(30)])
     write_file(song_file(config), [song()])
@@ -48,7 +48,7 @@ def prepare(config: Config, verb: str) -> None:
 
 
 def rows_of(config: Config) -> Star:
-    """Every row, but for what tells the loads apart that did not come to their end: their ids and times."""
+    """Every row, without the ids and times of loads that did not end."""
     tables = snapshot(config)
     tables["load_history"] = [row[3:5] + row[5:9] for row in tables["load_history"]]
     tables["load_files"] = [row[:1] + row[2:11] for row in tables["load_files"]]
@@ -57,7 +57,7 @@ def rows_of(config: Config) -> Star:
 
 
 class _Killer(logging.Handler):
-    """Ends the process before its statement of a number is sent: statements are logged before that."""
+    """Ends the process before statement number N is sent, when it is logged."""
 
     def __init__(self, number: int) -> None:
         super().__init__(logging.DEBUG)
@@ -90,14 +90,14 @@ def _run(config: Config, verb: str, number: int, environment: dict[str, str]) ->
 
 
 def race(config: Config, verb: str, runners: int) -> None:
-    """Run a verb in some processes at a time, and wait until all have ended well."""
+    """Run a verb in several processes at a time, and wait until all have succeeded."""
     for process in [_start(config, verb, 0) for _ in range(runners)]:
         process.join(120)
         assert process.exitcode == 0
 
 
 def was_killed(config: Config, verb: str, number: int) -> bool:
-    """Run a verb and kill it at its statement of that number; false where it ended before."""
+    """Run a verb and kill it at that statement; false if it ended before."""
     process = _start(config, verb, number)
     process.join(60)
     assert process.exitcode in (0, KILLED)
@@ -105,7 +105,7 @@ def was_killed(config: Config, verb: str, number: int) -> bool:
 
 
 def kill_after(config: Config, verb: str, seconds: float) -> None:
-    """Run a verb and kill it from outside after so many seconds, or let it end before."""
+    """Run a verb and kill it from outside after so many seconds, if it has not ended before."""
     process = _start(config, verb, 0)
     process.join(seconds)
     process.kill()

@@ -1,7 +1,7 @@
-"""The statements that the stand-in for Redshift received from each verb, as files: a change of them shows in a diff.
+"""The statements that the stand-in for Redshift received from each verb, as files: so a diff shows a change.
 
-`python -m tests.engines.statements` writes them anew. Statements whose text has a file or a check of its own in the
-package are only named, except in `create.sql` and `check.sql`.
+`python -m tests.engines.statements` writes them. Statements whose text is a file or a check in the package are only
+named, except in `create.sql` and `check.sql`.
 """
 
 import json
@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parent / "statements"
 
 
 def record_files(redshift: Redshift, folder: Path) -> dict[str, str]:
-    """Run each verb on an empty warehouse of the stand-in; returns the text that each file has to hold."""
+    """Run each verb on an empty warehouse of the stand-in; returns the expected text of each file."""
     config = redshift_config(redshift, folder)
     sparkify.create(config)
     texts = {"create.sql": _render(_take(redshift))}
@@ -64,7 +64,7 @@ def _change_sources(config: Config) -> None:
 
 
 def _let_some_rejects_pass(config: Config) -> None:
-    """Of each dataset one reject passes today and one stays, so that there are rows of both to copy."""
+    """For each dataset, make one reject pass and one stay, so that rows of both are copied."""
     with open_warehouse(config) as engine:
         for dataset, record in (("events", play(userId=3)), ("songs", song(year=1))):
             sql = 'UPDATE rejected_records SET "raw" = $1 WHERE line = 2 AND dataset = $2'
@@ -72,7 +72,7 @@ def _let_some_rejects_pass(config: Config) -> None:
 
 
 def _take(redshift: Redshift) -> list[str]:
-    """What the stand-in received since it was last asked, with one row for many and names for what each run chooses."""
+    """What the stand-in received since the last call, with one row for many, and names for values that vary."""
     taken = []
     for sql in redshift.statements:
         sql = re.sub(r"(?s)(\nVALUES \([^)]*\)).*", r"\1", sql)
@@ -92,7 +92,7 @@ def _is_comment(sql: str) -> bool:
 
 
 def _name(sql: str) -> str | None:
-    """The name of a statement that has a text of its own in the package."""
+    """The name of a statement that is a file or a check in the package."""
     whole = rebuild_sql(sql)
     name = _names().get(whole)
     return f"-- {name}{'' if sql == whole else ', only what was touched'}" if name else None
@@ -114,7 +114,7 @@ def _names() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write every file, from servers of their own."""
+    """Write every file, with new servers."""
     with run_s3_server() as s3, run_redshift() as redshift, tempfile.TemporaryDirectory() as folder:
         os.environ |= s3.environment() | {"SSL_CERT_FILE": str(redshift.ca_file)}
         redshift.roles[ROLE] = Role(s3.endpoint, WRITE_KEY, SECRET)

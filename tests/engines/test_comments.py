@@ -1,4 +1,4 @@
-"""Every table, view and column has its meaning as a comment in the database."""
+"""Every table, view and column has its meaning as a COMMENT in the database."""
 
 import sparkify
 from sparkify.settings import Config

@@ -1,4 +1,4 @@
-"""What the project promises, held against every engine: the same files make the same warehouse, whatever happens."""
+"""The promises of the project, tested on every engine: the same files give the same warehouse in every situation."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_loaded_file_that_cannot_be_read_any_more_fails_alone(config: Config) ->
     sparkify.load(config)
     path = log_file(config, "2018/a.json")
     content = path.read_bytes()
-    # A link that leads in a circle has the size that stands in the ledger, and nobody can read it.
+    # A circular link with the same size as in the ledger, which cannot be read.
     path.unlink()
     path.symlink_to("a" * 200 + ".json")
     with open_warehouse(config) as engine:
@@ -221,7 +221,7 @@ def test_create_drops_and_makes_again(config: Config) -> None:
     assert holds_what_the_sources_say(config)
 
 
-def test_status_and_rejects_tell_what_is_there(config: Config) -> None:
+def test_status_and_rejects_show_what_is_there(config: Config) -> None:
     write_all(config)
     sparkify.load(config)
     status = sparkify.status(config)
@@ -278,7 +278,7 @@ def test_load_over_broken_rows_is_refused_and_changes_nothing(config: Config) ->
 
 @pytest.fixture
 def both(make_warehouse: Factory, tmp_path: Path) -> tuple[Config, Config]:
-    """An embedded warehouse, and one of each engine over the same sources."""
+    """A DuckDB warehouse, and one of each engine with the same sources."""
     other = make_warehouse("other")
     assert other.log_data is not None
     embedded = new_warehouse(tmp_path / "embedded", log_data=other.log_data, song_data=other.song_data)
@@ -287,7 +287,7 @@ def both(make_warehouse: Factory, tmp_path: Path) -> tuple[Config, Config]:
 
 def assert_equal_tables(embedded: Config, other: Config) -> None:
     ours, theirs = snapshot(embedded), snapshot(other)
-    # Times of a load differ.
+    # The times of the loads differ.
     ours.pop("load_history")
     theirs.pop("load_history")
     assert theirs == ours
@@ -308,7 +308,7 @@ def test_bad_records_are_rejected_alike(both: tuple[Config, Config]) -> None:
 
 
 def _spell_out_nul(embedded: Config) -> None:
-    """No column of Redshift's holds U+0000."""
+    """Redshift's columns cannot hold U+0000."""
     execute(embedded, "UPDATE rejected_records SET raw = replace(raw, chr(0), '\\x00')")
 
 
@@ -340,7 +340,7 @@ def test_compare_shows_the_first_differences(both: tuple[Config, Config]) -> Non
     assert [difference.columns["song_id"] for difference in found["songs"].differences] == [("SO3", None)]
 
 
-# What each cut leaves of the events is neither nothing nor everything.
+# Every cut leaves some events, and none leaves all.
 CUTS = [
     Cut(),
     Cut(first_day=dt.date(2018, 11, 2)),
@@ -364,7 +364,7 @@ def test_questions_have_the_same_answers(both: tuple[Config, Config]) -> None:
             assert [[_plain(value) for value in row] for row in found] == [
                 [_plain(value) for value in row] for row in rows
             ], (question.name, cut)
-            # So that JSON has a number where it has one of the embedded engine.
+            # So that JSON has a number, as with DuckDB.
             assert not any(isinstance(value, Decimal) for row in found for value in row), question.name
 
 
@@ -372,7 +372,7 @@ def test_reports_are_the_same_but_for_their_loads(both: tuple[Config, Config]) -
     write_all(both[1])
 
     def undrawn(specs: Mapping[str, Spec]) -> Drawing:
-        # The specifications are on the page, and a picture says nothing else.
+        # The specifications are on the page, and the picture adds nothing.
         return Drawing.of("", {}, dict.fromkeys(specs, "not looked at"))
 
     pages = []
@@ -384,7 +384,7 @@ def test_reports_are_the_same_but_for_their_loads(both: tuple[Config, Config]) -
 
 
 def _plain(value: object) -> object:
-    """A value whatever exact type of number the driver makes of it."""
+    """A value, independent of the driver's exact number type."""
     return round(float(value), 9) if isinstance(value, int | float | Decimal) else value
 
 

@@ -1,4 +1,4 @@
-"""Undo and replay on every engine: the warehouse is then that of one fresh load of what the ledger still holds."""
+"""Undo and replay on every engine: afterwards the warehouse equals one fresh load of what the ledger still holds."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_dry_run_changes_nothing(config: Config) -> None:
     assert snapshot(config) == before
 
 
-def test_what_cannot_be_undone_is_told(config: Config) -> None:
+def test_what_cannot_be_undone_is_reported(config: Config) -> None:
     write_file(log_file(config, "a.json"), [play()])
     sparkify.load(config)
     write_file(log_file(config, "a.json"), [play(userId=2)])
@@ -111,7 +111,7 @@ def test_what_cannot_be_undone_is_told(config: Config) -> None:
 
 
 def reject_good_records(config: Config) -> None:
-    """What an older version with stricter rules would have left: good records among the rejects."""
+    """The state left by an older version with stricter rules: good records among the rejects."""
     with open_warehouse(config) as engine:
         engine.execute(
             'INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, "raw") '
@@ -147,7 +147,7 @@ def test_replay_keeps_what_is_still_bad_as_it_was(config: Config) -> None:
     assert snapshot(config) == before
 
 
-def test_dry_run_tells_what_would_be_judged(config: Config) -> None:
+def test_dry_run_shows_what_would_be_judged(config: Config) -> None:
     write_file(log_file(config), [play(), b'{"page": "\xff"}', "no JSON", "nor this", play(ts=5)])
     write_file(song_file(config), [song(), "[]"])
     sparkify.load(config)
@@ -159,7 +159,7 @@ def test_dry_run_tells_what_would_be_judged(config: Config) -> None:
 
 
 def test_replay_of_more_than_are_fetched_at_a_time(config: Config) -> None:
-    """Each record once, whatever slice it comes in."""
+    """Each record once, whichever slice it is in."""
     write_file(log_file(config), [play(), *("no JSON" for _ in range(8_000)), "\ttabs and a return\r\r"])
     sparkify.load(config)
     with open_warehouse(config) as engine:
@@ -184,17 +184,17 @@ def test_replay_of_nothing(config: Config) -> None:
     assert snapshot(config) == before
 
 
-# ---- mending rejects ----
+# ---- fixing rejects ----
 
 
-def test_exported_rejects_can_be_mended_and_loaded(config: Config, tmp_path: Path) -> None:
+def test_exported_rejects_can_be_fixed_and_loaded(config: Config, tmp_path: Path) -> None:
     write_file(log_file(config), [play(), play(userId=None, itemInSession=1), play(ts="soon")])
     sparkify.load(config)
     found = sparkify.list_rejects(config, dataset="events", url=str(log_file(config)))
     assert [reject["reason"] for reject in found] == ["bad_type:ts", "missing:userId"][::-1]
-    mended = "".join(reject["raw"] + "\n" for reject in found)
-    mended = mended.replace('"userId": null', '"userId": 3').replace('"soon"', "1541105830797")
-    log_file(config, "mended.json").write_text(mended, encoding="utf-8")
+    fixed = "".join(reject["raw"] + "\n" for reject in found)
+    fixed = fixed.replace('"userId": null', '"userId": 3').replace('"soon"', "1541105830797")
+    log_file(config, "fixed.json").write_text(fixed, encoding="utf-8")
     assert sparkify.load(config).records == {"read": 2, "loaded": 2, "rejected": 0}
     assert fetch(config, "SELECT count(*) FROM songplays") == [(3,)]
-    assert sparkify.list_rejects(config, url=str(log_file(config, "mended.json"))) == []
+    assert sparkify.list_rejects(config, url=str(log_file(config, "fixed.json"))) == []

@@ -1,4 +1,4 @@
-"""A process that ends at any statement leaves the state before or after, and the next run does the work."""
+"""A process killed at any statement leaves the state before or after, and the next run does the work."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_next_run_clears_what_a_killed_one_swapped_out(tmp_path: Path) -> None:
     left = [path.name for path in tmp_path.rglob("*") if "duckdb_temp_" in path.name]
     assert len(left) > 1
     run_verb(config, "load")
-    # Nor is anything left of what was written ahead.
+    # Nothing is left of temporary files either.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log_data", "song_data", "warehouse.duckdb"]
     assert failing_checks(config) == []
 

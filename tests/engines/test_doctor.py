@@ -1,4 +1,4 @@
-"""`sparkify doctor`: each fault has a line that says what to do, and hides no other."""
+"""`sparkify doctor`: each fault has a line that says what to do, and does not hide other faults."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Rows = dict[str, list[tuple[object, ...]]]
 
 @pytest.fixture
 def refused_connections() -> Iterator[None]:
-    """The driver leaves the socket of a refused connection to the collector, which warns of it."""
+    """The driver does not close the socket of a refused connection, which causes a warning."""
     yield
     gc.collect()
 
@@ -49,13 +49,13 @@ def deliver(config: Config) -> Config:
 
 @pytest.fixture
 def config(redshift: Redshift, tmp_path: Path) -> Config:
-    """An empty database over sources that can be read, with a stage of the test's own."""
+    """An empty database with readable sources and the test's own stage."""
     return deliver(redshift_config(redshift, tmp_path, stage=f"s3://{BUCKET}/doctor/{tmp_path.name}"))
 
 
 @pytest.fixture
 def examine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    """Runs the command over a configuration."""
+    """Runs the command with a configuration."""
 
     def call(config: Config, *options: str) -> Ran:
         for name, value in variables_of(config).items():
@@ -66,7 +66,7 @@ def examine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
 
 
 def assert_fails(ran: Ran, names: Sequence[str], failing: str, *words: str) -> None:
-    """One line of these fails, and says so with these words."""
+    """Exactly one of these lines fails, and contains these words."""
     lines = ran.out.splitlines()
     assert [line.split(":")[0][6:] for line in lines] == list(names)
     [failed] = [line for line in lines if not line.startswith("ok    ")]
@@ -82,7 +82,7 @@ def database_of(config: Config) -> str:
 
 
 def read_all(redshift: Redshift, config: Config) -> Rows:
-    """Every row of every table, past the stand-in."""
+    """Every row of every table, read without the stand-in."""
     with redshift.connect_postgres(database_of(config)) as connection:
         tables = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
@@ -133,7 +133,7 @@ def test_process_of_its_own(config: Config) -> None:
     assert ran.out.count("ok    ") == len(OF_ALL + OF_REDSHIFT)
 
 
-def test_what_redshift_tells_of_itself(config: Config, examine: Callable[..., Ran]) -> None:
+def test_what_redshift_reports_about_itself(config: Config, examine: Callable[..., Ran]) -> None:
     details = {found["name"]: found["detail"] for found in examine(config, "--json").json()["findings"]}
     assert "Redshift 1.0." in details["version"]
     assert details["isolation"].startswith("Snapshot Isolation; a load locks")
@@ -142,7 +142,7 @@ def test_what_redshift_tells_of_itself(config: Config, examine: Callable[..., Ra
     assert details["stage and role"] == f"{config.stage} can be written, and {ROLE} can read it"
 
 
-def test_serverless_does_not_tell_its_isolation(
+def test_serverless_does_not_report_its_isolation(
     redshift: Redshift, config: Config, examine: Callable[..., Ran]
 ) -> None:
     redshift.serverless = True
@@ -270,7 +270,7 @@ def test_no_stage(config: Config, examine: Callable[..., Ran]) -> None:
 def test_stage_in_a_bucket_that_is_missing(
     config: Config, examine: Callable[..., Ran], s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The server makes a bucket that is written to, and AWS does not.
+    # The server creates a bucket on writing; AWS does not.
     with run_s3_proxy(s3_server.port) as proxy:
         proxy.fault = lambda path, times: "no_bucket"
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
@@ -315,7 +315,7 @@ def test_default_role(redshift: Redshift, config: Config, examine: Callable[...,
     assert "and the default role can read it" in ran.out
 
 
-def test_everything_wrong_is_told_at_once(redshift: Redshift, config: Config, examine: Callable[..., Ran]) -> None:
+def test_every_fault_is_reported_at_once(redshift: Redshift, config: Config, examine: Callable[..., Ran]) -> None:
     wrong = {"log_data": "nowhere", "song_data": "s3://no-such-bucket/song_data", "stage": None}
     ran = examine(structs.replace(config, **wrong), "--json")
     assert ran.code == 5
@@ -332,12 +332,12 @@ def test_everything_wrong_is_told_at_once(redshift: Redshift, config: Config, ex
 
 @pytest.fixture
 def denied(redshift: Redshift, s3_server: S3Server) -> None:
-    """COPY's role may read other-bucket alone."""
+    """COPY's role may read other-bucket only."""
     redshift.roles[ROLE] = Role(s3_server.endpoint, READ_KEY, SECRET)
 
 
 @pytest.mark.usefixtures("denied")
-def test_load_tells_what_the_role_lacks(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_shows_what_the_role_lacks(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in variables_of(config).items():
         monkeypatch.setenv(name, value)
     ran = run_here("load", "-q")

@@ -1,4 +1,4 @@
-"""What a load tells while it runs and afterwards, on every engine."""
+"""What a load reports while it runs and afterwards, on every engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_all(config: Config) -> None:
     write_file(song_file(config), [song()])
 
 
-def test_events_tell_each_step(config: Config) -> None:
+def test_events_report_each_step(config: Config) -> None:
     write_all(config)
     events: list[dict[str, Any]] = []
     sparkify.load(config, on_event=events.append)
@@ -43,7 +43,7 @@ def test_events_tell_each_step(config: Config) -> None:
     assert events[-1]["records"] == {"read": 3, "loaded": 2, "rejected": 1}
 
 
-def test_events_tell_a_refusal(config: Config) -> None:
+def test_events_report_a_refusal(config: Config) -> None:
     write_all(config)
     events: list[dict[str, Any]] = []
     with pytest.raises(TooManyRejectsError):
@@ -65,7 +65,7 @@ def test_history_has_the_seconds_of_each_step(config: Config) -> None:
 
 
 def test_load_that_is_committed_is_not_noted_as_interrupted(config: Config) -> None:
-    """As Ctrl-C in the instant of the commit would ask for."""
+    """Like Ctrl-C at the moment of the commit."""
     write_all(config)
     sparkify.load(config)
     with open_warehouse(config) as engine, engine.transaction():
@@ -89,15 +89,15 @@ def test_log_gets_a_line_an_event(tmp_path: Path) -> None:
     assert len(lines) == 9
 
 
-def test_log_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_that_cannot_be_written_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = new_warehouse(tmp_path)
     with pytest.raises(SystemExit) as ended:
         cli.main(["load", "--log-json", str(tmp_path), "--log-data", str(config.log_data)])
     assert ended.value.code == 2
-    assert f"cannot write the log {tmp_path}: Is a directory; name another file" in capsys.readouterr().err
+    assert f"cannot write the log {tmp_path}: Is a directory; choose another file" in capsys.readouterr().err
 
 
-def test_second_process_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
+def test_second_process_waits_as_long_as_configured(tmp_path: Path) -> None:
     config = new_warehouse(tmp_path)
     write_all(config)
     sparkify.create(config)

@@ -1,4 +1,4 @@
-"""Any history of deliveries, corrections, undos and replays leaves the star of one fresh load of what is held."""
+"""After any history of deliveries, fixes, undos and replays, the star is that of one fresh load of the held files."""
 
 from __future__ import annotations
 
@@ -71,25 +71,25 @@ SONGS = st.lists(st.one_of(SONG, st.just("[1]")), min_size=1, max_size=4)
 
 @dataclass
 class Held:
-    """What the warehouse has to hold of a file: the content that a load found, and the lines it is judged by since.
+    """What the warehouse must hold of a file: the content that a load found, and its lines as they would be judged now.
 
-    `mended` are lines among its rejects, by number, that pass today's rules and have not been judged again yet.
+    `fixed` are lines among its rejects, by number, that pass today's rules and have not been judged again yet.
     """
 
     load_id: int
     content: bytes
     judged: bytes
-    mended: dict[int, bytes] = field(default_factory=dict)
+    fixed: dict[int, bytes] = field(default_factory=dict)
 
     def replay(self) -> None:
         lines = self.judged.split(b"\n")
-        for number, line in self.mended.items():
+        for number, line in self.fixed.items():
             lines[number - 1] = line
-        self.judged, self.mended = b"\n".join(lines), {}
+        self.judged, self.fixed = b"\n".join(lines), {}
 
 
 class Histories(RuleBasedStateMachine):
-    """Keeps, beside the warehouse, which content of which file it has to hold, and by which load."""
+    """Keeps a model of the warehouse: which content of which file it must hold, and by which load."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class Histories(RuleBasedStateMachine):
         self.load()
 
     @rule(name=NAMES)
-    def rejects_are_mended(self, name: str) -> None:
+    def rejects_are_fixed(self, name: str) -> None:
         path = log_file(self.config, name)
         if path.exists():
             path.write_bytes(path.read_bytes().replace(b"no JSON", to_lines([play(userId=9)]).strip()))
@@ -164,12 +164,12 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: any(self.rejects_of(key) for key in self.held))
     @rule(data=st.data(), good_play=PLAYS, late_song=SONG)
     def rules_become_laxer(self, data: st.DataObject, good_play: Row, late_song: Row) -> None:
-        """Rejects of an older version pass today, which shows when they are judged again."""
+        """Some rejects of an older version pass now, when they are judged again."""
         keys = sorted(key for key in self.held if self.rejects_of(key))
         dataset, name = key = data.draw(st.sampled_from(keys))
         record = good_play if dataset == "events" else late_song
         for line in data.draw(st.sets(st.sampled_from(self.rejects_of(key)), min_size=1)):
-            self.held[key].mended[line] = to_lines([record]).strip()
+            self.held[key].fixed[line] = to_lines([record]).strip()
             with open_warehouse(self.config) as engine:
                 engine.execute(
                     'UPDATE rejected_records SET "raw" = $1 WHERE dataset = $2 AND line = $3 AND source_id IN '
@@ -187,7 +187,7 @@ class Histories(RuleBasedStateMachine):
     def rejects_are_replayed(self) -> None:
         replayed = sparkify.replay(self.config).records
         assert replayed["replayed"] == sum(len(self.rejects_of(key)) for key in self.held)
-        assert replayed["loaded"] == sum(len(held.mended) for held in self.held.values())
+        assert replayed["loaded"] == sum(len(held.fixed) for held in self.held.values())
         for held in self.held.values():
             held.replay()
 
@@ -223,7 +223,7 @@ class RedshiftHistories(Histories):
 
 @pytest.fixture(scope="module")
 def redshift_of_all(running_redshift: Redshift, s3_server: S3Server) -> Iterator[None]:
-    """The stand-in, for tests that draw many warehouses."""
+    """The stand-in, for tests that make many warehouses."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (s3_server.environment() | {"SSL_CERT_FILE": str(running_redshift.ca_file)}).items():
             patch.setenv(name, value)

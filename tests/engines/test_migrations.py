@@ -232,7 +232,7 @@ def test_warehouse_of_before_the_first_layout(old: Config) -> None:
 # ---- the star's SQL, and the rules ----
 
 
-def test_other_sql_of_the_star_is_computed_anew_by_the_next_load(fresh: Config) -> None:
+def test_other_sql_of_the_star_is_recomputed_by_the_next_load(fresh: Config) -> None:
     before = content_of(fresh)
     with open_warehouse(fresh) as warehouse:
         warehouse.execute("UPDATE warehouse_version SET star = 'another'")

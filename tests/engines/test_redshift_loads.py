@@ -1,4 +1,4 @@
-"""Loads into Redshift that are cut, refused, raced or killed: the state is the one before or the one after."""
+"""Loads into Redshift that are cut off, refused, raced or killed: the state is that before or after the load."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def database_of(config: Config) -> str:
 
 
 def read_tables(redshift: Redshift, config: Config) -> Rows:
-    """Every row of every table, past the stand-in, but for the ids of loads: those that failed have some too."""
+    """Every row of every table, read without the stand-in; without load ids, because failed loads have some too."""
     with redshift.connect_postgres(database_of(config)) as connection:
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         return {
@@ -99,7 +99,7 @@ def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, confi
     assert after != before
     last = len(statements) - statements[::-1].index("COMMIT")
     assert last > 60
-    # A cut costs less than a process.
+    # Cutting a connection is faster than a process.
     for number in range(1, last, min(EVERY, 11)):
         redshift.fault = nth(number, "cut")
         with pytest.raises(EngineError, match="connection"):
@@ -122,7 +122,7 @@ def test_answer_that_breaks_off_is_a_broken_connection(redshift: Redshift, confi
     assert not any(read_tables(redshift, config).values())
 
 
-def test_commit_whose_answer_breaks_off_is_told(redshift: Redshift, config: Config) -> None:
+def test_commit_whose_answer_breaks_off_is_reported(redshift: Redshift, config: Config) -> None:
     write_first(config)
     sparkify.create(config)
 
@@ -150,7 +150,7 @@ def test_load_is_tried_again_where_another_session_interferes(redshift: Redshift
     assert sum(sql.startswith("COPY staging_events") for sql in redshift.statements) == 3
 
 
-def test_conflict_that_stays_is_told(redshift: Redshift, config: Config) -> None:
+def test_conflict_that_stays_is_reported(redshift: Redshift, config: Config) -> None:
     write_first(config)
     redshift.fault = lambda statement, place: "error_1023" if statement.startswith("COPY") else "none"
     with pytest.raises(ConflictError, match=r"1023: Serializable isolation violation.*; try again"):
@@ -191,17 +191,17 @@ def test_two_loads_at_once_load_everything_once(redshift: Redshift, config: Conf
 
 
 def start_load(config: Config, temporary: Path) -> subprocess.Popen[bytes]:
-    """A load as a process of its own, with a folder for what is temporary."""
+    """A load as its own process, with a folder for temporary files."""
     return subprocess.Popen(
         [sys.executable, "-m", "sparkify", "load", "-q"],
         env=os.environ | variables_of(config) | {"TMPDIR": str(temporary)},
-        # What runs in the background of a shell inherits that Ctrl-C is ignored.
+        # A background process of a shell inherits that Ctrl-C is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
 def end_with(process: subprocess.Popen[bytes], sent: signal.Signals) -> int:
-    """Send a signal, as somebody at a keyboard would: again where it came just before the process began to wait."""
+    """Send a signal, again if it came just before the process began to wait, as a user would."""
     for _ in range(10):
         process.send_signal(sent)
         with suppress(subprocess.TimeoutExpired):
@@ -229,11 +229,11 @@ def test_process_that_ends_leaves_nothing_half_done(
     redshift.fault = stop_there
     process = start_load(config, tmp_path)
     assert reached.wait(60)
-    # It does not wait for the statement under way.
+    # It does not wait for the running statement.
     assert end_with(process, sent) == code
     ended.set()
     redshift.fault = nth(0, "none")
-    # The lock goes with the session, and the next load waits for that.
+    # The lock ends with the session, and the next load waits for that.
     assert sparkify.load(config).status == "loaded"
     assert read_star(config) == expected_star(config)
 
@@ -367,7 +367,7 @@ def test_readers_do_not_wait_for_a_load(redshift: Redshift, config: Config) -> N
     redshift.fault = read_meanwhile
     sparkify.load(config)
     _, status, checked = seen
-    # What was committed before the load, and that it runs.
+    # What was committed before the load, and the row of the running load.
     assert ([load["status"] for load in status.loads], status.records["loaded"]) == (["loaded", "running"], 33)
     assert all(result.passed for result in checked if result.check.severity == "fail")
 
@@ -392,7 +392,7 @@ def test_second_load_fails_and_names_the_first(redshift: Redshift, config: Confi
     )
 
 
-def test_history_tells_what_became_of_each_load(redshift: Redshift, config: Config) -> None:
+def test_history_shows_what_became_of_each_load(redshift: Redshift, config: Config) -> None:
     write_first(config)
     redshift.fault = lambda statement, place: "cut" if statement.startswith("-- One row per user") else "none"
     with pytest.raises(EngineError):

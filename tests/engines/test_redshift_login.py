@@ -1,4 +1,4 @@
-"""How a session with Redshift begins, and what a user is told where none can."""
+"""The login to Redshift, and the messages when it fails."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ WHO = ["query", "--sql", "SELECT current_user", "--json"]
 
 @pytest.fixture
 def refused_connections() -> Iterator[None]:
-    """The driver leaves the socket of a refused connection to the collector, which warns of it."""
+    """The driver does not close the socket of a refused connection, which causes a warning."""
     yield
     gc.collect()
 
 
 def refused(test: Callable[..., None]) -> Callable[..., None]:
-    """For a test whose connection is refused after it was made."""
+    """For a test whose connection is made and then refused."""
     for mark in (pytest.mark.usefixtures("refused_connections"), pytest.mark.filterwarnings("ignore::ResourceWarning")):
         test = mark(test)
     return test
@@ -62,7 +62,7 @@ def address(redshift: Redshift, database: str, *, user: str = "", host: str = ""
 
 @pytest.fixture
 def log_in(redshift: Redshift, database: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    """Asks who is logged in. Keywords change the address, or set variables."""
+    """Query the current user. Keywords change the address, or set variables."""
     monkeypatch.setenv("SPARKIFY_DB_PASSWORD", redshift.password)
 
     def call(name: str = database, **changes: Any) -> Ran:
@@ -79,8 +79,8 @@ def user_of(ran: Ran) -> str:
     return str(user)
 
 
-def assert_told(ran: Ran, code: int, *words: str) -> None:
-    """A sentence with these words, and nothing else."""
+def assert_refused(ran: Ran, code: int, *words: str) -> None:
+    """The output is one error message with these words."""
     assert (ran.code, ran.out) == (code, ""), ran.err
     [line] = ran.err.splitlines()
     assert line.startswith("sparkify: ")
@@ -94,45 +94,51 @@ def assert_told(ran: Ran, code: int, *words: str) -> None:
 
 @refused
 def test_wrong_password(log_in: Callable[..., Ran]) -> None:
-    assert_told(log_in(SPARKIFY_DB_PASSWORD=PLANTED), 4, "the login was refused; check the user, and SPARKIFY_DB_PASSW")
+    assert_refused(
+        log_in(SPARKIFY_DB_PASSWORD=PLANTED), 4, "the login was refused; check the user, and SPARKIFY_DB_PASSW"
+    )
 
 
 @refused
 def test_unknown_user(log_in: Callable[..., Ran]) -> None:
-    assert_told(log_in(user="nobody"), 4, "the login was refused", '"nobody"')
+    assert_refused(log_in(user="nobody"), 4, "the login was refused", '"nobody"')
 
 
 @refused
 def test_unknown_database(log_in: Callable[..., Ran]) -> None:
-    assert_told(log_in("nowhere"), 4, 'database "nowhere" does not exist', "check DB_NAME")
+    assert_refused(log_in("nowhere"), 4, 'database "nowhere" does not exist', "check DB_NAME")
 
 
 def test_nobody_listens(log_in: Callable[..., Ran]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert_told(log_in(port=port), 4, f"cannot reach localhost:{port}: Connection refused", "the cluster is not paused")
+    assert_refused(
+        log_in(port=port), 4, f"cannot reach localhost:{port}: Connection refused", "the cluster is not paused"
+    )
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "two..dots", "x" * 70])
 def test_host_that_cannot_be_found(log_in: Callable[..., Ran], host: str) -> None:
-    assert_told(log_in(host=host), 4, f"cannot reach {host}:", "check the endpoint")
+    assert_refused(log_in(host=host), 4, f"cannot reach {host}:", "check the endpoint")
 
 
 @refused
 def test_server_that_hangs_up(log_in: Callable[..., Ran]) -> None:
     with plain_server(b"") as port:
-        assert_told(log_in(host="127.0.0.1", port=port), 4, "it offers no TLS")
+        assert_refused(log_in(host="127.0.0.1", port=port), 4, "it offers no TLS")
 
 
 @pytest.mark.parametrize("port", [0, 65_536, 99_999_999])
 def test_port_that_is_none(log_in: Callable[..., Ran], port: int) -> None:
-    assert_told(log_in(port=port), 2, f"{port} is not a port")
+    assert_refused(log_in(port=port), 2, f"{port} is not a port")
 
 
 def test_login_fails_as_a_process(redshift: Redshift, database: str) -> None:
     warehouse = address(redshift, database)
-    assert_told(run_command("status", "--warehouse", warehouse, SPARKIFY_DB_PASSWORD=PLANTED), 4, "login was refused")
+    assert_refused(
+        run_command("status", "--warehouse", warehouse, SPARKIFY_DB_PASSWORD=PLANTED), 4, "login was refused"
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,17 +151,17 @@ def test_login_fails_as_a_process(redshift: Redshift, database: str) -> None:
     ],
 )
 def test_password_in_the_address_is_refused(warehouse: str) -> None:
-    assert_told(run_here("status", "--warehouse", warehouse), 2, "without a password; set SPARKIFY_DB_PASSWORD")
-    assert_told(run_here("compare", "one.duckdb", warehouse), 2, "without a password; set SPARKIFY_DB_PASSWORD")
+    assert_refused(run_here("status", "--warehouse", warehouse), 2, "without a password; set SPARKIFY_DB_PASSWORD")
+    assert_refused(run_here("compare", "one.duckdb", warehouse), 2, "without a password; set SPARKIFY_DB_PASSWORD")
 
 
 @pytest.mark.parametrize("warehouse", ["redshift://localhost", "redshift:///dev", "redshift://a@localhost:5439/d/e"])
 def test_address_that_is_not_whole(warehouse: str) -> None:
-    assert_told(run_here("status", "--warehouse", warehouse), 2, "write it as redshift://user@host:5439/database")
+    assert_refused(run_here("status", "--warehouse", warehouse), 2, "write it as redshift://user@host:5439/database")
 
 
 def test_login_without_a_password_or_a_user(redshift: Redshift, database: str) -> None:
-    assert_told(run_here(*WHO, "--warehouse", address(redshift, database)), 2, "no password for", "DB_SECRET_ARN")
+    assert_refused(run_here(*WHO, "--warehouse", address(redshift, database)), 2, "no password for", "DB_SECRET_ARN")
     nobody = load_config(warehouse=f"redshift://localhost:{redshift.port}/{database}", db_password="x")
     with pytest.raises(ConfigError, match="no user for"), open_warehouse(nobody):
         pass
@@ -207,7 +213,7 @@ STAGE='s3://{BUCKET}/stage'
 def test_driver_that_is_not_installed() -> None:
     code = "import sys; sys.modules['redshift_connector'] = None; from sparkify.cli import main; main(sys.argv[1:])"
     ran = run_python("-c", code, "status", "--warehouse", "redshift://loader@localhost:5439/dev")
-    assert_told(ran, 2, "the driver of Redshift is not installed; install sparkify[redshift]")
+    assert_refused(ran, 2, "the driver of Redshift is not installed; install sparkify[redshift]")
 
 
 # ---- TLS ----
@@ -215,7 +221,7 @@ def test_driver_that_is_not_installed() -> None:
 
 @contextmanager
 def plain_server(answer: bytes) -> Iterator[int]:
-    """Answers every client's request for TLS so, and hangs up."""
+    """Answers every client's request for TLS with this byte, and hangs up."""
 
     def serve() -> None:
         while True:
@@ -240,16 +246,16 @@ def test_certificate_of_an_unknown_authority(log_in: Callable[..., Ran], monkeyp
     monkeypatch.delenv("SSL_CERT_FILE")
     for mode in ("verify-full", "verify-ca"):
         ran = log_in(SPARKIFY_SSLMODE=mode)
-        assert_told(ran, 4, "no password was sent to localhost:", "does not trust the authority of its certificate")
+        assert_refused(ran, 4, "no password was sent to localhost:", "does not trust the authority of its certificate")
 
 
-# Another spelling of 127.0.0.1, which is not in the certificate.
+# Another name of 127.0.0.1, which is not in the certificate.
 OTHER_NAME = "127.1"
 
 
 @refused
 def test_certificate_for_another_name(log_in: Callable[..., Ran]) -> None:
-    assert_told(log_in(host=OTHER_NAME), 4, "its certificate is for another host name", "set SSLMODE = verify-ca")
+    assert_refused(log_in(host=OTHER_NAME), 4, "its certificate is for another host name", "set SSLMODE = verify-ca")
 
 
 def test_certificate_for_another_name_may_be_accepted(log_in: Callable[..., Ran], redshift: Redshift) -> None:
@@ -259,19 +265,21 @@ def test_certificate_for_another_name_may_be_accepted(log_in: Callable[..., Ran]
 @refused
 def test_server_without_tls(log_in: Callable[..., Ran]) -> None:
     with plain_server(b"N") as port:
-        assert_told(log_in(host="127.0.0.1", port=port), 4, f"no password was sent to 127.0.0.1:{port}: it offers no")
+        assert_refused(
+            log_in(host="127.0.0.1", port=port), 4, f"no password was sent to 127.0.0.1:{port}: it offers no"
+        )
 
 
 @refused
 def test_server_that_breaks_tls_off(log_in: Callable[..., Ran]) -> None:
     with plain_server(b"S") as port:
-        assert_told(log_in(host="127.0.0.1", port=port), 4, f"127.0.0.1:{port}: TLS failed (")
+        assert_refused(log_in(host="127.0.0.1", port=port), 4, f"127.0.0.1:{port}: TLS failed (")
 
 
 @pytest.mark.parametrize("mode", ["require", "prefer", "disable", "VERIFY-FULL"])
 def test_unknown_sslmode(mode: str) -> None:
     Path("dwh.cfg").write_text(f"[CLUSTER]\nHOST=localhost\nSSLMODE={mode}\n", encoding="utf-8")
-    assert_told(run_here("status"), 2, "the setting sslmode is not valid: it must be verify-full or verify-ca")
+    assert_refused(run_here("status"), 2, "the setting sslmode is not valid: it must be verify-full or verify-ca")
 
 
 # ---- a secret of Secrets Manager ----
@@ -279,7 +287,7 @@ def test_unknown_sslmode(mode: str) -> None:
 
 @pytest.fixture
 def aws(redshift: Redshift, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """AWS's control plane in this process; S3 stays where it was."""
+    """AWS's control plane, simulated in this process; S3 is not changed."""
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server.endpoint)
     forget_credentials(monkeypatch, tmp_path, keys=False)
@@ -288,7 +296,7 @@ def aws(redshift: Redshift, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 
 
 def forget_credentials(monkeypatch: pytest.MonkeyPatch, folder: Path, *, keys: bool = True) -> None:
-    """Leave none to be found on this machine."""
+    """Hide all credentials of this machine."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
@@ -362,7 +370,7 @@ def test_secret_is_asked_of_its_own_region(
     with run_secrets_manager(ARN, content) as manager:
         monkeypatch.setenv(*next(iter(manager.environment().items())))
         assert log_in_with_secret(redshift, database, ARN) == redshift.user
-        # A name tells no region.
+        # A name has no region.
         manager.arn = "warehouse"
         monkeypatch.delenv("AWS_DEFAULT_REGION")
         monkeypatch.setenv("AWS_REGION", "eu-north-1")
@@ -397,7 +405,7 @@ def write_profile(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 class Issued(dict[str, str]):
-    """The passwords that the driver has been given for IAM users, as a cluster would know them."""
+    """The passwords that AWS issued for IAM users, as the cluster knows them."""
 
     def get(self, user: str, default: Any = None) -> Any:
         issued = [entry["DbPassword"] for entry in IamHelper.credentials_cache.values() if entry["DbUser"] == user]
@@ -406,7 +414,7 @@ class Issued(dict[str, str]):
 
 @pytest.fixture
 def iam(aws: None, redshift: Redshift, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A cluster whose users are let in with what AWS issued for them."""
+    """A cluster that accepts the passwords that AWS issued."""
     client = boto3.Session().client("redshift", region_name="us-east-1")
     client.create_cluster(
         ClusterIdentifier="warehouse", NodeType="ra3.large", MasterUsername="admin", MasterUserPassword="Unused-1234"
@@ -428,17 +436,17 @@ def test_login_with_iam(log_in: Callable[..., Ran]) -> None:
 @pytest.mark.usefixtures("iam")
 def test_iam_of_a_cluster_that_is_not_there(log_in: Callable[..., Ran]) -> None:
     ran = log_in(SPARKIFY_IAM=True, SPARKIFY_CLUSTER="another")
-    assert_told(ran, 2, "the login with IAM failed: AWS says ClusterNotFound", "redshift:GetClusterCredentials")
+    assert_refused(ran, 2, "the login with IAM failed: AWS says ClusterNotFound", "redshift:GetClusterCredentials")
 
 
 def test_iam_without_a_cluster(log_in: Callable[..., Ran]) -> None:
-    assert_told(log_in(SPARKIFY_IAM=True), 2, "localhost does not contain the cluster's identifier; set CLUSTER")
+    assert_refused(log_in(SPARKIFY_IAM=True), 2, "localhost does not contain the cluster's identifier; set CLUSTER")
 
 
 def test_iam_without_credentials(log_in: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     forget_credentials(monkeypatch, tmp_path)
     ran = log_in(SPARKIFY_IAM=True, SPARKIFY_CLUSTER="warehouse")
-    assert_told(ran, 2, "no AWS credentials for the login with IAM; set AWS_PROFILE, or the access keys")
+    assert_refused(ran, 2, "no AWS credentials for the login with IAM; set AWS_PROFILE, or the access keys")
 
 
 def test_iam_with_a_profile_that_is_not_there(
@@ -446,7 +454,7 @@ def test_iam_with_a_profile_that_is_not_there(
 ) -> None:
     forget_credentials(monkeypatch, tmp_path)
     ran = log_in(SPARKIFY_IAM=True, SPARKIFY_CLUSTER="warehouse", AWS_PROFILE="nobody")
-    assert_told(ran, 2, "the login with IAM failed: The config profile (nobody) could not be found", "AWS_PROFILE")
+    assert_refused(ran, 2, "the login with IAM failed: The config profile (nobody) could not be found", "AWS_PROFILE")
 
 
 KEYS = {"access_key_id": "PROFILEKEY", "secret_access_key": "profile-secret", "session_token": "profile-token"}
@@ -458,14 +466,14 @@ NLB = "warehouse.example.com"
 @pytest.mark.parametrize(
     ("host", "cluster", "given"),
     [
-        # Where the host tells the region, the profile's is not asked for.
+        # If the host contains the region, the profile's is not used.
         (PROVISIONED, None, {"cluster_identifier": "sales", "db_user": "ana", "region": "eu-west-1"}),
         (PROVISIONED, "other", {"cluster_identifier": "other", "db_user": "ana", "region": "eu-west-1"}),
         (SERVERLESS, None, {"region": "eu-west-3"}),
         (NLB, "sales", {"cluster_identifier": "sales", "db_user": "ana", "region": "ap-south-1"}),
     ],
 )
-def test_iam_takes_what_the_host_tells(
+def test_iam_takes_what_the_host_contains(
     redshift: Redshift,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

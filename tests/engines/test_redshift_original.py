@@ -1,4 +1,4 @@
-"""The original project's public files over Redshift: its functions, its statements, its two scripts."""
+"""The files of the original project on Redshift: its functions, its statements, its two scripts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ STAGE='{config.stage}'
 
 @pytest.fixture
 def conn(redshift: Redshift, config: Config) -> Iterator[Connection]:
-    """As the driver opens it: TLS verified, not in autocommit."""
+    """As the driver opens it: with verified TLS, not in autocommit."""
     connection = redshift_connector.connect(
         host=redshift.host, port=redshift.port, database=config.warehouse_address.rpartition("/")[2],
         user=redshift.user, password=redshift.password, sslmode="verify-full",
@@ -94,7 +94,7 @@ def test_the_whole_run(config: Config, conn: Connection, cur: Cursor) -> None:
     assert tables(cur) == set(TABLES)
     etl.load_staging_tables(cur, conn)
     etl.insert_tables(cur, conn)
-    # Another session sees it all: nothing waits for a commit of the caller's.
+    # Another session sees everything: nothing waits for a commit by the caller.
     assert read_star(config) == expected_star(config)
     assert failing_checks(config) == []
     assert fetch(config, "SELECT read, loaded, rejected FROM load_history") == [(8, 7, 1)]
@@ -129,7 +129,7 @@ def test_cursor_without_its_connection_is_refused(config: Config, cur: Cursor, f
         function(cur, None)
 
 
-def test_insert_tables_computes_the_star_anew(config: Config, conn: Connection, cur: Cursor) -> None:
+def test_insert_tables_recomputes_the_star(config: Config, conn: Connection, cur: Cursor) -> None:
     etl.load_staging_tables(cur, conn)
     for table in STAR:
         cur.execute(f"DELETE FROM {table}")
@@ -175,7 +175,9 @@ def test_load_that_fails_leaves_nothing_and_a_connection_that_works(
     conn.rollback()
 
 
-def test_connection_that_is_closed_is_told(conn: Connection, cur: Cursor, redshift: Redshift, config: Config) -> None:
+def test_connection_that_is_closed_is_reported(
+    conn: Connection, cur: Cursor, redshift: Redshift, config: Config
+) -> None:
     other = redshift_connector.connect(
         host=redshift.host, port=redshift.port, database=config.warehouse_address.rpartition("/")[2],
         user=redshift.user, password=redshift.password, sslmode="verify-full",

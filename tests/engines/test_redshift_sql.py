@@ -1,4 +1,4 @@
-"""The SQL that Redshift gets: the statements on file are those that the stand-in receives today."""
+"""The SQL that Redshift gets: the statements on file are those that the stand-in receives now."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_no_trap_in_the_types(table: str) -> None:
     text = create_sql(table, "redshift")
     assert not re.search(r"\b(DECIMAL|NUMERIC|TEXT|REAL|FLOAT|IDENTITY)\b", text)
     assert all(re.fullmatch(r"VARCHAR\(\d+\)|CHAR\(32\)", kind) for kind in re.findall(r"V?A?R?CHAR\b\(?\d*\)?", text))
-    # Once one column's encoding is named, the others' are no longer chosen.
+    # If one column has an encoding, Redshift does not choose the others.
     assert text.count(" ENCODE ") == len(list_columns(table))
     assert "SORTKEY" in text
     assert "DISTSTYLE" in text

@@ -1,4 +1,4 @@
-"""No secret of a run is in anything that the run writes: its output, its statements, its tables, its files."""
+"""Nothing that a run writes contains a secret: output, statements, tables, files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ main(sys.argv[1:])
 
 @dataclass
 class Watched:
-    """All that was written, by what wrote it, and how each command ended."""
+    """Everything that was written, by command, and how each command ended."""
 
     redshift: Redshift
     store: S3Store
@@ -67,7 +67,7 @@ class Watched:
         changes: dict[str, str] | None = None,
         is_debugging: bool = False,
     ) -> None:
-        """Run a command in a database and keep what it wrote; debugging shows the whole of the package's own log."""
+        """Run a command on a database and keep what it wrote, with the package's whole debug log."""
         where = f"redshift://{self.redshift.user}@{self.redshift.host}:{self.redshift.port}/{database}"
         options = ["--config", str(self.folder / "dwh.cfg"), *(["--warehouse", where] if database else [])]
         command = ["-c", DEBUGGING] if is_debugging else ["-m", "sparkify"]
@@ -128,7 +128,7 @@ class Watched:
 def watched(
     running_redshift: Redshift, s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
-    """Every command, each as a process of its own."""
+    """Every command, each as its own process."""
     folder = tmp_path_factory.mktemp("secrets")
     store = s3_server.open_store()
     obstore.put(store, f"{FOLDER}/log_data/good.json", to_lines([play(), event(userId=3)]))

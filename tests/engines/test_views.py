@@ -1,4 +1,4 @@
-"""The views, on every engine, against the reference: each event once, and what is made of it."""
+"""The views, on every engine, compared with the reference: each event once, and what is made from it."""
 
 import random
 from typing import Any
@@ -12,7 +12,7 @@ from sparkify.warehouses import open_warehouse
 from tests import reference
 from tests.support import event, fetch, log_file, play, read_sources, song, song_file, write_file
 
-# What a copy may differ in, with values of which some sort otherwise in another alphabet.
+# Fields in which a copy may differ, with values that some collations sort differently.
 OTHER_FIELDS: dict[str, list[Any]] = {
     "song": ["É", "Z", "a"],
     "artist": ["A", "B"],

@@ -1,4 +1,4 @@
-"""What the driver answers, in the words of a test."""
+"""Answers of the driver, in short form for tests."""
 
 import pytest
 from redshift_connector.cursor import Cursor
@@ -8,7 +8,7 @@ Rows = list[list[object]]
 
 
 def refusal(cursor: Cursor, statement: str, parameters: list[object] | None = None) -> str:
-    """SQLSTATE and message of a statement that has to fail."""
+    """SQLSTATE and message of a statement that must fail."""
     with pytest.raises(Error) as caught:
         cursor.execute(statement, parameters)
     fields = caught.value.args[0]

@@ -22,7 +22,7 @@ def stand_in_server() -> Iterator[Redshift]:
 
 @pytest.fixture
 def stand_in(stand_in_server: Redshift) -> Iterator[Redshift]:
-    """The server without faults, roles and statements of another test."""
+    """The server, without faults, roles and statements of other tests."""
     stand_in_server.statements.clear()
     stand_in_server.roles.clear()
     yield stand_in_server
@@ -38,7 +38,7 @@ def database(stand_in: Redshift) -> Iterator[str]:
 
 @pytest.fixture
 def connect(stand_in: Redshift, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
-    """Connects to the test's database as the driver's users do, with the certificate verified."""
+    """Connects to the test's database with the driver and a verified certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", str(stand_in.ca_file))
     with ExitStack() as stack:
 
@@ -55,14 +55,14 @@ def connect(stand_in: Redshift, database: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def _close(connection: Connection) -> None:
-    # The stand-in may have hung up.
+    # The stand-in may have closed the connection.
     with suppress(Exception):
         connection.close()
 
 
 @pytest.fixture
 def connection(connect: Connect) -> Connection:
-    """In autocommit, so that one refused statement says nothing about the next."""
+    """In autocommit, so that a refused statement does not affect the next."""
     connection = connect()
     connection.autocommit = True
     return connection
@@ -70,7 +70,7 @@ def connection(connect: Connect) -> Connection:
 
 @pytest.fixture(scope="session")
 def dialect_connection(stand_in_server: Redshift) -> Iterator[Connection]:
-    """For the many tests that ask what one statement does."""
+    """For the many tests of a single statement."""
     server = stand_in_server
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(server.ca_file))

@@ -1,4 +1,4 @@
-"""Plays COPY: reads the objects itself and puts their rows into the session's own transaction."""
+"""Plays COPY: reads the objects itself and adds their rows in the session's transaction."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Parquet files as COPY reads them: by position, with types that match closely."""
+"""Parquet files as COPY reads them: by position, with strict types."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,8 @@ from tests.redshift.grammar import quote, quote_name
 from tests.redshift.s3_objects import Found, Objects, load_error
 from tests.redshift.wire import WireError
 
-# A column's type to those of Parquet, in DuckDB's words, that it takes. That int64 does not go into INTEGER is common
-# knowledge without a page of the DG to it; the rest is as strict.
+# A column's type, and the Parquet types (in DuckDB's names) that it accepts. That INTEGER does not accept int64 is well
+# known, without a page of the DG; the other types are as strict.
 _MATCHES = {
     "smallint": {"SMALLINT", "TINYINT"},
     "integer": {"INTEGER"},
@@ -65,7 +65,7 @@ def _convert(objects: Objects, file: Found, targets: list[Target], output: Path,
 
 def _output(name: str, target: Target) -> str:
     column = quote_name(name)
-    # A moment is read as it stands in the file, in UTC.
+    # A timestamp is read as it is in the file, in UTC.
     return f"make_timestamp(epoch_us({column}))" if target.kind == "timestamp" else column
 
 

@@ -8,7 +8,7 @@ from tests.redshift.wire import WireError
 
 @dataclass
 class CopyStatement:
-    """`table` and `columns` as written, folded; `options` are those that were named."""
+    """`table` and `columns` in lower case; `options` are the given ones."""
 
     table: list[str]
     columns: list[str] | None
@@ -22,7 +22,7 @@ class CopyStatement:
 
 
 def read(reader: Reader) -> CopyStatement:
-    """The statement behind the word COPY."""
+    """Parse the statement after the word COPY."""
     table, columns = reader.path(), None
     if reader.take("("):
         columns = reader.list_of(reader.name)
@@ -43,7 +43,7 @@ def read(reader: Reader) -> CopyStatement:
 
 
 def _read_option(statement: CopyStatement, reader: Reader) -> None:
-    """DG copy-usage_notes-copy-from-columnar lists what goes with Parquet; some of it is not played."""
+    """DG copy-usage_notes-copy-from-columnar lists the options for Parquet; some of them are not played."""
     name = reader.word()
     if name == "format":
         reader.take("as")
@@ -57,5 +57,5 @@ def _read_option(statement: CopyStatement, reader: Reader) -> None:
         if (switch := reader.word()) not in ("on", "off", "true", "false"):
             raise syntax_error(switch)
     elif name not in ("parquet", "manifest"):
-        # Keys never belong into a statement; DG copy-parameters-authorization.
+        # Keys do not belong in a statement; DG copy-parameters-authorization.
         raise unknown(f"COPY with {name.upper()}")

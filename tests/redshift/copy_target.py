@@ -1,4 +1,4 @@
-"""The table that a COPY fills, and the way its rows take into PostgreSQL."""
+"""The table that a COPY fills, and how its rows get into PostgreSQL."""
 
 import re
 from collections.abc import Iterable
@@ -63,11 +63,11 @@ def _target(row: list[str]) -> Target:
 
 
 def insert(backend: PGconn, statement: CopyStatement, targets: list[Target], chunks: Iterable[bytes]) -> int:
-    """Send rows as CSV, where a bare \\N is NULL, in the session's own transaction. Returns how many went in."""
+    """Send rows as CSV, where an unquoted \\N is NULL, in the session's transaction. Returns their number."""
     columns = ", ".join(quote_name(target.name) for target in targets)
     sql = f"COPY {statement.path} ({columns}) FROM STDIN (FORMAT csv, NULL '\\N')"
     rest = iter(chunks)
-    # Bad files show before PostgreSQL hears of the load.
+    # Bad files are found before anything is sent to PostgreSQL.
     first = next(rest, b"")
     started = backend.exec_(sql.encode())
     if started.status != pq.ExecStatus.COPY_IN:

@@ -1,6 +1,6 @@
-"""What becomes of a statement: checked as Redshift would, and turned into what PostgreSQL or the stand-in runs.
+"""Checks a statement like Redshift, and translates it into what PostgreSQL or the stand-in runs.
 
-It knows the kinds of statements named here and refuses every other, so that nothing passes because PostgreSQL takes it.
+It knows the statements listed here and refuses all others, so that nothing passes just because PostgreSQL accepts it.
 """
 
 import re
@@ -34,7 +34,7 @@ _PARSED: dict[str, tuple[str, ...]] = {
     "(": (), "select": (), "with": (), "insert": (), "update": (), "delete": (), "create": ("TABLE", "VIEW"),
     "drop": ("TABLE", "VIEW"), "alter": ("TABLE",), "comment": ("TABLE", "COLUMN", "VIEW"),
 }  # fmt: skip
-# What a session may be told; DG r_BEGIN: the words of an isolation level have no effect.
+# Settings of a session; DG r_BEGIN: isolation levels have no effect.
 _SESSION = re.compile(
     r"""(?P<begin>(begin(\ work|\ transaction)?|start\ transaction)
             (\ isolation\ level\ (serializable|snapshot|read\ committed|read\ uncommitted|repeatable\ read))?
@@ -63,7 +63,7 @@ class Plan:
 
 @lru_cache(maxsize=1024)
 def plan(text: str, *, serverless: bool) -> Plan:
-    """Raises WireError for what Redshift refuses and for what the stand-in does not know."""
+    """Raises WireError for what Redshift refuses or the stand-in does not know."""
     if len(text.encode()) > LONGEST_STATEMENT:
         raise WireError("54001", "Statement is too large. Maximum statement size is 16777216 bytes")
     tokens = tokenize(text)
@@ -127,7 +127,7 @@ def _plan_session(found: re.Match[str]) -> Plan:
 
 
 def _lock(reader: Reader) -> Plan:
-    """DG r_LOCK: ACCESS EXCLUSIVE, without words to choose another."""
+    """DG r_LOCK: always ACCESS EXCLUSIVE."""
     reader.take("table")
     names = [".".join(map(quote_name, path)) for path in reader.list_of(reader.path)]
     return Plan("sql", f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE")

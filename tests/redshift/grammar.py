@@ -18,11 +18,11 @@ from sqlglot.tokenizer_core import Token, TokenType
 from tests.redshift import words
 from tests.redshift.wire import WireError
 
-# Other databases' words, which sqlglot takes for Redshift's: names of types, then operators.
+# Words of other databases that sqlglot accepts for Redshift: names of types, then operators.
 _FOREIGN = {"INT16", "SHORT", "INT32", "INT64", "LONG", "DEC", "NUMBER", "FIXED", "DOUBLE", "VARCHAR2", "NVARCHAR2",
             "STR", "STRING", "CLOB", "LONGVARCHAR", "==", "|>", "RLIKE", "REGEXP", "ISNULL", "NOTNULL"}  # fmt: skip
 LITERALS = (TokenType.STRING, TokenType.IDENTIFIER)
-# sqlglot logs what it parses as a Command; that is refused.
+# sqlglot logs a warning when it parses a Command, which is refused here.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
@@ -33,7 +33,7 @@ class Grammar(Redshift):
         KEYWORDS = {word: kind for word, kind in Redshift.Tokenizer.KEYWORDS.items() if word not in _FOREIGN}
 
     class Parser(RedshiftParser):
-        # A function stays what it was called, to be judged by its name.
+        # A function keeps its name, to be checked by name.
         FUNCTIONS = {}
         FUNCTION_PARSERS = {
             "EXTRACT": lambda self: self._parse_extract(),
@@ -52,13 +52,13 @@ class Grammar(Redshift):
         def _parse_ordered(self, parse_method: Callable[[], exp.Expr | None] | None = None) -> exp.Ordered | None:
             ordered = super()._parse_ordered(parse_method)
             if ordered is not None:
-                # The tree has an order of NULLs, whether it was written or not.
+                # The tree has an order of NULLs even if the statement has none.
                 ordered.meta["names_nulls"] = self._tokens[self._index - 2].text.upper() == "NULLS"
             return ordered
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of one statement, without the semicolon behind it."""
+    """The tokens of one statement, without its semicolon."""
     try:
         tokens = Grammar().tokenize(text)
     except TokenError as error:
@@ -83,7 +83,7 @@ def parse(tokens: list[Token], text: str) -> exp.Expr:
 
 
 def _refuse_liberties(tokens: list[Token], tree: exp.Expr) -> None:
-    """Refuses what sqlglot reads and the tree does not show any more, as it is written out in PostgreSQL's grammar.
+    """Refuses what sqlglot parses but does not keep in the tree, by PostgreSQL's grammar.
 
     FROM t or TABLE t as a query, JOIN without ON, LIMIT 1, 2, INSERT ... SET, a comma too many, a text as a name.
     """
@@ -119,7 +119,7 @@ def syntax_error(near: str) -> WireError:
 
 
 def unknown(what: str) -> WireError:
-    """The stand-in refuses what it has no source for, rather than take PostgreSQL's word."""
+    """The stand-in refuses what it has no source for; PostgreSQL is not a source."""
     return WireError("0A000", f"the stand-in does not know {what}")
 
 
@@ -163,7 +163,7 @@ class Reader:
         return str(token.text.lower())
 
     def take(self, *expected: str) -> bool:
-        """Whether these words come next; if so they are read."""
+        """Whether these words come next; if so, they are consumed."""
         tokens = self._tokens[self._place : self._place + len(expected)]
         if [token.text.lower() for token in tokens if token.token_type not in LITERALS] != list(expected):
             return False
@@ -180,7 +180,7 @@ class Reader:
         return str(self.next().text)
 
     def name(self) -> str:
-        """A name; one that is reserved needs quotes: DG r_pg_keywords."""
+        """A name; a reserved one needs quotes: DG r_pg_keywords."""
         token = self.next()
         name = token.text.lower()
         is_quoted = token.token_type == TokenType.IDENTIFIER

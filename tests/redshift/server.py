@@ -1,4 +1,4 @@
-"""A stand-in of Amazon Redshift on loopback: its wire protocol and dialect in front of a real PostgreSQL."""
+"""A local stand-in for Amazon Redshift: its wire protocol and dialect in front of a real PostgreSQL."""
 
 import socket
 import ssl
@@ -27,7 +27,7 @@ from tests.redshift.wire import WireError
 __all__ = ["Fault", "Redshift", "Role", "run_redshift"]
 
 _TEMPLATE = "redshift_template"
-# Tables of one transaction have no statistics yet: without them PostgreSQL would loop where Redshift hashes.
+# New tables have no statistics yet: without them PostgreSQL would use nested loops where Redshift hashes.
 _OPTIONS = r"-c default_transaction_isolation=repeatable\ read -c enable_nestloop=off"
 
 
@@ -89,7 +89,7 @@ class Redshift:
             self._admin.execute(statement)
 
     def connect_postgres(self, database: str) -> "psycopg.Connection[tuple[object, ...]]":
-        """The test's own eye: PostgreSQL itself, as its superuser, in autocommit."""
+        """A direct connection to PostgreSQL, as superuser, in autocommit."""
         return self.postgres.connect(database)
 
     def password_of(self, user: str) -> str | None:
@@ -108,7 +108,7 @@ class Redshift:
         return connection
 
     def note(self, statement: str) -> Fault:
-        """Keep the statement, and ask which fault to play with it."""
+        """Record the statement, and ask which fault to play with it."""
         with self._lock:
             if len(self.statements) < self._base:
                 self._base = 0
@@ -122,7 +122,7 @@ class Redshift:
 
 
 class _Listener:
-    """Accepts clients and gives each a thread of its own, until it is closed."""
+    """Accepts clients, each in its own thread, until it is closed."""
 
     def __init__(self, listening: socket.socket, redshift: Redshift) -> None:
         self._listening = listening
@@ -137,7 +137,7 @@ class _Listener:
                 client, _ = self._listening.accept()
             except OSError:
                 return
-            # Small messages go back and forth: waiting for more of them costs 40 ms each.
+            # Messages are small: without this, each would wait 40 ms for more data.
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             session = Session(self._redshift, client)
             thread = threading.Thread(target=session.run, name="redshift-session", daemon=True)
@@ -158,7 +158,7 @@ class _Listener:
 
 @contextmanager
 def run_redshift() -> Iterator[Redshift]:
-    """Start PostgreSQL and the stand-in before it; stop both."""
+    """Start PostgreSQL and the stand-in in front of it; stop both."""
     with ExitStack() as stack:
         postgres = stack.enter_context(run_postgres())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redshift-")))

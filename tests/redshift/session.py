@@ -1,4 +1,4 @@
-"""One client's session: its messages in, PostgreSQL's answers out, with what Redshift does otherwise in between."""
+"""One client's session: passes its messages to PostgreSQL and the answers back, and plays Redshift's differences."""
 
 import socket
 from contextlib import suppress
@@ -14,9 +14,9 @@ from tests.redshift.startup import Server, open_session
 from tests.redshift.wire import Bind, Channel, Column, Gone, WireError
 
 _MOST_PARAMETERS = 32767
-# The driver's 705 means text of a type to be found; PostgreSQL's word for that is 0.
+# The driver's 705 means text of an unknown type; PostgreSQL uses 0.
 _UNKNOWN = 705
-# PostgreSQL's arrays: Redshift has none. DG c_unsupported-postgresql-datatypes.
+# Arrays of PostgreSQL: Redshift has none. DG c_unsupported-postgresql-datatypes.
 _ARRAYS = {1000, 1005, 1007, 1009, 1014, 1015, 1016, 1021, 1022, 1231}
 _FIELDS = {
     "S": pq.DiagnosticField.SEVERITY, "C": pq.DiagnosticField.SQLSTATE, "M": pq.DiagnosticField.MESSAGE_PRIMARY,
@@ -24,7 +24,7 @@ _FIELDS = {
     "P": pq.DiagnosticField.STATEMENT_POSITION,
 }  # fmt: skip
 _STATUS = {pq.TransactionStatus.IDLE: "I", pq.TransactionStatus.INTRANS: "T", pq.TransactionStatus.INERROR: "E"}
-# github.com/aws/aws-sdk-pandas issue 665 shows the driver's view of it.
+# github.com/aws/aws-sdk-pandas issue 665 shows it in the driver.
 _CONFLICT = WireError(
     "XX000", "1023",
     detail="Serializable isolation violation on table - 100123, transactions forming the cycle are: 1, 2 (pid:3)",
@@ -34,7 +34,7 @@ _FAULTS = {"error_1023": _CONFLICT, "error_1018": WireError("XX000", "1018", det
 
 @dataclass
 class Prepared:
-    """A statement of Parse, with the types that PostgreSQL found for its parameters and results."""
+    """A parsed statement, with the types that PostgreSQL found for its parameters and results."""
 
     text: str
     plan: Plan
@@ -43,7 +43,7 @@ class Prepared:
 
 
 class Closed(Exception):
-    """The session ends without another word."""
+    """The session ends without another message."""
 
 
 class Session:
@@ -70,7 +70,7 @@ class Session:
             self.close()
 
     def close(self) -> None:
-        """Whatever was under way is rolled back when the client sees the end of its connection."""
+        """The transaction is rolled back before the client sees the end of its connection."""
         backend, self._backend = self._backend, None
         if backend is not None:
             with suppress(Exception):
@@ -116,11 +116,11 @@ class Session:
             except (Closed, Gone):
                 raise
             except Exception as error:
-                # A mistake of the stand-in is to be seen in the test, not in a log of its threads.
+                # A bug in the stand-in must be visible in the test, not only in a thread's log.
                 self._fail(WireError("XX000", f"the stand-in failed: {error!r}"))
 
     def _query(self, body: bytes) -> None:
-        """The simple protocol, by way of the extended one."""
+        """The simple protocol, translated to the extended one."""
         try:
             self._parse_text("", body.rstrip(b"\0").decode(), [])
             self._bind_statement(Bind(b"", b"", [], [], []))
@@ -138,7 +138,7 @@ class Session:
         self._channel.flush()
 
     def _fail(self, error: WireError) -> None:
-        """An error makes the transaction dead, whoever of the two found it."""
+        """An error fails the transaction, even if only the stand-in found it."""
         if self.backend.transaction_status == pq.TransactionStatus.INTRANS:
             self.backend.exec_(b"this is no statement")
         self._send_notices()
@@ -177,13 +177,13 @@ class Session:
         return Prepared(text, plan, parameters, _columns(described))
 
     def _check_exists(self, table: str) -> None:
-        """DG r_CREATE_TABLE_NEW: a foreign key refers to a table that exists, though nothing is enforced."""
+        """DG r_CREATE_TABLE_NEW: a foreign key must refer to an existing table, although it is not enforced."""
         found = self.backend.exec_params(b"SELECT to_regclass($1)", [table.encode()])
         if found.get_value(0, 0) is None:
             raise WireError("42P01", f"relation {table} does not exist")
 
     def _check_free(self, table: str, plan: Plan) -> None:
-        """DG r_DROP_TABLE: without CASCADE a table on which others depend stays."""
+        """DG r_DROP_TABLE: a table on which others depend is not dropped without CASCADE."""
         names = [table.encode(), ",".join(plan.drops).encode()]
         found = self.backend.exec_params(b"SELECT redshift_dependent($1, $2)", names)
         if found.get_value(0, 0) is not None:
@@ -268,7 +268,7 @@ class Session:
         self._channel.write(answer)
 
     def _hang_up(self) -> None:
-        """As an administrator's PG_TERMINATE_BACKEND."""
+        """Like PG_TERMINATE_BACKEND by an administrator."""
         error = WireError("57P01", "terminating connection due to administrator command", severity="FATAL")
         self._channel.write(wire.report(b"E", error.fields))
         self._channel.flush()
@@ -285,7 +285,7 @@ class Session:
             return ""
         if plan.kind == "copy":
             return self._run_copy(statement)
-        # The library's declaration knows no NULL, the library does.
+        # The library's type hints do not allow NULL, but the library does.
         values = cast("list[bytes]", bind.values)
         result = self.backend.exec_prepared(bind.statement, values, bind.formats or None)
         self._check(result)
@@ -293,11 +293,11 @@ class Session:
             self._send_rows(result, bind)
         tag = (result.command_status or b"").decode()
         self._follow(plan)
-        # Redshift tells no count of a query.
+        # Redshift reports no row count for a query.
         return "SELECT" if tag.startswith("SELECT ") else tag
 
     def _follow(self, plan: Plan) -> None:
-        # 42P07 is the notice that the table was there already.
+        # 42P07 is the notice that the table exists already.
         if plan.after and not any(notice["C"] == "42P07" for notice in self._notices):
             self._check(self.backend.exec_(plan.after.encode()))
 
@@ -348,7 +348,7 @@ def _report(result: PGresult) -> dict[str, str]:
 
 
 def _translate(fields: dict[str, str], constraint: bytes | None) -> WireError:
-    """PostgreSQL's error in Redshift's words, where those differ."""
+    """PostgreSQL's error, with Redshift's message if it differs."""
     if fields["C"] == "40001":
         return _CONFLICT
     if fields["C"] == "23514" and constraint is not None and constraint.startswith(b"bytes_"):

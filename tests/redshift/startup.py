@@ -1,4 +1,4 @@
-"""How a session begins: TLS, who the client is, and what Redshift tells about itself."""
+"""The start of a session: TLS, authentication, and what Redshift reports about itself."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from tests.redshift.wire import Channel, Gone, WireError
 
 
 class Server(Protocol):
-    """What a session needs of the server it belongs to."""
+    """What a session needs from its server."""
 
     serverless: bool
     slices: int
@@ -62,7 +62,7 @@ def _encrypt(server: Server, channel: Channel) -> None:
 
 
 def _authenticate(server: Server, channel: Channel, user: str) -> None:
-    """By MD5, which the driver answers; it fails with SCRAM."""
+    """By MD5, which the driver supports; it fails with SCRAM."""
     salt = os.urandom(4)
     channel.write(wire.message(b"R", b"\0\0\0\5" + salt))
     channel.flush()
@@ -78,7 +78,7 @@ def _authenticate(server: Server, channel: Channel, user: str) -> None:
 
 
 def _introduce(channel: Channel, user: str, process: int) -> None:
-    # Redshift speaks of version 8.0.2; without server_protocol_version the driver asks for text where it can.
+    # Redshift reports version 8.0.2; without server_protocol_version the driver asks for text format if possible.
     facts = {
         "server_version": "8.0.2", "client_encoding": "UNICODE", "server_encoding": "UNICODE",
         "DateStyle": "ISO, MDY", "TimeZone": "UTC", "integer_datetimes": "on", "is_superuser": "off",

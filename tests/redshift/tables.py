@@ -1,6 +1,6 @@
-"""CREATE TABLE and ADD COLUMN: what is declared is checked, PostgreSQL gets what it can enforce.
+"""CREATE TABLE and ADD COLUMN: checks the declarations, and passes to PostgreSQL what Redshift enforces.
 
-Keys are dropped, as Redshift enforces none (DG r_CREATE_TABLE_NEW); texts get a limit in bytes.
+Keys are removed, because Redshift does not enforce them (DG r_CREATE_TABLE_NEW); texts get a limit in bytes.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _EXACT = _INTEGERS | {"numeric"}
 _DATES = {"date", "timestamp", "timestamptz"}
 _TEXTS = {"varchar", "char"}
 _ALL = _EXACT | _DATES | _TEXTS | {"real", "double precision", "boolean", "time", "timetz"}
-# Encoding to the types it takes: DG c_Compression_encodings.
+# Encodings and the types they allow: DG c_Compression_encodings.
 _ENCODINGS = {
     "raw": _ALL,
     "az64": _EXACT | _DATES,
@@ -54,14 +54,14 @@ class Table:
 
 
 def path_of(table: exp.Expr) -> str:
-    """A table's name as PostgreSQL is to get it in a text."""
+    """A table's name, quoted for PostgreSQL."""
     if not isinstance(table, exp.Table):
         raise unknown(f"the name {table.sql('redshift')}")
     return ".".join(quote_name(part.name.lower()) for part in table.parts)
 
 
 def create_table(create: exp.Create) -> Table:
-    """Reads the declarations and leaves what PostgreSQL enforces."""
+    """Reads the declarations, and keeps what PostgreSQL enforces."""
     table = Table()
     if create.args.get("replace") or not (create.expression or create.this.expressions):
         raise syntax_error("TABLE")
@@ -72,11 +72,11 @@ def create_table(create: exp.Create) -> Table:
         parts = [_read_part(table, part) for part in create.this.expressions]
         create.this.set("expressions", [part for part in parts if part is not None])
         for column in create.this.find_all(exp.ColumnDef):
-            # A column of the primary key takes no NULL, though the key itself is not enforced.
+            # A column of the primary key is NOT NULL, although the key itself is not enforced.
             if column.name.lower() in table.primary_key:
                 column.append("constraints", exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
     elif create.args.get("exists"):
-        # DG r_CREATE_TABLE_AS has no such words.
+        # DG r_CREATE_TABLE_AS does not have this.
         raise syntax_error("AS")
     _check(table, is_query=not isinstance(create.this, exp.Schema))
     return table
@@ -110,7 +110,7 @@ def alter_table(alter: exp.Alter) -> None:
 
 
 def _read_property(table: Table, one: exp.Expr) -> bool:
-    """Whether this is a clause behind the columns, which PostgreSQL does not have: DG r_CREATE_TABLE_NEW."""
+    """Whether this is a clause after the columns that PostgreSQL does not have: DG r_CREATE_TABLE_NEW."""
     if isinstance(one, exp.DistStyleProperty):
         style = one.name.lower()
         if style not in ("auto", "even", "all", "key") or table.diststyle is not None:
@@ -136,7 +136,7 @@ def _names(expressions: list[exp.Expr]) -> list[str]:
 
 
 def _read_part(table: Table, part: exp.Expr) -> exp.Expr | None:
-    """What PostgreSQL gets of a part between the brackets."""
+    """A part between the brackets, as PostgreSQL gets it."""
     if isinstance(part, exp.Constraint) and len(part.expressions) == 1:
         part = part.expressions[0]
     if isinstance(part, exp.ColumnDef):
@@ -184,7 +184,7 @@ def _read_column(table: Table, column: exp.ColumnDef) -> None:
 
 
 def _read_constraint(table: Table, column: str, kind: exp.Expr | None) -> bool:
-    """Whether this is an attribute of a column that PostgreSQL does not have or is not to enforce."""
+    """Whether this is a column attribute that PostgreSQL does not have or must not enforce."""
     if isinstance(kind, exp.EncodeColumnConstraint):
         table.encodings[column] = kind.name.lower()
     elif isinstance(kind, exp.PrimaryKeyColumnConstraint):

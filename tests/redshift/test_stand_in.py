@@ -1,4 +1,4 @@
-"""The stand-in of Redshift through the real driver: its wire, its faults and its transactions."""
+"""The stand-in for Redshift, used with the real driver: its wire protocol, faults and transactions."""
 
 import datetime
 import gc
@@ -23,7 +23,7 @@ from tests.redshift.server import Fault, Redshift
 
 @pytest.fixture
 def refused_connections() -> Iterator[None]:
-    """The driver leaves the socket of a refused connection to the collector, which warns of it."""
+    """The driver does not close the socket of a refused connection, which causes a warning."""
     yield
     gc.collect()
 
@@ -81,7 +81,7 @@ def test_values_travel_both_ways(cursor: Cursor) -> None:
     assert rows[1] == [None] * len(row)
 
 
-def test_row_counts_are_those_that_redshift_tells(cursor: Cursor) -> None:
+def test_row_counts_are_those_of_redshift(cursor: Cursor) -> None:
     cursor.execute("CREATE TABLE t (a INT)")
     assert cursor.execute("INSERT INTO t VALUES (1), (2), (3)").rowcount == 3
     assert cursor.execute("UPDATE t SET a = a + 1 WHERE a > 1").rowcount == 2
@@ -95,7 +95,7 @@ def test_one_statement_at_a_time(cursor: Cursor) -> None:
 
 
 def test_psql_connects_by_the_simple_protocol(stand_in: Redshift, database: str) -> None:
-    # That build of it has no TLS.
+    # This build of PostgreSQL has no TLS.
     address = make_conninfo(host="127.0.0.1", port=stand_in.port, user=stand_in.user, dbname=database,
                             password=stand_in.password)  # fmt: skip
     commands = ("SELECT 7 AS seven, 'x' UNION ALL SELECT NULL, 'y' ORDER BY 2", "SELEKT", "BEGIN", "SELECT 1")
@@ -221,7 +221,7 @@ def test_a_failed_statement_leaves_a_dead_transaction(connect: Connect) -> None:
     refusal(cursor, "SELECT generate_series(1, 2)")
     assert refusal(cursor, "SELECT 1").startswith("25P02")
     assert refusal(cursor, "NONSENSE").startswith("25P02")
-    # As on PostgreSQL: it answers ROLLBACK.
+    # As in PostgreSQL: the answer is ROLLBACK.
     connection.commit()
     assert refusal(cursor, "SELECT a FROM t").startswith("42P01")
 
@@ -233,13 +233,13 @@ def test_savepoints_are_refused(cursor: Cursor) -> None:
     assert refusal(cursor, "ROLLBACK TO SAVEPOINT a").startswith("0A000")
 
 
-def test_snapshot_is_the_isolation_whatever_begin_says(connect: Connect) -> None:
+def test_isolation_is_snapshot_for_every_begin(connect: Connect) -> None:
     own, second = connect(), connect()
     own.autocommit = second.autocommit = True
     first = own.cursor()
     first.execute("CREATE TABLE t (a INT)")
     first.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-    # A snapshot is taken by the first statement that reads, not by BEGIN.
+    # The first statement that reads takes the snapshot, not BEGIN.
     second.cursor().execute("INSERT INTO t VALUES (1)")
     assert fetch(first, "SELECT count(*) FROM t") == [[1]]
     second.cursor().execute("INSERT INTO t VALUES (2)")

@@ -31,7 +31,7 @@ def s3() -> Iterator[S3Server]:
 
 @dataclass
 class Bucket:
-    """A folder of its own in the bucket for each test."""
+    """A folder in the bucket for each test."""
 
     store: S3Store
     folder: str
@@ -87,7 +87,7 @@ def loader(connection: Connection) -> Loader:
 
 @pytest.fixture
 def shared_loader(dialect_connection: Connection) -> Iterator[Loader]:
-    """A session that many tests share, each with a table t of its own."""
+    """A session that many tests share, each with its own table t."""
     dialect_connection.autocommit = True
     yield Loader(dialect_connection, dialect_connection.cursor())
     dialect_connection.autocommit = False

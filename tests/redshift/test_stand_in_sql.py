@@ -1,4 +1,4 @@
-"""The dialect of the stand-in through the real driver: what of Redshift's SQL it takes, and what it refuses."""
+"""The dialect of the stand-in, used with the real driver: which SQL it accepts, and which it refuses."""
 
 import datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Types of columns and casts as Redshift knows them, and what PostgreSQL gets for them."""
+"""Redshift's types of columns and casts, and their types in PostgreSQL."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _PLAIN = {
     DType.DOUBLE: "double precision", DType.BOOLEAN: "boolean", DType.DATE: "date", DType.TIMESTAMP: "timestamp",
     DType.TIMESTAMPTZ: "timestamptz", DType.TIME: "time", DType.TIMETZ: "timetz",
 }  # fmt: skip
-# DG r_Character_types: the name for PostgreSQL, the bytes without a length, the most bytes. TEXT takes no length.
+# DG r_Character_types: PostgreSQL's name, the default length in bytes, the maximum length. TEXT has no length.
 _TEXTS = {
     DType.VARCHAR: ("varchar", 256, 65535), DType.NVARCHAR: ("varchar", 256, 65535), DType.TEXT: ("varchar", 256, 256),
     DType.CHAR: ("char", 1, 4096), DType.NCHAR: ("char", 1, 4096), DType.BPCHAR: ("char", 256, 4096),

@@ -1,4 +1,4 @@
-"""The PostgreSQL wire protocol, version 3, as a server reads and writes it. It knows bytes and no SQL."""
+"""The PostgreSQL wire protocol, version 3, on the server side. It handles bytes, not SQL."""
 
 import socket
 import struct
@@ -14,9 +14,9 @@ PARSE_COMPLETE, BIND_COMPLETE, CLOSE_COMPLETE, NO_DATA, EMPTY_QUERY = (
     code + struct.pack("!i", 4) for code in (b"1", b"2", b"3", b"n", b"I")
 )
 
-# The driver asks for numbers in binary, and libpq knows one format for a whole result: OID to the packing of its text.
+# The driver asks for numbers in binary, but libpq has one format for a whole result: by OID, how to pack the text.
 _PACKINGS = {16: "?", 20: "!q", 21: "!h", 23: "!i", 24: "!I", 26: "!I", 700: "!f", 701: "!d"}
-# Text in binary is its bytes: name, text, unknown, bpchar, varchar.
+# Types whose binary form is their text: name, text, unknown, bpchar, varchar.
 _TEXTS = {18, 19, 25, 705, 1042, 1043}
 _TIMESTAMPS = {1114, 1184}
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a result: its table's OID and attribute number are 0 where it has none."""
+    """One column of a result. Without a table, its OID and attribute number are 0."""
 
     name: bytes
     table: int
@@ -58,14 +58,14 @@ class Bind:
 
 
 class Channel:
-    """A client's socket: whole messages in, buffered messages out."""
+    """A client's socket: reads whole messages, writes buffered messages."""
 
     def __init__(self, client: socket.socket) -> None:
         self.client = client
         self._out = bytearray()
 
     def read_startup(self) -> tuple[int, bytes]:
-        """The code and the rest of a message that has no type byte."""
+        """The code and the rest of a message without a type byte."""
         (length, code) = struct.unpack("!ii", self._read(8))
         return code, self._read(length - 8)
 
@@ -116,7 +116,7 @@ def backend_key(process: int, secret: int) -> bytes:
 
 
 def ready(status: str) -> bytes:
-    """Status I outside a transaction, T inside one, E inside one that failed."""
+    """Status I outside a transaction, T inside one, E inside a failed one."""
     return message(b"Z", status.encode())
 
 
@@ -142,7 +142,7 @@ def row_description(columns: Sequence[Column], formats: Sequence[int]) -> bytes:
 
 
 def data_row(values: Iterable[bytes | None], types: Sequence[int], formats: Sequence[int]) -> bytes:
-    """One row of text values, those of them in binary whose format says so."""
+    """One row of values, given as text and sent as text or binary by their format."""
     parts = [struct.pack("!H", len(types))]
     for value, type_, format_ in zip(values, types, formats, strict=True):
         if value is None:
@@ -199,7 +199,7 @@ def _read_formats(data: bytes, place: int) -> tuple[list[int], int]:
 
 
 def spread(formats: list[int], count: int) -> list[int]:
-    """One format per value: none means text, and one stands for all."""
+    """One format per value: no format means text, and a single one is for all values."""
     if len(formats) in (0, 1):
         return (formats or [TEXT_FORMAT]) * count
     return formats

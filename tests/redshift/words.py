@@ -1,4 +1,4 @@
-"""Words of SQL as Redshift knows them: reserved ones, functions, relations of the system. Data, no rules."""
+"""Redshift's words of SQL: reserved words, functions, system tables. Data only."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -20,7 +20,7 @@ RESERVED = _words("""
     trailing true truncatecolumns union unique unnest unpivot user using verbose wallet when where with without
 """)
 
-# Those that a query may say.
+# Those allowed in a query.
 IN_QUERIES = _words("""
     all and as asc between both case cast cross current_date current_user default desc distinct else end except false
     for from full group having ilike in inner intersect interval into is join leading left like limit minus natural not
@@ -38,8 +38,7 @@ AGGREGATES = _words("""
 """)
 WINDOW = RANKING | AGGREGATES | {"first_value", "last_value", "nth_value"}
 
-# Functions of Redshift that PostgreSQL has under the same name with the same meaning, or that the template of
-# databases adds to it.
+# Functions of Redshift that PostgreSQL has with the same name and meaning, or that the database template adds.
 FUNCTIONS = WINDOW | _words("""
     abs ascii btrim cbrt ceil ceiling char_length chr coalesce col_description concat current_database current_schema
     date_part date_trunc dateadd datediff exp floor getdate greatest has_database_privilege has_schema_privilege
@@ -48,7 +47,7 @@ FUNCTIONS = WINDOW | _words("""
     round rpad rtrim sign split_part sqrt strpos substr to_char to_date to_hex translate trunc upper version
 """)
 
-# Where PostgreSQL's function of the same name and arguments answers otherwise.
+# PostgreSQL's function with the same name and arguments has another result.
 RENAMED = {
     "avg": "redshift_avg", "nvl": "coalesce", "replicate": "repeat", "date_part": "redshift_date_part",
     "dateadd": "redshift_dateadd", "datediff": "redshift_datediff", "version": "redshift_version",
@@ -78,8 +77,8 @@ _PARTS = {
 }  # fmt: skip
 PARTS = {name: part for part, names in _PARTS.items() for name in names.split()}
 
-# Relations of the system that the stand-in plays or passes on. Of those "provisioned only" in the DG a serverless
-# workgroup refuses every one.
+# System tables that the stand-in plays or passes on. A serverless workgroup refuses those that the DG calls
+# "provisioned only".
 SYSTEM_RELATIONS = _words("""
     sys_load_history stv_slices stv_db_isolation_level svv_tables svv_columns pg_tables pg_class pg_namespace
     pg_database pg_user pg_attribute pg_type pg_views

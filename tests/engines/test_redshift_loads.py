@@ -66,7 +66,7 @@ def read_tables(redshift: Redshift, config: Config) -> Rows:
         return {
             str(table): sort_rows(connection.execute(f"SELECT {_COLUMNS.get(str(table), '*')} FROM {table}").fetchall())
             for (table,) in found
-            if table not in ("load_history", "load_lock")
+            if table not in ("load_history", "load_lock", "warehouse_version")
         }
 
 

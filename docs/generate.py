@@ -96,20 +96,20 @@ def _table_section(table: Table) -> str:
 _CUTS = """## Cuts
 
 `--from DAY` and `--to DAY` (UTC days, both inclusive) and `--level free|paid` cut the log; `--top N` and `--days N` set
-what the definition names. The list above says what each question takes, and the default where nothing is given.
+the values in the definitions. The list above has the parameters of each question and their defaults.
 
-One rule says what a cut means, whatever the question: **the answer is the one that a log of only those days' events at
-that level would give.** So the first and the last day, who is seen first, cohorts and windows are those of the cut. An
-event counts once, by its own level; one without a level by none. Of copies that differ one counts, and of a play the
-same copy as in songplays. Two things are not cut: the catalogue, and the share of rejected records in `health`, because
-a reject has neither day nor level.
+A cut means the same for every question: **the answer is that of a log with only the events of these days and this
+level.** So the first and the last day, the first event of a user, cohorts and windows are those of the cut. An event
+counts once, by its own level; an event without a level is in no level. Of copies that differ one counts; for a play,
+the same copy as in songplays. Two things are not cut: the catalogue, and the share of rejected records in `health`,
+because a reject has neither day nor level.
 
-Where users change their level there is no `--level`: `levels`, `conversion` and `funnel`.
+`levels`, `conversion` and `funnel` have no `--level`, because they are about users who change it.
 
 A question reads `events`, `plays` and `days`. These are views of the warehouse, so each SELECT below runs as it is,
-with `sparkify query --sql` or any other client, and is then asked of the whole log. `sparkify query NAME` and
-`sparkify report` put CTEs of the same names before it, made of the views' own text with the cut in its WHERE; the
-report shows the whole text. With `--from 2018-11-05 --to 2018-11-11 --level paid` the plays, for example, are:
+with `sparkify query --sql` or any other client, on the whole log. `sparkify query NAME` and `sparkify report` add CTEs
+with the same names, made from the text of the views with the cut in the WHERE; the report shows the whole SQL. For
+example, with `--from 2018-11-05 --to 2018-11-11 --level paid` the plays are:
 
 ```sql
 """

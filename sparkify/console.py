@@ -237,8 +237,8 @@ def print_undo(result: UndoResult, *, to_stderr: bool = False) -> None:
 
 
 def print_rebuild(result: RebuildResult) -> None:
-    """Print what computing the star anew changed, or would change."""
-    print("the star is computed anew" if result.status == "rebuilt" else "the star would be computed anew")
+    """Print what recomputing the star changed, or would change."""
+    print("the star is recomputed" if result.status == "rebuilt" else "the star would be recomputed")
     print_table(
         ["table", "rows before", "rows after", "rows that differ"],
         [[name, table.before, table.after, table.changed] for name, table in result.tables.items()],

@@ -41,7 +41,7 @@ class EngineError(SparkifyError):
 
 
 class VersionError(EngineError):
-    """The warehouse is of a version that this program cannot read or change, or cannot yet."""
+    """This program cannot read or change a warehouse of this version, or must migrate it first."""
 
 
 class LockedError(EngineError):

@@ -198,7 +198,7 @@ def test_page_of_an_empty_warehouse_says_so(warehouse: Config) -> None:
     sparkify.create(warehouse)
     empty = as_page(warehouse)
     assert set(empty.findings) == SECTIONS
-    assert all(text.startswith("There is nothing to tell") for text in empty.findings.values())
+    assert all(text.startswith("There is no data") for text in empty.findings.values())
     assert "no events" in empty.text
     assert "none yet" in empty.text
     assert 'data-spec="' not in empty.source

@@ -17,7 +17,7 @@ from sparkify.settings import Config
 
 @command()
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
-@click.option("--reread", is_flag=True, help="Also replace files that were read by other rules than today's.")
+@click.option("--reread", is_flag=True, help="Also replace files that were read by other rules than the current ones.")
 @click.option("--log-json", metavar="FILE", help="Append an event a line to a file: each step with its load.")
 @dry_run
 @common("format", "sources", "stage")

@@ -108,7 +108,7 @@ def import_duckdb() -> None:
 
 @contextmanager
 def show_notes(quiet: bool) -> Iterator[None]:
-    """Show the library's warnings on stderr, unless the command is to be quiet."""
+    """Show the library's warnings on stderr, unless `quiet`."""
     handler = _NoteHandler(logging.WARNING)
     if not quiet:
         _logger.addHandler(handler)

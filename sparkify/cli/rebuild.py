@@ -12,7 +12,7 @@ from sparkify.settings import Config
 @dry_run
 @common()
 def rebuild(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Compute the star anew from staging, all or nothing."""
+    """Recompute the star from staging, all or nothing."""
     silent = as_json or quiet
     result = sparkify.rebuild(config, dry_run=dry_run, on_step=(lambda step: None) if silent else say)
     if as_json:

@@ -43,7 +43,7 @@ def list_findings(config: Config) -> Iterator[Finding]:
 def _look_at_version(warehouse: Warehouse) -> str:
     version = read_version(warehouse)
     if version is None:
-        return "there are no tables yet; a load makes them"
+        return "there are no tables yet; a load creates them"
     return f"{version}" if version.is_current else f"{version}: older than this sparkify; the next load migrates it"
 
 

@@ -69,7 +69,7 @@ def load(
 
     `on_event` is called with a dictionary at each step: `event` is started, file, refreshed, committed or failed, and
     `load_id` is the load. `max_rejects` is a number of records (`"100"`) or a share of the records read (`"1%"`); with
-    more rejects the load fails. With `reread`, files that were read by other rules than today's are replaced too.
+    more rejects the load fails. With `reread`, files that were read by other rules are replaced too.
 
     Raises SourceError, EngineError, CheckError or TooManyRejectsError. Then only its row in load_history and, after too
     many rejects, the rejects stay in the warehouse. A file that cannot be read does not raise: the other files load,

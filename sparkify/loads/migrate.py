@@ -1,4 +1,4 @@
-"""An older warehouse brought up to date: its layout, its views and comments, and its star."""
+"""Brings an older warehouse up to date: its layout, its views and comments, and its star."""
 
 import logging
 import time
@@ -36,10 +36,10 @@ class Updated(NamedTuple):
 
 
 def migrate(config: Config) -> MigrateResult:
-    """Bring a warehouse of an older version up to date, in one transaction. A load, an undo and a replay do it first.
+    """Bring an older warehouse up to date, in one transaction. A load, an undo and a replay do this first.
 
-    Raises NoWarehouseError where there is nothing to migrate, VersionError for a warehouse that is newer or too old,
-    and CheckError where the star that is computed anew breaks a rule; then nothing was changed.
+    Raises NoWarehouseError if there is nothing to migrate, VersionError for a warehouse that is newer or too old, and
+    CheckError if the recomputed star breaks a check; then nothing was changed.
     """
     started = time.monotonic()
     with open_warehouse(config) as warehouse:
@@ -50,9 +50,9 @@ def migrate(config: Config) -> MigrateResult:
 
 
 def bring_up_to_date(warehouse: Warehouse) -> Updated:
-    """Create what is missing, and migrate what is older, each in a transaction of its own. Raises as `migrate`.
+    """Create missing tables, or migrate an older warehouse, in its own transaction. Raises like `migrate`.
 
-    Each step of a migration is logged as a warning too.
+    Each step of a migration is also logged as a warning.
     """
     version = read_version(warehouse)
     if version is not None and not version.is_current:
@@ -69,7 +69,7 @@ def bring_up_to_date(warehouse: Warehouse) -> Updated:
 
 def _migrate(warehouse: Warehouse) -> list[str]:
     with warehouse.load_transaction():
-        # Another process may have done it while this one waited.
+        # Another process may have migrated it while this one waited.
         version = require_version(warehouse)
         if version.is_current:
             return []
@@ -78,13 +78,13 @@ def _migrate(warehouse: Warehouse) -> list[str]:
             change = StarChange(warehouse, "rebuild")
             change.refresh()
             change.check()
-            steps.append("computed the star anew, because its SQL has changed")
+            steps.append("recomputed the star, because its SQL has changed")
         write_version(warehouse)
         return steps
 
 
 def _change_layout(warehouse: Warehouse, version: Version) -> list[str]:
-    """Lead the tables to today's layout. Views and comments are always made anew: their text may have changed."""
+    """Bring the tables to the current layout. Views and comments are always recreated: they may have changed."""
     drop_views(warehouse)
     for layout, name in list_migrations().items():
         if layout > version.layout:
@@ -94,7 +94,7 @@ def _change_layout(warehouse: Warehouse, version: Version) -> list[str]:
     for name in CREATION_ORDER:
         if name not in created:
             write_comments(warehouse, name)
-    views = f"made the views {', '.join(VIEWS)} anew"
+    views = f"recreated the views {', '.join(VIEWS)}"
     if version.layout == LAYOUT:
         return [views]
     return [f"migrated the warehouse from layout {version.layout} to {LAYOUT}", views]

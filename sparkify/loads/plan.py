@@ -72,7 +72,7 @@ def list_empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> 
 
 
 def list_outdated(planned: Sequence[PlannedFile]) -> list[str]:
-    """A sentence each for the files to be read again, and for those that would be but are no longer at the source."""
+    """A sentence for the files that were read by older rules, and one for those of them that have vanished."""
     sentences = []
     if outdated := [file.url for file in planned if file.state == "to_reread"]:
         sentences.append(
@@ -98,7 +98,7 @@ def plan_found(
 ) -> list[PlannedFile]:
     """What a load would do with each file, dataset by dataset. Local files of unchanged size are read.
 
-    With `reread`, files that were read by other rules than today's count as changed.
+    With `reread`, files that were read by other rules than the current ones count as changed.
     """
     roots = config.roots
     planned: list[PlannedFile] = []

@@ -1,4 +1,4 @@
-"""The star computed anew from staging, in one transaction."""
+"""Recomputes the star from staging, in one transaction."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from sparkify.warehouses import Warehouse, open_warehouse
 
 @dataclass(frozen=True)
 class TableChange:
-    """Rows of a table before and after, and how many rows after it are not among those before."""
+    """Rows of a table before and after, and how many of the rows after are new or different."""
 
     before: int
     after: int
@@ -27,7 +27,7 @@ class TableChange:
 
 @dataclass(frozen=True)
 class RebuildResult:
-    """What computing the star anew changed, or would change, by table."""
+    """What recomputing the star changed, or would change, by table."""
 
     status: Literal["rebuilt", "would_rebuild"]
     tables: dict[str, TableChange]
@@ -35,16 +35,16 @@ class RebuildResult:
 
 
 class _OnlyTriedError(Exception):
-    """Ends the transaction of a rebuild that is only tried."""
+    """Rolls back the transaction of a dry run."""
 
 
 def rebuild(
     config: Config, *, dry_run: bool = False, on_step: Callable[[str], None] = lambda step: None
 ) -> RebuildResult:
-    """Compute the star anew from staging, all or nothing. With `dry_run` it is done and rolled back.
+    """Recompute the star from staging, all or nothing. With `dry_run` it is computed and rolled back.
 
-    `on_step` is called with what is being done. Raises NoWarehouseError without a warehouse, VersionError for one that
-    is newer, and CheckError where the star breaks a rule; then nothing was changed.
+    `on_step` is called with the name of each step. Raises NoWarehouseError without a warehouse, VersionError for a
+    newer one, and CheckError if the star breaks a check; then nothing was changed.
     """
     started = time.monotonic()
     with open_warehouse(config) as warehouse:
@@ -72,7 +72,7 @@ def _rebuild(warehouse: Warehouse, dry_run: bool, on_step: Callable[[str], None]
 def _compared(
     warehouse: Warehouse, table: str, tables: dict[str, TableChange], on_step: Callable[[str], None]
 ) -> Iterator[None]:
-    """Keep a table's rows, let it be computed anew, and count what became different."""
+    """Keep a table's rows while it is recomputed, and count the differences."""
     on_step(f"computing {table} ({STAR.index(table) + 1} of {len(STAR)})")
     warehouse.execute(f"DROP TABLE IF EXISTS before_{table}")
     warehouse.execute(f"CREATE TEMP TABLE before_{table} AS SELECT * FROM {table}")

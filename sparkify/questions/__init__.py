@@ -1,1 +1,1 @@
-"""The prepared questions, what cuts them, and their answers."""
+"""The prepared questions, the cut that selects their events, and their answers."""

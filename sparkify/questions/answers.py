@@ -1,4 +1,4 @@
-"""Answers: to one question, to any SELECT, and to all questions at once, of which a report is made. Changes nothing."""
+"""Answers: to one question, to any SELECT, and to all questions at once for a report. Changes nothing."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ from sparkify.star.checks import CheckResult
 from sparkify.star.version import open_to_read
 from sparkify.warehouses import Row, Warehouse, fetch_dicts, open_warehouse
 
-# What is compared where the log does not reach back far enough before the period.
+# Compared if the log does not go back far enough before the period.
 _LAST_DAYS = 7
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A question's answer, with the values that its parameters had, by name, and the whole text that gives it."""
+    """A question's answer, with the values of its parameters by name, and the whole SQL."""
 
     question: Question
     values: dict[str, Any]
@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The overview of two spans of so many days, the one right before the other."""
+    """The overview of two periods of `days` days, one right before the other."""
 
     days: int
     later: dict[str, Any]
@@ -44,11 +44,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Answers:
-    """Every question's answer for one cut of the log, in reading order, and what to make of the data.
+    """Every question's answer for one cut of the log, in reading order, and facts about the data.
 
-    `comparison` holds the period against as many days before it, or the last week of it against the week before; None
-    where the log is too short for both. `last_load` is a row of load_history, None before the first. `newest_event` is
-    that of the whole warehouse, `lag_seconds` before the end of the last load that brought something.
+    `comparison` compares the period with as many days before it, or its last week with the week before; None if the log
+    is too short for both. `last_load` is a row of load_history, None before the first load. `newest_event` is that of
+    the whole warehouse; `lag_seconds` is its age when the last successful load ended.
     """
 
     cut: Cut
@@ -69,8 +69,8 @@ def query(
 ) -> tuple[list[str], list[Row]]:
     """Answer a prepared question; returns column names and rows.
 
-    `on_note` is told, in a sentence, where there is no event to answer from. Raises UsageError for an unknown name, and
-    for a cut by what the question does not take.
+    `on_note` is called with a sentence if there are no events. Raises UsageError for an unknown name, and for a
+    parameter that the question does not take.
     """
     question = get_question(name)
     require_taken(question, cut)
@@ -88,7 +88,7 @@ def query_sql(config: Config, sql: str) -> tuple[list[str], list[Row]]:
 
 
 def _explain_nothing(warehouse: Warehouse, cut: Cut) -> str | None:
-    """A sentence where the warehouse holds no event, or none in the cut; None where there is one."""
+    """A sentence if the warehouse has no events, or none in the cut; else None."""
     if _log_days(warehouse, cut)[0] is not None:
         return None
     first, last = _log_days(warehouse, WHOLE_LOG)
@@ -99,18 +99,18 @@ def _explain_nothing(warehouse: Warehouse, cut: Cut) -> str | None:
 
 
 def _log_days(warehouse: Warehouse, cut: Cut) -> tuple[dt.date | None, dt.date | None]:
-    """The days of the first and the last event in a cut; None for both where there is none."""
+    """The days of the first and the last event in a cut; None for both without events."""
     first, last = warehouse.fetch(cut_sql("SELECT min(day), max(day) FROM events", cut.values))[0]
     return first, last
 
 
 def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
-    """Answer every prepared question, each for what it takes of the cut, and run every check."""
-    # A load may commit between two questions where readers do not keep it out.
+    """Answer every prepared question, each with the parameters that it takes, and run every check."""
+    # In one transaction: otherwise a load could commit between two questions.
     with open_to_read(config) as warehouse, warehouse.transaction():
         loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(warehouse)
-        # Found once for all questions; each question's own text has it as a CTE.
+        # Computed once for all questions; the SQL of each question has it as a CTE.
         warehouse.execute(f"CREATE TEMP TABLE {COPIES} AS\n{view_sql(COPIES)}")
         answers = [_answer(warehouse, question, cut, without=COPIES) for question in list_questions()]
         return Answers(
@@ -131,7 +131,7 @@ def find_newest_event(warehouse: Warehouse) -> dt.datetime | None:
 
 
 def count_lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None) -> float | None:
-    """Seconds from the newest event to the end of the last load that brought something."""
+    """Seconds from the newest event to the end of the last successful load."""
     ends: list[dt.datetime] = [load["finished_at"] for load in loads if load["status"] in ("loaded", "partial")]
     return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
 
@@ -165,5 +165,5 @@ def _compare(warehouse: Warehouse, cut: Cut, answers: Sequence[Answer]) -> Compa
 
 
 def _span(cut: Cut, last: dt.date, days: int) -> Cut:
-    """As many days as are given, up to the last."""
+    """The cut of `days` days that end with `last`."""
     return replace(cut, first_day=last - dt.timedelta(days - 1), last_day=last)

@@ -1,12 +1,12 @@
-"""The prepared questions: each is one file, with what it asks, what its numbers mean, and its SELECT.
+"""The prepared questions: each is one file with the question, the meaning of its numbers, and its SELECT.
 
-A question is `sql/questions/NAME.sql`: one SELECT under a comment. The comment's first line is the question, the lines
-after it the definition of every number in the answer, and what the answer does not say. Then `Chapter: music 10.` says
-where it is read: in which chapter, and after which other questions. The last line, `Parameters: from, to, level,
-top = 20.`, says what cuts it; `:top` and `:days` are written into the SELECT.
+A question is `sql/questions/NAME.sql`: one SELECT after a comment. The comment's first line is the question, the next
+lines define every number in the answer, and what the answer does not say. Then `Chapter: music 10.` gives its chapter
+and its place in it. The last line, `Parameters: from, to, level, top = 20.`, lists what it takes; `:top` and `:days`
+are replaced in the SELECT.
 
-One rule says what a cut means, whatever the question: the answer is the one that a log of only those days' events at
-that level would give. The catalogue stays whole. Nothing here runs a question.
+A cut means the same for every question: the answer is that of a log with only the events of these days and this level.
+The catalogue is not cut. Nothing here runs a question.
 """
 
 import difflib
@@ -36,7 +36,7 @@ _PARAMETER = re.compile(r"(from|to|level|top|days)(?: = (\d+))?")
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a question takes: from, to, level, top or days. None as the default cuts nothing."""
+    """What a question takes: from, to, level, top or days. A default of None cuts nothing."""
 
     name: str
     default: int | None = None
@@ -47,7 +47,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Question:
-    """One prepared question: its sentence, its definition in prose, and its own SELECT, which `cut_sql` completes.
+    """One prepared question: the question, its definition in prose, and its SELECT, which `cut_sql` completes.
 
     `chapter` is one of CHAPTERS, and `place` orders the questions of a chapter.
     """
@@ -69,7 +69,7 @@ def list_questions() -> list[Question]:
 
 
 def get_question(name: str) -> Question:
-    """The question of that name. Raises UsageError for an unknown one."""
+    """The question with this name. Raises UsageError for an unknown one."""
     names = _list_names()
     if name not in names:
         close = difflib.get_close_matches(name.lower(), names, n=1)
@@ -87,7 +87,7 @@ def _list_names() -> list[str]:
 
 
 def parse_question(name: str, text: str) -> Question:
-    """The question of one file. Raises ValueError where the comment that heads it lacks a part."""
+    """Parse the file of a question. Raises ValueError if its comment lacks a part."""
     lines = text.splitlines()
     end = next((number for number, line in enumerate(lines) if not line.startswith(_COMMENT)), len(lines))
     header = [line.removeprefix(_COMMENT).strip() for line in lines[:end]]
@@ -100,7 +100,7 @@ def parse_question(name: str, text: str) -> Question:
             f"{', '.join(CHAPTERS)} and a number, and a SELECT"
         )
     if not set(re.findall(r"(?<!:):(\w+)", sql)) <= {parameter.name for parameter in parameters} & {"top", "days"}:
-        raise ValueError(f"sql/questions/{name}.sql writes a value that its line -- {_PARAMETERS}… does not name")
+        raise ValueError(f"sql/questions/{name}.sql uses a value that its line -- {_PARAMETERS}… does not list")
     return Question(name, header[0], " ".join(header[1:]), sql, chapter[1], int(chapter[2]), parameters)
 
 
@@ -108,24 +108,24 @@ def _parse_parameters(name: str, line: str) -> tuple[Parameter, ...]:
     found = [_PARAMETER.fullmatch(part) for part in line.removeprefix(_PARAMETERS).removesuffix(".").split(", ")]
     parameters = tuple(Parameter(one[1], int(one[2]) if one[2] else None) for one in found if one)
     if len({parameter.name for parameter in parameters}) < len(found):
-        raise ValueError(f"sql/questions/{name}.sql names a parameter twice, or one that there is not: {line}")
+        raise ValueError(f"sql/questions/{name}.sql lists a parameter twice, or an unknown one: {line}")
     return parameters
 
 
 def list_values(question: Question, cut: Cut) -> dict[str, Any]:
-    """What the question's parameters are: of the cut or by default. What it does not take is left out."""
+    """The values of the question's parameters: from the cut, else the default."""
     values = cut.values
     return {parameter.name: values.get(parameter.name, parameter.default) for parameter in question.parameters}
 
 
 def list_untaken(question: Question, cut: Cut) -> list[str]:
-    """The names of what the cut gives and the question does not take: it is answered as if they were not given."""
+    """The parameters of the cut that the question does not take. It is answered as if they were not given."""
     taken = {parameter.name for parameter in question.parameters}
     return [name for name in cut.values if name not in taken]
 
 
 def require_taken(question: Question, cut: Cut) -> None:
-    """Raises UsageError where the cut gives what the question does not take."""
+    """Raises UsageError if the cut has a parameter that the question does not take."""
     if untaken := list_untaken(question, cut):
         takes = _enumerate([parameter.name for parameter in question.parameters], "nothing")
         raise UsageError(f"{question.name} does not take {_enumerate(untaken)}; it takes {takes}")

@@ -1,10 +1,10 @@
-"""What a question is asked of: a part of the log, as CTEs that come before the question's own.
+"""The cut: the part of the log for which a question is answered, as CTEs before the question's own.
 
-A question reads `events`, `plays` and `days`: the views of these names where it is asked of the whole log by hand, and
-always CTEs of the same names where it is asked here, made of the views' own text with the cut in its WHERE. So what an
-event, a play and a day are stands in the views alone, and the text that is sent is complete: it runs as it stands.
+A question reads `events`, `plays` and `days`. Run by hand, it reads the views with these names, and so the whole log.
+Run by sparkify, it reads CTEs with the same names, made from the text of the views with the cut in the WHERE. So only
+the views define what an event, a play and a day are, and the SQL that is sent is complete: it runs as it is.
 
-Values are literals, never bound: Redshift may refuse a bound value below a CTE, and skips blocks by a literal only.
+Values are literals, never bound: Redshift may refuse a bound value in a CTE, and skips blocks only by literals.
 """
 
 import datetime as dt
@@ -19,27 +19,27 @@ from sparkify.sql import quote, read_sql
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = ("free", "paid")
-# An INTEGER of the warehouse holds no more.
+# The largest INTEGER.
 _MOST = 2**31 - 1
-# No cut changes which records are copies. The rows of this CTE are few, and finding them takes as long as a question:
-# who asks several keeps them in a temporary table of this name, and leaves the CTE out.
+# Which records are copies does not depend on the cut. This CTE has few rows, but takes as long as a question: to answer
+# several questions, keep it in a temporary table with this name and omit the CTE.
 COPIES = "event_copies"
-# The CTEs in the order in which they read each other, each with the column by which its rows are cut. The days are
-# those of the events.
+# The CTEs in the order in which they read each other, each with the column by which it is cut. The days are cut with
+# the events.
 _CUT_BY = {COPIES: None, "events": "day", "plays": "start_time", "days": None}
 _READ = re.compile(rf"\b(?:FROM|JOIN) ({'|'.join(_CUT_BY)})\b")
 _PLACEHOLDER = re.compile(r"(?<!:):([a-z]+)\b")
-# The view plays has columns of users, songs and artists beside a play. No question reads one, and joining them would
-# take longer than most questions.
+# The view plays also has columns of users, songs and artists. No question reads them, and the joins would take longer
+# than most questions.
 _BESIDE_PLAYS = re.compile(r"\n(?:    (?:users|songs|artists)\.|LEFT JOIN ).*")
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What to answer for: a part of the log, so many places, so many silent days. What is None is not cut.
+    """The part of the log, the number of places and the days of silence to answer for. None means no limit.
 
-    Both days are UTC days and inclusive; an event counts by its own level, `free` or `paid`. `top` keeps ties, `days`
-    are those of silence after which a user counts as gone. Raises UsageError for values that make no sense.
+    Both days are UTC days and inclusive; an event counts by its own level, `free` or `paid`. `top` keeps ties; after
+    `days` without a play a user counts as gone. Raises UsageError for values that make no sense.
     """
 
     first_day: dt.date | None = None
@@ -59,7 +59,7 @@ class Cut:
 
     @property
     def values(self) -> dict[str, Any]:
-        """What is given, by the name of the parameter, in the order in which parameters are named."""
+        """The given values, by the name of the parameter, in the usual order."""
         values = {
             "from": self.first_day, "to": self.last_day, "level": self.level, "top": self.top, "days": self.days,
         }  # fmt: skip
@@ -80,10 +80,10 @@ def parse_day(text: str) -> dt.date:
 
 
 def cut_sql(sql: str, values: Mapping[str, Any], *, without: str | None = None) -> str:
-    """A question's own SELECT as it is sent: filled in, and with the CTEs that it reads before it.
+    """The SQL of a question to send: its SELECT with its values, after the CTEs that it reads.
 
-    `values` are by the names of parameters; from, to and level cut the CTEs, and one that is None cuts nothing. The CTE
-    `without` is left out, for there is a table of its name.
+    `values` are by the name of the parameter; from, to and level cut the CTEs unless they are None. The CTE `without`
+    is omitted, because there is a table with its name.
     """
     filled = fill_sql(sql, values)
     read = _list_read(filled)
@@ -96,19 +96,19 @@ def cut_sql(sql: str, values: Mapping[str, Any], *, without: str | None = None) 
 
 
 def fill_sql(sql: str, values: Mapping[str, Any]) -> str:
-    """A question's own SELECT with literals for `:top` and `:days`. By itself it reads the views: the whole log."""
+    """A question's SELECT with literals for `:top` and `:days`. By itself it reads the views, the whole log."""
     return _PLACEHOLDER.sub(lambda found: literal_sql(values[found[1]]), sql)
 
 
 def literal_sql(value: dt.date | int | str | None) -> str:
-    """A value as a literal that means the same on every engine. Raises ValueError for what has none."""
+    """A value as a literal that means the same on every engine. Raises ValueError if there is none."""
     if value is None:
         return "NULL"
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return f"DATE '{value.isoformat()}'"
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    # Redshift reads a backslash as an escape, DuckDB as itself.
+    # A backslash is an escape in Redshift, but not in DuckDB.
     if isinstance(value, str) and "\\" not in value and "\0" not in value:
         return quote(value)
     raise ValueError(f"there is no literal for {value!r}")
@@ -120,7 +120,7 @@ def view_sql(name: str) -> str:
 
 
 def _list_read(sql: str) -> set[str]:
-    """The CTEs that a text reads, and those that they read."""
+    """The CTEs that an SQL text reads, directly or through others."""
     read = set(_READ.findall(sql))
     return read.union(*(_list_read(view_sql(name)) for name in read))
 
@@ -133,7 +133,7 @@ def _cte_sql(name: str, values: Mapping[str, Any]) -> str:
 
 
 def _where_sql(moment: str | None, values: Mapping[str, Any]) -> str:
-    """The clause that ends a view's SELECT."""
+    """The WHERE clause at the end of a view's SELECT."""
     if moment is None:
         return ""
     conditions = {

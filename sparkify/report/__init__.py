@@ -1,7 +1,7 @@
-"""The report: the answers to all questions on one HTML page that needs nothing but itself.
+"""The report: the answers to all questions on one HTML page that needs no other file.
 
-`render_report` asks the warehouse; the modules below make the page of what they are given: no clock, no warehouse, so
-the same warehouse gives the same bytes.
+`render_report` queries the warehouse. The other modules make the page from the answers only, without clock or
+warehouse: so the same warehouse gives the same bytes.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def render_report(
     config: Config, *, cut: Cut = WHOLE_LOG, with_people: bool = False, on_note: Callable[[str], None] | None = None
 ) -> str:
-    """The page, as HTML, for one cut of the log; a question that does not take a part of the cut is asked without it.
+    """The page, as HTML, for one cut of the log. A question is answered without the parameters that it does not take.
 
-    Places of a single listener are left out unless `with_people`. Where something cannot be drawn, the page says so in
-    its place, and `on_note` gets a sentence. Read-only. Raises UsageError where what draws is not installed.
+    Places with a single listener are left out unless `with_people`. If something cannot be drawn, the page says so, and
+    `on_note` is called with a sentence. Read-only. Raises UsageError if the packages for drawing are not installed.
     """
     require_packages()
     from sparkify.questions.answers import answer_all
@@ -44,7 +44,7 @@ def render_report(
 
 
 def require_packages() -> None:
-    """Raises UsageError where the packages that draw are not installed."""
+    """Raises UsageError if the packages for drawing are not installed."""
     for name in ("jinja2", "vl_convert"):
         try:
             import_module(name)

@@ -1,7 +1,7 @@
-"""Vega-Lite, by way of vl-convert: the script that draws in a browser, and pictures for where no script runs.
+"""Vega-Lite through vl-convert: the script that draws in a browser, and pictures for browsers without scripts.
 
-Both keep the interpreter to themselves for seconds, so they are made in a process of their own, which gets ready while
-the questions are asked. It takes specifications on stdin and gives what it made on stdout, as JSON.
+Both block the interpreter for seconds, so they are made in another process, which starts while the questions are being
+answered. It reads specifications from stdin and writes the results to stdout, as JSON.
 """
 
 import base64
@@ -29,8 +29,8 @@ from sparkify.report.marks import Spec, config_of
 
 _LIBRARY_NAME = "library"
 _LIBRARY = "window.vegaEmbed = vegaEmbed;"
-# Pictures are drawn once, this wide; the page scales them down. Their letters are measured in the one font that
-# vl-convert does not have to look for.
+# Pictures are drawn with this width; the page scales them down. Text is measured in the one font that vl-convert does
+# not have to search for.
 _PICTURE = {"width": 640, "config": config_of("sans-serif") | {"aria": False}}
 _SHAPE = re.compile(r' (?:d|transform|x|y|x1|y1|x2|y2|width|height)="[^"]*"')
 _FRACTION = re.compile(r"\d+\.\d{3,}")
@@ -42,10 +42,10 @@ _CLIP = re.compile(r'(?<=id=")clip\d+(?=")|(?<=url\(#)clip\d+(?=\))')
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a page draws with: the library, packed by gzip and written in base64, which halves the page; and pictures.
+    """What a page needs to draw: the library, as gzip in base64, which halves the page, and the pictures.
 
-    `source` is how a content security policy names the library. A picture is SVG, by the name of its specification.
-    `failures` says why a picture is missing, and by the name `library` why that is: then nothing draws in a browser.
+    `source` is the library in a content security policy. A picture is SVG, by the name of its specification. `failures`
+    says why a picture or the `library` is missing; without the library, nothing draws in a browser.
     """
 
     library: Markup
@@ -55,20 +55,20 @@ class Drawing:
 
     @classmethod
     def of(cls, script: str, pictures: Mapping[str, str], failures: Mapping[str, str] | None = None) -> "Drawing":
-        """Of a library's script and pictures as text."""
+        """Make a Drawing from a library's script and pictures as text."""
         packed = base64.b64encode(gzip.compress(script.encode(), mtime=0)).decode()
         drawn = {name: Markup(picture) for name, picture in pictures.items()}
         return cls(Markup(packed), name_source(script), drawn, dict(failures or {}))
 
 
 Draw = Callable[[Mapping[str, Spec]], Drawing]
-# What came of drawing one thing: its text as `made`, or why it could not be drawn as `failure`.
+# The result of drawing one thing: its text as `made`, or the reason as `failure`.
 Outcome = dict[str, str]
 
 
 @contextmanager
 def start_drawing() -> Iterator[Draw]:
-    """Get ready to draw; the function given draws specifications, once. What fails is in the drawing's failures."""
+    """Start drawing in the background; yields a function that draws specifications, once. See Drawing.failures."""
     with _start_process() as process:
 
         def draw(specs: Mapping[str, Spec]) -> Drawing:
@@ -84,17 +84,17 @@ def start_drawing() -> Iterator[Draw]:
 @contextmanager
 def _start_process() -> Iterator["subprocess.Popen[bytes]"]:
     command = "from sparkify.report.drawing import serve; serve()"
-    # -P: a file of the working folder must not pass for a module. The package is found where it is here.
+    # -P: files in the working folder must not be imported as modules. The package's own folder is passed on.
     home = [str(Path(sparkify.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, home)), "PYTHONUTF8": "1"}
     with subprocess.Popen(
         [sys.executable, "-P", "-c", command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # vl-convert writes there what only its makers can read.
+        # vl-convert's messages there help only its authors.
         stderr=subprocess.DEVNULL,
         env=environment,
-        # Ctrl-C is for this process, which ends the other.
+        # Ctrl-C is handled by this process, which ends the other.
         start_new_session=True,
     ) as process:
         try:
@@ -105,9 +105,9 @@ def _start_process() -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def _ask(process: "subprocess.Popen[bytes]", specs: Mapping[str, Spec]) -> tuple[Outcome, dict[str, Outcome]]:
-    """What came of the library and of each specification, also where one of them ends the process."""
+    """The results for the library and each specification, even if one of them kills the process."""
     answer, _ = process.communicate(json.dumps(specs).encode())
-    # The last line is empty, or broken off where the process ended within it.
+    # The last line is empty, or incomplete if the process was killed.
     lines = [json.loads(line) for line in answer.split(b"\n")[:-1]]
     early = {"failure": _describe_end(process.returncode)}
     if not lines:
@@ -116,27 +116,27 @@ def _ask(process: "subprocess.Popen[bytes]", specs: Mapping[str, Spec]) -> tuple
     outcomes = dict(zip(specs, drawn, strict=False))
     if left := list(specs)[len(drawn) :]:
         outcomes[left[0]] = early
-        # Another process draws what follows.
+        # A new process draws the rest.
         with _start_process() as another:
             outcomes |= _ask(another, {name: specs[name] for name in left[1:]})[1]
     return library, outcomes
 
 
 def _describe_end(code: int) -> str:
-    """Why a process that draws made no more, by its exit code."""
+    """Why the drawing process ended early, by its exit code."""
     how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
     why = ", as a system does that is short of memory" if code == -signal.SIGKILL else ""
     return f"the process that draws ended early ({how}{why})"
 
 
 def serve() -> None:
-    """The other process: get ready, wait for specifications, draw them, end."""
+    """The drawing process: get ready, wait for specifications, draw them, end."""
     library = _attempt(_make_library)
-    # The first picture is the one that takes long.
+    # The first picture is slow.
     _attempt(lambda: draw_picture("first", {"data": {"values": []}, "mark": "bar"}))
-    # Nothing comes where whoever asked was killed.
+    # stdin is empty if the other process was killed.
     if asked := sys.stdin.read():
-        # A line at once for each: what is drawn is not lost with what ends this process.
+        # One line for each, at once: if the next one kills this process, the earlier ones are not lost.
         print(json.dumps(library), flush=True)
         for name, spec in json.loads(asked).items():
             print(json.dumps(_attempt(partial(draw_picture, name, spec))), flush=True)
@@ -145,21 +145,21 @@ def serve() -> None:
 def _attempt(make: Callable[[], str]) -> Outcome:
     try:
         return {"made": make()}
-    # vl-convert raises whatever comes of a script, and of Rust what is no Exception.
+    # vl-convert raises any error of a script, and panics of Rust are not an Exception.
     except BaseException as error:
-        # The lines that follow say where in its own source.
+        # The next lines are positions in its own source.
         lines = [line.strip() for line in str(error).splitlines() if not line.startswith("    at ")]
         return {"failure": f"vl-convert says: {' '.join(lines)}"}
 
 
 def _make_library() -> str:
-    """The library's script, which the user's cache keeps: putting it together takes two seconds each time."""
+    """The library's script, from the user's cache if possible: making it takes two seconds."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sparkify")
     kept = cache / f"vega-embed-{version('vl-convert-python')}.js"
     with suppress(OSError):
         return kept.read_text(encoding="utf-8")
     script: str = vl_convert.javascript_bundle(_LIBRARY)
-    # Without a cache that can be written it takes those seconds again.
+    # If the cache cannot be written, it is made again next time.
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = kept.with_suffix(f".{os.getpid()}")
@@ -170,20 +170,20 @@ def _make_library() -> str:
 
 def draw_picture(name: str, spec: Spec) -> str:
     """A specification's picture, as SVG. Marks have no text for screen readers: the table has it."""
-    # Vega counts what it clips from the start of the process; on a page the names have to differ, and to be the same
-    # each time.
+    # Vega numbers its clip paths from the start of the process. On a page the names must be different, and always the
+    # same.
     clips: dict[str, str] = {}
     svg = vl_convert.vegalite_to_svg(spec | _PICTURE)
     svg = _CLIP.sub(lambda found: clips.setdefault(found[0], f"{name}-clip{len(clips)}"), svg)
-    # A hundredth of a pixel is not seen, and half of a picture would be digits.
+    # More than two decimals of a pixel are not visible, and would make half of the file.
     return _SHAPE.sub(lambda found: _FRACTION.sub(lambda one: f"{float(one[0]):.2f}", found[0]), svg)
 
 
 def make_drawable(value: Any) -> Any:
-    """A specification, or a part of one, in which every text can be drawn.
+    """A specification, or a part of it, with only characters that can be drawn.
 
-    A picture is XML, which has no character for most of the controls: each is shown by the sign that Unicode has for it
-    (U+2419 for U+0019), and what else XML cannot hold by U+FFFD. The white space that XML knows stays.
+    A picture is XML, which does not allow most control characters: each is replaced by its Unicode symbol (U+2419 for
+    U+0019), and other characters that XML does not allow by U+FFFD. White space that XML allows stays.
     """
     if isinstance(value, str):
         return _NOT_IN_XML.sub(lambda found: _SIGNS.get(found[0], "\ufffd"), value)
@@ -195,10 +195,10 @@ def make_drawable(value: Any) -> Any:
 
 
 def name_source(script: str) -> str:
-    """A script by its digest, as a content security policy names one that may run."""
+    """The digest of a script, as a content security policy allows it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def embed_json(value: Any) -> Markup:
-    """A value as JSON that can stand in a script element: it holds no `<`."""
+    """A value as JSON without `<`, for use in a script element."""
     return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))

@@ -1,7 +1,7 @@
-"""What the drawings are made of: colours, axes, tooltips, and the shapes that several questions share.
+"""The parts of the drawings: colours, axes, tooltips, and shapes that several questions share.
 
-Colours are the page's CSS variables, so one drawing serves light, dark and print. A scale of amounts begins at zero.
-Days are UTC: tooltips carry them as text, for a browser would show them in its own zone.
+Colours are the page's CSS variables, so one drawing works for light, dark and print. A scale of amounts starts at zero.
+Days are UTC: tooltips have them as text, because a browser would show them in its own time zone.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ Record = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 MAIN, SECOND, THIRD, QUIET, INK = "var(--main)", "var(--second)", "var(--third)", "var(--quiet)", "var(--ink)"
-# The names of a ranking take at most this part of the width, on a phone as on a desktop.
+# The names of a ranking take at most this part of the width, also on a phone.
 _NAMES_WIDTH = "isFinite(containerSize()[0]) ? max(90, containerSize()[0] * 0.45) : 280"
 NAMES_AXIS: Spec = {"labelLimit": {"expr": _NAMES_WIDTH}, "domain": False, "ticks": False, "labelPadding": 6}
 _ROW_HEIGHT, BAR_HEIGHT = 22, 32
@@ -24,7 +24,7 @@ _LEVELS = {"paid": MAIN, "free": SECOND, "unknown": QUIET}
 
 
 def config_of(font: str) -> Spec:
-    """What all drawings share, with letters measured in a font."""
+    """The configuration of all drawings, with text measured in a font."""
     return {
         "background": None,
         "font": font,
@@ -44,12 +44,12 @@ def config_of(font: str) -> Spec:
     }  # fmt: skip
 
 
-# In a browser letters are measured as the page shows them.
+# In a browser, text is measured in the font of the page.
 CONFIG = config_of(_FONT)
 
 
 def data_of(records: Sequence[Record]) -> Spec:
-    """The rows as a drawing takes them."""
+    """The rows, as data of a drawing."""
     return {"values": [{key: _plain(value) for key, value in record.items()} for record in records]}
 
 
@@ -74,18 +74,18 @@ def days_axis() -> Spec:
 
 
 def amount_axis(field: str, title: str, **more: Any) -> Spec:
-    """Numbers of things, in thousands set apart."""
+    """An axis of amounts, with thousands separators."""
     axis = {"format": ",~r", "tickMinStep": 1, "tickCount": 5}
     return {"field": field, "type": "quantitative", "title": title, "axis": axis, **more}
 
 
 def with_room(amounts: Iterable[float]) -> Spec:
-    """A scale from zero that leaves room for a number beside the longest bar."""
+    """A scale from zero with room for a number beside the longest bar."""
     return {"domain": [0, 1.2 * max(amounts)], "nice": False}
 
 
 def share_axis(field: str, title: str, **more: Any) -> Spec:
-    """Shares from 0 to 1, as percentages."""
+    """An axis of shares from 0 to 1, as percentages."""
     axis = {"format": "~%", "tickCount": 5}
     return {"field": field, "type": "quantitative", "title": title, "axis": axis, **more}
 
@@ -119,7 +119,7 @@ def by_day(records: Sequence[Record]) -> list[Record]:
 
 
 def ranking(rows: Sequence[Record], description: str, tooltip: list[Spec]) -> Spec | None:
-    """Horizontal bars of plays in the order given; a row has a `name` that no other row has."""
+    """Horizontal bars of plays in the given order; each row has a unique `name`."""
     if not rows:
         return None
     return {
@@ -150,7 +150,7 @@ def ranking(rows: Sequence[Record], description: str, tooltip: list[Spec]) -> Sp
 def shares(rows: Sequence[Record], description: str, title: str) -> Spec:
     """Horizontal bars of shares, each with its text; a row has `name`, `share`, `text` and `color`.
 
-    Where the text is rounded, `exact` has what the tooltip shows.
+    If the text is rounded, `exact` is the text of the tooltip.
     """
     return {
         "description": description,
@@ -169,7 +169,7 @@ def shares(rows: Sequence[Record], description: str, title: str) -> Spec:
         },
         "layer": [
             {
-                # So pale that text can stand before it.
+                # Pale enough for text in front of it.
                 "mark": {"type": "bar", "cornerRadiusEnd": 2, "opacity": 0.5},
                 "encoding": {"color": {"field": "color", "type": "nominal", "scale": None}},
             },
@@ -177,7 +177,7 @@ def shares(rows: Sequence[Record], description: str, title: str) -> Spec:
                 "mark": {
                     "type": "text",
                     "color": INK,
-                    # Beside the bar where there is room.
+                    # Beside the bar if there is room.
                     "align": {"expr": "datum.share > 0.55 ? 'right' : 'left'"},
                     "dx": {"expr": "datum.share > 0.55 ? -8 : 8"},
                 },

@@ -1,4 +1,4 @@
-"""The page: what stands where. What comes from data reaches it as text, and the template engine escapes it."""
+"""The page and its parts. All data is passed as text, and the template engine escapes it."""
 
 import datetime as dt
 import io
@@ -31,16 +31,16 @@ from sparkify.report.marks import CONFIG, Spec
 _FOLDER = Path(__file__).parent
 # The chapter whose questions are the tiles.
 _GLANCE = "glance"
-# More is read in a spreadsheet.
+# For more, a spreadsheet is better.
 _MOST_ROWS = 400
 _LIMITS = "It does not say"
-_NOTHING = "There is nothing to tell: nothing of this kind is known of this period."
+_NOTHING = "There is no data for this question in this period."
 _BAD_LOADS = ("failed", "interrupted", "partial")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table, and whether it stands to the right."""
+    """A column of a table, and whether it is aligned to the right."""
 
     name: str
     numeric: bool
@@ -48,7 +48,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """One question on the page. `spec` is None where there is nothing to draw."""
+    """One question on the page. `spec` is None if there is nothing to draw."""
 
     name: str
     question: str
@@ -76,7 +76,7 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Tile:
-    """A key figure, with its change where there is something to compare with; `recent` is the later of both numbers."""
+    """A key figure, with its change if there is something to compare with; `recent` is the later of the two numbers."""
 
     label: str
     value: str
@@ -86,7 +86,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Fact:
-    """Something about the data; `bad` where it is not in order."""
+    """A fact about the data; `bad` if something is wrong."""
 
     label: str
     value: str
@@ -95,7 +95,7 @@ class Fact:
 
 
 def render_page(answers: Answers, draw: Draw, *, with_people: bool) -> str:
-    """The page as HTML. Places of a single listener stand in it only with people."""
+    """The page as HTML. Places with a single listener are on it only with people."""
     overview = answers.of("overview").records[0]
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -136,7 +136,7 @@ def _read(name: str) -> str:
 
 
 def _mark_code(text: str) -> Markup:
-    """A text in which what stands between backticks is code."""
+    """A text with the parts between backticks as code."""
     parts = text.split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
@@ -242,7 +242,7 @@ def _section(answer: Answer, with_people: bool) -> Section:
     return Section(
         name,
         question.question,
-        questions.tell(name, records) or _NOTHING,
+        questions.describe(name, records) or _NOTHING,
         " ".join([definition.strip(), *(f"Here {number}." for number in numbers)]),
         f"{_LIMITS}{limits}",
         [text for text in (left_out, questions.note(name, records)) if text],

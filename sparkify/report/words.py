@@ -1,4 +1,4 @@
-"""Names that cannot turn the text around them, and the words of rankings."""
+"""Names that cannot change the writing direction around them, and the texts of rankings."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -9,16 +9,16 @@ from sparkify.formats import count_of, format_number
 
 _MOST_DRAWN = 40
 _MOST_PLACES = 20
-# Classes of Unicode's bidirectional algorithm that make letters stand from right to left, or can.
+# Classes of Unicode's bidirectional algorithm that can make text run from right to left.
 _TURNING = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
 _OPENING, _CLOSING = {"LRI", "RLI", "FSI"}, {"PDI"}
 
 
 def isolate(name: str) -> str:
-    """A name from the data, fit to stand among other words: it does not turn them round, whatever it opens or closes.
+    """A name from the data that is safe within other text: it does not change the writing direction around it.
 
-    As many isolates are opened before it as it closes, and as many closed after it as it opens, and one more of each.
-    What separates paragraphs would end them all, so it becomes a blank.
+    Isolates that the name closes are opened before it, those that it opens are closed after it, and one more pair is
+    put around it. Paragraph separators would end all isolates, so they become blanks.
     """
     classes = [unicodedata.bidirectional(letter) for letter in name]
     if _TURNING.isdisjoint(classes):
@@ -29,9 +29,9 @@ def isolate(name: str) -> str:
 
 
 def list_places(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that a drawing of a ranking shows: the first places by plays, each with all that share it.
+    """The rows that a drawing of a ranking shows: the first places by plays, each with all rows that share it.
 
-    A place that does not fit as a whole is left out with all after it.
+    A place that does not fit completely is left out, with all places after it.
     """
     shown: list[dict[str, Any]] = []
     for _, group in groupby(records, lambda record: record["plays"]):
@@ -43,7 +43,7 @@ def list_places(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def note_hidden(records: Sequence[dict[str, Any]]) -> str | None:
-    """What the drawing of a ranking says of the rows that it has no room for."""
+    """The note about the rows for which a drawing of a ranking has no room."""
     hidden = len(records) - len(list_places(records))
     if not hidden:
         return None
@@ -51,7 +51,7 @@ def note_hidden(records: Sequence[dict[str, Any]]) -> str | None:
 
 
 def name_winners(records: Sequence[dict[str, Any]], name: Callable[[dict[str, Any]], str]) -> str:
-    """Who has the first place of a ranking, with how many plays."""
+    """The first place of a ranking, with its plays."""
     first = [record for record in records if record["place"] == 1]
     plays = count_of(first[0]["plays"], "play")
     if len(first) > 3:

@@ -116,7 +116,7 @@ def quote(text: str, dialect: str = "duckdb") -> str:
 
 
 def digest_sql(texts: Iterable[str]) -> str:
-    """A digest of some statements, in their order, that ignores comments and how white space is laid out."""
+    """A digest of statements in order, without comments and differences in white space."""
     normalized = []
     for text in texts:
         words = _COMMENT.sub(lambda found: found[1] or " ", text).split()
@@ -125,16 +125,16 @@ def digest_sql(texts: Iterable[str]) -> str:
 
 
 def list_migrations() -> dict[int, str]:
-    """The names of the migrations, by the layout that each leads to."""
+    """The names of the migrations, by the layout that each creates."""
     folder = files("sparkify.sql") / "migrations"
     names = sorted(path.name.removesuffix(".sql") for path in folder.iterdir() if path.name.endswith(".sql"))
     return {int(name.partition("_")[0]): f"migrations/{name}" for name in names}
 
 
 def migration_sql(name: str, dialect: str) -> list[str]:
-    """The statements of a migration, each ended by a semicolon at the end of a line.
+    """The statements of a migration; each ends in a semicolon at the end of a line.
 
-    On Redshift a column that is added gets the encoding that it would have in a new table.
+    On Redshift an added column gets the encoding that it has in a new table.
     """
     statements = [text.strip() for text in re.split(r";\n", read_sql(name) + "\n") if text.strip()]
     if dialect == "redshift":

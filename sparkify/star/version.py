@@ -1,7 +1,7 @@
-"""Which version a warehouse is of, and whether this program can work with it.
+"""The version of a warehouse, and whether this program can work with it.
 
-A warehouse names its layout (which tables and columns there are) and the SQL that computed its star. Layout 1 had no
-table for that: it is known by its ledger.
+A warehouse stores its layout (which tables and columns there are) and a digest of the SQL that computed its star.
+Layout 1 had no table for this; it is recognized by its ledger.
 """
 
 import datetime as dt
@@ -27,7 +27,7 @@ _LEDGER_OF_LAYOUT_1 = (
 
 
 class Version(NamedTuple):
-    """What a warehouse is of: its layout, the digest of its star's SQL, and the program that wrote this down."""
+    """The layout of a warehouse, the digest of its star's SQL, and the program that wrote them."""
 
     layout: int
     star: str
@@ -47,7 +47,7 @@ class Version(NamedTuple):
 
 @cache
 def star_digest() -> str:
-    """The digest of the SQL that computes the star and the views, and that collects the keys of a change."""
+    """The digest of the SQL that computes the star and the views and collects the touched keys."""
     names = [f"tables/{table}/{step}" for table in STAR for step in ("delete", "load")]
     names += [f"changes/{table}/collect" for table in TOUCHED]
     names += [f"views/{view}/create" for view in VIEWS]
@@ -60,15 +60,15 @@ def current_version() -> Version:
 
 
 def read_version(warehouse: Warehouse) -> Version | None:
-    """The version of a warehouse, or None where the database has no table of sparkify's.
+    """The version of a warehouse, or None if the database has no tables of sparkify.
 
     Raises VersionError for a warehouse that is newer than this program or older than layout 1, and NoWarehouseError for
-    tables that have our names and are not ours.
+    other tables with our names.
     """
     tables = warehouse.list_tables()
     if "warehouse_version" in tables:
         rows = warehouse.fetch("SELECT layout, star, program FROM warehouse_version")
-        # Whoever creates the tables by their statements alone writes no row.
+        # Tables created by the plain CREATE statements have no row.
         version = Version(*rows[0]) if rows else Version(LAYOUT, "", __version__)
         if version.is_newer:
             raise VersionError(
@@ -81,8 +81,8 @@ def read_version(warehouse: Warehouse) -> Version | None:
         return None
     if not {"load_files", "load_history"} <= tables:
         raise NoWarehouseError(
-            f"{warehouse.address} has tables that are not sparkify's but have the names of its own "
-            f"({', '.join(ours[:5])}); rename or drop them, or name another --warehouse"
+            f"{warehouse.address} has other tables with the names of sparkify's tables "
+            f"({', '.join(ours[:5])}); rename or drop them, or give another --warehouse"
         )
     try:
         warehouse.fetch(_LEDGER_OF_LAYOUT_1)
@@ -95,7 +95,7 @@ def read_version(warehouse: Warehouse) -> Version | None:
 
 
 def write_version(warehouse: Warehouse) -> None:
-    """Write down that the warehouse is of this program's version."""
+    """Store this program's version in the warehouse."""
     warehouse.execute("DELETE FROM warehouse_version")
     row = (*current_version(), dt.datetime.now(dt.UTC).replace(tzinfo=None))
     warehouse.insert_rows("warehouse_version", ["layout", "star", "program", "written_at"], [row])
@@ -103,9 +103,9 @@ def write_version(warehouse: Warehouse) -> None:
 
 @contextmanager
 def open_existing(config: Config) -> Iterator[Warehouse | None]:
-    """The warehouse, read-only, or None where there is none with tables yet. A warning says where it is older.
+    """The warehouse, read-only, or None if it has no tables yet. Logs a warning if it is older than this program.
 
-    Raises VersionError where the block asks for what the older layout does not have, and as `read_version`.
+    Raises VersionError if the block needs what the older layout does not have, and like `read_version`.
     """
     with ExitStack() as stack:
         try:
@@ -121,7 +121,7 @@ def open_existing(config: Config) -> Iterator[Warehouse | None]:
 
 @contextmanager
 def open_to_read(config: Config) -> Iterator[Warehouse]:
-    """As `open_existing`, but raises NoWarehouseError where there is nothing to read."""
+    """Like `open_existing`, but raises NoWarehouseError if there is nothing to read."""
     with open_warehouse(config, read_only=True) as warehouse:
         version = require_version(warehouse)
         with _explaining_age(warehouse, version):
@@ -129,7 +129,7 @@ def open_to_read(config: Config) -> Iterator[Warehouse]:
 
 
 def require_version(warehouse: Warehouse) -> Version:
-    """The version of a warehouse. Raises NoWarehouseError where it has no tables yet, and as `read_version`."""
+    """The version of a warehouse. Raises NoWarehouseError if it has no tables yet, and like `read_version`."""
     version = read_version(warehouse)
     if version is None:
         others = sorted(warehouse.list_tables())
@@ -140,7 +140,7 @@ def require_version(warehouse: Warehouse) -> Version:
 
 @contextmanager
 def _explaining_age(warehouse: Warehouse, version: Version) -> Iterator[None]:
-    """Say that a warehouse is older than the program, also as the cause of an error."""
+    """Log that a warehouse is older than the program; an error in the block is explained by that."""
     if version.is_current:
         yield
         return

@@ -1,4 +1,4 @@
-"""Which rules a file was read by."""
+"""The version of the rules by which a file was read."""
 
 from functools import cache
 
@@ -9,8 +9,8 @@ from sparkify.validation import full
 
 @cache
 def rules_digest() -> str:
-    """A digest of the rules of today. Files with another one may read differently now.
+    """A digest of the current rules. A file with another digest may be read differently now.
 
-    It covers the statements of the full way, which alone says what a record is, for both datasets.
+    It covers the statements of the full way for both datasets, because only the full way rejects.
     """
     return digest_sql(full.judge_sql(dataset, "lines") for dataset in DATASETS)

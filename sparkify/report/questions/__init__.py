@@ -1,10 +1,10 @@
-"""The drawing and the sentence of each question: `NAME.py` for `sql/questions/NAME.sql`, of the answer's records alone.
+"""The drawing and the sentence of each question: `NAME.py` for `sql/questions/NAME.sql`, from the answer only.
 
-A module has `draw(records)`, which returns a Vega-Lite specification or None, and `tell(records)`, which returns what
-the answer says or None; both get at least one record. It may have `note(records)`, what the drawing leaves out, and
+A module has `draw(records)`, which returns a Vega-Lite specification or None, and `describe(records)`, which returns
+the answer in words or None; both get at least one record. It may have `note(records)`, what the drawing leaves out, and
 `hide_people(records)`, the records without those of a single listener, and a sentence about what was left out.
 
-Exact values are in the tooltip; what does not fit on an axis is shortened there and whole in the tooltip.
+Exact values are in the tooltip. A text that is too long for an axis is shortened there and complete in the tooltip.
 """
 
 import json
@@ -17,32 +17,32 @@ from sparkify.report.marks import SCHEMA, Record, Spec
 
 
 def draw(name: str, records: Sequence[Record]) -> Spec | None:
-    """The drawing of a question's answer; None where there is nothing to draw."""
+    """The drawing of a question's answer; None if there is nothing to draw."""
     spec: Spec | None = _find(name).draw(records) if records else None
     if spec is None:
         return None
     used = json.dumps({key: part for key, part in spec.items() if key != "data"})
-    # What no mark, axis or tooltip shows would only make the page larger.
+    # Fields that no mark, axis or tooltip uses would only make the page larger.
     fields = [field for field in spec["data"]["values"][0] if re.search(rf"\b{field}\b", used)]
     spec["data"] = {"values": [{field: row[field] for field in fields} for row in spec["data"]["values"]]}
     return {"$schema": SCHEMA, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, **spec}
 
 
-def tell(name: str, records: Sequence[Record]) -> str | None:
-    """What the answer to a question says, in a sentence or two, for who does not look at the drawing."""
-    sentence: str | None = _find(name).tell(records) if records else None
+def describe(name: str, records: Sequence[Record]) -> str | None:
+    """The answer to a question in a sentence or two, for readers who do not look at the drawing."""
+    sentence: str | None = _find(name).describe(records) if records else None
     return sentence
 
 
 def note(name: str, records: Sequence[Record]) -> str | None:
-    """What the drawing leaves out, and the numbers have."""
+    """What the drawing leaves out, but the numbers have."""
     module = _find(name)
     sentence: str | None = module.note(records) if hasattr(module, "note") else None
     return sentence
 
 
 def hide_people(name: str, records: list[Record]) -> tuple[list[Record], str | None]:
-    """The records without those that single a listener out, and a sentence about what was left out."""
+    """The records without those of a single listener, and a sentence about what was left out."""
     module = _find(name)
     shown: tuple[list[Record], str | None] = (
         module.hide_people(records) if hasattr(module, "hide_people") else (records, None)

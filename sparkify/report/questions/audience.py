@@ -24,7 +24,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
         "dau": "on the day", "trend": f"mean of {_TREND_DAYS} days", "wau": "in 7 days (WAU)",
         "mau": "in 30 days (MAU)",
     }  # fmt: skip
-    # From the back to the front. A line of one day would not show.
+    # From back to front. A line of one day would not be visible.
     point = {"size": 30}
     lines: dict[str, Spec] = {
         "dau": {"strokeWidth": 1} | ({"point": point | {"color": QUIET}} if len(rows) == 1 else {}),
@@ -32,7 +32,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
         "wau": {"strokeWidth": 2},
         "trend": {"strokeWidth": 3},
     }
-    # What is not defined on any day has neither line nor legend.
+    # A line without any value is not drawn and not in the legend.
     drawn = {field: any(record.get(field) is not None for record in rows) for field in ("dau", "wau", "mau")}
     drawn["trend"] = len(rows) >= _TREND_DAYS
     colors = {"dau": QUIET, "trend": MAIN, "wau": SECOND, "mau": THIRD}
@@ -70,7 +70,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     }
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     days = [record["dau"] for record in records]
     if not any(days):
         return None

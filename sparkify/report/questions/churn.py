@@ -9,7 +9,7 @@ _CHURN = {
     "cancelled": ("cancelled, of all users", SECOND),
     "downgraded": ("downgraded, of paid users", SECOND),
     "silent": ("silent, of players", MAIN),
-    "censored": ("cannot be told yet, of players", QUIET),
+    "censored": ("not known yet, of players", QUIET),
 }
 
 
@@ -20,10 +20,10 @@ def draw(records: Sequence[Record]) -> Spec | None:
         for r in records
         if r["of_users"]
     ]  # fmt: skip
-    return shares(rows, "Users who left, and those of whom it cannot be told", "share of users") if rows else None
+    return shares(rows, "Users who left, and those of whom it is not known", "share of users") if rows else None
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     answer = {record["outcome"]: record for record in records}
     silent = answer["silent"]
     if not silent["of_users"]:
@@ -33,5 +33,5 @@ def tell(records: Sequence[Record]) -> str | None:
         f"({format_share(silent['share'])}) have been silent for {silent['silent_days']} days or more. "
         f"{format_number(answer['cancelled']['users'])} cancelled, "
         f"{format_number(answer['downgraded']['users'])} downgraded. Of the other "
-        f"{format_number(answer['censored']['users'])} players it cannot be told yet."
+        f"{format_number(answer['censored']['users'])} players it is not known yet."
     )

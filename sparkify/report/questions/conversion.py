@@ -22,7 +22,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     return shares(rows, "Shares of free users who upgrade", "share of users")
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     answer = records[0]
     if not (answer["first_free_users"] or answer["active_free_users"]):
         return None

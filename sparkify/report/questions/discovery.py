@@ -45,7 +45,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     }  # fmt: skip
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     whole = records[-1]
     if whole["week"] is not None or not whole["plays"]:
         return None

@@ -18,7 +18,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     return shares(rows, "Users who reach each step on the way to paying", "share of users first seen free")
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     users = {record["step"]: record["users"] for record in records}
     if not users[1]:
         return None

@@ -27,7 +27,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     return shares(rows, "Match rate, logged-out share and rejected share", "share") if rows else None
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     answer = records[0]
     if not answer["events"]:
         return None

@@ -41,7 +41,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     }  # fmt: skip
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     busiest = max(records, key=lambda record: (record["plays_per_occurrence"], record["plays"]))
     most = max(records, key=lambda record: (record["plays"], record["plays_per_occurrence"]))
     if not most["plays"]:

@@ -17,7 +17,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     }
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     whole = records[-1]
     if whole["day"] is not None or whole["hours"] is None:
         return None

@@ -17,7 +17,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     }
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     whole = {record["level"]: record for record in records if record["day"] is None}
     plays, users = (sum(record[field] for record in whole.values()) for field in ("plays", "users_at_end"))
     if not users:

@@ -20,9 +20,9 @@ def note(records: Sequence[Record]) -> str | None:
     return note_hidden(records)
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     first = records[0]
-    # The page may be without the places of a single listener, and one of those may have more plays.
+    # The page may be without the places of a single listener, and one of these may have more plays.
     among = "" if any(record["users"] == 1 for record in records) else "Of places with more than one listener, "
     place = isolate(first["location"] or "what was not logged")
     return (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sparkify.formats import format_number, format_share
 from sparkify.report.marks import BAR_HEIGHT, INK, MAIN, Record, Spec, data_of, share_of, tooltip_of
 
-# Half a year; the numbers have all.
+# Half a year; the table has all.
 _MOST_COHORTS = 26
 
 
@@ -62,8 +62,8 @@ def draw(records: Sequence[Record]) -> Spec | None:
     }
 
 
-def tell(records: Sequence[Record]) -> str | None:
-    # Who came in the log's first days may have come long before; a week in part has fewer days to come back in.
+def describe(records: Sequence[Record]) -> str | None:
+    # Users of the log's first days may have come long before; a partial week has fewer days to come back.
     second = [
         record
         for record in records
@@ -73,7 +73,7 @@ def tell(records: Sequence[Record]) -> str | None:
     ]
     users = sum(record["cohort_users"] for record in second)
     if not users:
-        return "The log is too short to tell who comes back."
+        return "The log is too short to say who comes back."
     active = sum(record["active_users"] for record in second)
     of = f"{format_number(active)} of {format_number(users)}"
     return f"{format_share(active / users)} of new listeners listened in the week after their first ({of})."

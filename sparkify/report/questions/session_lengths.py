@@ -9,7 +9,7 @@ from sparkify.report.marks import INK, MAIN, SECOND, THIRD, Record, Spec, amount
 
 def draw(records: Sequence[Record]) -> Spec | None:
     so_far = list(accumulate(record["session_share"] for record in records))
-    # The bins in which the half and the nine tenths of all sessions are reached.
+    # The bins of the median and the 90th percentile.
     marks = {
         next(place for place, share in enumerate(so_far) if share >= part - 1e-9): name
         for name, part in (("p90", 0.9), ("median", 0.5))
@@ -52,7 +52,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     }  # fmt: skip
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     sessions = sum(record["sessions"] for record in records)
     moments = sum(record["sessions"] for record in records if record["to_minutes"] == 0)
     long = sum(record["sessions"] for record in records if (record["over_minutes"] or 0) >= 60)
@@ -63,5 +63,5 @@ def tell(records: Sequence[Record]) -> str | None:
 
 
 def _name_bin(record: Record) -> str:
-    """The longest session that a bin of session_lengths holds, in minutes: a name that fits below a bar on a phone."""
+    """The upper bound of a bin in minutes: a name that fits below a bar on a phone."""
     return "more" if record["to_minutes"] is None else str(record["to_minutes"])

@@ -49,7 +49,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
     }
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     answer = records[0]
     if not answer["sessions"]:
         return None

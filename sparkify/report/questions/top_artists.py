@@ -18,5 +18,5 @@ def note(records: Sequence[Record]) -> str | None:
     return note_hidden(records)
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     return name_winners(records, lambda record: isolate(record["artist_name"]))

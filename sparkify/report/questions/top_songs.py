@@ -21,7 +21,7 @@ def note(records: Sequence[Record]) -> str | None:
     return note_hidden(records)
 
 
-def tell(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record]) -> str | None:
     return name_winners(records, _name)
 
 

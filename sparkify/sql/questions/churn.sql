@@ -1,8 +1,8 @@
 -- Who leaves?
 -- Cancelled: users with `Cancellation Confirmation`, of all users. Downgraded: users with `Submit Downgrade`, of the
 -- users ever seen paid. Silent: players whose last play is at least `days` before the last event of the log, of all
--- players. The other players are censored: the log ends too early to tell, so they are not counted as gone. A user may
--- stand in several rows. Of the events of one level, a user who changed to the other is silent from then on.
+-- players. The other players are censored: the log ends too early to know, so they are not counted as gone. A user may
+-- be in several rows. With `level`, a user who changed to the other level is silent from then on.
 -- It does not say that a silent user left for good: with more days fewer are silent, and more are censored.
 -- Chapter: paying 40.
 -- Parameters: from, to, level, days = 14.

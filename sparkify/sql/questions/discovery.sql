@@ -11,7 +11,7 @@ WITH user_weeks AS (
     GROUP BY week, user_id
 ),
 
--- One play of a user and an artist is the first, and it lies in the earliest week.
+-- One play of a user and an artist is the first, and it is in the earliest week.
 first_plays AS (
     SELECT user_id, artist_name, min(week) AS week
     FROM plays

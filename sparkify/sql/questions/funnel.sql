@@ -2,7 +2,7 @@
 -- Of the users first seen free: who played, who then opened `Upgrade`, who then sent `Submit Upgrade`. Each step comes
 -- after the one before it, in any session, and counts a user once.
 -- It does not say why they stopped, nor who was cut off: a user at the end of the log had less time than one at its
--- beginning. Who upgrades without having played before is no part of the last two steps.
+-- beginning. A user who upgrades without having played before is not in the last two steps.
 -- Chapter: paying 30.
 -- Parameters: from, to.
 WITH first_moments AS (
@@ -12,7 +12,7 @@ WITH first_moments AS (
     GROUP BY user_id
 ),
 
--- No other event is a user's first, or a step: only these need an order.
+-- Only these events can be a user's first or a step, so only they are ordered.
 ranked_events AS (
     SELECT
         events.user_id,
@@ -29,7 +29,7 @@ ranked_events AS (
         OR events.page IN ('Upgrade', 'Submit Upgrade')
 ),
 
--- Where several events share the first place, the least level counts.
+-- If several events share the first place, the smallest level counts.
 first_levels AS (
     SELECT user_id, min(level) AS level
     FROM ranked_events

@@ -1,8 +1,8 @@
 -- Is the service sound, and the data?
 -- Errors are events on page `Error` or with a status of 400 or more, per 1,000 events; the sessions hit are those of
 -- known users. An event delivered twice counts once. Rejected is the share of the records read, of both datasets, in
--- all files that the warehouse holds, whatever the days and the level; the match rate is the share of plays found in
--- the catalogue; logged out is the share of events. The newest event, in UTC, tells how fresh the data is.
+-- all files of the warehouse, for all days and levels; the match rate is the share of plays found in the catalogue;
+-- logged out is the share of events. The newest event, in UTC, shows how fresh the data is.
 -- It does not say what failed, nor how late the newest event arrived.
 -- Chapter: soundness 10.
 -- Parameters: from, to, level.

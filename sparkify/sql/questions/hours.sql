@@ -1,9 +1,9 @@
 -- How much music is offered?
 -- The lengths of all tracks that began to play, in hours, by UTC day and level at the time of the play, with the share
--- of plays by the ten heaviest users of the whole log (by plays; who ties with the tenth is one of them). The last row
+-- of plays by the ten heaviest users of the whole log (by plays, with ties for the tenth). The last row
 -- is the whole log. A day and level without plays has no row; a play without a length, or with one beyond a billion
 -- seconds, adds nothing.
--- It does not say how long anybody listened: hours are an upper bound, for the log tells of no skip.
+-- It does not say how long anybody listened: hours are an upper bound, because the log has no skips.
 -- Chapter: listening 50.
 -- Parameters: from, to, level.
 WITH cells AS (
@@ -12,7 +12,7 @@ WITH cells AS (
         coalesce(level, 'unknown') AS level,
         user_id,
         count(*) AS plays,
-        -- Whole numbers, for the order in which fractions are added shows in the last digits of their sum.
+        -- Whole numbers: a sum of fractions depends on their order in its last digits.
         sum(CASE
             WHEN abs(song_length) <= 1000000000 THEN cast(round(song_length * 1000000) AS BIGINT)
         END) AS microseconds

@@ -1,6 +1,6 @@
 -- What does the period come to?
 -- First and last day are those of the first and last event (UTC). Listeners are the distinct users who played. Sessions
--- are all events with the same user and session id. Hours are the lengths of all tracks that began to play, but for
+-- are all events with the same user and session id. Hours are the lengths of all tracks that began to play, except
 -- those of a billion seconds and more; the paid share is that of plays at the level paid.
 -- It does not say how long anybody listened, nor who visited without a login.
 -- Chapter: glance 10.
@@ -11,7 +11,7 @@ WITH sessions_seen AS (
     GROUP BY user_id, session_id
 ),
 
--- What happened without a user counts for the days, not for the sessions.
+-- Events without a user count for the days, not for the sessions.
 session_counts AS (
     SELECT min(first_day) AS first_day, max(last_day) AS last_day, count(user_id) AS sessions FROM sessions_seen
 ),
@@ -20,7 +20,7 @@ play_counts AS (
     SELECT
         count(*) AS plays,
         count(DISTINCT user_id) AS listeners,
-        -- Whole numbers, for the order in which fractions are added shows in the last digits of their sum.
+        -- Whole numbers: a sum of fractions depends on their order in its last digits.
         cast(sum(CASE
             WHEN abs(song_length) <= 1000000000 THEN cast(round(song_length * 1000000) AS BIGINT)
         END) AS DOUBLE PRECISION) / 3600000000 AS hours,

@@ -1,6 +1,6 @@
 -- Where are they?
--- Plays and distinct users by the location logged with the play. The state is what follows the last comma where that
--- names one state; "several" for an area across states, such as NY-NJ-PA; blank where the location has no comma, or
+-- Plays and distinct users by the location logged with the play. The state is the text after the last comma if it
+-- is one state; "several" for an area across states, such as NY-NJ-PA; blank where the location has no comma, or
 -- none was logged. With `top` only the places up to that rank by plays are shown; those that tie share a rank.
 -- It does not say where anybody was at the time: the location is the user's metropolitan area as logged.
 -- Chapter: listening 60.

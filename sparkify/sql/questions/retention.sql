@@ -1,5 +1,5 @@
 -- Who stays?
--- A cohort is the users whose first play in the log lies in the same ISO week, named by its Monday (UTC); week +k is k
+-- A cohort is the users whose first play in the log is in the same ISO week, named by its Monday (UTC); week +k is k
 -- weeks later, and its share is of the cohort's users those with a play in it. Weeks after the end of the log are
 -- blank; a week that the log covers only in part is marked. A cohort with less than seven days of log before it is
 -- marked as cut off on the left.
@@ -33,7 +33,7 @@ active_users AS (
     GROUP BY first_weeks.week, user_weeks.week
 ),
 
--- A log has no fewer days than weeks.
+-- A log has at least as many days as weeks.
 numbers AS (
     SELECT cast(row_number() OVER (ORDER BY day) AS INTEGER) - 1 AS number FROM days
 ),

@@ -1,7 +1,7 @@
 -- How long do visits last?
 -- The sessions by their length, from the first event to the last, in minutes: each bin has those over its lower and up
 -- to its upper bound. The first bin has the sessions of one moment, which last 0; the last has no upper bound. Bins
--- grow wider, for few sessions are long: compare shares, not the bins' widths.
+-- become wider, because few sessions are long: compare shares, not the widths of the bins.
 -- It does not say how long anybody listened: the track after the last event is not in it.
 -- Chapter: listening 40.
 -- Parameters: from, to, level.

@@ -1,8 +1,8 @@
 -- What is a visit like?
 -- A session is all events with the same user and session id; an event delivered twice counts once. It lasts from its
 -- first event to its last, in minutes. That is a lower bound: the track after the last event is not in it, and a
--- session of one event lasts 0. Median and 90th percentile stand beside the mean, which a few long sessions raise.
--- It does not say anything of visits before the login: those events name no user.
+-- session of one event lasts 0. Median and 90th percentile are given too, because a few long sessions raise the mean.
+-- It does not say anything about visits before the login: those events have no user.
 -- Chapter: listening 30.
 -- Parameters: from, to, level.
 WITH user_sessions AS (

@@ -2,7 +2,7 @@
 -- Plays and distinct listeners by artist name as logged, up to place `top`; artists with as many plays share a place,
 -- and all that share the last one are shown. Songs are the distinct titles played; the match rate is the share of the
 -- plays found in the catalogue.
--- It does not say whether two names are one artist: "X" and "X feat. Y" are counted apart, as logged.
+-- It does not say whether two names are one artist: "X" and "X feat. Y" are counted separately, as logged.
 -- Chapter: music 20.
 -- Parameters: from, to, level, top = 20.
 WITH artist_plays AS (
@@ -20,7 +20,7 @@ top_artists AS (
     SELECT artist_name, plays, match_rate, place FROM ranked_artists WHERE place <= :top
 ),
 
--- Of the top artists alone: telling listeners and songs apart is what takes long.
+-- For the top artists only: counting distinct listeners and songs is slow.
 artist_audiences AS (
     SELECT
         plays.artist_name,

@@ -23,7 +23,7 @@ top_songs AS (
     SELECT song_title, artist_name, plays, match_rate, place FROM ranked_songs WHERE place <= :top
 ),
 
--- Of the top songs alone: telling listeners apart is what takes long.
+-- For the top songs only: counting distinct listeners is slow.
 song_listeners AS (
     SELECT plays.song_title, plays.artist_name, count(DISTINCT plays.user_id) AS listeners
     FROM plays

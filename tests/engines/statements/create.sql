@@ -353,7 +353,7 @@ COMMENT ON COLUMN load_files.status IS 'loaded, failed (could not be read, or to
 
 COMMENT ON COLUMN load_files.superseded_by IS 'load that replaced this content: load_history.load_id';
 
-COMMENT ON COLUMN load_files.rules IS 'digest of the rules that its records were read by';
+COMMENT ON COLUMN load_files.rules IS 'digest of the rules by which its records were read';
 
 CREATE TABLE IF NOT EXISTS rejected_records (
     source_id INTEGER NOT NULL ENCODE RAW,
@@ -392,7 +392,7 @@ CREATE TABLE IF NOT EXISTS warehouse_version (
 DISTSTYLE AUTO
 SORTKEY (layout);
 
-COMMENT ON TABLE warehouse_version IS 'One row per: the warehouse. The table has one row. Source: the code that made the warehouse, or that last migrated or rebuilt it.';
+COMMENT ON TABLE warehouse_version IS 'One row per: the warehouse. The table has one row. Source: the program that created the warehouse, or that last migrated or rebuilt it.';
 
 COMMENT ON COLUMN warehouse_version.layout IS 'number of the layout: which tables and columns there are';
 
@@ -403,10 +403,10 @@ COMMENT ON COLUMN warehouse_version.program IS 'version of sparkify that wrote t
 COMMENT ON COLUMN warehouse_version.written_at IS 'when, UTC';
 
 -- Grain: one record of staging_events that is a copy: its event is counted by another record.
--- Source: staging_events. Of the records of an event the least stays, NULLs last: of a play the one that songplays has.
+-- Source: staging_events. Of the records of an event the smallest counts, NULLs last: for a play, that of songplays.
 CREATE OR REPLACE VIEW event_copies AS
--- Finding copies takes as long as a question. songplays has every play once: where it has as many as were delivered,
--- no play has a copy, and only the few other events are compared.
+-- Finding copies takes as long as a question. songplays has every play once: if it has as many rows as plays were
+-- delivered, no play has a copy, and only the few other events are compared.
 WITH repeated_moments AS (
     SELECT sessionId, itemInSession, ts
     FROM staging_events
@@ -439,13 +439,13 @@ SELECT
 FROM ranked_copies
 WHERE copy_rank > 1;
 
-COMMENT ON VIEW event_copies IS 'One row per: one record of staging_events that is a copy: its event is counted by another record. Source: staging_events. Of the records of an event the least stays, NULLs last: of a play the one that songplays has.';
+COMMENT ON VIEW event_copies IS 'One row per: one record of staging_events that is a copy: its event is counted by another record. Source: staging_events. Of the records of an event the smallest counts, NULLs last: for a play, that of songplays.';
 
 COMMENT ON COLUMN event_copies.source_id IS 'file that the record came from: load_files.source_id';
 
 COMMENT ON COLUMN event_copies.line IS 'physical line of that file, from 1';
 
--- Grain: one event, however often it was delivered: a user, session, position in it, moment and page.
+-- Grain: one event, even if it was delivered several times: a user, session, position in it, moment and page.
 -- Source: staging_events without event_copies.
 CREATE OR REPLACE VIEW events AS
 WITH single_events AS (
@@ -480,10 +480,10 @@ SELECT
     session_id, -- session of the user
     item_in_session, -- position of the event in its session, from 0
     cast(day AS TIMESTAMP) + millisecond_of_day * INTERVAL '1 millisecond' AS happened_at, -- when it happened, UTC
-    day, -- its day, UTC
-    cast(date_trunc('week', day) AS DATE) AS week, -- the Monday of its ISO week, UTC
-    cast(extract(DOW FROM day) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday to 6 = Saturday, UTC
-    cast(floor(cast(millisecond_of_day AS DOUBLE PRECISION) / 3600000) AS INTEGER) AS hour, -- its hour, 0 to 23, UTC
+    day, -- day of the event, UTC
+    cast(date_trunc('week', day) AS DATE) AS week, -- Monday of its ISO week, UTC
+    cast(extract(DOW FROM day) AS INTEGER) AS weekday, -- day of the week, 0 = Sunday to 6 = Saturday, UTC
+    cast(floor(cast(millisecond_of_day AS DOUBLE PRECISION) / 3600000) AS INTEGER) AS hour, -- hour of the day, 0 to 23, UTC
     ts, -- happened_at in milliseconds since 1970-01-01 UTC, to calculate with
     page, -- page of the app; NextSong is a play
     level, -- subscription at the time of the event: free or paid
@@ -501,7 +501,7 @@ SELECT
     registration -- user's registration, in milliseconds since 1970-01-01 UTC
 FROM single_events;
 
-COMMENT ON VIEW events IS 'One row per: one event, however often it was delivered: a user, session, position in it, moment and page. Source: staging_events without event_copies.';
+COMMENT ON VIEW events IS 'One row per: one event, even if it was delivered several times: a user, session, position in it, moment and page. Source: staging_events without event_copies.';
 
 COMMENT ON COLUMN events.user_id IS 'user: users.user_id; NULL while logged out';
 
@@ -511,13 +511,13 @@ COMMENT ON COLUMN events.item_in_session IS 'position of the event in its sessio
 
 COMMENT ON COLUMN events.happened_at IS 'when it happened, UTC';
 
-COMMENT ON COLUMN events.day IS 'its day, UTC';
+COMMENT ON COLUMN events.day IS 'day of the event, UTC';
 
-COMMENT ON COLUMN events.week IS 'the Monday of its ISO week, UTC';
+COMMENT ON COLUMN events.week IS 'Monday of its ISO week, UTC';
 
-COMMENT ON COLUMN events.weekday IS 'its day of the week, 0 = Sunday to 6 = Saturday, UTC';
+COMMENT ON COLUMN events.weekday IS 'day of the week, 0 = Sunday to 6 = Saturday, UTC';
 
-COMMENT ON COLUMN events.hour IS 'its hour, 0 to 23, UTC';
+COMMENT ON COLUMN events.hour IS 'hour of the day, 0 to 23, UTC';
 
 COMMENT ON COLUMN events.ts IS 'happened_at in milliseconds since 1970-01-01 UTC, to calculate with';
 
@@ -549,7 +549,7 @@ COMMENT ON COLUMN events.gender IS 'user''s gender: F or M';
 
 COMMENT ON COLUMN events.registration IS 'user''s registration, in milliseconds since 1970-01-01 UTC';
 
--- Grain: one session: a user and a session id. Events without a user belong to none.
+-- Grain: one session: a user and a session id. Events without a user are in no session.
 -- Source: the view events.
 CREATE OR REPLACE VIEW sessions AS
 WITH spans AS (
@@ -565,7 +565,7 @@ WITH spans AS (
     GROUP BY user_id, session_id
 ),
 
--- Only events of a session's first moment need an order.
+-- Only the events of a session's first moment are ordered.
 ranked_events AS (
     SELECT
         events.user_id,
@@ -586,8 +586,8 @@ SELECT
     spans.session_id, -- session id of the user: two users may have the same
     spans.started_at, -- when its first event happened, UTC
     spans.ended_at, -- when its last event happened, UTC
-    spans.events, -- how many events it has
-    spans.plays, -- how many of them are plays
+    spans.events, -- number of its events
+    spans.plays, -- number of its plays
     ranked_events.level -- subscription at its first event: free or paid
 FROM spans
 INNER JOIN ranked_events
@@ -595,7 +595,7 @@ INNER JOIN ranked_events
         AND spans.session_id = ranked_events.session_id
         AND ranked_events.event_rank = 1;
 
-COMMENT ON VIEW sessions IS 'One row per: one session: a user and a session id. Events without a user belong to none. Source: the view events.';
+COMMENT ON VIEW sessions IS 'One row per: one session: a user and a session id. Events without a user are in no session. Source: the view events.';
 
 COMMENT ON COLUMN sessions.user_id IS 'user: users.user_id';
 
@@ -605,22 +605,22 @@ COMMENT ON COLUMN sessions.started_at IS 'when its first event happened, UTC';
 
 COMMENT ON COLUMN sessions.ended_at IS 'when its last event happened, UTC';
 
-COMMENT ON COLUMN sessions.events IS 'how many events it has';
+COMMENT ON COLUMN sessions.events IS 'number of its events';
 
-COMMENT ON COLUMN sessions.plays IS 'how many of them are plays';
+COMMENT ON COLUMN sessions.plays IS 'number of its plays';
 
 COMMENT ON COLUMN sessions.level IS 'subscription at its first event: free or paid';
 
 -- Grain: one play.
--- Source: songplays, and beside it what users, songs and artists have; NULL where the catalogue has no match.
+-- Source: songplays with columns of users, songs and artists; NULL if the catalogue has no match.
 CREATE OR REPLACE VIEW plays AS
 SELECT
     songplays.songplay_id, -- MD5 of the natural key: the same on every load and engine
     songplays.start_time, -- when the play began, UTC, to the millisecond
-    cast(songplays.start_time AS DATE) AS day, -- its day, UTC
-    cast(date_trunc('week', songplays.start_time) AS DATE) AS week, -- the Monday of its ISO week, UTC
-    cast(extract(DOW FROM songplays.start_time) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday, UTC
-    cast(extract(HOUR FROM songplays.start_time) AS INTEGER) AS hour, -- its hour of the day, 0 to 23, UTC
+    cast(songplays.start_time AS DATE) AS day, -- day of the play, UTC
+    cast(date_trunc('week', songplays.start_time) AS DATE) AS week, -- Monday of its ISO week, UTC
+    cast(extract(DOW FROM songplays.start_time) AS INTEGER) AS weekday, -- day of the week, 0 = Sunday to 6 = Saturday, UTC
+    cast(extract(HOUR FROM songplays.start_time) AS INTEGER) AS hour, -- hour of the day, 0 to 23, UTC
     songplays.user_id, -- who played: users.user_id
     users.gender, -- user's gender: F or M
     users.level AS latest_level, -- user's latest subscription: free or paid
@@ -646,19 +646,19 @@ LEFT JOIN users ON songplays.user_id = users.user_id
 LEFT JOIN songs ON songplays.song_id = songs.song_id
 LEFT JOIN artists ON songplays.artist_id = artists.artist_id;
 
-COMMENT ON VIEW plays IS 'One row per: one play. Source: songplays, and beside it what users, songs and artists have; NULL where the catalogue has no match.';
+COMMENT ON VIEW plays IS 'One row per: one play. Source: songplays with columns of users, songs and artists; NULL if the catalogue has no match.';
 
 COMMENT ON COLUMN plays.songplay_id IS 'MD5 of the natural key: the same on every load and engine';
 
 COMMENT ON COLUMN plays.start_time IS 'when the play began, UTC, to the millisecond';
 
-COMMENT ON COLUMN plays.day IS 'its day, UTC';
+COMMENT ON COLUMN plays.day IS 'day of the play, UTC';
 
-COMMENT ON COLUMN plays.week IS 'the Monday of its ISO week, UTC';
+COMMENT ON COLUMN plays.week IS 'Monday of its ISO week, UTC';
 
-COMMENT ON COLUMN plays.weekday IS 'its day of the week, 0 = Sunday, UTC';
+COMMENT ON COLUMN plays.weekday IS 'day of the week, 0 = Sunday to 6 = Saturday, UTC';
 
-COMMENT ON COLUMN plays.hour IS 'its hour of the day, 0 to 23, UTC';
+COMMENT ON COLUMN plays.hour IS 'hour of the day, 0 to 23, UTC';
 
 COMMENT ON COLUMN plays.user_id IS 'who played: users.user_id';
 
@@ -700,7 +700,7 @@ COMMENT ON COLUMN plays.artist_name IS 'artist as logged, matched or not';
 
 COMMENT ON COLUMN plays.song_length IS 'length of the track as logged, in seconds';
 
--- Grain: one calendar day, UTC, from the first event to the last, whether anything happened on it or not.
+-- Grain: one calendar day, UTC, from the first event to the last, also days without events.
 -- Source: the view events.
 CREATE OR REPLACE VIEW days AS
 WITH log_bounds AS (
@@ -735,7 +735,7 @@ to_hundred AS (
     CROSS JOIN digits AS ones
 ),
 
--- As many as a hundred years have days.
+-- As many numbers as a hundred years have days.
 numbers AS (
     SELECT 10000 * ten_thousands.digit + 100 * hundreds.number + to_hundred.number AS number
     FROM digits AS ten_thousands
@@ -749,7 +749,7 @@ SELECT
 FROM log_bounds
 INNER JOIN numbers ON numbers.number <= log_bounds.last_day - log_bounds.first_day;
 
-COMMENT ON VIEW days IS 'One row per: one calendar day, UTC, from the first event to the last, whether anything happened on it or not. Source: the view events.';
+COMMENT ON VIEW days IS 'One row per: one calendar day, UTC, from the first event to the last, also days without events. Source: the view events.';
 
 COMMENT ON COLUMN days.day IS 'the day, UTC';
 

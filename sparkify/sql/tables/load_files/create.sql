@@ -16,5 +16,5 @@ CREATE TABLE IF NOT EXISTS load_files (
     rejected BIGINT NOT NULL, -- records rejected
     status VARCHAR(32) NOT NULL, -- loaded, failed (could not be read, or too many rejects), superseded (by newer content of the same URL) or undone
     superseded_by INTEGER, -- load that replaced this content: load_history.load_id
-    rules VARCHAR(64) -- digest of the rules that its records were read by
+    rules VARCHAR(64) -- digest of the rules by which its records were read
 )

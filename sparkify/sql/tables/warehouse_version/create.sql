@@ -1,5 +1,5 @@
 -- Grain: the warehouse. The table has one row.
--- Source: the code that made the warehouse, or that last migrated or rebuilt it.
+-- Source: the program that created the warehouse, or that last migrated or rebuilt it.
 -- Redshift: DISTSTYLE AUTO SORTKEY (layout)
 -- Why: one row.
 CREATE TABLE IF NOT EXISTS warehouse_version (

@@ -1,4 +1,4 @@
--- Grain: one calendar day, UTC, from the first event to the last, whether anything happened on it or not.
+-- Grain: one calendar day, UTC, from the first event to the last, also days without events.
 -- Source: the view events.
 CREATE OR REPLACE VIEW days AS
 WITH log_bounds AS (
@@ -33,7 +33,7 @@ to_hundred AS (
     CROSS JOIN digits AS ones
 ),
 
--- As many as a hundred years have days.
+-- As many numbers as a hundred years have days.
 numbers AS (
     SELECT 10000 * ten_thousands.digit + 100 * hundreds.number + to_hundred.number AS number
     FROM digits AS ten_thousands

@@ -1,8 +1,8 @@
 -- Grain: one record of staging_events that is a copy: its event is counted by another record.
--- Source: staging_events. Of the records of an event the least stays, NULLs last: of a play the one that songplays has.
+-- Source: staging_events. Of the records of an event the smallest counts, NULLs last: for a play, that of songplays.
 CREATE OR REPLACE VIEW event_copies AS
--- Finding copies takes as long as a question. songplays has every play once: where it has as many as were delivered,
--- no play has a copy, and only the few other events are compared.
+-- Finding copies takes as long as a question. songplays has every play once: if it has as many rows as plays were
+-- delivered, no play has a copy, and only the few other events are compared.
 WITH repeated_moments AS (
     SELECT sessionId, itemInSession, ts
     FROM staging_events

@@ -1,4 +1,4 @@
--- Grain: one event, however often it was delivered: a user, session, position in it, moment and page.
+-- Grain: one event, even if it was delivered several times: a user, session, position in it, moment and page.
 -- Source: staging_events without event_copies.
 CREATE OR REPLACE VIEW events AS
 WITH single_events AS (
@@ -33,10 +33,10 @@ SELECT
     session_id, -- session of the user
     item_in_session, -- position of the event in its session, from 0
     cast(day AS TIMESTAMP) + millisecond_of_day * INTERVAL '1 millisecond' AS happened_at, -- when it happened, UTC
-    day, -- its day, UTC
-    cast(date_trunc('week', day) AS DATE) AS week, -- the Monday of its ISO week, UTC
-    cast(extract(DOW FROM day) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday to 6 = Saturday, UTC
-    cast(floor(cast(millisecond_of_day AS DOUBLE PRECISION) / 3600000) AS INTEGER) AS hour, -- its hour, 0 to 23, UTC
+    day, -- day of the event, UTC
+    cast(date_trunc('week', day) AS DATE) AS week, -- Monday of its ISO week, UTC
+    cast(extract(DOW FROM day) AS INTEGER) AS weekday, -- day of the week, 0 = Sunday to 6 = Saturday, UTC
+    cast(floor(cast(millisecond_of_day AS DOUBLE PRECISION) / 3600000) AS INTEGER) AS hour, -- hour of the day, 0 to 23, UTC
     ts, -- happened_at in milliseconds since 1970-01-01 UTC, to calculate with
     page, -- page of the app; NextSong is a play
     level, -- subscription at the time of the event: free or paid

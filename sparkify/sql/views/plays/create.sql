@@ -1,13 +1,13 @@
 -- Grain: one play.
--- Source: songplays, and beside it what users, songs and artists have; NULL where the catalogue has no match.
+-- Source: songplays with columns of users, songs and artists; NULL if the catalogue has no match.
 CREATE OR REPLACE VIEW plays AS
 SELECT
     songplays.songplay_id, -- MD5 of the natural key: the same on every load and engine
     songplays.start_time, -- when the play began, UTC, to the millisecond
-    cast(songplays.start_time AS DATE) AS day, -- its day, UTC
-    cast(date_trunc('week', songplays.start_time) AS DATE) AS week, -- the Monday of its ISO week, UTC
-    cast(extract(DOW FROM songplays.start_time) AS INTEGER) AS weekday, -- its day of the week, 0 = Sunday, UTC
-    cast(extract(HOUR FROM songplays.start_time) AS INTEGER) AS hour, -- its hour of the day, 0 to 23, UTC
+    cast(songplays.start_time AS DATE) AS day, -- day of the play, UTC
+    cast(date_trunc('week', songplays.start_time) AS DATE) AS week, -- Monday of its ISO week, UTC
+    cast(extract(DOW FROM songplays.start_time) AS INTEGER) AS weekday, -- day of the week, 0 = Sunday to 6 = Saturday, UTC
+    cast(extract(HOUR FROM songplays.start_time) AS INTEGER) AS hour, -- hour of the day, 0 to 23, UTC
     songplays.user_id, -- who played: users.user_id
     users.gender, -- user's gender: F or M
     users.level AS latest_level, -- user's latest subscription: free or paid

@@ -1,4 +1,4 @@
--- Grain: one session: a user and a session id. Events without a user belong to none.
+-- Grain: one session: a user and a session id. Events without a user are in no session.
 -- Source: the view events.
 CREATE OR REPLACE VIEW sessions AS
 WITH spans AS (
@@ -14,7 +14,7 @@ WITH spans AS (
     GROUP BY user_id, session_id
 ),
 
--- Only events of a session's first moment need an order.
+-- Only the events of a session's first moment are ordered.
 ranked_events AS (
     SELECT
         events.user_id,
@@ -35,8 +35,8 @@ SELECT
     spans.session_id, -- session id of the user: two users may have the same
     spans.started_at, -- when its first event happened, UTC
     spans.ended_at, -- when its last event happened, UTC
-    spans.events, -- how many events it has
-    spans.plays, -- how many of them are plays
+    spans.events, -- number of its events
+    spans.plays, -- number of its plays
     ranked_events.level -- subscription at its first event: free or paid
 FROM spans
 INNER JOIN ranked_events

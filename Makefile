@@ -29,8 +29,8 @@ FAST := not engine and not browser and not slow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check browser older demo test test-newest test-long coverage lint lint-style lint-types lint-layers \
-	lint-sql format docs bench bench-growth bench-storage bench-check bench-docs bench-s3 lock clean
+.PHONY: help setup check browser older demo test test-newest test-long lint lint-style lint-types lint-layers \
+	lint-sql hooks format docs bench bench-growth bench-storage bench-check bench-docs bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -68,13 +68,9 @@ test: $(if $(T),setup,browser) older ## run all tests, on the newest other Pytho
 	$(BIN)/$(PYTEST) $(T)
 	$(if $(T),,@$(MAKE) --no-print-directory test-newest)
 
-# Coverage costs an eighth of the time. Processes that a test starts are not measured.
-coverage: browser older ## run all tests, and list the lines of sparkify that they do not run
-	$(BIN)/$(PYTEST) --cov $(T)
-
 # An hour or two.
-test-long: browser older ## run all tests with 25 times as many histories, lines and moments, every kill, and coverage
-	SPARKIFY_TEST_TIMES=25 $(BIN)/$(PYTEST) --cov --durations 30 $(T)
+test-long: browser older ## run all tests with 25 times as many histories, lines and moments, and with every kill
+	SPARKIFY_TEST_TIMES=25 $(BIN)/$(PYTEST) --durations 30 $(T)
 
 # What depends on the Python more than on DuckDB, a driver, a server or a browser.
 ON_NEWEST := $(foreach name,cli engine package settings sources validation,tests/test_$(name).py)
@@ -126,6 +122,9 @@ build/lint/statements: $(STATEMENTS) pyproject.toml $(LOCKS)
 	$(BIN)/sqlfluff lint --processes 0 --dialect redshift --rules capitalisation,references.consistent $(CHANGED_SQL)
 	@mkdir -p $(@D) && touch $@
 
+hooks: setup ## check style, types, layers, SQL and generated files before each commit, and the fast tests before a push
+	$(BIN)/prek install
+
 format: setup ## fix what can be fixed automatically
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -174,8 +173,7 @@ lock: ## pin the dependencies of pyproject.toml in requirements*.txt
 	done
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(NEWEST) $(OLDER) build dist .coverage* .hypothesis .import_linter_cache \
-	    .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDER) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # $(call install,VENV,OPTIONS): exactly the locked packages, and the project itself from this folder.
 define install

@@ -342,7 +342,7 @@ def _plain_type(column: Column) -> str:
 
 
 def _key_mark(table: Table, column: Column) -> str:
-    if f"PRIMARY KEY ({column.name})" in table.header.get("Keys", ""):
+    if column.name in table.primary_key:
         return "PK"
     return "FK" if (found := _REFERENCE.search(column.meaning)) and found[1] in TABLES else ""
 

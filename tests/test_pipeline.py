@@ -72,16 +72,15 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
     result = sparkify.load(warehouse)
     found = asdict(result)
     assert 0 < found.pop("seconds") < 60
+    tables = found.pop("tables")
+    assert list(tables) == list(TABLES)
+    assert (tables["staging_events"], tables["songplays"], tables["users"], tables["load_files"]) == (4, 2, 2, 3)
     assert found == {
         "load_id": 1,
         "status": "loaded",
         "files": NO_FILES | {"new": 3},
         "records": {"read": 7, "loaded": 5, "rejected": 2},
         "reasons": {"missing:song": 1, "not_json": 1},
-        "tables": {
-            "staging_events": 4, "staging_songs": 1, "songplays": 2, "users": 2, "songs": 1, "artists": 1, "time": 1,
-            "load_history": 1, "load_files": 3, "rejected_records": 2,
-        },
         "match_rate": 0.5,
         "mode": "rebuild",
         "unknown_keys": {"events": [], "songs": []},

@@ -49,6 +49,12 @@ class Table:
     header: dict[str, str]
     columns: tuple[Column, ...]
 
+    @property
+    def primary_key(self) -> list[str]:
+        """The columns that `Keys` declares to be the primary key."""
+        found = re.search(r"PRIMARY KEY \(([\w, ]+)\)", self.header.get("Keys", ""))
+        return found[1].split(", ") if found else []
+
     def list_uncompressed(self) -> list[str]:
         return self.header.get("Uncompressed", "").split(", ")
 

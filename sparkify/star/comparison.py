@@ -9,17 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from sparkify.sql import list_columns
+from sparkify.sql import list_columns, read_table
 from sparkify.star.tables import STAR
 from sparkify.warehouses import Warehouse
 
-_KEYS = {
-    "songplays": "songplay_id",
-    "users": "user_id",
-    "songs": "song_id",
-    "artists": "artist_id",
-    "time": "start_time",
-}
 # 60 bits of the digest: their sum over any table fits an exact number type of every engine.
 _DIGITS = 15
 _BUCKET_DIGITS = 3
@@ -71,12 +64,12 @@ def _fetch_sums(warehouse: Warehouse, table: str) -> dict[str, tuple[int, int]]:
 
 def _differences(table: str, bucket: str, first: Warehouse, second: Warehouse) -> Iterator[Difference]:
     columns = list(list_columns(table))
-    place = columns.index(_KEYS[table])
+    places = [columns.index(name) for name in read_table(table).primary_key]
     sides = []
     for warehouse in (first, second):
         fields = ", ".join(_text(name, kind) for name, kind in list_columns(table).items())
         rows = warehouse.fetch(f"SELECT {fields} FROM {table} WHERE {_bucket(table)} = $1", [bucket])
-        sides.append({row[place]: row for row in rows})
+        sides.append({", ".join(row[place] for place in places): row for row in rows})
     for key in sorted({*sides[0], *sides[1]}):
         values = [side.get(key, (None,) * len(columns)) for side in sides]
         if values[0] != values[1]:
@@ -85,8 +78,9 @@ def _differences(table: str, bucket: str, first: Warehouse, second: Warehouse) -
 
 
 def _bucket(table: str) -> str:
-    key = _KEYS[table]
-    return f"substring(md5({_text(key, list_columns(table)[key])}), 1, {_BUCKET_DIGITS})"
+    columns = list_columns(table)
+    key = " || ', ' || ".join(_text(name, columns[name]) for name in read_table(table).primary_key)
+    return f"substring(md5({key}), 1, {_BUCKET_DIGITS})"
 
 
 def _row_text(table: str) -> str:

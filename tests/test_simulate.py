@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from sparkify.errors import UsageError
 from sparkify.simulator import SimulateOptions, SimulateResult, simulate
 from tests import reference
+from tests.bad_records import BAD_RECORDS
 
 SMALL = SimulateOptions(events=2_000, users=30, days=7, songs=150)
 DIRTY = SimulateOptions(events=3_000, users=30, days=7, songs=400, dirty=0.25)
@@ -267,22 +267,9 @@ def check_star(expected: dict[str, int], star: dict[str, list[tuple[Any, ...]]])
     }
 
 
-@cache
 def list_codes(dataset: reference.Dataset) -> set[str]:
-    """Every reason code that docs/records.md allows for a dataset."""
-    fields = set(reference.FIELDS[dataset])
-    wholes = fields & set(reference.WHOLE_RANGES)
-    texts = fields - wholes - reference.DECIMAL_FIELDS
-    required = reference.REQUIRED[dataset] | (reference.REQUIRED_OF_A_PLAY if dataset == "events" else set())
-    by_field = {
-        "bad_type": fields,
-        "out_of_range": wholes,
-        "too_long": texts,
-        "nul_character": texts,
-        "missing": required,
-    }
-    codes = {f"{rule}:{name}" for rule, names in by_field.items() for name in names}
-    return codes | {"bad_encoding", "not_json", "not_object"}
+    """Every reason code of a dataset."""
+    return {record.reason for record in BAD_RECORDS if record.dataset == dataset and record.reason}
 
 
 def test_every_fault_is_planted_and_counted(tmp_path: Path) -> None:

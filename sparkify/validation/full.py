@@ -99,10 +99,8 @@ def _value(field: Field) -> str:
 
 def _broken_by_field(rule: FieldRule, fields: tuple[Field, ...]) -> str:
     """The reason code of the first field, in the list's order, that breaks the rule; else NULL."""
-    whens = "\n        ".join(
-        f"WHEN {rule.broken(field)} THEN '{rule.code}:{field.name}'" for field in fields if rule.concerns(field)
-    )
-    code = f"CASE {whens} END"
+    whens = [f"WHEN {rule.broken(field)} THEN '{rule.code}:{field.name}'" for field in fields if rule.concerns(field)]
+    code = f"CASE {joined} END" if (joined := "\n        ".join(whens)) else "CAST(NULL AS VARCHAR)"
     return f"CASE WHEN {rule.only_where} THEN {code} END" if rule.only_where else code
 
 

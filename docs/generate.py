@@ -342,9 +342,9 @@ def _plain_type(column: Column) -> str:
 
 
 def _key_mark(table: Table, column: Column) -> str:
-    if column.name in table.primary_key:
-        return "PK"
-    return "FK" if (found := _REFERENCE.search(column.meaning)) and found[1] in TABLES else ""
+    found = _REFERENCE.search(column.meaning)
+    marks = {"PK": column.name in table.primary_key, "FK": bool(found and found[1] in TABLES)}
+    return ", ".join(mark for mark, holds in marks.items() if holds)
 
 
 # ---- writing ----

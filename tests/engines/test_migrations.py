@@ -27,7 +27,6 @@ _COLUMNS = (
     "WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position"
 )
 # Tables are created in an order in which keys name what exists.
-_ORDER = [name for name in CREATION_ORDER if name != "warehouse_version"]
 
 
 def make_old(config: Config, layout: int = 1) -> None:
@@ -38,7 +37,7 @@ def make_old(config: Config, layout: int = 1) -> None:
     write_second_delivery(roots)
     write_third_delivery(roots)
     with open_warehouse(config) as warehouse:
-        for name in _ORDER:
+        for name in [name for name in CREATION_ORDER if name in tables]:
             warehouse.execute(tables[name][warehouse.dialect].strip())
             for row in tables[name]["rows"]:
                 warehouse.execute(
@@ -253,10 +252,11 @@ def test_rebuild_says_what_it_changes(fresh: Config) -> None:
     steps: list[str] = []
     tried = sparkify.rebuild(fresh, dry_run=True, on_step=steps.append)
     assert tried.status == "would_rebuild"
-    assert {name: (table.before, table.after, table.changed) for name, table in tried.tables.items()} == {
-        "songplays": (23, 23, 0), "users": (21, 21, 1), "songs": (2, 2, 0), "artists": (1, 1, 0), "time": (0, 23, 23),
-    }  # fmt: skip
-    assert steps[0] == "computing songplays (1 of 5)"
+    assert list(tried.tables) == list(STAR)
+    assert {
+        name: (table.before, table.after, table.changed) for name, table in tried.tables.items() if table.changed
+    } == {"users": (21, 21, 1), "time": (0, 23, 23)}
+    assert steps[0] == f"computing {STAR[0]} (1 of {len(STAR)})"
     assert content_of(fresh) == broken
     assert sparkify.rebuild(fresh).tables == tried.tables
     assert content_of(fresh) == before

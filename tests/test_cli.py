@@ -424,6 +424,7 @@ def test_load_of_a_broken_file(run: Run, delivered: Config, form: list[str]) -> 
     assert fetch(delivered, "SELECT count(*) FROM users WHERE user_id = 9") == [(1,)]
 
 
+@pytest.mark.slow
 def test_progress_on_a_terminal_leaves_stdout_alone(corpus: Config, tmp_path: Path) -> None:
     with terminal() as (_, theirs, written):
         ended = subprocess.run(
@@ -484,6 +485,7 @@ connection.close()
 """
 
 
+@pytest.mark.slow
 def test_warehouse_held_by_another_process(run: Run, loaded: Config) -> None:
     command = [sys.executable, "-c", _HOLDER, loaded.warehouse_address]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
@@ -875,6 +877,7 @@ def test_a_command_offers_the_settings_that_it_uses(run: Run, verb: str, offered
     assert found & {setting.option for setting in SETTINGS if setting.group != "warehouse"} == offered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_no_hindrance(warehouse: Config, closed: str) -> None:
     deliver(warehouse)

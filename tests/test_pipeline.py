@@ -272,6 +272,7 @@ def test_broken_file_fails_as_a_whole(warehouse: Config) -> None:
     assert failing_checks(warehouse) == []
 
 
+@pytest.mark.slow
 def test_broken_file_stays_pending_until_it_is_repaired(warehouse: Config) -> None:
     write_file(log_file(warehouse, "a.json"), [play()])
     broken = log_file(warehouse, "b.json.gz")
@@ -300,6 +301,7 @@ def test_load_of_only_a_broken_file_failed(warehouse: Config) -> None:
     assert failing_checks(warehouse) == []
 
 
+@pytest.mark.slow
 def test_content_is_kept_while_its_successor_cannot_be_read(warehouse: Config) -> None:
     path = write_file(log_file(warehouse, "a.json.gz"), [play(), BAD_PLAY])
     sparkify.load(warehouse)
@@ -394,6 +396,7 @@ def with_two_of_four_rejected(config: Config) -> None:
     write_file(log_file(config, "new.json"), [play(userId=5), BAD_PLAY, "no JSON", event()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["1", "0", "39.9%", "0%"])
 def test_too_many_rejects_roll_everything_back(warehouse: Config, limit: str) -> None:
     path = write_file(log_file(warehouse), [play(), BAD_PLAY, event()])
@@ -705,6 +708,7 @@ def held_by_another_process(config: Config) -> Iterator[int]:
             process.wait(timeout=30)
 
 
+@pytest.mark.slow
 def test_warehouse_held_by_another_process(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play()])
     sparkify.load(warehouse)

@@ -57,6 +57,7 @@ def plays(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 # ---- Determinism ----
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_bytes(tmp_path: Path) -> None:
     for name in "ab":
         simulate(tmp_path / name, DIRTY)
@@ -272,6 +273,7 @@ def list_codes(dataset: reference.Dataset) -> set[str]:
     return {record.reason for record in BAD_RECORDS if record.dataset == dataset and record.reason}
 
 
+@pytest.mark.slow
 def test_every_fault_is_planted_and_counted(tmp_path: Path) -> None:
     result = simulate(tmp_path / "data", DIRTY)
     truth = check_against_reference(result)

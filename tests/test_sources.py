@@ -436,6 +436,7 @@ FILES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(files=FILES, bundle_bytes=st.integers(1, 120))
 @settings(deadline=None, max_examples=150 * TIMES)
 def test_any_files_in_any_bundles_give_the_references_lines(

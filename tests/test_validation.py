@@ -144,6 +144,7 @@ def test_every_bad_record_has_its_expected_reason(connection: duckdb.DuckDBPyCon
     assert {name: reasons[name] for name in wrong} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_corpus_has_the_references_rows_and_raw_texts(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     check(connection, dataset, [b"\n".join(record.line for record in CORPUS[dataset])])
@@ -157,6 +158,7 @@ def test_corpus_over_many_bundles(connection: duckdb.DuckDBPyConnection, dataset
     check(connection, dataset, files, lines_per_bundle=30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_corpus_among_good_lines_of_many_batches(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     # Enough lines for three batches of DuckDB's threads, so that bad lines are at many positions in them.

@@ -60,13 +60,13 @@ def database_of(config: Config) -> str:
 
 
 def read_tables(redshift: Redshift, config: Config) -> Rows:
-    """Every row of every table, read without the stand-in; without load ids, because failed loads have some too."""
+    """Every row of every table of records, read without the stand-in; load ids are left out: failed loads have some."""
     with redshift.connect_postgres(database_of(config)) as connection:
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         return {
             str(table): sort_rows(connection.execute(f"SELECT {_COLUMNS.get(str(table), '*')} FROM {table}").fetchall())
             for (table,) in found
-            if table not in ("load_history", "load_lock")
+            if table not in ("load_history", "load_lock", "warehouse_version")
         }
 
 

@@ -17,7 +17,7 @@ import sparkify
 import sql_queries
 from sparkify.errors import EngineError, SparkifyError, UsageError
 from sparkify.settings import Config
-from sparkify.star.tables import STAR, TABLES
+from sparkify.star.tables import STAR, TABLES, VERSION
 from tests.engines.commands import ROOT, run_python
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Redshift
@@ -91,7 +91,7 @@ def tables(cur: Cursor) -> set[str]:
 def test_the_whole_run(config: Config, conn: Connection, cur: Cursor) -> None:
     create_tables.drop_tables(cur, conn)
     create_tables.create_tables(cur, conn)
-    assert tables(cur) == set(TABLES)
+    assert tables(cur) == {*TABLES, *VERSION}
     etl.load_staging_tables(cur, conn)
     etl.insert_tables(cur, conn)
     # Another session sees everything: nothing waits for a commit by the caller.
@@ -125,7 +125,7 @@ def test_drop_tables_after_a_load_leaves_nothing(config: Config, conn: Connectio
 
 @pytest.mark.parametrize("function", [create_tables.create_tables, etl.insert_tables, etl.load_staging_tables])
 def test_cursor_without_its_connection_is_refused(config: Config, cur: Cursor, function: Any) -> None:
-    with pytest.raises(UsageError, match="needs its connection too: give both, cur and conn"):
+    with pytest.raises(UsageError, match="needs its connection too; give both, cur and conn"):
         function(cur, None)
 
 
@@ -159,7 +159,7 @@ def test_autocommit_of_the_callers_is_kept(conn: Connection, cur: Cursor) -> Non
     conn.autocommit = True
     create_tables.create_tables(cur, conn)
     assert conn.autocommit
-    assert tables(cur) == set(TABLES)
+    assert tables(cur) == {*TABLES, *VERSION}
 
 
 def test_load_that_fails_leaves_nothing_and_a_connection_that_works(
@@ -205,7 +205,7 @@ def test_lists_work_on_a_plain_cursor(config: Config, conn: Connection, cur: Cur
         for query in sql_queries.drop_table_queries + sql_queries.create_table_queries:
             cur.execute(query)
             conn.commit()
-    assert tables(cur) == set(TABLES)
+    assert tables(cur) == {*TABLES, *VERSION}
 
 
 def test_lists_build_the_star_on_a_plain_cursor(config: Config, conn: Connection, cur: Cursor) -> None:

@@ -163,6 +163,16 @@ def render_formats(found: Result) -> str:
     return f"{title}\n\n{_table(['format', 'CPU s', 'times the default', 'file, MB'], rows)}"
 
 
+def render_replacements(found: Result) -> str:
+    """The size of a file by the number of days that were replaced in it, also as a multiple of a fresh load's."""
+    fresh, sizes = found["fresh"], {int(number): size for number, size in found["sizes"].items()}
+    chosen = [number for number in (0, 1, 10, 50, 100, 200) if number in sizes]
+    rows = [[f"{number:,}", f"{sizes[number] / 1e6:.1f}", f"{sizes[number] / fresh:.2f}"] for number in chosen]
+    rows += [["then compacted", f"{found['compacted'] / 1e6:.1f}", f"{found['compacted'] / fresh:.2f}"]]
+    title = f"{format_events(found['events'])} events, {found['day']:,} of them on the day that is replaced:"
+    return f"{title}\n\n{_table(['replacements', 'file, MB', 'times a fresh load'], rows)}"
+
+
 def _by_events(found: Result) -> list[Result]:
     return sorted(found.values(), key=lambda one: int(one["events"]))
 
@@ -182,6 +192,7 @@ PARTS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "day": ("growth", render_day),
     "space": ("growth", render_space),
     "formats": ("formats", render_formats),
+    "replacements": ("replacements", render_replacements),
 }
 
 

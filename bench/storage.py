@@ -20,7 +20,7 @@ import sparkify
 from bench import results
 from bench.corpora import SIZES, Corpus, make_corpus, make_sized_corpus
 from bench.processes import Run, describe_machine, run
-from sparkify.settings import load_config
+from sparkify.settings import Config, load_config
 from sparkify.simulator import SimulateOptions
 
 FORMATS = ("v1.0.0", "v1.2.0", "v1.3.0", "v1.4.0", "v1.5.0", "v2.0.0")
@@ -60,17 +60,31 @@ def measure_replacements(month: Corpus, replacements: int, folder: Path) -> dict
         day = days[len(days) // 2]
         lines = day.read_bytes().splitlines(keepends=True)
 
-        def load(name: str) -> int:
-            warehouse = Path(place, name)
-            sparkify.load(load_config(warehouse=str(warehouse), log_data=str(root), song_data=month.joined_songs))
-            return warehouse.stat().st_size
+        def load(name: str) -> Config:
+            warehouse = str(Path(place, name))
+            config = load_config(warehouse=warehouse, log_data=str(root), song_data=month.joined_songs)
+            sparkify.load(config)
+            return config
 
-        sizes = {0: load("replaced.duckdb")}
+        sizes = {0: size_of(load("replaced.duckdb"))}
         for number in range(1, replacements + 1):
             left_out = number % len(lines)
             day.write_bytes(b"".join(lines[:left_out] + lines[left_out + 1 :]))
-            sizes[number] = load("replaced.duckdb")
-        return {"events": month.events, "day": len(lines), "sizes": sizes, "fresh": load("fresh.duckdb")}
+            sizes[number] = size_of(load("replaced.duckdb"))
+        fresh, replaced = load("fresh.duckdb"), load("replaced.duckdb")
+        sparkify.compact(replaced)
+        return {
+            "events": month.events,
+            "day": len(lines),
+            "sizes": sizes,
+            "fresh": size_of(fresh),
+            "compacted": size_of(replaced),
+        }
+
+
+def size_of(warehouse: Config) -> int:
+    """Bytes of the file of a warehouse."""
+    return Path(warehouse.warehouse_address).stat().st_size
 
 
 def main() -> None:
@@ -86,7 +100,7 @@ def main() -> None:
         month = make_corpus(options.folder / "month", MONTH)
         found = measure_replacements(month, options.replacements, options.folder)
         results.keep(options.folder, "replacements", found)
-        print(found)
+        print(results.render_replacements(found), end="\n\n")
     if options.rounds:
         corpus = make_sized_corpus(options.folder, options.size)
         found = measure_formats(corpus, options.rounds, options.folder)

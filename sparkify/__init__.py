@@ -1,9 +1,9 @@
 """Sparkify's data warehouse: loads JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
 
 The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, compare, query,
-query_sql, undo, replay, rebuild, migrate, list_findings (doctor), render_report and simulate. Each takes the Config
-that `load_config` makes and raises a SparkifyError, a sentence for a user. Importing the package loads no driver; the
-first use of a verb does.
+query_sql, undo, replay, rebuild, migrate, compact, list_findings (doctor), render_report and simulate. Each takes the
+Config that `load_config` makes and raises a SparkifyError, a sentence for a user. Importing the package loads no
+driver; the first use of a verb does.
 """
 
 from importlib import import_module
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sparkify.inspection.doctor import list_findings
     from sparkify.inspection.rejects import list_rejects
     from sparkify.inspection.status import status
+    from sparkify.loads.compact import compact
     from sparkify.loads.create import create
     from sparkify.loads.load import load
     from sparkify.loads.migrate import migrate
@@ -37,6 +38,7 @@ __all__ = [
     "SparkifyError",
     "__version__",
     "check",
+    "compact",
     "compare",
     "create",
     "list_findings",
@@ -61,6 +63,7 @@ _HOMES = {
     "SimulateOptions": "simulator",
     "SparkifyError": "errors",
     "check": "inspection.check",
+    "compact": "loads.compact",
     "compare": "inspection.check",
     "create": "loads.create",
     "list_findings": "inspection.doctor",

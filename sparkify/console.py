@@ -11,6 +11,7 @@ from typing import Any
 
 from sparkify.formats import count_of, format_age, format_bytes, format_share, format_value, printable
 from sparkify.inspection.status import Status
+from sparkify.loads.compact import CompactResult
 from sparkify.loads.load import LoadResult
 from sparkify.loads.progress import Progress
 from sparkify.loads.rebuild import RebuildResult
@@ -161,7 +162,8 @@ def print_status(status: Status) -> None:
     print(f"warehouse: {printable(status.warehouse)}")
     print(f"version: {status.version}")
     if status.file is not None:
-        print(f"file: {describe_file(status.file)}")
+        free = f"sparkify compact frees about {format_bytes(status.file.free_bytes)}"
+        print(f"file: {format_bytes(status.file.bytes)}, of which {free}; {_describe_format(status.file)}")
     print_counts(status.tables)
     counts = status.records
     print(f"records: {counts['read']:,} read = {counts['loaded']:,} loaded + {counts['rejected']:,} rejected")
@@ -185,10 +187,20 @@ def print_status(status: Status) -> None:
         print_table(names, [[load[name] for name in names] for load in status.loads[-10:]])
 
 
-def describe_file(file: StoredFile) -> str:
-    """The size of a warehouse's file, and who opens it."""
-    sizes = f"{format_bytes(file.bytes)}, of them {format_bytes(file.free_bytes)} free"
-    return f"{sizes}; DuckDB {file.version[1:]} and later open it"
+def print_compact(result: CompactResult) -> None:
+    """Print what compacting did, or would do."""
+    if result.before is None:
+        print(f"nothing to do: {printable(result.warehouse)} is not a file, and frees space by itself")
+    elif result.after is None:
+        free = format_bytes(result.before.free_bytes)
+        print(f"would be compacted: {format_bytes(result.before.bytes)}, of which about {free} would be freed")
+    else:
+        sizes = f"{format_bytes(result.before.bytes)} before, {format_bytes(result.after.bytes)} now"
+        print(f"compacted: {sizes}; {_describe_format(result.after)}")
+
+
+def _describe_format(file: StoredFile) -> str:
+    return f"DuckDB {file.version[1:]} and later open it"
 
 
 def print_checks(results: Sequence[CheckResult]) -> None:

@@ -217,6 +217,20 @@ def test_growth_is_reported(grown: dict[str, Any], corpus: Corpus) -> None:
 
 
 @pytest.fixture(scope="module")
+def replaced(corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """What one replacement of a day gave."""
+    return storage.measure_replacements(corpus, 1, folder)
+
+
+def test_replacements_are_told(replaced: dict[str, Any]) -> None:
+    table = results.render_replacements(replaced)
+    assert table.startswith("300 events, ")
+    size, fresh = replaced["sizes"][1], replaced["fresh"]
+    assert f"| 1 | {size / 1e6:.1f} | {size / fresh:.2f} |" in table
+    assert f"| then compacted | {replaced['compacted'] / 1e6:.1f} | " in table
+
+
+@pytest.fixture(scope="module")
 def formats(corpus: Corpus, folder: Path) -> dict[str, Any]:
     """What one round of two formats gave."""
     return storage.measure_formats(corpus, 1, folder, ["v1.0.0", "v1.4.0"])
@@ -250,13 +264,14 @@ def test_only_parts_that_were_measured_are_written(folder: Path, grown: dict[str
 
 
 def test_documentation_has_a_place_for_every_part(
-    grown: dict[str, Any], formats: dict[str, Any], tmp_path: Path
+    grown: dict[str, Any], formats: dict[str, Any], replaced: dict[str, Any], tmp_path: Path
 ) -> None:
     shutil.copyfile(results.DOCS / "performance.md", tmp_path / "performance.md")
     results.keep(tmp_path, "load", {"S": made_up(sparkify=(1,)) | {"events": 100_000}})
     results.keep(tmp_path, "load", {"M": made_up(sparkify=(5,))})
     results.keep(tmp_path, "growth", grown)
     results.keep(tmp_path, "formats", formats)
+    results.keep(tmp_path, "replacements", replaced)
     results.write_docs(tmp_path, tmp_path)
     page = (tmp_path / "performance.md").read_text()
     for render, kind in (
@@ -264,6 +279,7 @@ def test_documentation_has_a_place_for_every_part(
         (results.render_day, "growth"),
         (results.render_space, "growth"),
         (results.render_formats, "formats"),
+        (results.render_replacements, "replacements"),
     ):
         assert render(results.read(tmp_path)[kind]) in page
     assert page.index("0.1 M events") < page.index("1 M events (475 MB")

@@ -10,8 +10,10 @@ import duckdb
 import pytest
 
 import sparkify
+from sparkify.console import print_compact
+from sparkify.loads.compact import CompactResult
 from sparkify.settings import Config
-from tests.engines.commands import run_here
+from tests.engines.commands import Ran, run_here
 from tests.support import (
     copy_warehouse,
     event,
@@ -90,6 +92,34 @@ def test_undo_of_what_is_not_there(loaded: Config, load_id: str, words: str) -> 
     ran = run_here("undo", load_id, "--yes", *at(loaded))
     assert (ran.code, ran.out) == (2, "")
     assert words in ran.err
+
+
+# ---- compact ----
+
+
+def test_compact_in_text_and_json(loaded: Config) -> None:
+    would = r"would be compacted: \d\.\d MB, of which about [\d.]+ \w+ would be freed\n"
+    assert re.fullmatch(would, run_here("compact", "--dry-run", *at(loaded)).out)
+    ran = run_here("compact", *at(loaded))
+    assert (ran.code, ran.err) == (0, "")
+    done = r"compacted: \d\.\d MB before, \d\.\d MB now; DuckDB 1\.4\.0 and later open it\n"
+    assert re.fullmatch(done, ran.out)
+    told = run_here("compact", "--json", "--storage-version", "v1.5.0", *at(loaded)).json()
+    assert told["status"] == "compacted"
+    assert (told["before"]["version"], told["after"]["version"]) == ("v1.4.0", "v1.5.0")
+    assert run_here("compact", "-q", *at(loaded)) == Ran(0, "", "")
+
+
+def test_compact_of_what_is_not_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    print_compact(CompactResult("redshift://loader@host:5439/dev", "nothing_to_do", None))
+    told = "nothing to do: redshift://loader@host:5439/dev is not a file, and frees space by itself\n"
+    assert capsys.readouterr() == (told, "")
+
+
+def test_compact_without_a_warehouse() -> None:
+    ran = run_here("compact", "--warehouse", "missing.duckdb")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("sparkify: there is no warehouse missing.duckdb yet")
 
 
 # ---- rejects and replay ----

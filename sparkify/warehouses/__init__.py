@@ -5,10 +5,10 @@ An engine is a folder with two modules: `session`, whose `open_session` and `wra
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from sparkify.errors import LockedError, UsageError
 from sparkify.settings import Config
@@ -22,6 +22,7 @@ __all__ = [
     "Row",
     "StoredFile",
     "Warehouse",
+    "compact_file",
     "engine_of",
     "examine",
     "fetch_dicts",
@@ -33,6 +34,7 @@ __all__ = [
 _ENGINES_OF_SCHEMES = {"redshift": "redshift"}
 _ENGINES_OF_DRIVERS = {"duckdb": "duckdb", "_duckdb": "duckdb", "redshift_connector": "redshift"}
 _ASK_AGAIN_SECONDS = 0.2
+_T = TypeVar("_T")
 
 
 @contextmanager
@@ -42,22 +44,29 @@ def open_warehouse(config: Config, *, read_only: bool = False) -> Iterator[Wareh
     Raises UsageError for a bad address, ConfigError if the login lacks something, LockedError while another process
     writes a DuckDB file, and EngineError if the warehouse cannot be opened.
     """
-    warehouse = _open_waiting(config, read_only)
+    address = config.warehouse_address
+    session = _import(engine_of(address), "session")
+    warehouse: Warehouse = _wait(config, lambda: session.open_session(address, config, read_only=read_only))
     try:
         yield warehouse
     finally:
         warehouse.close()
 
 
-def _open_waiting(config: Config, read_only: bool) -> Warehouse:
-    """Open the warehouse; while another process holds it, try again for `wait` seconds."""
+def compact_file(config: Config) -> StoredFile:
+    """Write the file of a warehouse that is one again; returns what it is then. Raises LockedError, EngineError."""
     address = config.warehouse_address
-    session = _import(engine_of(address), "session")
+    compaction = _import(engine_of(address), "compaction")
+    file: StoredFile = _wait(config, lambda: compaction.compact_file(address, config))
+    return file
+
+
+def _wait(config: Config, do: Callable[[], _T]) -> _T:
+    """Do it; while another process holds the warehouse, try again for `wait` seconds."""
     end = time.monotonic() + config.wait
     while True:
         try:
-            opened: Warehouse = session.open_session(address, config, read_only=read_only)
-            return opened
+            return do()
         except LockedError:
             if time.monotonic() >= end:
                 raise

@@ -33,7 +33,7 @@ class Appended:
 class StoredFile:
     """The file of an embedded warehouse, with the oldest version of DuckDB that opens it.
 
-    `free_bytes` are those of its blocks that hold nothing: a compacted file is at least so much smaller.
+    `free_bytes` are those of its blocks that hold nothing: compacting makes the file smaller by about that.
     """
 
     version: str

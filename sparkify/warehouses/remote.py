@@ -4,13 +4,10 @@ There is one validator, which runs in DuckDB: so all warehouses agree on what is
 judged in a scratch DuckDB file.
 """
 
-import fcntl
 import itertools
-import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +20,7 @@ from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.sql import create_sql, list_columns, quote, read_sql
 from sparkify.warehouses.base import Appended, Warehouse
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, open_session
+from sparkify.warehouses.scratch import open_scratch_folder
 
 _FOLDER_PREFIX = "sparkify-scratch-"
 # About 50 MB of events as Parquet: Redshift reads parts of 1 MB to 1 GB best.
@@ -112,13 +110,8 @@ class RemoteIntake:
 @contextmanager
 def _open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBWarehouse]:
     """A temporary DuckDB warehouse with one staging table and rejected_records."""
-    _clear_leftovers()
     with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        lock = os.open(folder, os.O_RDONLY)
-        stack.callback(os.close, lock)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = stack.enter_context(open_scratch_folder(Path(tempfile.gettempdir()), _FOLDER_PREFIX))
         scratch = open_session(str(folder / "scratch.duckdb"), config)
         stack.callback(scratch.close)
         for table in (f"staging_{dataset}", "rejected_records"):
@@ -171,15 +164,3 @@ def _drop_file(scratch: DuckDBWarehouse, dataset: Dataset, source_id: int) -> No
     """Delete a file's rows and rejects."""
     for table in (f"staging_{dataset}", "rejected_records"):
         scratch.execute(f"DELETE FROM {table} WHERE source_id = $1", [source_id])
-
-
-def _clear_leftovers() -> None:
-    """Remove the scratch folders of killed loads: those that no process has locked."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
-        with suppress(OSError):
-            lock = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(lock)

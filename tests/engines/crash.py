@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 from multiprocessing.context import ForkServerProcess
 
 import sparkify
@@ -13,6 +14,7 @@ from tests.support import TIMES, Star, event, log_file, play, snapshot, song, so
 
 VERBS = ["load", "undo", "replay"]
 KILLED = 9
+_FILE_STEPS = {"tempfile.mkdtemp", "os.chown", "os.chmod", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
 # A process is killed at every so many statements. `make test-long` takes all statements.
 EVERY = max(1, 23 // TIMES)
 # The variables for S3 and the stand-in: a child is forked from a process that was started before they were set.
@@ -57,14 +59,23 @@ def rows_of(config: Config) -> Star:
 
 
 class _Killer(logging.Handler):
-    """Ends the process before statement number N is sent, when it is logged."""
+    """Ends the process before its step number N: a statement, which is logged before it is sent, or a file step."""
 
     def __init__(self, number: int) -> None:
         super().__init__(logging.DEBUG)
         self.left = number
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.left -= hasattr(record, "statement")
+        if hasattr(record, "statement"):
+            self.step()
+
+    def audit(self, event: str, arguments: tuple[object, ...]) -> None:
+        """A hook for what Python is about to do."""
+        if event in _FILE_STEPS:
+            self.step()
+
+    def step(self) -> None:
+        self.left -= 1
         if self.left == 0:
             os._exit(KILLED)
 
@@ -79,19 +90,24 @@ def run_verb(config: Config, verb: str) -> None:
         sparkify.migrate(config)
     elif verb == "load":
         sparkify.load(config)
+    elif verb == "compact":
+        sparkify.compact(config)
 
 
 def _run(config: Config, verb: str, number: int, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     logger = logging.getLogger("sparkify")
     logger.setLevel(logging.DEBUG)
-    logger.addHandler(_Killer(number))
+    killer = _Killer(number)
+    logger.addHandler(killer)
+    if verb == "compact":
+        sys.addaudithook(killer.audit)
     run_verb(config, verb)
 
 
-def race(config: Config, verb: str, runners: int) -> None:
-    """Run a verb in several processes at a time, and wait until all have succeeded."""
-    for process in [_start(config, verb, 0) for _ in range(runners)]:
+def race(config: Config, *verbs: str) -> None:
+    """Run verbs at the same time, each in its own process, and wait until all have succeeded."""
+    for process in [_start(config, verb, 0) for verb in verbs]:
         process.join(120)
         assert process.exitcode == 0
 

@@ -89,7 +89,7 @@ def test_two_processes_race(make_warehouse: Factory) -> None:
         expected = rows_of(control)
     for _ in range(20 if make_warehouse.engine == "duckdb" or EVERY == 1 else 6):
         with make_warehouse.copy(config) as raced:
-            race(raced, "load", 2)
+            race(raced, "load", "load")
             assert rows_of(raced) == expected
     run_verb(config, "load")
     assert failing_checks(config) == []

@@ -15,6 +15,7 @@ from sparkify.statement_log import logged
 from sparkify.warehouses.base import Row, StoredFile
 from sparkify.warehouses.duckdb.errors import mapped_errors, words_of
 from sparkify.warehouses.duckdb.intake import DuckDBIntake
+from sparkify.warehouses.scratch import clear_scratch_folders
 
 # At most this, and at most half of the machine: the loader streams, so more memory would not make it faster.
 _MOST_MEMORY = 3 << 29
@@ -38,6 +39,10 @@ _MEASURE_FILE = """SELECT databases.path, databases.tags['storage_version'], siz
 FROM pragma_database_size() AS size
 INNER JOIN duckdb_databases() AS databases USING (database_name)
 WHERE databases.database_name = current_database() AND databases.path IS NOT NULL"""
+
+
+# A folder beside the file, in which a compaction writes the new one.
+COMPACTION_PREFIX = ".sparkify-compact-"
 
 
 class DuckDBWarehouse:
@@ -135,25 +140,47 @@ class DuckDBWarehouse:
 def open_session(address: str, config: Config, *, read_only: bool = False) -> DuckDBWarehouse:
     """Open a file. Raises UsageError for an impossible path, EngineError if DuckDB cannot open it."""
     path = Path(address.removeprefix("duckdb:"))
-    _check_path(path, read_only)
+    check_path(path, read_only=read_only)
     try:
         str(path).encode()
     except UnicodeEncodeError:
         raise UsageError(f"the warehouse {str(path)!a} cannot be opened: its name is not UTF-8; rename it") from None
-    settings = _SETTINGS | _NEW_PROCESS_SETTINGS
-    settings["memory_limit"] = config.memory_limit or f"{min(_machine_memory() // 2, _MOST_MEMORY) >> 20}MiB"
-    if config.threads:
-        settings["threads"] = str(config.threads)
-    if not read_only:
-        # A file that exists keeps its format.
-        settings["storage_compatibility_version"] = config.storage_version
     try:
-        connection = duckdb.connect(str(path), read_only=read_only, config=dict(settings))
+        connection = _connect(path, list_options(config, read_only=read_only), read_only)
     except duckdb.Error as error:
-        raise _opening_error(path, error, config) from error
+        raise opening_error(path, error, config) from error
     if not read_only:
         _clear_leftovers(connection, path)
     return DuckDBWarehouse(connection, str(path))
+
+
+def list_options(config: Config, *, read_only: bool) -> dict[str, str]:
+    """DuckDB's own settings for a new process."""
+    options = _SETTINGS | _NEW_PROCESS_SETTINGS
+    options["memory_limit"] = config.memory_limit or f"{min(_machine_memory() // 2, _MOST_MEMORY) >> 20}MiB"
+    if config.threads:
+        options["threads"] = str(config.threads)
+    if not read_only:
+        # A file that exists keeps its format.
+        options["storage_compatibility_version"] = config.storage_version
+    return options
+
+
+def _connect(path: Path, options: dict[str, str], read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open and lock the file of that name. A compaction may replace it after it is opened, before it is locked."""
+    while True:
+        before = _identify(path)
+        connection = duckdb.connect(str(path), read_only=read_only, config=dict(options))
+        if before is None or before == _identify(path):
+            return connection
+        connection.close()
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
 
 
 def wrap_cursor(cursor: duckdb.DuckDBPyConnection, connection: Any, config: Config) -> DuckDBWarehouse:
@@ -164,7 +191,8 @@ def wrap_cursor(cursor: duckdb.DuckDBPyConnection, connection: Any, config: Conf
     return DuckDBWarehouse(cursor, "the caller's connection")
 
 
-def _check_path(path: Path, read_only: bool) -> None:
+def check_path(path: Path, *, read_only: bool) -> None:
+    """Raises UsageError for a path where no file can be, NoWarehouseError for a file to read that does not exist."""
     if path.is_dir():
         raise UsageError(f"the warehouse {path} is a folder; give a file, such as {path / 'sparkify.duckdb'}")
     if not path.parent.is_dir():
@@ -175,6 +203,7 @@ def _check_path(path: Path, read_only: bool) -> None:
 
 def _clear_leftovers(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Remove the temporary files of a killed process, which DuckDB does not. No other process has the file open."""
+    clear_scratch_folders(path.resolve().parent, COMPACTION_PREFIX)
     folder = Path(f"{path}.tmp")
     # Another connection of this process may use them.
     if not folder.is_dir() or connection.execute("SELECT 1 FROM duckdb_temporary_files()").fetchall():
@@ -189,8 +218,11 @@ def _machine_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _opening_error(path: Path, error: duckdb.Error, config: Config) -> EngineError | UsageError:
+def opening_error(path: Path, error: duckdb.Error, config: Config) -> EngineError | UsageError:
+    """An error of DuckDB's while it opens a file, as ours."""
     words = words_of(error)
+    if "Unique file handle conflict" in words or "different configuration than existing connections" in words:
+        return LockedError(f"the warehouse {path} is in use by this process; close it first")
     if isinstance(error, duckdb.InvalidInputException) and config.storage_version in words:
         return UsageError(
             f"the storage version {config.storage_version} is not usable, for DuckDB {duckdb.__version__} does not "

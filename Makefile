@@ -68,9 +68,10 @@ test: $(if $(T),setup,browser) older ## run all tests, on the newest other Pytho
 	$(BIN)/$(PYTEST) $(T)
 	$(if $(T),,@$(MAKE) --no-print-directory test-newest)
 
-# An hour or two.
-test-long: browser older ## run all tests with 25 times as many histories, lines and moments, and with every kill
-	SPARKIFY_TEST_TIMES=25 $(BIN)/$(PYTEST) --durations 30 $(T)
+# With TIMES=25 an hour or two: then every statement is a moment to kill at.
+TIMES ?= 25
+test-long: browser older ## run all tests with TIMES as many histories, lines and moments to kill at (TIMES=25)
+	SPARKIFY_TEST_TIMES=$(TIMES) $(BIN)/$(PYTEST) --durations 30 $(T)
 
 # What depends on the Python more than on DuckDB, a driver, a server or a browser.
 ON_NEWEST := $(foreach name,cli engine package settings sources validation,tests/test_$(name).py)

@@ -29,8 +29,8 @@ FAST := not engine and not browser and not slow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check browser older demo test test-newest test-long lint lint-style lint-types lint-layers \
-	lint-sql hooks format docs bench bench-growth bench-storage bench-check bench-docs bench-s3 lock clean
+.PHONY: help setup check browser older demo test test-newest test-long coverage lint lint-style lint-types \
+	lint-layers lint-sql hooks format docs bench bench-growth bench-storage bench-check bench-docs bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,10 @@ check: lint ## lint, and the fast tests: less than a minute (T=tests/test_cli.py
 test: $(if $(T),setup,browser) older ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
 	$(BIN)/$(PYTEST) $(T)
 	$(if $(T),,@$(MAKE) --no-print-directory test-newest)
+
+# Coverage costs an eighth of the time. Processes that a test starts are not measured.
+coverage: browser older ## run all tests, and list the lines of sparkify that they do not run
+	$(BIN)/$(PYTEST) --cov $(T)
 
 # With TIMES=25 an hour or two: then every statement is a moment to kill at.
 TIMES ?= 25
@@ -174,7 +178,8 @@ lock: ## pin the dependencies of pyproject.toml in requirements*.txt
 	done
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(NEWEST) $(OLDER) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDER) build dist .coverage* .hypothesis .import_linter_cache \
+	    .mypy_cache .pytest_cache .ruff_cache
 
 # $(call install,VENV,OPTIONS): exactly the locked packages, and the project itself from this folder.
 define install

@@ -120,11 +120,11 @@ lint-sql: build/lint/sql build/lint/statements
 CHANGED_SQL = $(filter %.sql,$(if $(filter-out %.sql,$?),$^,$?))
 
 build/lint/sql: $(SQL) pyproject.toml $(LOCKS)
-	$(BIN)/sqlfluff lint --processes 0 $(CHANGED_SQL)
+	$(BIN)/sqlfluff lint $(CHANGED_SQL)
 	@mkdir -p $(@D) && touch $@
 
 build/lint/statements: $(STATEMENTS) pyproject.toml $(LOCKS)
-	$(BIN)/sqlfluff lint --processes 0 --dialect redshift --rules capitalisation,references.consistent $(CHANGED_SQL)
+	$(BIN)/sqlfluff lint --dialect redshift --rules capitalisation,references.consistent $(CHANGED_SQL)
 	@mkdir -p $(@D) && touch $@
 
 hooks: setup ## check style, types, layers, SQL and generated files before each commit, and the fast tests before a push

@@ -258,6 +258,7 @@ def terminal() -> Iterator[tuple[int, int, list[bytes]]]:
         os.close(ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "dropped"), [("y", True), ("n", False), ("", False)])
 def test_drop_asks_on_a_terminal(loaded: Config, answer: str, dropped: bool) -> None:
     before = snapshot(loaded)
@@ -740,6 +741,7 @@ def test_control_characters_in_names_of_files(run: Run, warehouse: Config) -> No
     assert_harmless(run("plan", *options(warehouse)).out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -1080,6 +1082,7 @@ main(arguments)
 
 @pytest.mark.usefixtures("interruptible")
 # DuckDB makes an enumeration; a dataclass gets a field; its methods are made.
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["enum.py:_create_", "dataclasses.py:__set_name__", "<string>:<module>"])
 @pytest.mark.parametrize("arguments", [["status"], ["report"], ["demo"]], ids=lambda arguments: arguments[0])
 def test_ctrl_c_during_an_import(tmp_path: Path, function: str, arguments: list[str]) -> None:

@@ -218,6 +218,7 @@ def test_columns_of_one_name_make_no_object(settled: Config) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
 def test_formats_are_utf_8_whatever_the_terminal(settled: Config, tmp_path: Path, form: str) -> None:
     with (tmp_path / "out").open("wb") as out:
@@ -225,6 +226,7 @@ def test_formats_are_utf_8_whatever_the_terminal(settled: Config, tmp_path: Path
     assert "Björk" in (tmp_path / "out").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
 def test_reader_that_goes_is_not_an_error(settled: Config, form: str) -> None:
     reading, writing = os.pipe()

@@ -736,6 +736,7 @@ def without_untaken(name: str, cut: Cut) -> Cut:
     return replace(cut, **{field: None for field in ("level", "top", "days") if field in untaken})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 def test_cut_answers_are_those_of_plain_python(data: Data, cut: Cut) -> None:
     for name, answer in ask_all(data.config, cut).items():

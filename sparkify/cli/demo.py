@@ -50,7 +50,11 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     # As it was called, so that the commands work in the same shell even if sparkify is not on the PATH.
     called = sys.argv[0] if Path(sys.argv[0]).name == "sparkify" else "sparkify"
     program, address = shlex.quote(called), shlex.quote(str(warehouse))
-    print(f"\nThe report is {page}: open it in a browser." if page else "\nNo report: it needs sparkify[report].")
+    print(
+        f"\nThe report is {page}: open it in a browser."
+        if page
+        else "\nNo report: it needs pip install '.[report]' in the checkout."
+    )
     print(f"The warehouse is {warehouse}. Three things to try next:")
     print(f"  {program} query --warehouse {address}")
     print(f"  {program} rejects --warehouse {address} --reason bad_type")

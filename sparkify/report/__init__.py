@@ -49,4 +49,6 @@ def require_packages() -> None:
         try:
             import_module(name)
         except ImportError:
-            raise UsageError(f"a report needs the package {name}; install sparkify[report]") from None
+            raise UsageError(
+                f"a report needs the package {name}; in the checkout run pip install '.[report]'"
+            ) from None

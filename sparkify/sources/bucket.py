@@ -116,7 +116,7 @@ def _find_credentials() -> tuple[Any, str | None]:
     if importlib.util.find_spec("boto3") is None:
         raise SourceError(
             "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; set them, install "
-            "sparkify[aws] for profiles and roles, or give --anonymous for a public bucket"
+            "boto3 for profiles and roles, or give --anonymous for a public bucket"
         )
     import boto3
     from botocore.exceptions import BotoCoreError

@@ -62,7 +62,9 @@ def check_driver() -> None:
     try:
         import redshift_connector  # noqa: F401
     except ImportError:
-        raise ConfigError("the driver of Redshift is not installed; install sparkify[redshift]") from None
+        raise ConfigError(
+            "the driver of Redshift is not installed; run pip install '.[redshift]' in the checkout"
+        ) from None
 
 
 def login(address: Address, config: Config) -> Any:

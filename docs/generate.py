@@ -236,7 +236,19 @@ def render_example() -> str:
         default = f" Default: {setting.default_in_words}." if setting.default_in_words else ""
         text += "".join(f"# {line}\n" for line in textwrap.wrap(_explain(setting) + default, 118))
         text += f"{setting.key} =\n"
-    return text
+    return text + _EXAMPLE_OF_KEYS
+
+
+_EXAMPLE_OF_KEYS = """
+# Where keys of the data have other names: FIELD = name of the key, or a constant in quotes; docs/records.md has the
+# fields.
+[EVENT_KEYS]
+# length = duration
+# page = 'NextSong'
+
+[SONG_KEYS]
+# title = track_name
+"""
 
 
 def _explain(setting: Setting) -> str:

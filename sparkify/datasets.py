@@ -1,6 +1,13 @@
 """The two datasets, in the order in which they are loaded. Their fields are in `validation.fields`."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Dataset = Literal["events", "songs"]
 DATASETS: tuple[Dataset, ...] = ("events", "songs")
+
+
+class Key(NamedTuple):
+    """What a field is read from, by the settings: the key of this name, or a constant in place of any key."""
+
+    name: str | None = None
+    constant: str | None = None

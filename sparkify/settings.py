@@ -12,16 +12,18 @@ The first of these that has a setting wins:
     4. the default
 """
 
+import math
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from sparkify.datasets import Dataset
+from sparkify.datasets import Dataset, Key
 from sparkify.errors import ConfigError
+from sparkify.sql import list_columns
 
 if TYPE_CHECKING:
     from configparser import ConfigParser
@@ -246,6 +248,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             unset="the cluster's default role",
         ),
     ] = None
+    # By field; each has a section of its own in dwh.cfg, and neither variable nor option.
+    event_keys: dict[str, Key] = {}
+    song_keys: dict[str, Key] = {}
 
     def at(self, warehouse: str) -> "Config":
         """The same settings for another warehouse. Raises ConfigError for an address that holds a password."""
@@ -272,8 +277,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return S3Access(self.anonymous, self.concurrency)
 
 
+# The settings that say which key a field is read from, and the staging table whose columns are these fields.
+_KEY_SETTINGS = {"event_keys": "staging_events", "song_keys": "staging_songs"}
+_NO_FIELDS = ("source_id", "line", "other")
+
+
 def _list_settings() -> Iterable[Setting]:
     for field in msgspec.structs.fields(Config):
+        if field.name in _KEY_SETTINGS:
+            continue
         (setting,) = field.type.__metadata__
         # The type of an optional setting is the one beside None.
         kind = field.type.__origin__
@@ -304,9 +316,13 @@ def load_config(
     found |= {one.name: value for one in SETTINGS if _unquote(value := os.environ.get(one.variable, ""))}
     found |= {name: value for name, value in settings.items() if value is not None}
     for name in found:
-        if name not in _BY_NAME:
+        if name not in _BY_NAME and name not in _KEY_SETTINGS:
             raise ConfigError(f"there is no setting {name}{_did_you_mean(name, _BY_NAME)}")
-    return Config(**{name: _BY_NAME[name].convert(value) for name, value in found.items()})
+    converted: dict[str, Any] = {
+        name: _BY_NAME[name].convert(value) if name in _BY_NAME else _check_keys(name, value)
+        for name, value in found.items()
+    }
+    return Config(**converted)
 
 
 def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, Any]:
@@ -315,8 +331,11 @@ def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, A
     sections: dict[str, dict[str, Setting]] = {}
     for setting in SETTINGS:
         sections.setdefault(setting.section, {})[setting.key] = setting
-    values = {}
+    values: dict[str, Any] = {}
     for section in parser.sections():
+        if section.lower() in _KEY_SETTINGS:
+            values[section.lower()] = dict(_read_keys(parser.items(section)))
+            continue
         known = sections.get(section.upper(), {})
         for key, value in parser.items(section) if known else ():
             if key.upper() not in known:
@@ -327,13 +346,60 @@ def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, A
             text = value.strip() if setting.type is Secret else _without_comment(value.strip())
             if _unquote(text):
                 values[setting.name] = text
-    foreign = [section for section in parser.sections() if section.upper() not in sections]
+    ours = [*sections, *map(str.upper, _KEY_SETTINGS)]
+    foreign = [section for section in parser.sections() if section.upper() not in ours]
     for section in foreign:
-        if close := _closest(section.upper(), sections, 0.8):
+        if close := _closest(section.upper(), ours, 0.8):
             raise ConfigError(f"unknown section [{section}] in {path}; did you mean {close}?")
     if foreign and on_note is not None:
         on_note(f"{path}: {', '.join(f'[{section}]' for section in foreign)} ignored: sparkify has no such section")
     return values
+
+
+def _read_keys(items: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Key]]:
+    """A section of keys: a value in quotes is a constant, any other the name of a key, an empty one is not given."""
+    for field, value in items:
+        text = _without_comment(value.strip())
+        if (constant := _unquote(text)) != text:
+            yield field, Key(constant=constant)
+        elif text:
+            yield field, Key(name=text)
+
+
+def _check_keys(setting: str, keys: Mapping[str, Key]) -> dict[str, Key]:
+    """The keys under the exact names of their fields. Raises ConfigError for what is no field, or not of its type."""
+    types = {name: kind for name, kind in list_columns(_KEY_SETTINGS[setting]).items() if name not in _NO_FIELDS}
+    names = {_plain(name): name for name in types}
+    checked: dict[str, Key] = {}
+    for written, key in keys.items():
+        name = names.get(_plain(written))
+        if name is None:
+            close = _closest(_plain(written), names, 0.75)
+            meant = f"did you mean {names[close]}?" if close else "it must be FIELD = name of the key."
+            raise ConfigError(
+                f"{written} in [{setting.upper()}] is no field; {meant} The fields are {', '.join(types)}"
+            )
+        if name in checked:
+            raise ConfigError(f"{name} stands twice in [{setting.upper()}]; give it once")
+        if key.constant and types[name] != "VARCHAR" and not _is_number(key.constant):
+            raise ConfigError(
+                f"{name} in [{setting.upper()}] is a number, and its value in quotes is a constant that is none; "
+                "write the name of a key without quotes"
+            )
+        checked[name] = key
+    return checked
+
+
+def _plain(name: str) -> str:
+    """A name as names of fields are compared: without case and underscores."""
+    return name.lower().replace("_", "")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _parse_file(path: Path) -> "ConfigParser":

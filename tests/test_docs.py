@@ -192,10 +192,10 @@ def test_a_page_without_its_markers_is_an_error() -> None:
 
 
 def test_example_settings_are_read(tmp_path: Path) -> None:
-    (block,) = list_blocks(read(DOCS / "configuration.md"), "ini")
-    (tmp_path / "dwh.cfg").write_text(block, encoding="utf-8")
+    (tmp_path / "dwh.cfg").write_text("\n".join(list_blocks(read(DOCS / "configuration.md"), "ini")), encoding="utf-8")
     found = load_config()
     assert (found.log_data, found.memory_limit) == ("data/log_data", "2GB")
+    assert [*found.event_keys, *found.song_keys] == ["length", "page", "title"]
 
 
 # ---- the README's own examples ----

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pytest
 from msgspec import structs
 
+from sparkify.datasets import Key
 from sparkify.errors import ConfigError
 from sparkify.settings import SETTINGS, Config, S3Access, Secret, Setting, load_config
 
@@ -258,6 +259,49 @@ def test_file_that_is_not_text() -> None:
     with pytest.raises(ConfigError, match=r"dwh\.cfg") as caught:
         load_config()
     assert "hunter" not in all_words(caught.value)
+
+
+# ---- keys with other names ----
+
+
+def test_a_field_is_read_from_a_key_or_is_a_constant() -> None:
+    write_config(
+        "[EVENT_KEYS]\nlength = duration  # in seconds\nPAGE = 'NextSong'\nuser_id: \"15\"\nsessionid = # none\n"
+        "[SONG_KEYS]\ntitle = track name\nartist_location=''\nyear = it's\n"
+    )
+    config = load_config()
+    assert config.event_keys == {
+        "length": Key(name="duration"),
+        "page": Key(constant="NextSong"),
+        "userId": Key(constant="15"),
+    }
+    assert config.song_keys == {
+        "title": Key(name="track name"),
+        "artist_location": Key(constant=""),
+        "year": Key(name="it's"),
+    }
+    assert load_config(event_keys={"ts": Key(name="Time")}).event_keys == {"ts": Key(name="Time")}
+    assert (Config().event_keys, Config().song_keys) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lenth = duration", ["lenth in [EVENT_KEYS] is no field", "did you mean length?", "The fields are artist, "]),
+        ("duration = x", ["duration in [EVENT_KEYS]", "FIELD = name of the key", "userAgent, userId"]),
+        ("source_id = x", ["source_id in [EVENT_KEYS] is no field"]),
+        ("userId = a\nuser_id = b", ["userId stands twice in [EVENT_KEYS]"]),
+        ("length = 'duration'", ["length in [EVENT_KEYS] is a number", "without quotes"]),
+        ("ts = 'nan'", ["ts in [EVENT_KEYS] is a number"]),
+    ],
+)
+def test_keys_that_are_wrong(text: str, words: list[str]) -> None:
+    message = refused(f"[EVENT_KEYS]\n{text}\n")
+    assert all(word in message for word in words), message
+
+
+def test_misspelled_section_of_keys() -> None:
+    assert "did you mean EVENT_KEYS?" in refused("[EVENTS_KEYS]\nlength = duration\n")
 
 
 # ---- values ----

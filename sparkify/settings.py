@@ -2,7 +2,7 @@
 
 The reader of `dwh.cfg` and of SPARKIFY_* variables, the options of the commands, the table in docs/configuration.md and
 the file dwh.cfg.example (`make docs` writes these two) are made from it. Other variables are read where they are used:
-AWS_* for S3 and Redshift, XDG_CACHE_HOME for the report.
+AWS_* for S3 and Redshift (`load_config` cleans them), XDG_CACHE_HOME for the report.
 
 The first of these that has a setting wins:
 
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from sparkify.addresses import read_root, read_warehouse
 from sparkify.datasets import Dataset, Key
 from sparkify.errors import ConfigError
 from sparkify.sql import list_columns
@@ -59,7 +60,8 @@ class Setting(msgspec.Struct, frozen=True):
     """A setting. Its name, type and default are those of its field in Config.
 
     `section` is its section of dwh.cfg. `unset` says what is used if the setting is absent, and `must_be` which values
-    are allowed if type and bounds do not say it.
+    are allowed if type and bounds do not say it. `read` gives an address its one form; it raises ValueError with a
+    sentence that repeats no secret.
     """
 
     section: str
@@ -68,6 +70,7 @@ class Setting(msgspec.Struct, frozen=True):
     metavar: str | None = None
     unset: str = ""
     bounds: tuple[float, float] | None = None
+    read: Callable[[str], str] | None = None
     pattern: str = ""
     must_be: str = ""
     # Filled in from the field.
@@ -106,8 +109,9 @@ class Setting(msgspec.Struct, frozen=True):
     def convert(self, value: object) -> Any:
         """Convert a text to the setting's type; a value of that type is kept. Raises ConfigError."""
         if isinstance(value, str):
-            value = _unquote(value)
-            value = Secret(value) if self.type is Secret else _expand_home(value)
+            # White space and line ends come with what a secret's file or a script's output holds.
+            value = _unquote(value.strip())
+            value = Secret(value) if self.type is Secret else self._read(_expand_home(value))
         try:
             if self.type is bool:
                 return msgspec.convert(_SWITCHES.get(str(value).lower(), value), bool)
@@ -120,6 +124,12 @@ class Setting(msgspec.Struct, frozen=True):
         if self.pattern and not re.match(self.pattern, converted):
             raise self._refusal()
         return converted
+
+    def _read(self, value: str) -> str:
+        try:
+            return self.read(value) if self.read else value
+        except ValueError as error:
+            raise ConfigError(f"the setting {self.name} is not valid: {error}") from None
 
     def _refusal(self) -> ConfigError:
         return ConfigError(
@@ -141,6 +151,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             group="warehouse",
             metavar="ADDRESS",
             unset=f"{DEFAULT_WAREHOUSE}, or Redshift if a host is set",
+            read=read_warehouse,
             # An address shows up in process lists and in the shell's history.
             pattern="(?!redshift://[^/@]*:.*@)",
             must_be="an address without a password; set SPARKIFY_DB_PASSWORD in its place",
@@ -192,11 +203,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = "v1.4.0"
     log_data: Annotated[
         str | None,
-        Setting("S3", "Folder or file of the log data, or s3://bucket/folder.", group="sources", metavar="ROOT"),
+        Setting(
+            "S3",
+            "Folder or file of the log data, or s3://bucket/folder.",
+            group="sources",
+            metavar="ROOT",
+            read=read_root,
+        ),
     ] = None
     song_data: Annotated[
         str | None,
-        Setting("S3", "Folder or file of the song data, or s3://bucket/folder.", group="sources", metavar="ROOT"),
+        Setting(
+            "S3",
+            "Folder or file of the song data, or s3://bucket/folder.",
+            group="sources",
+            metavar="ROOT",
+            read=read_root,
+        ),
     ] = None
     anonymous: Annotated[
         bool, Setting("S3", "Read S3 without credentials, as public buckets allow.", group="sources")
@@ -211,6 +234,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "Folder in S3 through which a load reaches Redshift, such as s3://bucket/stage.",
             group="stage",
             metavar="FOLDER",
+            read=read_root,
             pattern=r"s3://[^/]+(/.*)?\Z",
             must_be="a folder in S3, such as s3://bucket/stage",
         ),
@@ -305,6 +329,9 @@ def load_config(
 ) -> Config:
     """Resolve the settings. A setting of None counts as not passed. `on_note` gets a sentence on ignored ones.
 
+    The AWS_* variables of this process are cleaned as our own are, for AWS's libraries read them themselves: an empty
+    one leaves the environment.
+
     Raises ConfigError for a named file that is missing or malformed, an unknown key, or a value of the wrong type; the
     message never repeats a value.
     """
@@ -313,7 +340,8 @@ def load_config(
         raise ConfigError(f"there is no configuration file {path}; give an existing one or leave --config out")
     found = _read_file(path, on_note) if path.is_file() else {}
     # An empty variable counts as absent.
-    found |= {one.name: value for one in SETTINGS if _unquote(value := os.environ.get(one.variable, ""))}
+    found |= {one.name: value for one in SETTINGS if _unquote(value := os.environ.get(one.variable, "").strip())}
+    _clean_aws_variables()
     found |= {name: value for name, value in settings.items() if value is not None}
     for name in found:
         if name not in _BY_NAME and name not in _KEY_SETTINGS:
@@ -325,9 +353,19 @@ def load_config(
     return Config(**converted)
 
 
+def _clean_aws_variables() -> None:
+    for name, value in list(os.environ.items()):
+        if not name.startswith("AWS_"):
+            continue
+        if cleaned := _unquote(value.strip()):
+            os.environ[name] = cleaned
+        else:
+            del os.environ[name]
+
+
 def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, Any]:
     """The settings of a file, as text."""
-    parser = _parse_file(path)
+    parser, foreign = _parse_file(path)
     sections: dict[str, dict[str, Setting]] = {}
     for setting in SETTINGS:
         sections.setdefault(setting.section, {})[setting.key] = setting
@@ -336,21 +374,21 @@ def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, A
         if section.lower() in _KEY_SETTINGS:
             values[section.lower()] = dict(_read_keys(parser.items(section)))
             continue
-        known = sections.get(section.upper(), {})
-        for key, value in parser.items(section) if known else ():
+        known = sections[section.upper()]
+        for key, value in parser.items(section):
             if key.upper() not in known:
                 raise ConfigError(
                     f"unknown key {key.upper()} in [{section}] of {path}{_did_you_mean(key.upper(), known)}"
                 )
+            if "\n" in (text := value.strip()):
+                raise ConfigError(
+                    f"{key.upper()} in [{section}] of {path} has more than one line: begin each line with its key, "
+                    "without white space before it"
+                )
             setting = known[key.upper()]
-            text = value.strip() if setting.type is Secret else _without_comment(value.strip())
+            text = text if setting.type is Secret else _without_comment(text)
             if _unquote(text):
                 values[setting.name] = text
-    ours = [*sections, *map(str.upper, _KEY_SETTINGS)]
-    foreign = [section for section in parser.sections() if section.upper() not in ours]
-    for section in foreign:
-        if close := _closest(section.upper(), ours, 0.8):
-            raise ConfigError(f"unknown section [{section}] in {path}; did you mean {close}?")
     if foreign and on_note is not None:
         on_note(f"{path}: {', '.join(f'[{section}]' for section in foreign)} ignored: sparkify has no such section")
     return values
@@ -402,22 +440,55 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _parse_file(path: Path) -> "ConfigParser":
+def _parse_file(path: Path) -> "tuple[ConfigParser, list[str]]":
+    """The sections of a file that are ours, and the names of the others."""
     import configparser
 
     # Interpolation would fail on a % in a password.
     # A [DEFAULT] section is like any other; the parser would copy it into all.
     parser = configparser.ConfigParser(interpolation=None, default_section="\n")
     try:
-        parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
+        text, foreign = _blank_foreign(path.read_text(encoding="utf-8-sig"), path)
+        parser.read_string(text, source=str(path))
     except (configparser.Error, OSError, UnicodeDecodeError) as error:
         # The parser's message may hold the bad line, and the line a password.
         lines = [number for number, _ in getattr(error, "errors", [])] + [getattr(error, "lineno", None)]
         where = f"{path}, line {lines[0]}" if lines[0] else str(path)
-        raise ConfigError(
-            f"cannot read {where}: {type(error).__name__}; each line is KEY=value in a [SECTION]"
-        ) from None
-    return parser
+        raise ConfigError(f"cannot read {where}: {_explain(error)}") from None
+    return parser, foreign
+
+
+def _blank_foreign(text: str, path: Path) -> tuple[str, list[str]]:
+    """The text with the lines of other programs' sections left blank, whatever they hold, and these sections' names.
+
+    Raises ConfigError for a section that looks like a misspelling of one of ours.
+    """
+    ours = list(dict.fromkeys([*(setting.section for setting in SETTINGS), *map(str.upper, _KEY_SETTINGS)]))
+    lines, foreign, is_foreign = text.split("\n"), dict[str, None](), False
+    for place, line in enumerate(lines):
+        if found := re.match(r"\[(.+)\]", line):
+            is_foreign = found[1].upper() not in ours
+            if is_foreign and (close := _closest(found[1].upper(), ours, 0.8)):
+                raise ConfigError(f"unknown section [{found[1]}] in {path}; did you mean {close}?")
+            foreign |= {found[1]: None} if is_foreign else {}
+        lines[place] = "" if is_foreign else line
+    return "\n".join(lines), list(foreign)
+
+
+def _explain(error: Exception) -> str:
+    """What is wrong with the file, in words that repeat no value of it."""
+    import configparser
+
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text; save it as UTF-8"
+    if isinstance(error, OSError):
+        return f"{error.strerror}; check its permissions"
+    # Only the name of a setting is surely no part of a password.
+    if isinstance(error, configparser.DuplicateOptionError) and error.option.lower() in _BY_NAME:
+        return f"{error.option.upper()} stands twice in [{error.section}]; give it once"
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"the section [{error.section}] begins twice; write it once"
+    return f"{type(error).__name__}; each line is KEY=value in a [SECTION]"
 
 
 def _without_comment(value: str) -> str:

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import duckdb
 import pytest
 from msgspec import structs
 
 import sparkify
-from sparkify.cli import main
+from sparkify.cli import cli, main
 from sparkify.formats import count_of, format_bytes
 from sparkify.settings import SETTINGS, Config
 from sparkify.simulator import SimulateOptions, simulate
@@ -853,6 +854,19 @@ def test_option_that_is_given_twice(run: Run, arguments: list[str]) -> None:
     ended = run(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert "is given 2 times; give it once" in ended.err
+
+
+def test_no_command_takes_an_option_twice() -> None:
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        options = [option for option in command.params if isinstance(option, click.Option)]
+        for option in options:
+            if option.is_flag or option.multiple:
+                continue
+            with pytest.raises(click.UsageError, match=rf"'{option.opts[-1]}' is given 2 times"):
+                command.make_context(name, [f"{option.opts[-1]}=1"] * 2)
     assert list(Path().iterdir()) == []
 
 
@@ -1067,7 +1081,7 @@ def test_two_loads_at_once(left_alone: Config, tmp_path: Path) -> None:
 # Ctrl-C in the first call of a function of a file, or of a text that is run as code.
 PRESS = """
 import signal, sys
-from sparkify.cli import main
+from sparkify.cli import cli, main
 
 def press(frame, event, argument):
     if event == "call" and f"{frame.f_code.co_filename}:{frame.f_code.co_name}".endswith(name):

@@ -1,5 +1,6 @@
 """Settings: their sources, which source wins, and what messages may contain."""
 
+import os
 import traceback
 from pathlib import Path
 from typing import Any, Literal
@@ -184,6 +185,92 @@ def test_home_and_quotes_wherever_a_value_comes_from(monkeypatch: pytest.MonkeyP
     assert config.db_password.reveal() == "~/data"
 
 
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {}\t", '"{}"', "' {} '", ' "{}"\n'])
+def test_what_stands_around_a_value_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch, around: str) -> None:
+    for name, value in {"LOG_DATA": "logs", "DB_PASSWORD": SECRET, "THREADS": "3", "ANONYMOUS": "yes"}.items():
+        monkeypatch.setenv(f"SPARKIFY_{name}", around.format(value).replace("' ", "'").replace(" '", "'"))
+    config = load_config(song_data=around.replace("' {} '", "'{}'").format("songs"))
+    assert (config.log_data, config.song_data, config.threads, config.anonymous) == ("logs", "songs", 3, True)
+    assert config.db_password is not None
+    assert config.db_password.reveal() == SECRET
+
+
+def test_variables_of_aws_are_cleaned_for_the_libraries_that_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "AWS_REGION": "us-east-1\n",
+        "AWS_SESSION_TOKEN": "",
+        "AWS_PROFILE": " '' ",
+        "AWS_ENDPOINT_URL": '"http://s"',
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    load_config()
+    assert {name: os.environ.get(name) for name in values} == {
+        "AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": None, "AWS_PROFILE": None, "AWS_ENDPOINT_URL": "http://s"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("s3a://bucket/log data", "s3://bucket/log data"),
+        ("s3n://bucket", "s3://bucket"),
+        ("S3://Bucket/Key", "s3://Bucket/Key"),
+        ("file:///data/log%20data%C3%BC", "/data/log dataü"),
+        ("file://localhost/data", "/data"),
+        ("FILE:/data", "/data"),
+        ("a:b/c", "a:b/c"),
+        ("./s3a:b", "./s3a:b"),
+        ("log_data?x=1#2", "log_data?x=1#2"),
+    ],
+)
+def test_root_in_its_one_form(monkeypatch: pytest.MonkeyPatch, written: str, meant: str) -> None:
+    monkeypatch.setenv("SPARKIFY_SONG_DATA", written)
+    config = load_config(log_data=written)
+    assert (config.log_data, config.song_data) == (meant, meant)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("gs://bucket/x", "https://storage.googleapis.com"),
+        ("abfss://c@account.dfs.core.windows.net/x", "abfss:// is not read: copy the files to a local folder"),
+        ("hdfs://name/x", "hdfs:// is not read: copy the files to a local folder"),
+        ("http://example.com/a.json", "download the files"),
+        ("https://b.s3.us-west-2.amazonaws.com/log_data/?X=1", "did you mean s3://b/log_data?"),
+        ("https://s3.amazonaws.com/b/log_data", "did you mean s3://b/log_data?"),
+        ("arn:aws:s3:::b/log_data", "write it as s3://b/log_data"),
+        ("s3:/bucket/x", "write it as s3://bucket/folder"),
+        ("s3:bucket/x", "write it as s3://bucket/folder"),
+        ("s3a://", "write it as s3://bucket/folder"),
+        ("file://data/x", "write file:///folder with three slashes"),
+    ],
+)
+def test_root_that_is_not_read(written: str, words: str) -> None:
+    message = refused(f"[S3]\nLOG_DATA = {written}\n")
+    assert message.startswith("the setting log_data is not valid: ")
+    assert words in message
+
+
+def test_warehouse_in_its_one_form() -> None:
+    assert load_config(warehouse="file:///data/my%20w.duckdb").warehouse == "/data/my w.duckdb"
+    assert load_config(warehouse="RedShift://me@host/dev").warehouse == "redshift://me@host/dev"
+    with pytest.raises(ConfigError, match="an address without a password") as caught:
+        load_config(warehouse=f"REDSHIFT://me:{SECRET}@host/dev")
+    assert SECRET not in all_words(caught.value)
+
+
+def test_stage_is_an_address_too() -> None:
+    assert load_config(stage="s3a://bucket/stage").stage == "s3://bucket/stage"
+
+
+def test_sections_of_others_may_hold_anything() -> None:
+    write_config("[AWS]\nKEY\n=x\nKEY=a\nKEY=b\n[S3]\nLOG_DATA=logs\n[AWS]\n%include x\n[DEFAULT]\n  HOST=x\n")
+    notes: list[str] = []
+    assert load_config(on_note=notes.append) == Config(log_data="logs")
+    assert notes == ["dwh.cfg: [AWS], [DEFAULT] ignored: sparkify has no such section"]
+
+
 def test_sections_of_others_are_ignored_with_one_note() -> None:
     # The parser would copy [DEFAULT] into all sections.
     write_config("[DEFAULT]\nHOST=x\n[AWS]\nKEY=k\n[DWH_CLUSTER]\nHOST=z\n[S3]\nLOG_DATA=logs\n")
@@ -252,6 +339,29 @@ def test_malformed_file_names_its_line_and_no_content(text: str, line: int) -> N
     with pytest.raises(ConfigError, match=rf"dwh\.cfg, line {line}\b") as caught:
         load_config()
     assert SECRET not in all_words(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[S3]\nLOG_DATA=a\nlog_data=b\n", "dwh.cfg, line 3: LOG_DATA stands twice in [S3]; give it once"),
+        ("[S3]\nLOG_DATA=a\n[CLUSTER]\n[S3]\n", "dwh.cfg, line 4: the section [S3] begins twice; write it once"),
+        ("[S3]\nLOG_DATA=a\n  SONG_DATA=b\n", "LOG_DATA in [S3] of dwh.cfg has more than one line"),
+    ],
+)
+def test_file_that_says_something_twice_or_in_two_lines(text: str, words: str) -> None:
+    assert words in refused(text)
+
+
+def test_value_in_the_line_below_its_key() -> None:
+    write_config("[S3]\nLOG_DATA =\n    logs\n\n[CLUSTER]\n")
+    assert load_config().log_data == "logs"
+
+
+def test_file_in_another_encoding() -> None:
+    Path("dwh.cfg").write_text("[S3]\nLOG_DATA=logs\n", encoding="utf-16")
+    with pytest.raises(ConfigError, match=r"cannot read dwh\.cfg: it is not UTF-8 text; save it as UTF-8"):
+        load_config()
 
 
 def test_file_that_is_not_text() -> None:

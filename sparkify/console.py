@@ -145,9 +145,14 @@ def print_load(result: LoadResult) -> None:
             names = ", ".join(_cell(key)[:60] for key in keys[:20])
             print(f"unknown keys in {dataset}, ignored: {names}{' …' if len(keys) > 20 else ''}")
     print_counts(result.tables)
-    print(f"match rate: {format_share(result.match_rate)} of plays found in the catalogue")
+    _print_match_rates(result.match_rate)
     for broken in result.broken_checks:
         print(f"warning from check {printable(broken)}")
+
+
+def _print_match_rates(rates: Mapping[str, float | None]) -> None:
+    song, artist = map(format_share, (rates["song"], rates["artist"]))
+    print(f"match rate: {song} of plays have a song of the catalogue, {artist} an artist")
 
 
 def print_counts(tables: Mapping[str, int]) -> None:
@@ -168,7 +173,7 @@ def print_status(status: Status) -> None:
     counts = status.records
     print(f"records: {counts['read']:,} read = {counts['loaded']:,} loaded + {counts['rejected']:,} rejected")
     print("files: " + (", ".join(f"{count:,} {state}" for state, count in status.files.items()) or "none"))
-    print(f"match rate: {format_share(status.match_rate)} of plays found in the catalogue")
+    _print_match_rates(status.match_rate)
     if status.newest_event is not None:
         lag = "" if status.lag_seconds is None else f", {format_age(status.lag_seconds)} old when the last load ended"
         print(f"newest event: {status.newest_event} UTC{lag}")

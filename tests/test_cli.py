@@ -284,7 +284,10 @@ def test_plan(run: Run, delivered: Config) -> None:
     assert planned.code == 0
     assert re.search(r"^new +events +\d+ +\S+events\.json +not loaded yet$", planned.out, re.MULTILINE)
     size = log_file(delivered).stat().st_size + song_file(delivered).stat().st_size
-    assert planned.err == f"2 new, 0 changed, 0 unchanged, 0 to_reread, 0 vanished; {format_bytes(size)} to load\n"
+    assert (
+        planned.err
+        == f"2 new, 0 changed, 0 moved, 0 unchanged, 0 to_reread, 0 vanished; {format_bytes(size)} to load\n"
+    )
     assert not Path(delivered.warehouse_address).exists()
     assert run("plan", *options(delivered), "-q") == Ran(0, planned.out, "")
 
@@ -295,7 +298,7 @@ def test_plan_as_json(run: Run, loaded: Config) -> None:
     answer = run("plan", *options(loaded), "--json")
     assert (answer.code, answer.err) == (0, "")
     found = answer.json()
-    assert found["files"] == {"new": 0, "changed": 1, "unchanged": 0, "to_reread": 0, "vanished": 1}
+    assert found["files"] == {"new": 0, "changed": 1, "moved": 0, "unchanged": 0, "to_reread": 0, "vanished": 1}
     assert [(file["dataset"], file["state"], file["url"]) for file in found["plan"]] == [
         ("events", "changed", str(log_file(loaded))), ("songs", "vanished", str(song_file(loaded))),
     ]  # fmt: skip
@@ -312,7 +315,7 @@ def test_load(delivered: Config) -> None:
     assert re.match(r"load 1: 6 records read = 4 loaded \+ 2 rejected, in \d+\.\d\d s$", lines[1])
     assert "  rejected 1 missing:song" in lines
     assert re.search(r"^  songplays +2$", done.out, re.MULTILINE)
-    assert lines[-2] == "match rate: 50% of plays found in the catalogue"
+    assert lines[-2] == "match rate: 50% of plays have a song of the catalogue, 50% an artist"
     # A third of the records is rejected, but the exit code is 0.
     assert lines[-1].startswith("warning from check rejected_records.rejected_share_is_small: ")
 
@@ -332,10 +335,10 @@ def test_load_as_json(delivered: Config) -> None:
     expected = {
         "load_id": 1,
         "status": "loaded",
-        "files": {"new": 2, "changed": 0, "unchanged": 0, "to_reread": 0, "vanished": 0, "failed": 0},
-        "records": {"read": 6, "loaded": 4, "rejected": 2},
+        "files": {"new": 2, "changed": 0, "moved": 0, "unchanged": 0, "to_reread": 0, "vanished": 0, "failed": 0},
+        "records": {"read": 6, "loaded": 4, "rejected": 2, "repaired": 0},
         "reasons": {"missing:song": 1, "not_json": 1},
-        "match_rate": 0.5,
+        "match_rate": {"song": 0.5, "artist": 0.5},
     }
     assert {name: found[name] for name in expected} == expected
     assert list(found["tables"]) == list(TABLES)
@@ -350,7 +353,7 @@ def test_load_of_nothing_as_json(run: Run, settled: Config) -> None:
     answer = run("load", *options(settled), "--json")
     found = answer.json()
     assert (answer.code, answer.err, found["status"], found["load_id"]) == (0, "", "nothing_to_do", None)
-    assert found["records"] == {"read": 0, "loaded": 0, "rejected": 0}
+    assert found["records"] == {"read": 0, "loaded": 0, "rejected": 0, "repaired": 0}
 
 
 def test_quiet_load_is_silent(run: Run, delivered: Config) -> None:
@@ -515,7 +518,7 @@ def test_status(run: Run, settled: Config) -> None:
     assert "records: 6 read = 4 loaded + 2 rejected" in shown.out
     sizes = r"[\d.]+ MB, of which sparkify compact frees about [\d.]+ \w+"
     assert re.search(rf"^file: {sizes}; DuckDB 1\.4\.0 and later open it$", shown.out, re.MULTILINE)
-    assert "pending: 0 new, 0 changed, 2 unchanged, 0 to_reread, 0 vanished" in shown.out
+    assert "pending: 0 new, 0 changed, 0 moved, 2 unchanged, 0 to_reread, 0 vanished" in shown.out
     assert re.search(r"^ +1  \d{4}-\S+ \S+ +loaded +rebuild +2 +6 +2 +0\.3333 +[\d.]+ +\d+$", shown.out, re.MULTILINE)
     assert re.search(
         r"^newest event: 2018-11-01 20:57:10\.796000 UTC, [\d,]+ days old when the last load ended$",
@@ -532,8 +535,8 @@ def test_status_as_json(run: Run, loaded: Config) -> None:
     assert found["warehouse"] == loaded.warehouse_address
     assert found["file"]["version"] == "v1.4.0"
     assert found["file"]["bytes"] == Path(loaded.warehouse_address).stat().st_size > found["file"]["free_bytes"] >= 0
-    assert (found["tables"]["songplays"], found["match_rate"]) == (2, 0.5)
-    assert found["pending"] == {"new": 1, "changed": 0, "unchanged": 2, "to_reread": 0, "vanished": 0}
+    assert (found["tables"]["songplays"], found["match_rate"]) == (2, {"song": 0.5, "artist": 0.5})
+    assert found["pending"] == {"new": 1, "changed": 0, "moved": 0, "unchanged": 2, "to_reread": 0, "vanished": 0}
     assert [load["load_id"] for load in found["loads"]] == [1]
     assert found["newest_play"] == found["newest_event"] == "2018-11-01T20:57:10.796000"
     assert found["lag_seconds"] > 86_400

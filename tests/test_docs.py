@@ -222,7 +222,7 @@ def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (snippet,) = list_blocks(README, "python")
     exec(compile(snippet, "README.md", "exec"), {})
     assert capsys.readouterr().out.splitlines() == [
-        "loaded {'read': 2, 'loaded': 2, 'rejected': 0}",
+        "loaded {'read': 2, 'loaded': 2, 'rejected': 0, 'repaired': 0}",
         "['song_title', 'plays'] [('Uprising', 1)]",
     ]
     assert all(result.passed for result in check(load_config(warehouse="sparkify.duckdb")))

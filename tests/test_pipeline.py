@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -27,6 +28,7 @@ from sparkify.errors import (
 )
 from sparkify.loads.progress import Progress
 from sparkify.settings import Config, load_config
+from sparkify.sources.file import read_state
 from sparkify.star.tables import TABLES, VERSION, VIEWS
 from tests.support import (
     TS,
@@ -48,7 +50,7 @@ from tests.support import (
     write_file,
 )
 
-NO_FILES = {"new": 0, "changed": 0, "unchanged": 0, "to_reread": 0, "vanished": 0, "failed": 0}
+NO_FILES = {"new": 0, "changed": 0, "moved": 0, "unchanged": 0, "to_reread": 0, "vanished": 0, "failed": 0}
 BAD_PLAY = play(song=None)
 
 
@@ -79,9 +81,9 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
         "load_id": 1,
         "status": "loaded",
         "files": NO_FILES | {"new": 3},
-        "records": {"read": 7, "loaded": 5, "rejected": 2},
+        "records": {"read": 7, "loaded": 5, "rejected": 2, "repaired": 0},
         "reasons": {"missing:song": 1, "not_json": 1},
-        "match_rate": 0.5,
+        "match_rate": {"song": 0.5, "artist": 0.5},
         "mode": "rebuild",
         "unknown_keys": {"events": [], "songs": []},
         "errors": [],
@@ -114,7 +116,7 @@ def test_loading_again_does_nothing(warehouse: Config) -> None:
     result = sparkify.load(warehouse)
     assert (result.load_id, result.status, result.mode) == (None, "nothing_to_do", None)
     assert result.files == NO_FILES | {"unchanged": 1}
-    assert (result.records, result.reasons) == ({"read": 0, "loaded": 0, "rejected": 0}, {})
+    assert (result.records, result.reasons) == ({"read": 0, "loaded": 0, "rejected": 0, "repaired": 0}, {})
     assert result.tables["songplays"] == 1
     assert snapshot(warehouse) == before
 
@@ -143,7 +145,7 @@ def test_same_records_compressed_or_not(warehouse: Config) -> None:
     for number, data in enumerate([lines, gzip.compress(lines), zstandard.compress(lines)]):
         log_file(warehouse, f"{number}.json{['', '.gz', '.zst'][number]}").write_bytes(data)
     result = sparkify.load(warehouse)
-    assert result.records == {"read": 6, "loaded": 6, "rejected": 0}
+    assert result.records == {"read": 6, "loaded": 6, "rejected": 0, "repaired": 0}
     assert (result.tables["staging_events"], result.tables["songplays"], result.tables["users"]) == (6, 1, 2)
 
 
@@ -170,6 +172,27 @@ def test_progress_rises_to_all_there_is(warehouse: Config) -> None:
     assert (last.files, last.total_files, last.bytes, last.total_bytes, last.records) == (4, 4, size, size, 4)
 
 
+def test_second_load_reads_no_unchanged_file(warehouse: Config) -> None:
+    for number in range(4):
+        plays = [play(itemInSession=item, userAgent="x" * 900) for item in range(2_000)]
+        write_file(log_file(warehouse, f"{number}.json"), plays)
+    while read_state(str(log_file(warehouse, "3.json"))) is None:
+        time.sleep(0.01)
+    sparkify.load(warehouse)
+    stored = sum(path.stat().st_size for path in Path(str(warehouse.log_data)).iterdir())
+    before = read_characters()
+    assert sparkify.load(warehouse).files == NO_FILES | {"unchanged": 4}
+    assert read_characters() - before < stored / 5
+    before = read_characters()
+    assert sparkify.load(warehouse, verify=True).files == NO_FILES | {"unchanged": 4}
+    assert read_characters() - before > stored
+
+
+def read_characters() -> int:
+    """The bytes that this process has read so far."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
 # ---- changed, vanished ----
 
 
@@ -184,8 +207,8 @@ def test_changed_file_is_replaced(warehouse: Config, ballast: bool) -> None:
     write_file(songs, [song(song_id="SO3", artist_id="AR3", title="Starlight")])
     result = sparkify.load(warehouse)
     assert (result.status, result.mode) == ("loaded", "refresh" if ballast else "rebuild")
-    assert result.files == NO_FILES | {"changed": 2, "unchanged": int(ballast)}
-    assert result.records == {"read": 3, "loaded": 2, "rejected": 1}
+    assert result.files == NO_FILES | {"changed": 2, "moved": 0, "unchanged": int(ballast)}
+    assert result.records == {"read": 3, "loaded": 2, "rejected": 1, "repaired": 0}
     assert result.reasons == {"not_object": 1}
     assert load_files(warehouse, events) == [("superseded", 5, 3, 2), ("loaded", 2, 1, 1)]
     assert load_files(warehouse, songs) == [("superseded", 2, 2, 0), ("loaded", 1, 1, 0)]
@@ -223,7 +246,7 @@ def test_file_changed_to_nothing_leaves_nothing(warehouse: Config) -> None:
     result = sparkify.load(warehouse)
     assert (result.status, result.tables["staging_events"], result.tables["rejected_records"]) == ("loaded", 0, 0)
     assert not any(read_star(warehouse).values())
-    assert result.match_rate is None
+    assert result.match_rate == {"song": None, "artist": None}
 
 
 def test_vanished_file_is_only_reported(warehouse: Config) -> None:
@@ -263,7 +286,7 @@ def test_broken_file_fails_as_a_whole(warehouse: Config) -> None:
     assert result.files == NO_FILES | {"new": 3, "failed": 1}
     assert len(result.errors) == 1
     assert str(broken) in result.errors[0]
-    assert (result.records, result.reasons) == ({"read": 2, "loaded": 2, "rejected": 0}, {})
+    assert (result.records, result.reasons) == ({"read": 2, "loaded": 2, "rejected": 0, "repaired": 0}, {})
     assert load_files(warehouse, broken) == [("failed", 0, 0, 0)]
     failed = fetch(warehouse, "SELECT source_id FROM load_files WHERE status = 'failed'")[0][0]
     assert failed not in source_ids(warehouse, "staging_events") | source_ids(warehouse, "rejected_records")
@@ -283,7 +306,7 @@ def test_broken_file_stays_pending_until_it_is_repaired(warehouse: Config) -> No
     assert (again.status, again.files) == ("failed", NO_FILES | {"new": 1, "unchanged": 1, "failed": 1})
     write_file(broken, [play(userId=2), BAD_PLAY])
     result = sparkify.load(warehouse)
-    assert (result.status, result.records) == ("loaded", {"read": 2, "loaded": 1, "rejected": 1})
+    assert (result.status, result.records) == ("loaded", {"read": 2, "loaded": 1, "rejected": 1, "repaired": 0})
     assert load_files(warehouse, broken)[-1] == ("loaded", 2, 1, 1)
     assert read_star(warehouse) == expected_star(warehouse)
     assert failing_checks(warehouse) == []
@@ -296,7 +319,7 @@ def test_load_of_only_a_broken_file_failed(warehouse: Config) -> None:
     result = sparkify.load(warehouse)
     assert (result.status, result.files) == ("failed", NO_FILES | {"new": 1, "failed": 1})
     assert str(broken) in result.errors[0]
-    assert result.records == {"read": 0, "loaded": 0, "rejected": 0}
+    assert result.records == {"read": 0, "loaded": 0, "rejected": 0, "repaired": 0}
     assert not any(read_star(warehouse).values())
     assert failing_checks(warehouse) == []
 
@@ -539,7 +562,7 @@ def test_plan_says_what_a_load_would_do(warehouse: Config) -> None:
     write_file(longer, [event(), event()])
     write_file(other, [event(itemInSession=2)])
     gone.unlink()
-    new = write_file(song_file(warehouse, "new.json"), [song()])
+    new = write_file(song_file(warehouse, "new.json"), [song(song_id="SO2")])
     planned = {file.url: (file.dataset, file.state, file.reason) for file in sparkify.plan(warehouse)}
     assert planned == {
         str(same): ("events", "unchanged", "loaded already"),
@@ -616,11 +639,11 @@ def test_status_of_a_warehouse(warehouse: Config) -> None:
     ]  # fmt: skip
     assert status.files == {"loaded": 2, "superseded": 1}
     assert status.records == {"read": 3, "loaded": 2, "rejected": 1}
-    assert (status.tables["songplays"], status.match_rate) == (1, 1.0)
+    assert (status.tables["songplays"], status.match_rate) == (1, {"song": 1.0, "artist": 1.0})
     assert str(status.newest_play) == str(status.newest_event) == "2018-11-01 20:57:10.797000"
     last_end = status.loads[-1]["finished_at"]
     assert status.lag_seconds == (last_end - status.newest_event).total_seconds()
-    assert status.pending == {"new": 1, "changed": 0, "unchanged": 1, "to_reread": 0, "vanished": 1}
+    assert status.pending == {"new": 1, "changed": 0, "moved": 0, "unchanged": 1, "to_reread": 0, "vanished": 1}
     without_roots = load_config(warehouse=warehouse.warehouse_address)
     assert sparkify.status(without_roots).pending is None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import obstore
 import pytest
 import zstandard
+from msgspec import structs
 from obstore.store import S3Store
 
 import sparkify
@@ -127,7 +128,7 @@ def test_bucket_gives_the_star_of_the_folder(s3: S3Server, prefix: str, tmp_path
 def test_one_object_is_a_root(s3: S3Server, prefix: str, tmp_path: Path) -> None:
     put(s3, {f"{prefix}/one.json": to_lines([play()]), f"{prefix}/one.json.old/x.json": to_lines([play(userId="9")])})
     config = load_config(warehouse=str(tmp_path / "w.duckdb"), log_data=f"s3://{BUCKET}/{prefix}/one.json")
-    assert sparkify.load(config).records == {"read": 1, "loaded": 1, "rejected": 0}
+    assert sparkify.load(config).records == {"read": 1, "loaded": 1, "rejected": 0, "repaired": 0}
 
 
 def test_folder_without_data_only_warns(s3: S3Server, prefix: str, tmp_path: Path) -> None:
@@ -148,12 +149,30 @@ def test_changed_object_is_replaced_and_a_vanished_one_reported(s3: S3Server, pr
     assert sparkify.load(config).files == {
         "new": 0,
         "changed": 1,
+        "moved": 0,
         "unchanged": 5,
         "to_reread": 0,
         "vanished": 1,
         "failed": 0,
     }
     assert read_star(config) == star_of_folder(tmp_path, changed)
+
+
+def test_moved_object_is_recognized_by_its_etag(s3: S3Server, prefix: str, tmp_path: Path) -> None:
+    put(s3, {f"{prefix}/log_data/{day}.json": to_lines([play(userId=day)]) for day in (1, 2)})
+    config = load_config(warehouse=str(tmp_path / "w.duckdb"), log_data=f"s3://{BUCKET}/{prefix}/log_data")
+    sparkify.load(config)
+    # The first has a copy below another root, the second has only been moved there.
+    put(s3, {f"{prefix}/archive/{day}.json": to_lines([play(userId=day)]) for day in (1, 2)})
+    obstore.delete(store_of(s3), f"{prefix}/log_data/2.json")
+    archive = structs.replace(config, log_data=f"s3://{BUCKET}/{prefix}/archive")
+    assert [file.state for file in sparkify.plan(archive)] == ["new", "moved"]
+    result = sparkify.load(archive)
+    assert (result.files["new"], result.files["moved"], result.tables["songplays"]) == (1, 1, 2)
+    assert fetch(config, "SELECT url FROM load_files WHERE source_id = 2") == [
+        (f"s3://{BUCKET}/{prefix}/archive/2.json",)
+    ]
+    assert sparkify.load(archive).status == "nothing_to_do"
 
 
 def test_thousands_of_objects(s3: S3Server, prefix: str, tmp_path: Path) -> None:

@@ -21,14 +21,22 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, LoadResult
 def test_result(sample: tuple[Config, LoadResult]) -> None:
     _, result = sample
     assert (result.load_id, result.status, result.mode) == (1, "loaded", "rebuild")
-    assert result.files == {"new": 101, "changed": 0, "unchanged": 0, "to_reread": 0, "vanished": 0, "failed": 0}
-    assert result.records == {"read": 8_127, "loaded": 8_127, "rejected": 0}
+    assert result.files == {
+        "new": 101,
+        "changed": 0,
+        "moved": 0,
+        "unchanged": 0,
+        "to_reread": 0,
+        "vanished": 0,
+        "failed": 0,
+    }
+    assert result.records == {"read": 8_127, "loaded": 8_127, "rejected": 0, "repaired": 0}
     assert result.reasons == {}
     assert result.tables.items() >= {
         "staging_events": 8_056, "staging_songs": 71, "songplays": 6_820, "users": 97, "songs": 71, "artists": 69,
         "time": 6_813, "load_history": 1, "load_files": 101, "rejected_records": 0,
     }.items()  # fmt: skip
-    assert result.match_rate == 1 / 6_820
+    assert result.match_rate["song"] == 1 / 6_820
     assert (result.unknown_keys, result.errors, result.warnings) == ({"events": [], "songs": []}, [], [])
 
 
@@ -72,4 +80,12 @@ def test_again_is_nothing_to_do(sample: tuple[Config, LoadResult]) -> None:
     config, result = sample
     again = sparkify.load(config)
     assert (again.status, again.tables) == ("nothing_to_do", result.tables)
-    assert again.files == {"new": 0, "changed": 0, "unchanged": 101, "to_reread": 0, "vanished": 0, "failed": 0}
+    assert again.files == {
+        "new": 0,
+        "changed": 0,
+        "moved": 0,
+        "unchanged": 101,
+        "to_reread": 0,
+        "vanished": 0,
+        "failed": 0,
+    }

@@ -6,7 +6,7 @@ from typing import Any, TextIO
 import click
 
 import sparkify
-from sparkify.cli.options import command, common, dry_run, echo_json, open_log
+from sparkify.cli.options import command, common, dry_run, echo_json, open_log, verify
 from sparkify.cli.plan import show_plan
 from sparkify.console import print_load, say, show_load
 from sparkify.errors import SourceError
@@ -18,6 +18,7 @@ from sparkify.settings import Config
 @command()
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
 @click.option("--reread", is_flag=True, help="Also replace files that were read by other rules than the current ones.")
+@verify
 @click.option("--log-json", metavar="FILE", help="Append an event a line to a file: each step with its load.")
 @dry_run
 @common("format", "sources", "stage")
@@ -26,18 +27,24 @@ def load(
     max_rejects: str | None,
     log_json: str | None,
     reread: bool,
+    verify: bool,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Load what is new or changed at the sources, exactly once."""
     if dry_run:
-        show_plan(sparkify.plan(config), as_json, quiet)
+        show_plan(sparkify.plan(config, verify=verify), as_json, quiet)
         return
     with open_log(log_json) as stream, show_load(as_json or quiet) as on_progress:
         on_event = _event_writer(stream) if stream else None
         result = sparkify.load(
-            config, max_rejects=max_rejects, reread=reread, on_progress=on_progress, on_event=on_event
+            config,
+            max_rejects=max_rejects,
+            reread=reread,
+            verify=verify,
+            on_progress=on_progress,
+            on_event=on_event,
         )
     if as_json:
         echo_json(asdict(result))

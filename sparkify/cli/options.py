@@ -144,6 +144,13 @@ def dry_run(function: Function) -> Function:
     return click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")(function)
 
 
+def verify(function: Function) -> Function:
+    """The option --verify."""
+    return click.option(
+        "--verify", is_flag=True, help="Read every local file, also where nothing says that it has changed."
+    )(function)
+
+
 def cutting(function: Function) -> Function:
     """The options that select what a question counts; the command gets them as a Cut."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 import sparkify
-from sparkify.cli.options import command, common, echo_json
+from sparkify.cli.options import command, common, echo_json, verify
 from sparkify.console import print_table, say
 from sparkify.formats import format_bytes
 from sparkify.loads.plan import PlannedFile, State
@@ -12,10 +12,11 @@ from sparkify.settings import Config
 
 
 @command()
+@verify
 @common("sources")
-def plan(config: Config, as_json: bool, quiet: bool) -> None:
+def plan(config: Config, verify: bool, as_json: bool, quiet: bool) -> None:
     """Show what a load would do, file by file. Writes nothing."""
-    show_plan(sparkify.plan(config), as_json, quiet)
+    show_plan(sparkify.plan(config, verify=verify), as_json, quiet)
 
 
 def show_plan(planned: Sequence[PlannedFile], as_json: bool, quiet: bool) -> None:

@@ -10,7 +10,7 @@ from sparkify.loads import ledger
 from sparkify.loads.plan import STATES, list_sources, plan_found
 from sparkify.questions.answers import count_lag, find_newest_event
 from sparkify.settings import Config
-from sparkify.star.tables import count_rows, match_rate
+from sparkify.star.tables import count_rows, match_rates
 from sparkify.star.version import Version, open_to_read, require_version
 from sparkify.warehouses import StoredFile, fetch_dicts
 
@@ -31,7 +31,7 @@ class Status:
     loads: list[dict[str, Any]]
     files: dict[str, int]
     records: dict[str, int]
-    match_rate: float | None
+    match_rate: dict[str, float | None]
     newest_play: dt.datetime | None
     newest_event: dt.datetime | None
     lag_seconds: float | None
@@ -67,7 +67,7 @@ def status(config: Config) -> Status:
             loads=loads,
             files=files,
             records={name: int(count) for name, count in records.items()},
-            match_rate=match_rate(warehouse),
+            match_rate=match_rates(warehouse),
             newest_play=warehouse.fetch("SELECT max(start_time) FROM songplays")[0][0],
             newest_event=newest_event,
             lag_seconds=count_lag(loads, newest_event),

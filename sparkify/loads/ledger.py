@@ -34,6 +34,8 @@ class LoadedFile(NamedTuple):
     rejected: int
     # None in layout 1, which did not name them.
     rules: str | None
+    # None also where its bytes were hashed too shortly after its last change.
+    stat: str | None = None
 
 
 class Replayable(NamedTuple):
@@ -46,11 +48,12 @@ class Replayable(NamedTuple):
 
 
 class FileCount(NamedTuple):
-    """Records of one file: read (without blank lines), loaded and rejected."""
+    """Records of one file: read (without blank lines), loaded and rejected, and those loaded with a repaired text."""
 
     read: int = 0
     loaded: int = 0
     rejected: int = 0
+    repaired: int = 0
 
 
 class FileEntry(NamedTuple):
@@ -63,6 +66,8 @@ class FileEntry(NamedTuple):
     size: int
     records: FileCount
     status: Literal["loaded", "failed"]
+    shape: str | None = None
+    stat: str | None = None
 
 
 class LoadEntry(NamedTuple):
@@ -93,7 +98,8 @@ def count_loaded(files: Iterable[LoadedFile]) -> int:
 def list_loaded(warehouse: Warehouse, *, layout: int = LAYOUT) -> list[LoadedFile]:
     """The files whose rows are in staging, in the order of their source ids, also of an older layout."""
     rules = "rules" if layout >= 2 else "NULL"
-    sql = f"""SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, {rules}
+    stat = "stat" if layout >= 3 else "NULL"
+    sql = f"""SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, {rules}, {stat}
     FROM load_files WHERE status = 'loaded' ORDER BY source_id"""
     return [LoadedFile(*row) for row in warehouse.fetch(sql)]
 
@@ -174,6 +180,35 @@ def mark_superseded(warehouse: Warehouse, load_id: int) -> None:
         "WHERE source_id IN (SELECT source_id FROM changed_files)",
         [load_id],
     )
+
+
+# ---- files that were not read for this load ----
+
+
+def note_states(warehouse: Warehouse, states: Mapping[int, str]) -> None:
+    """Store the states in which the bytes of loaded files were found to be the same, by source id."""
+    _fill(warehouse, "hashed_files", list(states.items()))
+    warehouse.execute(
+        "UPDATE load_files SET stat = hashed_files.stat FROM hashed_files "
+        "WHERE load_files.source_id = hashed_files.source_id"
+    )
+
+
+def move_files(warehouse: Warehouse, moved: Sequence[tuple[LoadedFile, str]]) -> None:
+    """Store where loaded files stand now: each with its new URL. Its older contents and its rejects follow it."""
+    _fill(warehouse, "moved_files", [(file.dataset, file.url, url) for file, url in moved])
+    for table in ("load_files", "rejected_records"):
+        warehouse.execute(
+            f"UPDATE {table} SET url = moved_files.moved_to FROM moved_files "
+            f"WHERE {table}.dataset = moved_files.dataset AND {table}.url = moved_files.url"
+        )
+
+
+def _fill(warehouse: Warehouse, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Make a temporary table of these rows."""
+    warehouse.execute(f"DROP TABLE IF EXISTS {table}")
+    warehouse.execute(read_sql(f"changes/{table}/create"))
+    warehouse.insert_rows(table, list(list_columns(table)), rows)
 
 
 # ---- undo and replay ----

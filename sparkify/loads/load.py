@@ -21,14 +21,22 @@ from sparkify.loads import ledger
 from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, count_loaded
 from sparkify.loads.limit import RejectLimit, refuse
 from sparkify.loads.migrate import bring_up_to_date
-from sparkify.loads.plan import STATES, PlannedFile, list_empty_roots, list_outdated, list_sources, plan_found
+from sparkify.loads.plan import (
+    STATES,
+    PlannedFile,
+    list_empty_roots,
+    list_outdated,
+    list_settled,
+    list_sources,
+    plan_found,
+)
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
-from sparkify.sources.file import SourceFile
+from sparkify.sources.file import SourceFile, read_state
 from sparkify.star.changes import Mode, StarChange, choose_mode
-from sparkify.star.tables import count_records, count_rows, match_rate
+from sparkify.star.tables import count_records, count_rows, match_rates
 from sparkify.warehouses import Appended, Warehouse, open_warehouse
 
 # One thread of DuckDB works on one bundle at a time: about 16,000 log lines.
@@ -48,7 +56,7 @@ class LoadResult:
     records: dict[str, int]
     reasons: dict[str, int]
     tables: dict[str, int]
-    match_rate: float | None
+    match_rate: dict[str, float | None]
     seconds: float
     mode: Mode | None = None
     unknown_keys: dict[str, list[str]] = field(default_factory=dict)
@@ -64,18 +72,20 @@ def load(
     on_event: OnEvent | None = None,
     max_rejects: str | None = None,
     reread: bool = False,
+    verify: bool = False,
 ) -> LoadResult:
     """Load new and changed files, each exactly once.
 
     `on_event` is called with a dictionary at each step: `event` is started, file, refreshed, committed or failed, and
     `load_id` is the load. `max_rejects` is a number of records (`"100"`) or a share of the records read (`"1%"`); with
-    more rejects the load fails. With `reread`, files that were read by other rules are replaced too.
+    more rejects the load fails. With `reread`, files that were read by other rules are replaced too. With `verify`,
+    local files are read even where nothing says that they have changed.
 
     Raises SourceError, EngineError, CheckError or TooManyRejectsError. Then only its row in load_history and, after too
     many rejects, the rejects stay in the warehouse. A file that cannot be read does not raise: the other files load,
     the status is `partial` and `errors` names the file.
     """
-    options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects), reread)
+    options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects), reread, verify)
     found = list_sources(config)
     with open_warehouse(config) as warehouse:
         return _load_found(warehouse, config, found, options)
@@ -88,12 +98,13 @@ def load_into(warehouse: Warehouse, config: Config) -> LoadResult:
 
 @dataclass(frozen=True)
 class _Options:
-    """The limit of rejects, and the callbacks of the caller."""
+    """The caller's callbacks, limit of rejects, and which unchanged files are looked at again."""
 
     on_progress: OnProgress = lambda progress: None
     on_event: OnEvent | None = None
     limit: RejectLimit | None = None
     reread: bool = False
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,10 @@ class _Planned:
     @property
     def pending(self) -> list[PlannedFile]:
         return [file for file in self.files if file.is_pending]
+
+    @property
+    def moved(self) -> list[tuple[LoadedFile, str]]:
+        return [(file.loaded, file.url) for file in self.files if file.state == "moved" and file.loaded is not None]
 
 
 @dataclass(frozen=True)
@@ -144,7 +159,10 @@ class _Outcome:
 
     def refused(self) -> "_Outcome":
         """The same result with every file failed: only the rejects are kept."""
-        entries = [entry._replace(status="failed", records=entry.records._replace(loaded=0)) for entry in self.entries]
+        entries = [
+            entry._replace(status="failed", records=entry.records._replace(loaded=0, repaired=0))
+            for entry in self.entries
+        ]
         return _Outcome(entries, self.unknown_keys, self.errors)
 
 
@@ -162,14 +180,19 @@ def _load_once(
     bring_up_to_date(warehouse)
     with warehouse.load_transaction():
         loaded = ledger.list_loaded(warehouse)
-        planned = _Planned(plan_found(config, found, loaded, reread=options.reread), loaded)
+        files = plan_found(config, found, loaded, reread=options.reread, verify=options.verify)
+        planned = _Planned(files, loaded)
         begun = _begin(warehouse, config, planned, options) if planned.pending else None
+        if settled := list_settled(files):
+            ledger.note_states(warehouse, settled)
+        if begun is None and planned.moved:
+            ledger.move_files(warehouse, planned.moved)
     warnings = list_empty_roots(config, found) + list_outdated(planned.files)
     if begun is None:
         return _result(warehouse, planned, started, warnings)
     try:
         with warehouse.load_transaction():
-            if ledger.list_loaded(warehouse) != loaded:
+            if _without_states(ledger.list_loaded(warehouse)) != _without_states(loaded):
                 raise ConflictError("another load changed the warehouse first; try again")
             outcome, change, refusal = _run(begun)
     except BaseException as error:
@@ -180,6 +203,10 @@ def _load_once(
         raise refusal
     begun.reporter.emit("committed", records=outcome.records, seconds=seconds_since(started))
     return _result(warehouse, planned, started, warnings, (begun, outcome, change))
+
+
+def _without_states(files: Iterable[LoadedFile]) -> list[LoadedFile]:
+    return [file._replace(stat=None) for file in files]
 
 
 def _begin(warehouse: Warehouse, config: Config, planned: _Planned, options: _Options) -> _Begun:
@@ -216,6 +243,8 @@ def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | Non
     change.enter(entry.source_id for entry in outcome.loaded)
     change.refresh(partial(_refreshing, begun))
     _record(begun, outcome, outcome.status, change.mode)
+    if begun.planned.moved:
+        ledger.move_files(warehouse, begun.planned.moved)
     reporter.report("checking")
     with reporter.timed("checks"):
         change.check()
@@ -286,8 +315,12 @@ def _entry(
     end = taken.files[source_id]
     if end.error is not None:
         return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
-    count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)))
-    return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded")
+    repaired = getattr(taken, "repaired", Counter[int]())
+    count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)), repaired[source_id])
+    # The bytes were read between two looks at the same state.
+    stat = file.state if file.state is not None and read_state(file.url) == file.state else None
+    shape = getattr(end, "shape", None)
+    return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", shape, stat)
 
 
 def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:
@@ -374,7 +407,7 @@ def _result(
         records=outcome.records,
         reasons=_count_reasons(warehouse, begun.entry.load_id) if begun else {},
         tables=count_rows(warehouse),
-        match_rate=match_rate(warehouse),
+        match_rate=match_rates(warehouse),
         seconds=seconds_since(started),
         mode=change.mode if change else None,
         unknown_keys=outcome.unknown_keys,

@@ -1,28 +1,32 @@
 """The files at the configured roots, and what a load would do with each. Writes nothing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from sparkify.datasets import Dataset
 from sparkify.errors import SourceError, UsageError
 from sparkify.formats import count_of
 from sparkify.loads import ledger
 from sparkify.loads.ledger import LoadedFile
+from sparkify.loads.moves import find_moved
 from sparkify.settings import Config
 from sparkify.sources.content import read_fingerprint
-from sparkify.sources.file import SourceFile
+from sparkify.sources.file import SourceFile, read_state
 from sparkify.sources.listing import list_files, resolve_root
 from sparkify.star.version import open_existing, require_version
 from sparkify.validation.version import rules_digest
 
-State = Literal["new", "changed", "unchanged", "to_reread", "vanished"]
+State = Literal["new", "changed", "moved", "unchanged", "to_reread", "vanished"]
 _NAMED_FILES = 5
-STATES: tuple[State, ...] = ("new", "changed", "unchanged", "to_reread", "vanished")
+STATES: tuple[State, ...] = get_args(State)
 
 
 class PlannedFile(NamedTuple):
-    """What a load would do with one file, and why. `loaded` is the content that is in the warehouse now, if any."""
+    """What a load would do with one file, and why.
+
+    `loaded` is the content that is in the warehouse now, if any: that of a moved file has another URL.
+    """
 
     dataset: Dataset
     url: str
@@ -36,21 +40,28 @@ class PlannedFile(NamedTuple):
     def is_pending(self) -> bool:
         return self.state in ("new", "changed")
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether what is loaded was read by other rules than today's."""
+        return self.loaded is not None and self.loaded.rules not in (None, rules_digest())
 
-def plan(config: Config) -> list[PlannedFile]:
-    """What `load` would do, file by file. Writes nothing and creates no warehouse."""
+
+def plan(config: Config, *, verify: bool = False) -> list[PlannedFile]:
+    """What `load` would do, file by file. Writes nothing and creates no warehouse.
+
+    With `verify`, every local file is read, also those that have not changed by size, times, device and inode.
+    """
     found = list_sources(config)
     with open_existing(config) as warehouse:
         if warehouse is None:
             return plan_found(config, found, [])
         reasons = ledger.list_unfinished(warehouse)
+        loaded = ledger.list_loaded(warehouse, layout=require_version(warehouse).layout)
         return [
             file._replace(reason=f"{file.reason}; {reason}" if file.state == "changed" else reason)
             if file.is_pending and (reason := reasons.get((file.dataset, file.url)))
             else file
-            for file in plan_found(
-                config, found, ledger.list_loaded(warehouse, layout=require_version(warehouse).layout)
-            )
+            for file in plan_found(config, found, loaded, verify=verify)
         ]
 
 
@@ -74,13 +85,12 @@ def list_empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> 
 def list_outdated(planned: Sequence[PlannedFile]) -> list[str]:
     """A sentence for the files that were read by older rules, and one for those of them that have vanished."""
     sentences = []
-    if outdated := [file.url for file in planned if file.state == "to_reread"]:
+    if outdated := [file.url for file in planned if file.state in ("to_reread", "moved") and file.is_outdated]:
         sentences.append(
             f"{count_of(len(outdated), 'file')} read by other rules than today's: {_enumerate(outdated)}; "
             "load --reread reads them again"
         )
-    vanished = [file for file in planned if file.state == "vanished"]
-    if lost := [file.url for file in vanished if file.loaded and file.loaded.rules not in (None, rules_digest())]:
+    if lost := [file.url for file in planned if file.state == "vanished" and file.is_outdated]:
         sentences.append(
             f"{count_of(len(lost), 'file')} read by other rules than today's and no longer at the source: "
             f"{_enumerate(lost)}; the rows stay as they are"
@@ -94,40 +104,58 @@ def _enumerate(names: Sequence[str]) -> str:
 
 
 def plan_found(
-    config: Config, found: dict[Dataset, list[SourceFile]], loaded: list[LoadedFile], *, reread: bool = False
+    config: Config,
+    found: dict[Dataset, list[SourceFile]],
+    loaded: list[LoadedFile],
+    *,
+    reread: bool = False,
+    verify: bool = False,
 ) -> list[PlannedFile]:
-    """What a load would do with each file, dataset by dataset. Local files of unchanged size are read.
+    """What a load would do with each file, dataset by dataset.
 
-    With `reread`, files that were read by other rules than the current ones count as changed.
+    A local file is read only where nothing else tells whether it is the loaded one; with `verify`, each of the same
+    size is. With `reread`, files that were read by other rules than the current ones count as changed.
     """
     roots = config.roots
     planned: list[PlannedFile] = []
     for dataset, files in found.items():
-        root = resolve_root(roots[dataset])
-        planned += plan_files(dataset, root, files, loaded, read_fingerprint)
+        planned += _plan_files(dataset, resolve_root(roots[dataset]), files, loaded, verify)
+    planned = _with_moved(planned, loaded, config)
     if reread:
-        return [file._replace(state="changed") if file.state == "to_reread" else file for file in planned]
+        return [
+            file._replace(state="changed") if file.state in ("to_reread", "moved") and file.is_outdated else file
+            for file in planned
+        ]
     return planned
 
 
-def plan_files(
-    dataset: Dataset,
-    root: str,
-    found: Sequence[SourceFile],
-    loaded: Iterable[LoadedFile],
-    read_fingerprint: Callable[[SourceFile], str],
+def list_settled(planned: Sequence[PlannedFile]) -> dict[int, str]:
+    """The states of local files whose bytes were read for this plan and are the loaded ones, by source id."""
+    return {
+        file.loaded.source_id: file.file.state
+        for file in planned
+        if file.loaded is not None
+        and file.file is not None
+        and file.state in ("unchanged", "to_reread", "moved")
+        and file.file.state not in (None, file.loaded.stat)
+        # Read between two looks at the same state.
+        and read_state(file.url) == file.file.state
+    }
+
+
+def _plan_files(
+    dataset: Dataset, root: str, found: Sequence[SourceFile], loaded: Iterable[LoadedFile], verify: bool
 ) -> list[PlannedFile]:
     """What a load would do with each file of one root, in the order found, the vanished ones last.
 
-    `read_fingerprint` returns the fingerprint of a file without an etag. It is called only if the size is unchanged. If
-    it raises SourceError, the file is pending, and the load of this one file fails. A file outside of the root is not
+    A file that cannot be read is pending, and the load of this one file fails. A file outside of the root is not
     reported as vanished.
     """
     known = {file.url: file for file in loaded if file.dataset == dataset}
     planned = []
     for file in found:
         before = known.get(file.url)
-        state, reason = _compare(file, before, read_fingerprint)
+        state, reason = _compare(file, before, verify)
         planned.append(PlannedFile(dataset, file.url, file.size, state, reason, file, before))
     present = {file.url for file in found}
     below = root.rstrip("/") + "/"
@@ -139,19 +167,34 @@ def plan_files(
     return planned
 
 
-def _compare(
-    file: SourceFile, before: LoadedFile | None, read_fingerprint: Callable[[SourceFile], str]
-) -> tuple[State, str]:
+def _compare(file: SourceFile, before: LoadedFile | None, verify: bool) -> tuple[State, str]:
     if before is None:
         return "new", "not loaded yet"
     if file.size != before.size:
         return "changed", f"{before.size:,} bytes when loaded, {file.size:,} now"
-    try:
-        fingerprint = file.etag or read_fingerprint(file)
-    except SourceError as error:
-        return "changed", str(error)
-    if fingerprint != before.fingerprint:
-        return "changed", "same size, other content"
+    if verify or file.state is None or file.state != before.stat:
+        try:
+            fingerprint = file.etag or read_fingerprint(file)
+        except SourceError as error:
+            return "changed", str(error)
+        if fingerprint != before.fingerprint:
+            return "changed", "same size, other content"
     if before.rules not in (None, rules_digest()):
         return "to_reread", "read by other rules than today's; load --reread reads it again"
     return "unchanged", "loaded already"
+
+
+def _with_moved(planned: list[PlannedFile], loaded: list[LoadedFile], config: Config) -> list[PlannedFile]:
+    """The plan, where moved files are neither new at one place nor vanished at the other."""
+    new = [(file.dataset, file.file) for file in planned if file.state == "new" and file.file is not None]
+    listed = {(file.dataset, file.url) for file in planned if file.file is not None}
+    absent = [file for file in loaded if (file.dataset, file.url) not in listed]
+    moved = find_moved(new, absent, read_fingerprint, config.s3_access) if new else {}
+    left = {before.source_id for before in moved.values()}
+    return [
+        file._replace(state="moved", reason=f"loaded from {before.url}, where nothing stands any more", loaded=before)
+        if (before := moved.get((file.dataset, file.url)))
+        else file
+        for file in planned
+        if file.state != "vanished" or file.loaded is None or file.loaded.source_id not in left
+    ]

@@ -11,7 +11,7 @@ from typing import Protocol
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
 from sparkify.sources.bucket import SCHEME
-from sparkify.sources.file import CHANGED, SourceFile, modified_time
+from sparkify.sources.file import CHANGED, LOCAL_FINGERPRINT, SourceFile, modified_time
 from sparkify.sources.s3 import S3Reader
 
 READ_BYTES = 1 << 20
@@ -71,7 +71,7 @@ class StoredFile:
 
     @property
     def fingerprint(self) -> str:
-        return self._etag or f"sha256:{self._digest.hexdigest()}"
+        return self._etag or f"{LOCAL_FINGERPRINT}{self._digest.hexdigest()}"
 
 
 def open_content(file: SourceFile, stored: StoredFile) -> Iterator[bytes]:

@@ -2,9 +2,16 @@
 
 import datetime as dt
 import os
+import time
+from pathlib import Path
 from typing import NamedTuple
 
 _EPOCH = dt.datetime(1970, 1, 1)
+# With this begins the fingerprint of a local file, and no etag.
+LOCAL_FINGERPRINT = "sha256:"
+# The clock of a file system is at least so fine: that of the kernel ticks a hundred times a second or more.
+_TICK_NS = 50_000_000
+_WHOLE_SECONDS_NS = 2_000_000_000
 
 # The reason to leave a file that changed after the listing to the next load.
 CHANGED = "it has changed since it was listed; the next load will take it"
@@ -15,7 +22,7 @@ class SourceFile(NamedTuple):
 
     `etag` is the store's identifier of the content. A local file has None; its fingerprint is the SHA-256 of the bytes.
     `size` is in bytes as stored, `modified` in UTC without a time zone. `fault` says why the file cannot be read, if
-    the listing already shows it.
+    the listing already shows it. `state` is that of a local file, as `settled_state` has it.
     """
 
     url: str
@@ -23,8 +30,31 @@ class SourceFile(NamedTuple):
     etag: str | None
     modified: dt.datetime
     fault: str | None = None
+    state: str | None = None
 
 
 def modified_time(stat: os.stat_result) -> dt.datetime:
     """When a local file was last modified, as in `SourceFile.modified`."""
     return _EPOCH + dt.timedelta(microseconds=stat.st_mtime_ns // 1000)
+
+
+def settled_state(stat: os.stat_result) -> str | None:
+    """Size, both times of change (of content and of inode, ns), device and inode of a local file, as one text.
+
+    While it stays the same, so does the content. None if the file changed so shortly ago that a further change could
+    get the same times: the clocks of file systems are coarse.
+    """
+    latest = max(stat.st_mtime_ns, stat.st_ctime_ns)
+    # Some file systems keep whole seconds, FAT every other one.
+    resolution_ns = _WHOLE_SECONDS_NS if stat.st_ctime_ns % 1_000_000_000 == 0 else _TICK_NS
+    if latest > time.time_ns() - resolution_ns:
+        return None
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_dev} {stat.st_ino}"
+
+
+def read_state(url: str) -> str | None:
+    """The state of a local file now; None if there is none, or if it changed only just now."""
+    try:
+        return settled_state(Path(url).stat())
+    except OSError:
+        return None

@@ -9,7 +9,7 @@ from sparkify.errors import SourceError
 from sparkify.settings import S3Access
 from sparkify.sources import s3
 from sparkify.sources.bucket import SCHEME
-from sparkify.sources.file import SourceFile, modified_time
+from sparkify.sources.file import SourceFile, modified_time, settled_state
 
 _DATA_ENDINGS = tuple(
     f".{form}{compression}" for form in ("json", "jsonl", "ndjson") for compression in ("", ".gz", ".zst")
@@ -82,7 +82,7 @@ def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile
         stat = os.lstat(url)
     shown = url if url.isascii() else os.fsencode(url).decode("utf-8", "backslashreplace")
     fault = None if shown == url else "its name is not UTF-8; rename it"
-    return SourceFile(shown, stat.st_size, None, modified_time(stat), fault)
+    return SourceFile(shown, stat.st_size, None, modified_time(stat), fault, settled_state(stat))
 
 
 def _list_s3(root: str, access: S3Access) -> list[SourceFile]:

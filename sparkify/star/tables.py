@@ -81,7 +81,7 @@ def count_records(warehouse: Warehouse, dataset: Dataset, first_source_id: int) 
     return {source_id: (int(loaded), int(rejected)) for source_id, loaded, rejected in rows}
 
 
-def match_rate(warehouse: Warehouse) -> float | None:
-    """Share of plays, 0 to 1, whose song is in the catalogue; None without plays."""
-    plays, matched = warehouse.fetch("SELECT count(*), count(song_id) FROM songplays")[0]
-    return matched / plays if plays else None
+def match_rates(warehouse: Warehouse) -> dict[str, float | None]:
+    """Shares of plays, 0 to 1, whose song and whose artist is in the catalogue; None without plays."""
+    plays, songs, artists = warehouse.fetch("SELECT count(*), count(song_id), count(artist_id) FROM songplays")[0]
+    return {"song": songs / plays if plays else None, "artist": artists / plays if plays else None}

@@ -321,6 +321,9 @@ CREATE TABLE IF NOT EXISTS load_files (
     status VARCHAR(32) NOT NULL ENCODE ZSTD,
     superseded_by INTEGER ENCODE AZ64,
     rules VARCHAR(64) ENCODE ZSTD,
+    repaired BIGINT ENCODE AZ64,
+    shape VARCHAR(16) ENCODE ZSTD,
+    stat VARCHAR(256) ENCODE ZSTD,
     PRIMARY KEY (source_id),
     FOREIGN KEY (load_id) REFERENCES load_history (load_id)
 )
@@ -354,6 +357,12 @@ COMMENT ON COLUMN load_files.status IS 'loaded, failed (could not be read, or to
 COMMENT ON COLUMN load_files.superseded_by IS 'load that replaced this content: load_history.load_id';
 
 COMMENT ON COLUMN load_files.rules IS 'digest of the rules by which its records were read';
+
+COMMENT ON COLUMN load_files.repaired IS 'loaded records with a text that was encoded twice as UTF-8 and is repaired';
+
+COMMENT ON COLUMN load_files.shape IS 'shape of the content: lines, objects, array or empty; NULL where it was not told';
+
+COMMENT ON COLUMN load_files.stat IS 'state of a local file when its bytes were hashed: one of the same state is not read again';
 
 CREATE TABLE IF NOT EXISTS rejected_records (
     source_id INTEGER NOT NULL ENCODE RAW,

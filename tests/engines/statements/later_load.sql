@@ -22,7 +22,7 @@ LOCK load_lock;
 
 RESET statement_timeout;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat
     FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 UPDATE load_history SET status = 'interrupted' WHERE status = 'running';
@@ -34,6 +34,15 @@ DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupt
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
+DROP TABLE IF EXISTS hashed_files;
+
+-- changes/hashed_files/create.sql
+
+INSERT INTO hashed_files (source_id, stat)
+VALUES ($1, $2);
+
+UPDATE load_files SET stat = hashed_files.stat FROM hashed_files WHERE load_files.source_id = hashed_files.source_id;
+
 COMMIT;
 
 BEGIN;
@@ -44,7 +53,7 @@ LOCK load_lock;
 
 RESET statement_timeout;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat
     FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 DROP TABLE IF EXISTS changed_files;
@@ -176,8 +185,8 @@ VALUES ($1);
 
 DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupted');
 
-INSERT INTO load_files (source_id, load_id, dataset, url, etag, size, modified, read, loaded, rejected, status, rules)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+INSERT INTO load_files (source_id, load_id, dataset, url, etag, size, modified, read, loaded, rejected, status, rules, repaired, shape, stat)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
@@ -277,4 +286,4 @@ SELECT count(*) FROM load_files;
 
 SELECT count(*) FROM rejected_records;
 
-SELECT count(*), count(song_id) FROM songplays;
+SELECT count(*), count(song_id), count(artist_id) FROM songplays;

@@ -30,7 +30,7 @@ SELECT source_id, dataset, reason, count(*) FROM rejected_records
     WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
     GROUP BY source_id, dataset, reason;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat
     FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 SELECT count(*) FROM rejected_records;

@@ -28,7 +28,7 @@ RESET statement_timeout;
 
 SELECT status FROM load_history WHERE load_id = $1;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules
+SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat
     FROM load_files WHERE status = 'loaded' ORDER BY source_id;
 
 SELECT url FROM load_files WHERE superseded_by = $1;

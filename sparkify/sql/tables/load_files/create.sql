@@ -16,5 +16,8 @@ CREATE TABLE IF NOT EXISTS load_files (
     rejected BIGINT NOT NULL, -- records rejected
     status VARCHAR(32) NOT NULL, -- loaded, failed (could not be read, or too many rejects), superseded (by newer content of the same URL) or undone
     superseded_by INTEGER, -- load that replaced this content: load_history.load_id
-    rules VARCHAR(64) -- digest of the rules by which its records were read
+    rules VARCHAR(64), -- digest of the rules by which its records were read
+    repaired BIGINT, -- loaded records with a text that was encoded twice as UTF-8 and is repaired
+    shape VARCHAR(16), -- shape of the content: lines, objects, array or empty; NULL where it was not told
+    stat VARCHAR(256) -- state of a local file when its bytes were hashed: one of the same state is not read again
 )

@@ -1,0 +1,51 @@
+"""Whether something still stands at the place of a file that was loaded, below today's roots or not."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sparkify.errors import SourceError
+from sparkify.settings import S3Access
+from sparkify.sources.bucket import SCHEME, open_bucket, split_url
+
+
+def list_gone(urls: Iterable[str], access: S3Access) -> set[str]:
+    """Those of the URLs at which nothing stands. One that cannot be looked up counts as standing."""
+    wanted = set(urls)
+    objects = {url for url in wanted if url.startswith(SCHEME)}
+    gone = {url for url in wanted - objects if not _stands(url)}
+    return gone | (_list_gone_objects(objects, access) if objects else set())
+
+
+def _stands(path: str) -> bool:
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
+
+
+def _list_gone_objects(urls: set[str], access: S3Access) -> set[str]:
+    import obstore
+    from obstore.exceptions import BaseError
+
+    try:
+        stores = {bucket: open_bucket(bucket, access) for bucket in {split_url(url)[0] for url in urls}}
+    except SourceError:
+        return set()
+
+    def is_gone(url: str) -> bool:
+        bucket, key = split_url(url)
+        try:
+            obstore.head(stores[bucket], key)
+        except FileNotFoundError:
+            return True
+        except (BaseError, OSError):
+            return False
+        return False
+
+    ordered = sorted(urls)
+    with ThreadPoolExecutor(min(len(ordered), access.concurrency)) as executor:
+        return {url for url, gone in zip(ordered, executor.map(is_gone, ordered), strict=True) if gone}

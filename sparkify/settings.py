@@ -161,7 +161,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Setting(
             "SPARKIFY",
-            "Seconds to wait for another load that holds the warehouse.",
+            "Seconds to wait while another process holds the warehouse.",
             group="warehouse",
             metavar="SECONDS",
             bounds=(0, 86_400),
@@ -193,7 +193,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Setting(
             "SPARKIFY",
-            "Format of a new DuckDB file: that of a version of DuckDB. This and every later version opens the file.",
+            "Format of a new DuckDB file, named by a version of DuckDB. That version and all later ones open the file.",
             group="format",
             metavar="VERSION",
             # DuckDB takes an older version too, and writes what that cannot open.
@@ -225,13 +225,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         bool, Setting("S3", "Read S3 without credentials, as public buckets allow.", group="sources")
     ] = False
     concurrency: Annotated[
-        int, Setting("S3", "Requests to S3 under way at a time.", group="sources", metavar="N", bounds=(1, 512))
+        int, Setting("S3", "Requests to S3 at the same time.", group="sources", metavar="N", bounds=(1, 512))
     ] = 64
     stage: Annotated[
         str | None,
         Setting(
             "S3",
-            "Folder in S3 through which a load reaches Redshift, such as s3://bucket/stage.",
+            "Folder in S3 for the parts that a load sends to Redshift, such as s3://bucket/stage.",
             group="stage",
             metavar="FOLDER",
             read=read_root,
@@ -240,10 +240,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     log_jsonpath: Annotated[
-        str | None, Setting("S3", "JSONPaths file that the COPY of log data in sql_queries.py names.")
+        str | None, Setting("S3", "JSONPaths file that the COPY of log data in sql_queries.py uses.")
     ] = None
     host: Annotated[
-        str | None, Setting("CLUSTER", "Redshift's address. Where it is set, Redshift is the warehouse.")
+        str | None, Setting("CLUSTER", "Redshift's address. Without WAREHOUSE, this Redshift is the warehouse.")
     ] = None
     db_name: Annotated[str | None, Setting("CLUSTER", "Redshift's database, such as dev.")] = None
     db_user: Annotated[str | None, Setting("CLUSTER", "Redshift's user, such as awsuser.")] = None
@@ -262,7 +262,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     sslmode: Annotated[
         Literal["verify-full", "verify-ca"],
-        Setting("CLUSTER", "How Redshift's certificate is checked. Behind a tunnel, which hides the name: verify-ca."),
+        Setting("CLUSTER", "How Redshift's certificate is checked. Use verify-ca behind a tunnel."),
     ] = "verify-full"
     arn: Annotated[
         str | None,

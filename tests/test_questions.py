@@ -30,7 +30,7 @@ from sparkify.questions.catalogue import (
     list_values,
     parse_question,
 )
-from sparkify.questions.cut import WHOLE_LOG, Cut, cut_sql, fill_sql, literal_sql, parse_day
+from sparkify.questions.cut import COPIES, WHOLE_LOG, Cut, cut_sql, fill_sql, literal_sql, parse_day
 from sparkify.settings import Config, load_config
 from sparkify.simulator import SimulateOptions, simulate
 from sparkify.warehouses import open_warehouse
@@ -650,8 +650,8 @@ def test_only_what_is_read_is_cut_and_comes_before() -> None:
     )
     assert not re.search("JOIN|WHERE", cut_sql("SELECT 1 FROM plays", {}))
     found = re.findall(r"(?m)^(?:WITH )?(\w+) AS \(", cut_sql("SELECT 1 FROM days", dict.fromkeys(values)))
-    assert found == ["event_copies", "events", "days"]
-    assert cut_sql("SELECT 1 FROM events", {}, without="event_copies").startswith("WITH events AS (")
+    assert found == ["repeated_moments", "repeated_events", "events", "days"]
+    assert cut_sql("SELECT 1 FROM events", {}, without=COPIES).startswith("WITH events AS (")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -94,8 +94,9 @@ def engine(opened: Warehouse) -> Iterator[Warehouse]:
 
 
 def stage(engine: Warehouse, dataset: Dataset, rows: list[Row], source_id: int) -> None:
+    """All as records of one line: the star does not depend on which line a record came from."""
     columns = [*FIELDS[dataset], "line"]
-    values = [(*(row[name] for name in columns), source_id) for row in rows]
+    values = [(*(row[name] for name in columns[:-1]), 1, source_id) for row in rows]
     engine.insert_rows(f"staging_{dataset}", [*columns, "source_id"], values)
 
 

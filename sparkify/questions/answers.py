@@ -1,7 +1,7 @@
 """Answers: to one question, to any SELECT, and to all questions at once for a report. Changes nothing."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,7 +111,8 @@ def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
         loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(warehouse)
         # Computed once for all questions; the SQL of each question has it as a CTE.
-        warehouse.execute(f"CREATE TEMP TABLE {COPIES} AS\n{view_sql(COPIES)}")
+        for view in COPIES:
+            warehouse.execute(f"CREATE TEMP TABLE {view} AS\n{view_sql(view)}")
         answers = [_answer(warehouse, question, cut, without=COPIES) for question in list_questions()]
         return Answers(
             cut,
@@ -136,7 +137,7 @@ def count_lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None)
     return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
 
 
-def _answer(warehouse: Warehouse, question: Question, cut: Cut, *, without: str | None = None) -> Answer:
+def _answer(warehouse: Warehouse, question: Question, cut: Cut, *, without: Collection[str] = ()) -> Answer:
     values = list_values(question, cut)
     columns, rows = warehouse.fetch_table(cut_sql(question.sql, values, without=without))
     return Answer(question, values, cut_sql(question.sql, values), columns, rows)

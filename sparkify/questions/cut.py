@@ -9,7 +9,7 @@ Values are literals, never bound: Redshift may refuse a bound value in a CTE, an
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
@@ -21,12 +21,12 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = ("free", "paid")
 # The largest INTEGER.
 _MOST = 2**31 - 1
-# Which records are copies does not depend on the cut. This CTE has few rows, but takes as long as a question: to answer
-# several questions, keep it in a temporary table with this name and omit the CTE.
-COPIES = "event_copies"
+# Which records are copies does not depend on the cut. These CTEs have few rows, but take as long as a question. To
+# answer several questions, keep them in temporary tables with their names and omit the CTEs.
+COPIES = ("repeated_moments", "repeated_events")
 # The CTEs in the order in which they read each other, each with the column by which it is cut. The days are cut with
 # the events.
-_CUT_BY = {COPIES: None, "events": "day", "plays": "start_time", "days": None}
+_CUT_BY = {**dict.fromkeys(COPIES), "events": "day", "plays": "start_time", "days": None}
 _READ = re.compile(rf"\b(?:FROM|JOIN) ({'|'.join(_CUT_BY)})\b")
 _PLACEHOLDER = re.compile(r"(?<!:):([a-z]+)\b")
 # The view plays also has columns of users, songs and artists. No question reads them, and the joins would take longer
@@ -79,15 +79,15 @@ def parse_day(text: str) -> dt.date:
     raise UsageError(f"{text!r} is not a day; write one as 2018-11-30")
 
 
-def cut_sql(sql: str, values: Mapping[str, Any], *, without: str | None = None) -> str:
+def cut_sql(sql: str, values: Mapping[str, Any], *, without: Collection[str] = ()) -> str:
     """The SQL of a question to send: its SELECT with its values, after the CTEs that it reads.
 
-    `values` are by the name of the parameter; from, to and level cut the CTEs unless they are None. The CTE `without`
-    is omitted, because there is a table with its name.
+    `values` are by the name of the parameter; from, to and level cut the CTEs unless they are None. The CTEs `without`
+    are omitted, because there are tables with their names.
     """
     filled = fill_sql(sql, values)
     read = _list_read(filled)
-    ctes = ",\n\n".join(_cte_sql(name, values) for name in _CUT_BY if name in read and name != without)
+    ctes = ",\n\n".join(_cte_sql(name, values) for name in _CUT_BY if name in read and name not in without)
     if not ctes:
         return filled
     if filled.startswith("WITH "):

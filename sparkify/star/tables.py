@@ -12,8 +12,8 @@ STAR = ("songplays", "users", "songs", "artists", "time")
 LEDGER = ("load_history", "load_files", "rejected_records")
 TABLES = (*STAGING, *STAR, *LEDGER)
 VERSION = ("warehouse_version",)
-# In the order in which they are created: events reads event_copies, sessions and days read events.
-VIEWS = ("event_copies", "events", "sessions", "plays", "days")
+# In the order in which they are created: a view reads those before it.
+VIEWS = ("repeated_moments", "repeated_events", "events", "sessions", "plays", "days")
 # The temporary tables of touched keys, in the order in which they are collected: touched_plays reads touched_tracks.
 TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs", "touched_artists")
 

@@ -411,51 +411,113 @@ COMMENT ON COLUMN warehouse_version.program IS 'version of sparkify that wrote t
 
 COMMENT ON COLUMN warehouse_version.written_at IS 'when, UTC';
 
--- Grain: one record of staging_events that is a copy: its event is counted by another record.
--- Source: staging_events. Of the records of an event the smallest counts, NULLs last: for a play, that of songplays.
-CREATE OR REPLACE VIEW event_copies AS
--- Finding copies takes as long as a question. songplays has every play once: if it has as many rows as plays were
--- delivered, no play has a copy, and only the few other events are compared.
-WITH repeated_moments AS (
-    SELECT sessionId, itemInSession, ts
-    FROM staging_events
-    WHERE page <> 'NextSong'
-        OR (SELECT count(*) FROM staging_events AS play WHERE play.page = 'NextSong') > (SELECT count(*) FROM songplays)
-    GROUP BY sessionId, itemInSession, ts
-    HAVING count(*) > 1
-),
+-- Grain: one moment of a session for which staging has several records: copies of an event, or several events.
+-- Source: staging_events.
+CREATE OR REPLACE VIEW repeated_moments AS
+-- Grouping all records takes as long as a question. songplays has every play once: if it has as many rows as plays were
+-- delivered, no play has a copy, and only the few other events are grouped.
+SELECT
+    sessionId AS session_id, -- session of the user
+    itemInSession AS item_in_session, -- position of the event in its session, from 0
+    ts -- time of the event, in milliseconds since 1970-01-01 UTC
+FROM staging_events
+WHERE page <> 'NextSong'
+    OR (SELECT count(*) FROM staging_events AS play WHERE play.page = 'NextSong') > (SELECT count(*) FROM songplays)
+GROUP BY sessionId, itemInSession, ts
+HAVING count(*) > 1;
 
-ranked_copies AS (
+COMMENT ON VIEW repeated_moments IS 'One row per: one moment of a session for which staging has several records: copies of an event, or several events. Source: staging_events.';
+
+COMMENT ON COLUMN repeated_moments.session_id IS 'session of the user';
+
+COMMENT ON COLUMN repeated_moments.item_in_session IS 'position of the event in its session, from 0';
+
+COMMENT ON COLUMN repeated_moments.ts IS 'time of the event, in milliseconds since 1970-01-01 UTC';
+
+-- Grain: one event at a moment of its session for which staging has several records: mostly events with copies.
+-- Source: staging_events at repeated_moments. Of the records of an event the smallest counts, NULLs last: for a play, that of songplays.
+CREATE OR REPLACE VIEW repeated_events AS
+WITH ranked_records AS (
     SELECT
-        event.source_id, event.line,
+        event.userId, event.sessionId, event.itemInSession, event.ts, event.page, event.level,
+        event.auth, event.method, event.status, event.song, event.artist, event.length,
+        event.location, event.userAgent, event.firstName, event.lastName, event.gender, event.registration,
         row_number() OVER (
             PARTITION BY event.userId, event.sessionId, event.itemInSession, event.ts, event.page
             ORDER BY
                 event.song, event.artist, event.length, event.level, event.location, event.userAgent,
                 event.auth, event.firstName, event.gender, event.lastName, event.method, event.registration,
-                event.status, event.source_id, event.line
+                event.status
         ) AS copy_rank
     FROM staging_events AS event
     INNER JOIN repeated_moments
-        ON event.sessionId = repeated_moments.sessionId
-            AND event.itemInSession = repeated_moments.itemInSession
+        ON event.sessionId = repeated_moments.session_id
+            AND event.itemInSession = repeated_moments.item_in_session
             AND event.ts = repeated_moments.ts
 )
 
 SELECT
-    source_id, -- file that the record came from: load_files.source_id
-    line -- physical line of that file, from 1
-FROM ranked_copies
-WHERE copy_rank > 1;
+    userId AS user_id, -- user: users.user_id; NULL while logged out
+    sessionId AS session_id, -- session of the user
+    itemInSession AS item_in_session, -- position of the event in its session, from 0
+    ts, -- time of the event, in milliseconds since 1970-01-01 UTC
+    page, -- page of the app; NextSong is a play
+    level, -- subscription at the time of the event: free or paid
+    auth, -- authentication state: Logged In, Logged Out, Cancelled, Guest
+    method, -- HTTP method of the request
+    status, -- HTTP status of the response
+    song AS song_title, -- title of the track, as logged
+    artist AS artist_name, -- artist of the track, as logged
+    length AS song_length, -- length of the track, in seconds
+    location, -- metropolitan area of the user
+    userAgent AS user_agent, -- user agent of the client, as logged
+    firstName AS first_name, -- user's first name
+    lastName AS last_name, -- user's last name
+    gender, -- user's gender: F or M
+    registration -- user's registration, in milliseconds since 1970-01-01 UTC
+FROM ranked_records
+WHERE copy_rank = 1;
 
-COMMENT ON VIEW event_copies IS 'One row per: one record of staging_events that is a copy: its event is counted by another record. Source: staging_events. Of the records of an event the smallest counts, NULLs last: for a play, that of songplays.';
+COMMENT ON VIEW repeated_events IS 'One row per: one event at a moment of its session for which staging has several records: mostly events with copies. Source: staging_events at repeated_moments. Of the records of an event the smallest counts, NULLs last: for a play, that of songplays.';
 
-COMMENT ON COLUMN event_copies.source_id IS 'file that the record came from: load_files.source_id';
+COMMENT ON COLUMN repeated_events.user_id IS 'user: users.user_id; NULL while logged out';
 
-COMMENT ON COLUMN event_copies.line IS 'physical line of that file, from 1';
+COMMENT ON COLUMN repeated_events.session_id IS 'session of the user';
+
+COMMENT ON COLUMN repeated_events.item_in_session IS 'position of the event in its session, from 0';
+
+COMMENT ON COLUMN repeated_events.ts IS 'time of the event, in milliseconds since 1970-01-01 UTC';
+
+COMMENT ON COLUMN repeated_events.page IS 'page of the app; NextSong is a play';
+
+COMMENT ON COLUMN repeated_events.level IS 'subscription at the time of the event: free or paid';
+
+COMMENT ON COLUMN repeated_events.auth IS 'authentication state: Logged In, Logged Out, Cancelled, Guest';
+
+COMMENT ON COLUMN repeated_events.method IS 'HTTP method of the request';
+
+COMMENT ON COLUMN repeated_events.status IS 'HTTP status of the response';
+
+COMMENT ON COLUMN repeated_events.song_title IS 'title of the track, as logged';
+
+COMMENT ON COLUMN repeated_events.artist_name IS 'artist of the track, as logged';
+
+COMMENT ON COLUMN repeated_events.song_length IS 'length of the track, in seconds';
+
+COMMENT ON COLUMN repeated_events.location IS 'metropolitan area of the user';
+
+COMMENT ON COLUMN repeated_events.user_agent IS 'user agent of the client, as logged';
+
+COMMENT ON COLUMN repeated_events.first_name IS 'user''s first name';
+
+COMMENT ON COLUMN repeated_events.last_name IS 'user''s last name';
+
+COMMENT ON COLUMN repeated_events.gender IS 'user''s gender: F or M';
+
+COMMENT ON COLUMN repeated_events.registration IS 'user''s registration, in milliseconds since 1970-01-01 UTC';
 
 -- Grain: one event, even if it was delivered several times: a user, session, position in it, moment and page.
--- Source: staging_events without event_copies.
+-- Source: staging_events, with the records at repeated_moments replaced by repeated_events.
 CREATE OR REPLACE VIEW events AS
 WITH single_events AS (
     SELECT
@@ -463,8 +525,6 @@ WITH single_events AS (
         event.sessionId AS session_id,
         event.itemInSession AS item_in_session,
         event.ts,
-        DATE '1970-01-01' + cast(floor(cast(event.ts AS DOUBLE PRECISION) / 86400000) AS INTEGER) AS day,
-        cast(event.ts % 86400000 AS INTEGER) AS millisecond_of_day,
         event.page,
         event.level,
         event.auth,
@@ -478,10 +538,23 @@ WITH single_events AS (
         event.firstName AS first_name,
         event.lastName AS last_name,
         event.gender,
-        event.registration
+        event.registration,
+        DATE '1970-01-01' + cast(floor(cast(event.ts AS DOUBLE PRECISION) / 86400000) AS INTEGER) AS day,
+        cast(event.ts % 86400000 AS INTEGER) AS millisecond_of_day
     FROM staging_events AS event
-    LEFT JOIN event_copies ON event.source_id = event_copies.source_id AND event.line = event_copies.line
-    WHERE event_copies.line IS NULL
+    LEFT JOIN repeated_moments
+        ON event.sessionId = repeated_moments.session_id
+            AND event.itemInSession = repeated_moments.item_in_session
+            AND event.ts = repeated_moments.ts
+    WHERE repeated_moments.ts IS NULL
+    UNION ALL
+    SELECT
+        user_id, session_id, item_in_session, ts, page, level,
+        auth, method, status, song_title, artist_name, song_length,
+        location, user_agent, first_name, last_name, gender, registration,
+        DATE '1970-01-01' + cast(floor(cast(ts AS DOUBLE PRECISION) / 86400000) AS INTEGER) AS day,
+        cast(ts % 86400000 AS INTEGER) AS millisecond_of_day
+    FROM repeated_events
 )
 
 SELECT
@@ -510,7 +583,7 @@ SELECT
     registration -- user's registration, in milliseconds since 1970-01-01 UTC
 FROM single_events;
 
-COMMENT ON VIEW events IS 'One row per: one event, even if it was delivered several times: a user, session, position in it, moment and page. Source: staging_events without event_copies.';
+COMMENT ON VIEW events IS 'One row per: one event, even if it was delivered several times: a user, session, position in it, moment and page. Source: staging_events, with the records at repeated_moments replaced by repeated_events.';
 
 COMMENT ON COLUMN events.user_id IS 'user: users.user_id; NULL while logged out';
 

@@ -14,7 +14,9 @@ DROP VIEW sessions;
 
 DROP VIEW events;
 
-DROP VIEW event_copies;
+DROP VIEW repeated_events;
+
+DROP VIEW repeated_moments;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
@@ -90,9 +92,13 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 
 -- comments of tables/warehouse_version/create.sql
 
--- views/event_copies/create.sql
+-- views/repeated_moments/create.sql
 
--- comments of views/event_copies/create.sql
+-- comments of views/repeated_moments/create.sql
+
+-- views/repeated_events/create.sql
+
+-- comments of views/repeated_events/create.sql
 
 -- views/events/create.sql
 

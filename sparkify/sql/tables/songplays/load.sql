@@ -4,7 +4,7 @@ INSERT INTO songplays (
     songplay_id, start_time, user_id, level, song_id, artist_id, session_id, location, user_agent, item_in_session,
     song_title, artist_name, song_length
 )
--- Few plays have copies: only those are ranked, and no step but the last carries a whole row.
+-- Few plays have copies: only those are ranked. Of equal copies any may be the first.
 WITH copied_plays AS (
     SELECT event.userId, event.sessionId, event.itemInSession, event.ts
     FROM staging_events AS event
@@ -22,12 +22,11 @@ WITH copied_plays AS (
 
 ranked_copies AS (
     SELECT
-        event.source_id, event.line,
+        event.userId, event.sessionId, event.itemInSession, event.ts,
+        event.song, event.artist, event.length, event.level, event.location, event.userAgent,
         row_number() OVER (
             PARTITION BY event.userId, event.sessionId, event.itemInSession, event.ts
-            ORDER BY
-                event.song, event.artist, event.length, event.level, event.location, event.userAgent,
-                event.source_id, event.line
+            ORDER BY event.song, event.artist, event.length, event.level, event.location, event.userAgent
         ) AS copy_rank
     FROM staging_events AS event
     INNER JOIN copied_plays
@@ -41,8 +40,31 @@ ranked_copies AS (
         AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
 ),
 
-surplus_copies AS (
-    SELECT source_id, line FROM ranked_copies WHERE copy_rank > 1
+single_plays AS (
+    SELECT
+        event.userId, event.sessionId, event.itemInSession, event.ts,
+        event.song, event.artist, event.length, event.level, event.location, event.userAgent
+    FROM staging_events AS event
+    LEFT JOIN copied_plays
+        ON event.userId = copied_plays.userId
+            AND event.sessionId = copied_plays.sessionId
+            AND event.itemInSession = copied_plays.itemInSession
+            AND event.ts = copied_plays.ts
+    WHERE event.page = 'NextSong'
+        AND copied_plays.ts IS NULL
+        AND EXISTS ( -- touched
+            SELECT 1 FROM touched_plays -- touched
+            WHERE touched_plays.ts = event.ts -- touched
+                AND touched_plays.user_id = event.userId -- touched
+                AND touched_plays.session_id = event.sessionId -- touched
+                AND touched_plays.item_in_session = event.itemInSession -- touched
+        ) -- touched
+    UNION ALL
+    SELECT
+        userId, sessionId, itemInSession, ts,
+        song, artist, length, level, location, userAgent
+    FROM ranked_copies
+    WHERE copy_rank = 1
 ),
 
 tracks AS (
@@ -92,18 +114,8 @@ SELECT
     event.song AS song_title,
     event.artist AS artist_name,
     event.length AS song_length
-FROM staging_events AS event
+FROM single_plays AS event
 LEFT JOIN matches
     ON event.song = matches.song
         AND event.artist = matches.artist
         AND (event.length = matches.length OR (event.length IS NULL AND matches.length IS NULL))
-LEFT JOIN surplus_copies ON event.source_id = surplus_copies.source_id AND event.line = surplus_copies.line
-WHERE event.page = 'NextSong'
-    AND surplus_copies.line IS NULL
-    AND EXISTS ( -- touched
-        SELECT 1 FROM touched_plays -- touched
-        WHERE touched_plays.ts = event.ts -- touched
-            AND touched_plays.user_id = event.userId -- touched
-            AND touched_plays.session_id = event.sessionId -- touched
-            AND touched_plays.item_in_session = event.itemInSession -- touched
-    ) -- touched

@@ -1,5 +1,5 @@
 -- Grain: one event, even if it was delivered several times: a user, session, position in it, moment and page.
--- Source: staging_events without event_copies.
+-- Source: staging_events, with the records at repeated_moments replaced by repeated_events.
 CREATE OR REPLACE VIEW events AS
 WITH single_events AS (
     SELECT
@@ -7,8 +7,6 @@ WITH single_events AS (
         event.sessionId AS session_id,
         event.itemInSession AS item_in_session,
         event.ts,
-        DATE '1970-01-01' + cast(floor(cast(event.ts AS DOUBLE PRECISION) / 86400000) AS INTEGER) AS day,
-        cast(event.ts % 86400000 AS INTEGER) AS millisecond_of_day,
         event.page,
         event.level,
         event.auth,
@@ -22,10 +20,23 @@ WITH single_events AS (
         event.firstName AS first_name,
         event.lastName AS last_name,
         event.gender,
-        event.registration
+        event.registration,
+        DATE '1970-01-01' + cast(floor(cast(event.ts AS DOUBLE PRECISION) / 86400000) AS INTEGER) AS day,
+        cast(event.ts % 86400000 AS INTEGER) AS millisecond_of_day
     FROM staging_events AS event
-    LEFT JOIN event_copies ON event.source_id = event_copies.source_id AND event.line = event_copies.line
-    WHERE event_copies.line IS NULL
+    LEFT JOIN repeated_moments
+        ON event.sessionId = repeated_moments.session_id
+            AND event.itemInSession = repeated_moments.item_in_session
+            AND event.ts = repeated_moments.ts
+    WHERE repeated_moments.ts IS NULL
+    UNION ALL
+    SELECT
+        user_id, session_id, item_in_session, ts, page, level,
+        auth, method, status, song_title, artist_name, song_length,
+        location, user_agent, first_name, last_name, gender, registration,
+        DATE '1970-01-01' + cast(floor(cast(ts AS DOUBLE PRECISION) / 86400000) AS INTEGER) AS day,
+        cast(ts % 86400000 AS INTEGER) AS millisecond_of_day
+    FROM repeated_events
 )
 
 SELECT

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-Fault = Literal[
-    "none", "busy", "cut", "hung_up", "expired", "other_region", "moved", "no_bucket", "folder_mark", "odd_key"
-]
+Fault = Literal["none", "busy", "cut", "hung_up", "expired", "other_region", "moved", "no_bucket", "folder_mark"]
 
 
 def _listing(*keys: str) -> bytes:
@@ -34,7 +32,6 @@ _ANSWERS: dict[Fault, tuple[int, bytes]] = {
     "moved": (301, b"<Error><Code>PermanentRedirect</Code></Error>"),
     "no_bucket": (404, b"<Error><Code>NoSuchBucket</Code></Error>"),
     "folder_mark": (200, _listing("log_data/", "log_data/a.json")),
-    "odd_key": (200, _listing("log_data//a.json", "log_data/b.json")),
 }
 
 

@@ -336,7 +336,7 @@ def test_no_credentials(s3: S3Server, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     message = listing_error(f"s3://{BUCKET}/log_data")
-    assert re.match(r"no AWS credentials: looked at AWS_ACCESS_KEY_ID .* --anonymous", message)
+    assert re.search(r": no AWS credentials: looked at AWS_ACCESS_KEY_ID .* --anonymous", message)
 
 
 def test_profile_of_the_shared_file(s3: S3Server, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,7 +359,6 @@ def test_profile_of_the_shared_file(s3: S3Server, prefix: str, tmp_path: Path, m
         ("expired", "the session token has expired; sign in again"),
         ("other_region", "the bucket is in the region eu-west-1; set AWS_REGION to it"),
         ("moved", "the bucket is in another region; set AWS_REGION to it"),
-        ("odd_key", "it has a key with a part that is empty, . or .., which cannot be read; rename that object"),
     ],
 )
 def test_answers_that_only_aws_gives(s3: S3Server, proxy: S3Proxy, kind: Fault, sentence: str) -> None:
@@ -374,7 +373,9 @@ def test_object_that_marks_a_folder_is_not_data(s3: S3Server, proxy: S3Proxy) ->
 
 def test_endpoint_that_cannot_be_reached(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    assert "cannot be reached; check AWS_ENDPOINT_URL" in listing_error(f"s3://{BUCKET}/log_data")
+    assert "cannot be reached: nothing listens there; check AWS_ENDPOINT_URL" in listing_error(
+        f"s3://{BUCKET}/log_data"
+    )
 
 
 def test_command_ends_with_a_sentence_and_code_3(s3: S3Server, capsys: pytest.CaptureFixture[str]) -> None:

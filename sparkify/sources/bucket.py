@@ -2,43 +2,35 @@
 
 Credentials are found as in AWS's tools: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), else, if
 boto3 is installed, AWS_PROFILE, the shared files and the roles that boto3 knows. AWS_REGION and AWS_ENDPOINT_URL set
-another region or store. Messages use the store's error code only: its message may repeat a key.
+another region or store. The client panics on some values, so all are examined before it gets them.
 """
 
+import contextlib
 import datetime as dt
 import importlib.util
 import os
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
-from sparkify.errors import SourceError
+from sparkify.errors import ConfigError, SourceError, SparkifyError
 from sparkify.settings import S3Access
-from sparkify.sources.file import CHANGED
+from sparkify.sources.refusals import MOST_SECONDS, clean_words, explain_error, hide_secrets
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config, S3Store
+    from obstore.store import S3Config, S3Credential, S3Store
 
 SCHEME = "s3://"
+# Some stores unpack an object that is marked as gzip, unless the request takes gzip.
+AS_STORED = {"accept-encoding": "gzip"}
 
-# The store's client repeats a request after no answer or a status of 500 and above, for at most this long.
-_MOST_SECONDS = 30
-
-_CODE = re.compile(r"<Code>(\w+)</Code>")
-_REGION = re.compile(r"<Region>([\w-]+)</Region>")
-_STATUS = re.compile(r"status code: (\d{3})")
-_SENTENCES = {
-    "NoSuchBucket": "there is no such bucket; check its name",
-    "NoSuchKey": "it is no longer there",
-    "SignatureDoesNotMatch": "the secret access key does not belong to the access key; check AWS_SECRET_ACCESS_KEY",
-    "InvalidAccessKeyId": "the store does not know the access key; check AWS_ACCESS_KEY_ID",
-    "ExpiredToken": "the session token has expired; sign in again",
-    "TokenRefreshRequired": "the session token has expired; sign in again",
-    "InvalidToken": "the session token is not valid; sign in again",
-    "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
-    "PreconditionFailed": CHANGED,
-}
-_OTHER_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")
+_YES, _NO = ("1", "true", "on", "yes", "y"), ("", "0", "false", "off", "no", "n")
+# AWS_ENDPOINT is a name that only the client knows.
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
 class S3Folder:
@@ -53,119 +45,222 @@ class S3Folder:
     def put(self, name: str, content: bytes | Path) -> str:
         """Write an object, in parts if it is large; returns its URL."""
         import obstore
-        from obstore.exceptions import BaseError
 
         url = f"{self.root}/{name}"
-        try:
+        with client_errors(f"cannot write {url}", self._access, "s3:PutObject"):
             obstore.put(self._store, f"{self._prefix}/{name}", content)
-        except (BaseError, OSError) as error:
-            raise SourceError(f"cannot write {url}: {explain_error(error, self._access, 's3:PutObject')}") from None
         return url
 
     def clear(self, folder: str = "") -> None:
         """Delete every object in this folder, or in one of its folders."""
         import obstore
-        from obstore.exceptions import BaseError
 
         prefix = f"{self._prefix}/{folder}".rstrip("/")
-        try:
+        doing = f"cannot delete below {self.root}/{folder}"
+        # What is not found was deleted by another process.
+        with client_errors(doing, self._access, "s3:DeleteObject"), contextlib.suppress(FileNotFoundError):
             for page in obstore.list(self._store, prefix=prefix, chunk_size=1000):
                 obstore.delete(self._store, [meta["path"] for meta in page])
-        except FileNotFoundError:
-            # Another process deleted it.
-            return
-        except (BaseError, OSError) as error:
-            reason = explain_error(error, self._access, "s3:DeleteObject")
-            raise SourceError(f"cannot delete below {self.root}/{folder}: {reason}") from None
+
+
+@contextlib.contextmanager
+def client_errors(doing: str, access: S3Access, permission: str) -> Iterator[None]:
+    """Turn whatever the store's client raises, its panics too, into a SourceError: `doing`, and why it failed."""
+    try:
+        yield
+    except BaseException as error:
+        if is_ours(error):
+            raise
+        raise SourceError(f"{doing}: {explain_error(error, access, permission)}") from None
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an error is a sentence already, or says that the program shall end."""
+    return isinstance(error, SparkifyError | KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError)
 
 
 def split_url(url: str) -> tuple[str, str]:
+    """The bucket and the key of an address. Raises SourceError."""
     bucket, _, key = url.removeprefix(SCHEME).partition("/")
     if not bucket:
         raise SourceError(f"{url} has no bucket; write it as s3://bucket/folder")
+    # The client breaks on a name that is no part of an address.
+    if not _BUCKET.fullmatch(bucket):
+        raise SourceError(f"{url} has no bucket: {bucket} is no name of one; write it as s3://bucket/folder")
     return bucket, key.rstrip("/")
 
 
+class Place(NamedTuple):
+    """Where a bucket is, and who asks for it.
+
+    `endpoint` is the store's address, with the bucket's name before the host where `is_virtual`. `find_credentials`
+    returns access_key_id, secret_access_key and token; it is None where requests are not signed.
+    """
+
+    bucket: str
+    endpoint: str
+    region: str
+    is_virtual: bool
+    find_credentials: "Callable[[], S3Credential] | None"
+
+
+def locate(bucket: str, access: S3Access) -> Place:
+    """Read the AWS_* variables and, without keys there, ask boto3. Raises ConfigError, SourceError."""
+    _check_variables()
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    find_credentials: Callable[[], S3Credential] | None = None
+    if not access.anonymous and not _switch("AWS_SKIP_SIGNATURE"):
+        find_credentials, of_profile = _find_credentials()
+        region = region or of_profile
+    region = region or "us-east-1"
+    endpoint, is_virtual = _endpoint(), _switch("AWS_VIRTUAL_HOSTED_STYLE_REQUEST")
+    if is_virtual:
+        scheme, _, host = (endpoint or f"https://s3.{region}.amazonaws.com").partition("://")
+        endpoint = f"{scheme}://{host if host.startswith(f'{bucket}.') else f'{bucket}.{host}'}"
+    return Place(bucket, endpoint or f"https://s3.{region}.amazonaws.com", region, is_virtual, find_credentials)
+
+
 def open_bucket(bucket: str, access: S3Access) -> "S3Store":
+    """The store's client for a bucket. Raises ConfigError, or SourceError without credentials."""
     from obstore.store import S3Store
 
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    settings: S3Config = {"endpoint": endpoint} if endpoint else {}
-    provider = None
-    if access.anonymous:
+    place = locate(bucket, access)
+    settings: S3Config = {"region": place.region, "virtual_hosted_style_request": place.is_virtual}
+    if _endpoint() or place.is_virtual:
+        # The client prefers the second one, which it reads from the environment too.
+        settings |= {"endpoint": place.endpoint, "aws_endpoint_url_s3": place.endpoint}
+    if place.find_credentials is None:
         settings["skip_signature"] = True
-    elif not (os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY")):
-        provider, of_profile = _find_credentials()
-        region = region or of_profile
-    return S3Store(
-        bucket,
-        config={**settings, "region": region or "us-east-1"},
-        client_options={
-            "timeout": f"{_MOST_SECONDS}s",
-            "connect_timeout": "5s",
-            "allow_http": bool(endpoint and endpoint.startswith("http://")),
-        },
-        retry_config={"max_retries": 5, "retry_timeout": dt.timedelta(seconds=_MOST_SECONDS)},
-        credential_provider=provider,
+    try:
+        return S3Store(
+            bucket,
+            config=settings,
+            client_options={
+                "timeout": f"{MOST_SECONDS}s",
+                "connect_timeout": "5s",
+                "allow_http": place.endpoint.startswith("http://"),
+                "default_headers": AS_STORED,
+            },
+            retry_config={"max_retries": 5, "retry_timeout": dt.timedelta(seconds=MOST_SECONDS)},
+            # The client reads the environment's keys itself.
+            credential_provider=None if place.find_credentials is _environment_keys else place.find_credentials,
+        )
+    except BaseException as error:
+        if is_ours(error):
+            raise
+        raise ConfigError(_explain_settings(error)) from None
+
+
+def _endpoint() -> str | None:
+    """The address of another store than AWS's. Raises ConfigError for what is none; no message repeats it."""
+    name = next((name for name in _ENDPOINTS if os.environ.get(name)), None)
+    if name is None:
+        return None
+    endpoint = os.environ[name].strip().rstrip("/")
+    try:
+        url = urlsplit(endpoint)
+        is_valid = url.port != 0 and _HOST.fullmatch(url.hostname or "") and endpoint.isprintable()
+    except ValueError:
+        is_valid, url = False, urlsplit("")
+    if "://" not in endpoint:
+        raise ConfigError(
+            f"{name} has no scheme; write http:// or https:// before the host, as in http://localhost:9000"
+        )
+    if url.username is not None:
+        raise ConfigError(f"{name} holds a user or a password; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")
+    if not is_valid or url.scheme.lower() not in ("http", "https") or url.query or url.fragment or " " in endpoint:
+        raise ConfigError(f"{name} is no address of a store; write it as http://host:port or https://host")
+    return endpoint
+
+
+def _check_variables() -> None:
+    """Raise ConfigError for values that no request can carry, and for half of a key. No message repeats a value."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        value = os.environ.get(name, "").strip()
+        if value and not (value.isascii() and value.isprintable() and " " not in value):
+            raise ConfigError(f"{name} holds a character that is no part of such a value; set it anew")
+    halves = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    absent = [name for name in halves if not os.environ.get(name)]
+    if len(absent) == 1:
+        present = next(name for name in halves if name not in absent)
+        raise ConfigError(f"{present} is set and {absent[0]} is not; set both or neither")
+
+
+def is_requester() -> bool:
+    """Whether AWS_REQUEST_PAYER agrees to pay for requests, as the client reads it."""
+    return os.environ.get("AWS_REQUEST_PAYER", "").lower() == "requester" or _switch("AWS_REQUEST_PAYER")
+
+
+def _switch(name: str) -> bool:
+    """A variable that the client reads as yes or no. Raises ConfigError."""
+    value = os.environ.get(name, "").lower()
+    if value not in _YES + _NO:
+        raise ConfigError(f"{name} must be true or false")
+    return value in _YES
+
+
+def _explain_settings(error: BaseException) -> str:
+    """Which variable the client refuses: its message has the value, in quotes or after a colon, but not the name."""
+    text = str(error).partition("\n\nDebug source")[0]
+    names = sorted(
+        name
+        for name, value in os.environ.items()
+        if name.startswith("AWS_") and (f'"{value}"' in text or f": {value}." in text)
     )
+    if names:
+        return f"{' or '.join(names)} has a value that the store's client does not take; correct it or leave it out"
+    present = ", ".join(sorted(name for name in os.environ if name.startswith("AWS_"))) or "none"
+    return f"the store's client refuses the AWS variables: {clean_words(text)}; those that are set: {present}"
 
 
-def _find_credentials() -> tuple[Any, str | None]:
-    """boto3's credentials and region. Raises SourceError if there are none."""
+def _find_credentials() -> "tuple[Callable[[], S3Credential], str | None]":
+    """The environment's keys, else boto3's, and boto3's region. Raises SourceError if there are none."""
+    if os.environ.get("AWS_ACCESS_KEY_ID"):
+        return _environment_keys, None
     if importlib.util.find_spec("boto3") is None:
         raise SourceError(
             "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; set them, install "
             "boto3 for profiles and roles, or give --anonymous for a public bucket"
         )
     import boto3
-    from botocore.exceptions import BotoCoreError
     from obstore.auth.boto3 import Boto3CredentialProvider
 
+    profile = os.environ.get("AWS_PROFILE") or "default"
     try:
         session = boto3.Session()
         if session.get_credentials() is None:
             raise SourceError(
                 "no AWS credentials: looked at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, at the profile "
-                f"{session.profile_name}, and for a role of this machine; set one of them, or give --anonymous for a "
-                "public bucket"
+                f"{profile}, and for a role of this machine; set one of them, or give --anonymous for a public bucket"
             )
-        return Boto3CredentialProvider(session), session.region_name
-    except BotoCoreError as error:
-        raise SourceError(f"no AWS credentials: {error}; correct the profile, or set AWS_PROFILE to another") from None
+        provider = Boto3CredentialProvider(session)
+        # Asked once here: what is wrong with a sign-in would come from the client in its own words.
+        found = provider()
+    except Exception as error:
+        if is_ours(error):
+            raise
+        raise SourceError(_explain_login(error, profile)) from None
+    hide_secrets(found["access_key_id"], found["secret_access_key"], found.get("token"))
+    return provider, session.region_name
 
 
-def is_passing(error: Exception) -> bool:
-    """Whether a retry may help: the store is overloaded, or the connection broke."""
-    text = str(error)
-    status = _STATUS.search(text)
-    return not isinstance(error, FileNotFoundError) and (status is None or status[1] >= "500")
+def _environment_keys() -> "S3Credential":
+    return {
+        "access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
+        "secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "token": os.environ.get("AWS_SESSION_TOKEN"),
+        "expires_at": None,
+    }
 
 
-def explain_error(error: Exception, access: S3Access, permission: str) -> str:
-    """What an error of the store's client means, without the client's message."""
-    text = str(error)
-    found, status = _CODE.search(text), _STATUS.search(text)
-    code = found[1] if found else ""
-    if isinstance(error, FileNotFoundError):
-        return _SENTENCES[code if code == "NoSuchBucket" else "NoSuchKey"]
-    if code in _OTHER_REGION or "without LOCATION" in text:
-        region = _REGION.search(text)
-        return f"the bucket is in {f'the region {region[1]}' if region else 'another region'}; set AWS_REGION to it"
-    if code in _SENTENCES:
-        return _SENTENCES[code]
-    if status is not None and status[1] == "412":
-        return _SENTENCES["PreconditionFailed"]
-    if status is not None and status[1] == "403":
-        if access.anonymous:
-            return "access is denied without credentials; remove --anonymous"
-        return f"access is denied; the credentials lack the permission {permission}"
-    if status is not None:
-        return f"the store answers {status[1]}{f' ({code})' if code else ''}; try later"
-    if "invalid path" in text:
-        return "it has a key with a part that is empty, . or .., which cannot be read; rename that object"
-    if "timed out" in text:
-        return f"the store does not answer within {_MOST_SECONDS} s; try later"
-    if "error sending request" in text or "connect" in text:
-        return "the store cannot be reached; check AWS_ENDPOINT_URL and the network"
-    return "the connection broke; try later"
+def _explain_login(error: Exception, profile: str) -> str:
+    """Why boto3 finds no credentials, with its own words."""
+    words = clean_words(str(error))
+    # SSOTokenLoadError, UnauthorizedSSOTokenError, TokenRetrievalError and others of its kind.
+    kinds = " ".join(kind.__name__ for kind in type(error).__mro__)
+    if "SSO" in kinds or "TokenRetrieval" in kinds or "sso" in words.lower():
+        login = f"sign in with `aws sso login --profile {profile}`"
+        return f"no AWS credentials: the sign-in of the profile {profile} is missing or has run out ({words}); {login}"
+    if "ExpiredToken" in words:
+        return f"no AWS credentials: the session of the profile {profile} has run out ({words}); sign in again"
+    return f"no AWS credentials of the profile {profile}: {words}; correct it, or set AWS_PROFILE to another"

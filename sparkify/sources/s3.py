@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import re
 import threading
 import time
 from collections import deque
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME, explain_error, is_passing, open_bucket, split_url
+from sparkify.sources.bucket import SCHEME, client_errors, is_ours, open_bucket, split_url
 from sparkify.sources.file import SourceFile
+from sparkify.sources.refusals import explain_error, is_passing
+from sparkify.sources.signed import SignedRequests, is_odd
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -28,6 +31,11 @@ _SMALL_BYTES = 16 << 10
 _MOST_PER_TASK = 8
 # The store's client repeats requests without an answer; a truncated body is requested again here.
 _ATTEMPTS = 4
+# The client cannot read these answers: keys that it cannot name, a redirect, no length, a range that was ignored.
+_NOT_READ = re.compile(
+    "invalid path|invalid list response|without LOCATION|following redirect|"
+    "Content-Length Header|Content-Range|non-partial"
+)
 
 
 def list_objects(root: str, access: S3Access) -> list[SourceFile]:
@@ -36,19 +44,17 @@ def list_objects(root: str, access: S3Access) -> list[SourceFile]:
     A root is a folder, not a key prefix. Etags are without their quotes. Raises SourceError if there is nothing or if
     it cannot be listed.
     """
-    from obstore.exceptions import BaseError
-
     bucket, key = split_url(root)
-    store = open_bucket(bucket, access)
+    doing = f"cannot list {root}"
     try:
-        # S3's console creates an object with the name of the folder.
-        found = [meta for meta in _list_below(store, key, access) if meta["path"] != key]
-        if not found and key:
-            found = _find_object(store, key)
-    except (BaseError, OSError) as error:
-        raise SourceError(f"cannot list {root}: {explain_error(error, access, 's3:ListBucket')}") from None
+        with client_errors(doing, access, "s3:ListBucket"):
+            found = _list_objects(bucket, key, access)
+    except SourceError as error:
+        # Some reasons are found before a request is made.
+        raise error if str(error).startswith(doing) else SourceError(f"{doing}: {error}") from None
     if not found:
-        raise SourceError(f"there is no object below {root}; give the bucket and the folder of the JSON files")
+        hint = "; a root is a folder, no pattern" if "*" in key else ""
+        raise SourceError(f"there is no object below {root}; give the bucket and the folder of the JSON files{hint}")
     return [
         SourceFile(
             f"{SCHEME}{bucket}/{meta['path']}",
@@ -58,6 +64,28 @@ def list_objects(root: str, access: S3Access) -> list[SourceFile]:
         )
         for meta in found
     ]
+
+
+def _list_objects(bucket: str, key: str, access: S3Access) -> list[Any]:
+    """What is below a key, else the object of that name."""
+    store = open_bucket(bucket, access)
+    found = None if is_odd(key) else _list_with_client(store, key, access)
+    if not found:
+        # Where the client finds nothing, what it was told may be no listing.
+        found = list(SignedRequests(bucket, access).list(f"{key}/" if key else ""))
+    # S3's console creates an object with the name of the folder.
+    found = [meta for meta in found if meta["path"] not in (key, f"{key}/")]
+    return found or (_find_object(store, key) if key and not is_odd(key) else [])
+
+
+def _list_with_client(store: "S3Store", key: str, access: S3Access) -> list[Any] | None:
+    """What is below a key, or None where the client cannot read the listing."""
+    try:
+        return _list_below(store, key, access)
+    except BaseException as error:
+        if is_ours(error) or not _NOT_READ.search(str(error)):
+            raise
+        return None
 
 
 @dataclass(frozen=True)
@@ -144,8 +172,6 @@ class S3Reader:
         return fetched
 
     def _fetch(self, part: _Part) -> bytes:
-        from obstore.exceptions import BaseError
-
         bucket, key = split_url(part.item.url)
         reason = ""
         for attempt in range(_ATTEMPTS):
@@ -156,7 +182,9 @@ class S3Reader:
                 time.sleep(0.2 * 2**attempt)
             try:
                 data = self._get(bucket, key, part)
-            except (BaseError, OSError) as error:
+            except BaseException as error:
+                if is_ours(error):
+                    raise
                 reason = explain_error(error, self._access, "s3:GetObject")
                 if not is_passing(error):
                     raise SourceError(reason) from None
@@ -164,6 +192,11 @@ class S3Reader:
                 if len(data) == part.size:
                     self._failures = 0
                     return data
+                if len(data) > part.size:
+                    raise SourceError(
+                        f"the store sends {len(data):,} bytes where it lists {part.size:,}: it changes objects on the "
+                        "way, perhaps by unpacking them; copy the object without its Content-Encoding"
+                    )
                 reason = f"only {len(data):,} of {part.size:,} bytes arrived"
         with self._lock:
             self._failures += 1
@@ -172,14 +205,24 @@ class S3Reader:
     def _get(self, bucket: str, key: str, part: _Part) -> bytes:
         import obstore
 
+        span = None if part.size == part.item.size else (part.start, part.end)
+        # A weak etag never matches, by RFC 9110.
+        etag = None if part.item.etag is None or part.item.etag.startswith("W/") else part.item.etag
+        if not is_odd(key):
+            options: GetOptions = {"range": span} if span else {}
+            options |= {"if_match": f'"{etag}"'} if etag else {}
+            try:
+                return bytes(obstore.get(self._open(bucket), key, options=options).bytes())
+            except Exception as error:
+                if not _NOT_READ.search(str(error)):
+                    raise
+        return SignedRequests(bucket, self._access).get(key, span=span, etag=etag)
+
+    def _open(self, bucket: str) -> "S3Store":
         with self._lock:
             if bucket not in self._stores:
                 self._stores[bucket] = open_bucket(bucket, self._access)
-        options: GetOptions = {} if part.size == part.item.size else {"range": (part.start, part.end)}
-        # A weak etag never matches, by RFC 9110.
-        if part.item.etag is not None and not part.item.etag.startswith("W/"):
-            options["if_match"] = f'"{part.item.etag}"'
-        return bytes(obstore.get(self._stores[bucket], key, options=options).bytes())
+            return self._stores[bucket]
 
 
 def _cut(objects: Sequence[SourceFile]) -> Iterator[_Part]:

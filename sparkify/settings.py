@@ -276,6 +276,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     event_keys: dict[str, Key] = {}
     song_keys: dict[str, Key] = {}
 
+    def __hash__(self) -> int:
+        """Equal settings have equal hashes, although dicts have none."""
+        return hash(repr(self))
+
     def at(self, warehouse: str) -> "Config":
         """The same settings for another warehouse. Raises ConfigError for an address that holds a password."""
         return msgspec.structs.replace(self, warehouse=_BY_NAME["warehouse"].convert(warehouse))

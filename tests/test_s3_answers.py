@@ -229,6 +229,18 @@ def test_odd_key_that_is_refused_fails_alone(store: StandIn) -> None:
     assert re.match(rf"cannot read {ROOT}//b\.json: it is in an archive", errors[f"{ROOT}//b.json"] or "")
 
 
+def test_keys_that_begin_with_a_slash(store: StandIn) -> None:
+    store.objects = {"/a.json": b"{}\n", "b.json": b"{}\n"}
+    assert set(read_errors("s3://bucket").values()) == {None}
+    store.objects["a.json"] = b"{} \n"
+    assert read_errors("s3://bucket") == dict.fromkeys(
+        [f"s3://bucket/{key}" for key in ("/a.json", "a.json", "b.json")]
+    )
+    store.answer = lambda request: refusal(404, "NoSuchKey") if request.key == "b.json" else None
+    errors = read_errors("s3://bucket")
+    assert errors["s3://bucket/b.json"] == "cannot read s3://bucket/b.json: it is no longer there"
+
+
 def test_root_that_is_odd(store: StandIn) -> None:
     store.objects = {"a//log_data/a.json": b"{}\n"}
     assert read_errors("s3://bucket/a//log_data/") == {"s3://bucket/a//log_data/a.json": None}

@@ -410,6 +410,11 @@ def test_keys_that_are_wrong(text: str, words: list[str]) -> None:
     assert all(word in message for word in words), message
 
 
+def test_equal_settings_have_equal_hashes() -> None:
+    one, other = (load_config(log_data="a", event_keys={"ts": Key(name=name)}) for name in ("time", "time"))
+    assert len({one, other, load_config(log_data="a")}) == 2
+
+
 def test_misspelled_section_of_keys() -> None:
     assert "did you mean EVENT_KEYS?" in refused("[EVENTS_KEYS]\nlength = duration\n")
 

@@ -261,6 +261,6 @@ def _explain_login(error: Exception, profile: str) -> str:
     if "SSO" in kinds or "TokenRetrieval" in kinds or "sso" in words.lower():
         login = f"sign in with `aws sso login --profile {profile}`"
         return f"no AWS credentials: the sign-in of the profile {profile} is missing or has run out ({words}); {login}"
-    if "ExpiredToken" in words:
+    if re.search("expired|reauthenticate", words, re.IGNORECASE):
         return f"no AWS credentials: the session of the profile {profile} has run out ({words}); sign in again"
     return f"no AWS credentials of the profile {profile}: {words}; correct it, or set AWS_PROFILE to another"

@@ -1,5 +1,6 @@
 """Objects in S3: listing a root, and reading their bytes, with many requests at a time."""
 
+import contextlib
 import datetime as dt
 import itertools
 import re
@@ -16,7 +17,7 @@ from sparkify.settings import S3Access
 from sparkify.sources.bucket import SCHEME, client_errors, is_ours, open_bucket, split_url
 from sparkify.sources.file import SourceFile
 from sparkify.sources.refusals import explain_error, is_passing
-from sparkify.sources.signed import SignedRequests, is_odd
+from sparkify.sources.signed import SignedRequests, StoreError, is_odd
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -70,8 +71,8 @@ def _list_objects(bucket: str, key: str, access: S3Access) -> list[Any]:
     """What is below a key, else the object of that name."""
     store = open_bucket(bucket, access)
     found = None if is_odd(key) else _list_with_client(store, key, access)
-    if not found:
-        # Where the client finds nothing, what it was told may be no listing.
+    # Where the client finds nothing, what it was told may be no listing; it gives `/a` and `a` one name.
+    if not found or len({meta["path"] for meta in found}) < len(found):
         found = list(SignedRequests(bucket, access).list(f"{key}/" if key else ""))
     # S3's console creates an object with the name of the folder.
     found = [meta for meta in found if meta["path"] not in (key, f"{key}/")]
@@ -117,6 +118,7 @@ class S3Reader:
         self._bytes_ahead = 0
         self._arrived: deque[tuple[_Part, bytes | SourceError]] = deque()
         self._stores: dict[str, S3Store] = {}
+        self._own: dict[str, SignedRequests] = {}
         self._executor = ThreadPoolExecutor(access.concurrency, thread_name_prefix="sparkify-s3")
         self._closed = threading.Event()
         # Failures in a row.
@@ -213,16 +215,27 @@ class S3Reader:
             options |= {"if_match": f'"{etag}"'} if etag else {}
             try:
                 return bytes(obstore.get(self._open(bucket), key, options=options).bytes())
+            except FileNotFoundError:
+                # The client lists a key that begins with a slash without it.
+                with contextlib.suppress(StoreError):
+                    return self._open_own(bucket).get(f"/{key}", span=span, etag=etag)
+                raise
             except Exception as error:
                 if not _NOT_READ.search(str(error)):
                     raise
-        return SignedRequests(bucket, self._access).get(key, span=span, etag=etag)
+        return self._open_own(bucket).get(key, span=span, etag=etag)
 
     def _open(self, bucket: str) -> "S3Store":
         with self._lock:
             if bucket not in self._stores:
                 self._stores[bucket] = open_bucket(bucket, self._access)
             return self._stores[bucket]
+
+    def _open_own(self, bucket: str) -> SignedRequests:
+        with self._lock:
+            if bucket not in self._own:
+                self._own[bucket] = SignedRequests(bucket, self._access)
+            return self._own[bucket]
 
 
 def _cut(objects: Sequence[SourceFile]) -> Iterator[_Part]:

@@ -140,10 +140,13 @@ def print_load(result: LoadResult) -> None:
         print(f"  rejected {count:,} {reason}")
     if more := reasons[_REASONS:]:
         print(f"  rejected {sum(count for _, count in more):,} for {count_of(len(more), 'other reason')}")
-    for dataset, keys in result.unknown_keys.items():
-        if keys:
-            names = ", ".join(_cell(key)[:60] for key in keys[:20])
-            print(f"unknown keys in {dataset}, ignored: {names}{' …' if len(keys) > 20 else ''}")
+    if result.records["repaired"]:
+        print(f"  repaired {count_of(result.records['repaired'], 'record')}")
+    for one in result.replaced[:_REASONS]:
+        print(f"  replaced {printable(one.url)}: {one.left:,} left, {one.entered:,} entered")
+    if others := result.replaced[_REASONS:]:
+        left, entered = (sum(getattr(one, what) for one in others) for what in ("left", "entered"))
+        print(f"  replaced {count_of(len(others), 'other file')}: {left:,} left, {entered:,} entered")
     print_counts(result.tables)
     _print_match_rates(result.match_rate)
     for broken in result.broken_checks:

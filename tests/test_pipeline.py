@@ -87,7 +87,11 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
         "mode": "rebuild",
         "unknown_keys": {"events": [], "songs": []},
         "errors": [],
-        "warnings": [],
+        "replaced": [],
+        "warnings": [
+            "NULL in every play of this load (2): location, userAgent; if other keys hold this, name them in "
+            "[EVENT_KEYS] of dwh.cfg"
+        ],
         "broken_checks": [
             "rejected_records.rejected_share_is_small: More than 5% of the records were rejected: look at the reasons "
             "before you trust the numbers."
@@ -374,7 +378,7 @@ def test_empty_root_is_a_warning(warehouse: Config) -> None:
     write_file(log_file(warehouse), [play()])
     result = sparkify.load(warehouse)
     assert result.status == "loaded"
-    assert result.warnings == [f"there is no data file below {warehouse.song_data}"]
+    assert result.warnings[-1] == f"there is no data file below {warehouse.song_data}"
 
 
 def test_only_empty_roots(warehouse: Config) -> None:

@@ -8,9 +8,9 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -24,14 +24,15 @@ from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.plan import (
     STATES,
     PlannedFile,
-    list_empty_roots,
     list_outdated,
+    list_root_warnings,
     list_settled,
     list_sources,
     plan_found,
 )
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
 from sparkify.loads.retry import retry_conflicts
+from sparkify.loads.warnings import Brought, Delivery, Replaced, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile, read_state
@@ -47,6 +48,7 @@ _BUNDLE_BYTES = 8 << 20
 class LoadResult:
     """What a load did. `reasons` counts its rejects by code, `tables` the rows of each table after it.
 
+    `replaced` has the records that left and entered with each changed file. `warnings` are sentences.
     `broken_checks` are the checks of severity warn that found rows. A check of severity fail makes the load fail.
     """
 
@@ -60,6 +62,7 @@ class LoadResult:
     seconds: float
     mode: Mode | None = None
     unknown_keys: dict[str, list[str]] = field(default_factory=dict)
+    replaced: list[Replaced] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     broken_checks: list[str] = field(default_factory=list)
@@ -137,11 +140,19 @@ class _Begun:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """The result for the pending files: a ledger row for each, the unknown keys, and the errors."""
+    """The result for the pending files: what came of each dataset, the contents that left, and the errors."""
 
-    entries: list[FileEntry] = field(default_factory=list)
-    unknown_keys: dict[str, list[str]] = field(default_factory=dict)
+    brought: list[Brought] = field(default_factory=list)
+    replaced: list[Replaced] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    @property
+    def entries(self) -> list[FileEntry]:
+        return [entry for brought in self.brought for entry in brought.entries]
+
+    @property
+    def unknown_keys(self) -> dict[str, list[str]]:
+        return {brought.dataset: list(brought.unknown_keys) for brought in self.brought}
 
     @property
     def loaded(self) -> list[FileEntry]:
@@ -159,11 +170,11 @@ class _Outcome:
 
     def refused(self) -> "_Outcome":
         """The same result with every file failed: only the rejects are kept."""
-        entries = [
-            entry._replace(status="failed", records=entry.records._replace(loaded=0, repaired=0))
-            for entry in self.entries
-        ]
-        return _Outcome(entries, self.unknown_keys, self.errors)
+        return _Outcome([replace(brought, entries=_all_failed(brought.entries)) for brought in self.brought])
+
+
+def _all_failed(entries: list[FileEntry]) -> list[FileEntry]:
+    return [entry._replace(status="failed", records=entry.records._replace(loaded=0, repaired=0)) for entry in entries]
 
 
 def _load_found(
@@ -187,7 +198,7 @@ def _load_once(
             ledger.note_states(warehouse, settled)
         if begun is None and planned.moved:
             ledger.move_files(warehouse, planned.moved)
-    warnings = list_empty_roots(config, found) + list_outdated(planned.files)
+    warnings = list_root_warnings(config, found, planned.files, loaded) + list_outdated(planned.files)
     if begun is None:
         return _result(warehouse, planned, started, warnings)
     try:
@@ -233,7 +244,7 @@ def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | Non
         refused = outcome.refused()
         _record(begun, refused, "failed", None, error="too many rejects")
         return refused, change, refusal
-    leaving = _superseded(begun.planned, outcome)
+    leaving = _supersede(begun.planned, outcome)
     left = count_loaded(leaving)
     change.mode = choose_mode(changed=outcome.records["loaded"] + left, kept=count_loaded(begun.planned.loaded) - left)
     reporter.report("computing the star")
@@ -297,12 +308,15 @@ def _append_dataset(
     change.drop(errors)
     counts = count_records(begun.warehouse, dataset, min(chosen))
     entered = [_entry(dataset, source_id, file, taken, counts) for source_id, file in _files_to_read(chosen)]
-    outcome.unknown_keys[dataset] = sorted(taken.unknown_keys)
+    notes: dict[str, Sequence[str]] = {
+        file.url: found for source_id, file in chosen.items() if (found := getattr(taken.files[source_id], "notes", ()))
+    }
+    names = Counter[tuple[str, str]](getattr(taken, "names", ()))
+    outcome.brought.append(Brought(dataset, entered, names, sorted(taken.unknown_keys), notes))
     outcome.errors.extend(errors.values())
-    outcome.entries.extend(entered)
     # Without a listener, skip the loop: there may be thousands of files.
     for entry in entered if reporter.on_event is not None else ():
-        reporter.emit("file", url=entry.file.url, status=entry.status, **entry.records._asdict())
+        reporter.emit("file", url=entry.file.url, status=entry.status, shape=entry.shape, **entry.records._asdict())
 
 
 def _files_to_read(chosen: dict[int, PlannedFile]) -> list[tuple[int, SourceFile]]:
@@ -315,7 +329,7 @@ def _entry(
     end = taken.files[source_id]
     if end.error is not None:
         return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
-    repaired = getattr(taken, "repaired", Counter[int]())
+    repaired = Counter[int](getattr(taken, "repaired", ()))
     count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)), repaired[source_id])
     # The bytes were read between two looks at the same state.
     stat = file.state if file.state is not None and read_state(file.url) == file.state else None
@@ -331,10 +345,15 @@ def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:
     return refuse(begun.warehouse, load_id, begun.limit, records=counts, reasons=reasons)
 
 
-def _superseded(planned: _Planned, outcome: _Outcome) -> list[LoadedFile]:
+def _supersede(planned: _Planned, outcome: _Outcome) -> list[LoadedFile]:
     """The contents that this load's files replace. If the new content cannot be read, the old one stays."""
-    done = {(entry.dataset, entry.file.url) for entry in outcome.loaded}
-    return [file.loaded for file in planned.pending if file.loaded is not None and (file.dataset, file.url) in done]
+    done = {(entry.dataset, entry.file.url): entry for entry in outcome.loaded}
+    leaving = []
+    for file in planned.pending:
+        if file.loaded is not None and (entry := done.get((file.dataset, file.url))):
+            leaving.append(file.loaded)
+            outcome.replaced.append(Replaced(file.url, file.loaded.loaded, entry.records.loaded))
+    return leaving
 
 
 # ---- the ledger ----
@@ -387,6 +406,12 @@ def _count_reasons(warehouse: Warehouse, load_id: int) -> dict[str, int]:
     return dict(warehouse.fetch(sql, [load_id]))
 
 
+def _delivery(begun: _Begun, outcome: _Outcome) -> Delivery:
+    pending = {file.loaded.source_id for file in begun.planned.pending if file.loaded is not None}
+    kept = [file for file in begun.planned.loaded if file.source_id not in pending]
+    return Delivery(begun.warehouse, begun.config, outcome.brought, kept, outcome.replaced)
+
+
 def _result(
     warehouse: Warehouse,
     planned: _Planned,
@@ -400,6 +425,8 @@ def _result(
     files: dict[str, int] = {state: states[state] for state in STATES}
     files["failed"] = len(outcome.entries) - len(outcome.loaded)
     broken = change.list_warnings() if change else []
+    if begun:
+        warnings = [*list_warnings(_delivery(begun, outcome)), *warnings]
     return LoadResult(
         load_id=begun.entry.load_id if begun else None,
         status=outcome.status if begun else "nothing_to_do",
@@ -411,6 +438,7 @@ def _result(
         seconds=seconds_since(started),
         mode=change.mode if change else None,
         unknown_keys=outcome.unknown_keys,
+        replaced=outcome.replaced,
         errors=outcome.errors,
         warnings=warnings,
         broken_checks=[f"{found.check.table}.{found.check.name}: {found.check.why}" for found in broken],

@@ -10,10 +10,12 @@ from sparkify.formats import count_of
 from sparkify.loads import ledger
 from sparkify.loads.ledger import LoadedFile
 from sparkify.loads.moves import find_moved
-from sparkify.settings import Config
+from sparkify.settings import Config, S3Access
+from sparkify.sources.bucket import SCHEME
 from sparkify.sources.content import read_fingerprint
 from sparkify.sources.file import SourceFile, read_state
 from sparkify.sources.listing import list_files, resolve_root
+from sparkify.sources.lookup import list_gone
 from sparkify.star.version import open_existing, require_version
 from sparkify.validation.version import rules_digest
 
@@ -76,10 +78,34 @@ def list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
         return dict(zip(roots, found, strict=True))
 
 
-def list_empty_roots(config: Config, found: dict[Dataset, list[SourceFile]]) -> list[str]:
-    """A sentence for each root without data."""
+def list_root_warnings(
+    config: Config, found: dict[Dataset, list[SourceFile]], planned: Sequence[PlannedFile], loaded: Iterable[LoadedFile]
+) -> list[str]:
+    """A sentence for each root without data, for files below both roots, and for files that are gone elsewhere."""
     roots = config.roots
-    return [f"there is no data file below {roots[dataset]}" for dataset, files in found.items() if not files]
+    sentences = [f"there is no data file below {roots[dataset]}" for dataset, files in found.items() if not files]
+    urls = [{file.url for file in files} for files in found.values()]
+    if len(urls) == len(roots) > 1 and (both := sorted(set.intersection(*urls))):
+        sentences.append(
+            f"{count_of(len(both), 'file')} below both roots, read as log data and as song data: {_enumerate(both)}; "
+            "give each dataset a folder of its own"
+        )
+    if any(file.state == "new" for file in planned) and (gone := _list_gone_elsewhere(planned, loaded)):
+        loads = ", ".join(map(str, sorted({file.load_id for file in gone})))
+        sentences.append(
+            f"{count_of(len(gone), 'loaded file')} outside of today's roots no longer there: "
+            f"{_enumerate([file.url for file in gone])}; the rows stay, also where a file was moved and changed "
+            f"since. sparkify undo takes them out by load ({loads})"
+        )
+    return sentences
+
+
+def _list_gone_elsewhere(planned: Sequence[PlannedFile], loaded: Iterable[LoadedFile]) -> list[LoadedFile]:
+    """The loaded local files that a plan does not know, and that stand nowhere any more."""
+    known = {file.loaded.source_id for file in planned if file.loaded is not None}
+    elsewhere = [file for file in loaded if file.source_id not in known and not file.url.startswith(SCHEME)]
+    gone = list_gone((file.url for file in elsewhere), S3Access())
+    return [file for file in elsewhere if file.url in gone]
 
 
 def list_outdated(planned: Sequence[PlannedFile]) -> list[str]:

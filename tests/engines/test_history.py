@@ -39,7 +39,7 @@ def test_events_report_each_step(config: Config) -> None:
     told = {name: events[1][name] for name in ("url", "status", "read", "loaded", "rejected")}
     assert told == {"url": str(log_file(config, "a.json")), "status": "loaded", "read": 2, "loaded": 1, "rejected": 1}
     assert [(event["table"], event["rows"]) for event in events[3:-1]] == [(table, 1) for table in STAR]
-    assert events[-1]["records"] == {"read": 3, "loaded": 2, "rejected": 1}
+    assert events[-1]["records"] == {"read": 3, "loaded": 2, "rejected": 1, "repaired": 0}
 
 
 def test_events_report_a_refusal(config: Config) -> None:

@@ -214,6 +214,22 @@ FROM load_files
 WHERE status = 'loaded'
 HAVING sum(rejected) * 20 > sum(read)) AS broken LIMIT 3;
 
+SELECT source_id, reason, count(*), min(line), max(line) FROM rejected_records
+        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id, reason ORDER BY 3 DESC, 1, 2;
+
+SELECT source_id, line, reason, "raw" FROM rejected_records WHERE (source_id = 1 AND line IN (2, 2)) ORDER BY source_id, line;
+
+SELECT source_id, reason, count(*), min(line), max(line) FROM rejected_records
+        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id, reason ORDER BY 3 DESC, 1, 2;
+
+SELECT source_id, line, reason, "raw" FROM rejected_records WHERE (source_id = 3 AND line IN (3, 3)) OR (source_id = 3 AND line IN (2, 2)) ORDER BY source_id, line;
+
+SELECT count(*), count(length), count(location), count(level), count(userAgent) FROM staging_events WHERE source_id >= $1 AND page = 'NextSong';
+
+SELECT page, count(*) FROM staging_events
+    WHERE source_id >= $1 AND page <> 'NextSong' AND lower(page) LIKE '%n%e%x%t%s%o%n%g%' AND length(page) <= 40
+    GROUP BY page ORDER BY 2 DESC, 1;
+
 SELECT reason, count(*) FROM rejected_records WHERE load_id = $1 GROUP BY reason ORDER BY 2 DESC, 1;
 
 SELECT count(*) FROM staging_events;

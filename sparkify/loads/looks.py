@@ -1,0 +1,153 @@
+"""What the text of a rejected record looks like, where that can be told.
+
+Pure: it works on samples, a few texts at a time.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sparkify.datasets import DATASETS, Dataset
+from sparkify.validation.fields import FIELDS
+
+TITLES: dict[Dataset, str] = {"events": "log data", "songs": "song data"}
+# An object with so many of a dataset's keys is one of its records.
+_FEWEST_KEYS = 3
+_MOST_TRIED = 50
+# A key, and the brace of an object that is its value or the first of a list that is.
+_INNER = re.compile(r'"((?:[^"\\]|\\.){1,100})"\s*:\s*(?:\[\s*)?(?=\{)')
+_PYTHON = re.compile(r"\s*\{(?:\s*u?'|.*:\s*(?:None|True|False)\s*[,}])", re.DOTALL)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_KNOWN = {dataset: {field.name.lower().replace("_", "") for field in FIELDS[dataset]} for dataset in DATASETS}
+
+
+def describe_record(raw: str, reason: str, dataset: Dataset) -> str | None:
+    """What a rejected record looks like, as the end of a sentence that begins with "they look like"."""
+    if _PYTHON.match(raw) and reason.startswith("not_json"):
+        return "Python dictionaries; json.dumps writes JSON"
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, str) and _is_object(value):
+        return "JSON that was written as a text once more; write the object itself"
+    if isinstance(value, list):
+        return "lists of values; a record is an object with a name for each value"
+    if not isinstance(value, dict):
+        return None
+    return next((look for describe in _DESCRIBE_OBJECT if (look := describe(value, reason, dataset))), None)
+
+
+def find_inner_key(raw: str, dataset: Dataset) -> str | None:
+    """The key of a record under which another record, a list of such, or one as a text lies.
+
+    The text may be cut: the first record below it suffices.
+    """
+    for found in list(_INNER.finditer(raw))[:_MOST_TRIED]:
+        if (inner := _decode(raw, found.end())) is not None and count_known(inner, dataset) >= _FEWEST_KEYS:
+            return _unescape(found[1])
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    texts = ((key, text) for key, text in _pairs(value) if isinstance(text, str) and _is_object(text))
+    return next((key for key, text in texts if count_known(json.loads(text), dataset) >= _FEWEST_KEYS), None)
+
+
+def count_known(record: dict[str, Any], dataset: Dataset) -> int:
+    """How many keys of a record are those of a dataset, in any spelling."""
+    return len({key.lower().replace("_", "") for key in record} & _KNOWN[dataset])
+
+
+def is_of_other(raw: str, dataset: Dataset) -> bool:
+    """Whether a record has the keys of the other dataset."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and bool(_describe_other(value, "", dataset))
+
+
+# ---- objects ----
+
+
+def _describe_wrapped(record: dict[str, Any], reason: str, dataset: Dataset) -> str | None:
+    values = list(record.values())
+    if values and all(isinstance(value, dict) and value and all(map(str.isdigit, value)) for value in values):
+        return (
+            "values wrapped by row number, as a data frame writes them; "
+            "to_json(orient='records', lines=True) writes records"
+        )
+    if len(values) > 1 and all(isinstance(value, list) for value in values):
+        return "whole columns, a list of values for each key; write a record a line"
+    return None
+
+
+def _describe_other(record: dict[str, Any], reason: str, dataset: Dataset) -> str | None:
+    (other,) = set(DATASETS) - {dataset}
+    known = count_known(record, other)
+    return TITLES[other] if known >= _FEWEST_KEYS and known > count_known(record, dataset) else None
+
+
+def _describe_jsonpaths(record: dict[str, Any], reason: str, dataset: Dataset) -> str | None:
+    return "a JSONPaths file, which is no data" if set(record) == {"jsonpaths"} else None
+
+
+def _describe_time(record: dict[str, Any], reason: str, dataset: Dataset) -> str | None:
+    value = next((value for key, value in record.items() if key.lower() == "ts"), None)
+    if reason == "out_of_range:ts":
+        number = _to_number(value)
+        unit = "seconds" if 5e8 < number < 5e9 else "micro- or nanoseconds" if number > 5e12 else ""
+        return f"times in {unit}, and ts has milliseconds" if unit else None
+    if reason == "bad_type:ts" and isinstance(value, str) and _DAY.match(value):
+        return f"times as text, such as {value[:30]}, and ts has milliseconds since 1970 in UTC"
+    return None
+
+
+def _describe_strange(record: dict[str, Any], reason: str, dataset: Dataset) -> str | None:
+    if not record or count_known(record, dataset):
+        return None
+    return f"objects of another kind, with keys such as {', '.join(key[:40] for key in list(record)[:5])}"
+
+
+_DESCRIBE_OBJECT: tuple[Callable[[dict[str, Any], str, Dataset], str | None], ...] = (
+    _describe_wrapped, _describe_other, _describe_jsonpaths, _describe_time, _describe_strange,
+)  # fmt: skip
+
+
+def _to_number(value: object) -> float:
+    """A number or a text that holds one as a number, anything else as 0."""
+    try:
+        return float(value) if isinstance(value, int | float | str) else 0
+    except ValueError:
+        return 0
+
+
+def _is_object(text: str) -> bool:
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _pairs(value: object) -> Iterator[tuple[str, Any]]:
+    return iter(value.items() if isinstance(value, dict) else ())
+
+
+def _decode(text: str, start: int) -> dict[str, Any] | None:
+    """The object that begins at a place of a text."""
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _unescape(key: str) -> str:
+    try:
+        return str(json.loads(f'"{key}"'))
+    except ValueError:
+        return key

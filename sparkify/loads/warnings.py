@@ -1,0 +1,328 @@
+"""What a load says aloud: a sentence for each thing that its figures alone do not show.
+
+Each function below asks one thing of what the load has just committed, set-based over its new source ids, and costs
+nothing or next to nothing where all is well. `_WARNINGS` is the list of them, in the order in which they are told.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from sparkify.datasets import DATASETS, Dataset
+from sparkify.formats import count_of
+from sparkify.loads.ledger import FileEntry, LoadedFile
+from sparkify.loads.looks import TITLES, describe_record, find_inner_key, is_of_other
+from sparkify.settings import Config
+from sparkify.sql import list_columns
+from sparkify.warehouses import Warehouse
+
+_NAMED_FILES = 5
+_NAMED_KEYS = 10
+# So many groups of rejects (one reason in one file) are looked at, the first and the last record of each.
+_MOST_SAMPLES = 200
+# The fields of a play that may be absent, and that everything about listening needs.
+_PLAY_FIELDS = ("length", "location", "level", "userAgent")
+_PLAY = "NextSong"
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A changed file: the records of its older content, which left, and those of the newer, which entered."""
+
+    url: str
+    left: int
+    entered: int
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a load brought of one dataset: its files, and what the validator and the reader noted."""
+
+    dataset: Dataset
+    entries: list[FileEntry]
+    names: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknown_keys: Sequence[str] = ()
+    notes: dict[str, Sequence[str]] = field(default_factory=dict)
+
+    @cached_property
+    def loaded(self) -> list[FileEntry]:
+        return [entry for entry in self.entries if entry.status == "loaded"]
+
+    @cached_property
+    def first_source_id(self) -> int:
+        return min((entry.source_id for entry in self.entries), default=0)
+
+    def count(self, what: str) -> int:
+        """The sum of a count over all files."""
+        return sum(getattr(entry.records, what) for entry in self.loaded)
+
+
+class _Sample(NamedTuple):
+    """A rejected record: one of a group of the same file and reason."""
+
+    source_id: int
+    line: int
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A committed load, as the warnings look at it. `kept` are the other loaded files, `replaced` what changed."""
+
+    warehouse: Warehouse
+    config: Config
+    brought: list[Brought]
+    kept: list[LoadedFile]
+    replaced: list[Replaced]
+
+    def list_groups(self, brought: Brought) -> list[tuple[int, str, int, int, int]]:
+        """Source id, reason, count, first and last line of the rejects of each file, the most frequent first."""
+        if brought.count("rejected") == 0:
+            return []
+        sql = """SELECT source_id, reason, count(*), min(line), max(line) FROM rejected_records
+        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id, reason ORDER BY 3 DESC, 1, 2"""
+        rows = self.warehouse.fetch(sql, [brought.first_source_id, brought.dataset])
+        return [(source_id, reason, int(count), first, last) for source_id, reason, count, first, last in rows]
+
+    def list_samples(self, groups: Sequence[tuple[int, str, int, int, int]]) -> list[_Sample]:
+        """A few rejected records of each group, with their text."""
+        if not groups:
+            return []
+        places = " OR ".join(
+            f"(source_id = {source_id} AND line IN ({first}, {last}))"
+            for source_id, _, _, first, last in groups[:_MOST_SAMPLES]
+        )
+        sql = f'SELECT source_id, line, reason, "raw" FROM rejected_records WHERE {places} ORDER BY source_id, line'
+        return [_Sample(*row) for row in self.warehouse.fetch(sql)]
+
+
+def list_warnings(delivery: Delivery) -> list[str]:
+    """A sentence for each thing that is worth one, the gravest first."""
+    return [sentence for warn in _WARNINGS for sentence in warn(delivery)]
+
+
+# ---- nothing came of it ----
+
+
+def _warn_of_rejected(delivery: Delivery) -> Iterator[str]:
+    """A dataset or files of which every record was rejected, and records that lie one level down."""
+    for brought in delivery.brought:
+        groups = delivery.list_groups(brought)
+        samples = delivery.list_samples(groups)
+        if brought.count("read") and not brought.count("loaded"):
+            yield _say_all_rejected(delivery, brought, groups, samples)
+        elif groups:
+            yield from _say_rejected_files(brought, groups, samples)
+        yield from _say_inner(brought, samples)
+
+
+def _say_all_rejected(
+    delivery: Delivery,
+    brought: Brought,
+    groups: Sequence[tuple[int, str, int, int, int]],
+    samples: Sequence[_Sample],
+) -> str:
+    reasons: Counter[str] = Counter()
+    for _, reason, count, _, _ in groups:
+        reasons[reason] += count
+    reason, count = reasons.most_common(1)[0]
+    read = count_of(brought.count("read"), "record")
+    said = f"every record of the {TITLES[brought.dataset]} was rejected, {read} in {_files(len(brought.loaded))}"
+    said += f", most often as {reason} ({count:,}); nothing of it is in the star"
+    if any(is_of_other(sample.raw, brought.dataset) for sample in samples):
+        (other,) = set(DATASETS) - {brought.dataset}
+        return f"{said}. Their keys are those of the {TITLES[other]}: the roots look exchanged{_roots(delivery.config)}"
+    return said + _look(samples, reason, brought.dataset)
+
+
+def _say_rejected_files(
+    brought: Brought, groups: Sequence[tuple[int, str, int, int, int]], samples: Sequence[_Sample]
+) -> Iterator[str]:
+    """Files of which every record was rejected, together where they are alike."""
+    urls = {entry.source_id: entry.file.url for entry in brought.loaded if not entry.records.loaded}
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    by_file: dict[int, list[_Sample]] = defaultdict(list)
+    for sample in samples:
+        by_file[sample.source_id].append(sample)
+    for source_id, reason, *_ in groups:
+        # The most frequent reason of a file comes first.
+        if source_id in urls and not any(source_id in files for files in alike.values()):
+            alike[reason, _look(by_file[source_id], reason, brought.dataset)].append(source_id)
+    for (reason, look), files in alike.items():
+        named = _enumerate([urls[source_id] for source_id in sorted(files)])
+        yield f"every record of {_files(len(files))} was rejected, most often as {reason}: {named}{look}"
+
+
+def _look(samples: Iterable[_Sample], reason: str, dataset: Dataset) -> str:
+    """What the rejected records look like, as the end of a sentence."""
+    looks = Counter(
+        look
+        for sample in samples
+        if sample.reason == reason and (look := describe_record(sample.raw, sample.reason, dataset))
+    )
+    if looks:
+        return f". They look like {looks.most_common(1)[0][0]}"
+    if reason == "missing:page":
+        return ". If each of them is a play, say page = 'NextSong' in [EVENT_KEYS] of dwh.cfg"
+    if reason.startswith("missing:"):
+        section = "EVENT_KEYS" if dataset == "events" else "SONG_KEYS"
+        return f". If another key holds it, name that key in [{section}] of dwh.cfg"
+    return ""
+
+
+def _say_inner(brought: Brought, samples: Sequence[_Sample]) -> Iterator[str]:
+    entries = {entry.source_id: entry for entry in brought.loaded}
+    found: dict[str, list[str]] = defaultdict(list)
+    for sample in samples:
+        if sample.source_id in entries and (key := find_inner_key(sample.raw, brought.dataset)) is not None:
+            found[key].append(f"{entries[sample.source_id].file.url}, {_place(entries[sample.source_id], sample.line)}")
+    for key, places in found.items():
+        yield (
+            f"records of the {TITLES[brought.dataset]} lie one level down, in {key!r} of rejected records, such as "
+            f"{places[0]}; only what stands at the top level is read, so write those records by themselves"
+        )
+
+
+def _warn_of_plays(delivery: Delivery) -> Iterator[str]:
+    """Events of which none is a play, fields that no play has, and pages that nearly are a play's."""
+    for brought in delivery.brought:
+        if brought.dataset != "events" or not (events := brought.count("loaded")):
+            continue
+        counted = ", ".join(f"count({name})" for name in _PLAY_FIELDS)
+        sql = f"SELECT count(*), {counted} FROM staging_events WHERE source_id >= $1 AND page = '{_PLAY}'"
+        plays, *with_field = delivery.warehouse.fetch(sql, [brought.first_source_id])[0]
+        if not plays:
+            pages = "SELECT page, count(*) FROM staging_events WHERE source_id >= $1 GROUP BY page ORDER BY 2 DESC, 1"
+            found = delivery.warehouse.fetch(f"{pages} LIMIT {_NAMED_FILES}", [brought.first_source_id])
+            named = ", ".join(f"{page} {count:,}" for page, count in found)
+            yield f"none of the {count_of(events, 'event')} is a play: their page is never {_PLAY}, but {named}"
+        absent = [name for name, count in zip(_PLAY_FIELDS, with_field, strict=True) if plays and not count]
+        if absent:
+            yield (
+                f"NULL in every play of this load ({plays:,}): {', '.join(absent)}; if other keys hold this, name them "
+                "in [EVENT_KEYS] of dwh.cfg"
+            )
+        yield from _say_pages(delivery.warehouse, brought.first_source_id)
+
+
+def _say_pages(warehouse: Warehouse, first_source_id: int) -> Iterator[str]:
+    # Nearly all pages are short, and none of these words; what is left is compared exactly.
+    sql = f"""SELECT page, count(*) FROM staging_events
+    WHERE source_id >= $1 AND page <> '{_PLAY}' AND lower(page) LIKE '%n%e%x%t%s%o%n%g%' AND length(page) <= 40
+    GROUP BY page ORDER BY 2 DESC, 1"""
+    for page, count in warehouse.fetch(sql, [first_source_id]):
+        if re.sub(r"[\s_]+", "", page).lower() == _PLAY.lower():
+            yield f"{count_of(count, 'event')} on page {page!r} counted as no play: only {_PLAY} is one"
+
+
+# ---- less than it seems ----
+
+
+def _warn_of_shrunk(delivery: Delivery) -> Iterator[str]:
+    shrunk = [one for one in delivery.replaced if one.entered < one.left]
+    for one in shrunk[:_NAMED_FILES]:
+        yield (
+            f"{one.url} brings fewer records than before: {one.entered:,} of its new content entered, {one.left:,} of "
+            "the old one left"
+        )
+    if more := shrunk[_NAMED_FILES:]:
+        yield f"{_files(len(more))} more brought fewer records than before"
+
+
+def _warn_of_copies(delivery: Delivery) -> Iterator[str]:
+    """Files with the content of another that is loaded too."""
+    first = {(file.dataset, file.fingerprint): file.url for file in delivery.kept if file.loaded}
+    copies = []
+    for brought in delivery.brought:
+        for entry in brought.loaded:
+            if entry.records.read:
+                other = first.setdefault((brought.dataset, entry.fingerprint), entry.file.url)
+                if other != entry.file.url:
+                    copies.append((entry.file.url, other))
+    for url, other in copies[:_NAMED_FILES]:
+        yield f"{url} has the same content as {other}, and both are loaded: a record of both counts once in the star"
+    if more := copies[_NAMED_FILES:]:
+        yield f"{_files(len(more))} more have the same content as others that are loaded too"
+
+
+# ---- read otherwise than written ----
+
+
+def _warn_of_names(delivery: Delivery) -> Iterator[str]:
+    for brought in delivery.brought:
+        if brought.names:
+            taken = [f"{name} for {known} ({count:,})" for (known, name), count in brought.names.most_common()]
+            yield f"names taken for keys of the {TITLES[brought.dataset]}: {_enumerate(taken, _NAMED_KEYS)}"
+
+
+def _warn_of_new_keys(delivery: Delivery) -> Iterator[str]:
+    for brought in delivery.brought:
+        if keys := [key[:60] for key in brought.unknown_keys]:
+            count = count_of(len(keys), "new key")
+            yield f"{count} in the {TITLES[brought.dataset]}, kept in other: {_enumerate(keys, _NAMED_KEYS)}"
+
+
+def _warn_of_repaired(delivery: Delivery) -> Iterator[str]:
+    if repaired := sum(brought.count("repaired") for brought in delivery.brought):
+        yield f"{count_of(repaired, 'loaded record')} had text that was encoded twice as UTF-8, and is repaired"
+
+
+def _warn_of_notes(delivery: Delivery) -> Iterator[str]:
+    """What the reader noted of single files."""
+    notes = [
+        note if url in note else f"{url}: {note}"
+        for brought in delivery.brought
+        for url, found in brought.notes.items()
+        for note in found
+    ]
+    yield from notes[:_NAMED_FILES]
+    if more := notes[_NAMED_FILES:]:
+        yield f"{_files(len(more))} more with such a note"
+
+
+def _warn_of_jsonpath(delivery: Delivery) -> Iterator[str]:
+    """LOG_JSONPATH is set, and its writer may wait for what it says."""
+    for brought in delivery.brought:
+        if brought.dataset != "events" or delivery.config.log_jsonpath is None or not brought.count("read"):
+            continue
+        names = [name for name in list_columns("staging_events") if name not in ("source_id", "line", "other")]
+        counted = ", ".join(f"count({name})" for name in names)
+        sql = f"SELECT {counted} FROM staging_events WHERE source_id >= $1"
+        counts = delivery.warehouse.fetch(sql, [brought.first_source_id])[0]
+        if absent := [name for name, count in zip(names, counts, strict=True) if not count]:
+            yield (
+                f"LOG_JSONPATH is set and not used: keys are read by name, and no loaded record has "
+                f"{_enumerate(absent, _NAMED_KEYS)}; [EVENT_KEYS] of dwh.cfg names other keys"
+            )
+
+
+# ---- words ----
+
+
+def _place(entry: FileEntry, line: int) -> str:
+    return f"{'line' if entry.shape in (None, 'lines') else 'record'} {line:,}"
+
+
+def _files(number: int) -> str:
+    return count_of(number, "file")
+
+
+def _enumerate(names: Sequence[str], most: int = _NAMED_FILES) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _roots(config: Config) -> str:
+    if config.log_data is None or config.song_data is None:
+        return ""
+    return f" (log data {config.log_data}, song data {config.song_data})"
+
+
+_WARNINGS: tuple[Callable[[Delivery], Iterator[str]], ...] = (
+    _warn_of_rejected, _warn_of_plays, _warn_of_shrunk, _warn_of_copies, _warn_of_notes, _warn_of_repaired,
+    _warn_of_names, _warn_of_new_keys, _warn_of_jsonpath,
+)  # fmt: skip

@@ -1,0 +1,59 @@
+"""What rejected records look like, by their text alone."""
+
+import json
+
+import pytest
+
+from sparkify.datasets import Dataset
+from sparkify.loads.looks import describe_record, find_inner_key
+from tests.support import TS, play, song
+
+WRAPPED = json.dumps({key: {"0": value, "1": value} for key, value in song().items()})
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason", "dataset", "look"),
+    [
+        ("{'page': 'NextSong', 'ts': 1}", "not_json", "events", "Python dictionaries"),
+        ('{"page": None}', "not_json", "events", "Python dictionaries"),
+        ('{"page": "NextSong"', "not_json", "events", None),
+        (WRAPPED, "bad_type:num_songs", "songs", "values wrapped by row number"),
+        ('{"ts": [1, 2], "page": ["a", "b"]}', "bad_type:ts", "events", "whole columns"),
+        (json.dumps(song()), "missing:ts", "events", "song data"),
+        (json.dumps(play()), "missing:title", "songs", "log data"),
+        (json.dumps(json.dumps(play())), "not_object", "events", "written as a text once more"),
+        ('["NextSong", 1]', "not_object", "events", "lists of values"),
+        ('{"jsonpaths": ["$.a"]}', "missing:ts", "events", "a JSONPaths file"),
+        (json.dumps(play(ts=TS // 1000)), "out_of_range:ts", "events", "times in seconds"),
+        (json.dumps(play(ts=str(TS * 1000))), "out_of_range:ts", "events", "times in micro- or nanoseconds"),
+        (json.dumps(play(ts="2018-11-21T21:56:47Z")), "bad_type:ts", "events", "times as text, such as 2018-11-21T21"),
+        ('{"name": "x", "email": "y"}', "missing:ts", "events", "with keys such as name, email"),
+        (json.dumps(play(song=None)), "missing:song", "events", None),
+        ("42", "not_object", "events", None),
+        ("{}", "missing:ts", "events", None),
+        ("[" * 100_000, "not_json", "events", None),
+    ],
+)
+def test_look(raw: str, reason: str, dataset: Dataset, look: str | None) -> None:
+    described = describe_record(raw, reason, dataset)
+    assert (look is None) == (described is None), described
+    assert look is None or look in str(described)
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [
+        (json.dumps({"Records": [play(), play()]}), "Records"),
+        (json.dumps({"Records": [play()] * 1000})[:65_535], "Records"),
+        (json.dumps({"a": 1, "detail": play()}, indent=2), "detail"),
+        (json.dumps({"log": json.dumps(play()) + "\n", "stream": "stdout"}), "log"),
+        (json.dumps({"\u00e9v\u00e9nement": play()}), "événement"),
+        (json.dumps(play(device={"type": "phone"})), None),
+        (json.dumps({"Records": [song()]}), None),
+        ('{"log": "{not JSON"}', None),
+        ("no JSON", None),
+        ('{"a":' * 50_000, None),
+    ],
+)
+def test_inner_key(raw: str, key: str | None) -> None:
+    assert find_inner_key(raw, "events") == key

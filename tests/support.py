@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 import sparkify
 from sparkify.settings import Config, load_config
+from sparkify.sources.file import read_state
 from sparkify.sql import list_columns
 from sparkify.star.tables import STAR, TABLES
 from sparkify.warehouses import Warehouse, open_warehouse
@@ -110,6 +112,12 @@ def new_sample_warehouse(folder: Path) -> Config:
     """The configuration of a warehouse that does not exist yet, with the public sample as its sources."""
     assert SAMPLE is not None
     return new_warehouse(folder, log_data=str(SAMPLE / "log_data"), song_data=str(SAMPLE / "song_data"))
+
+
+def settle(path: Path) -> None:
+    """Wait until the state of a file can be noted: until a further change would get another time."""
+    while read_state(str(path)) is None:
+        time.sleep(0.01)
 
 
 def log_file(config: Config, name: str = "events.json") -> Path:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -28,7 +27,6 @@ from sparkify.errors import (
 )
 from sparkify.loads.progress import Progress
 from sparkify.settings import Config, load_config
-from sparkify.sources.file import read_state
 from sparkify.star.tables import TABLES, VERSION, VIEWS
 from tests.support import (
     TS,
@@ -41,6 +39,7 @@ from tests.support import (
     new_warehouse,
     play,
     read_star,
+    settle,
     snapshot,
     song,
     song_file,
@@ -180,8 +179,7 @@ def test_second_load_reads_no_unchanged_file(warehouse: Config) -> None:
     for number in range(4):
         plays = [play(itemInSession=item, userAgent="x" * 900) for item in range(2_000)]
         write_file(log_file(warehouse, f"{number}.json"), plays)
-    while read_state(str(log_file(warehouse, "3.json"))) is None:
-        time.sleep(0.01)
+    settle(log_file(warehouse, "3.json"))
     sparkify.load(warehouse)
     stored = sum(path.stat().st_size for path in Path(str(warehouse.log_data)).iterdir())
     before = read_characters()

@@ -187,6 +187,8 @@ def mark_superseded(warehouse: Warehouse, load_id: int) -> None:
 
 def note_states(warehouse: Warehouse, states: Mapping[int, str]) -> None:
     """Store the states in which the bytes of loaded files were found to be the same, by source id."""
+    if not states:
+        return
     _fill(warehouse, "hashed_files", list(states.items()))
     warehouse.execute(
         "UPDATE load_files SET stat = hashed_files.stat FROM hashed_files "
@@ -196,6 +198,8 @@ def note_states(warehouse: Warehouse, states: Mapping[int, str]) -> None:
 
 def move_files(warehouse: Warehouse, moved: Sequence[tuple[LoadedFile, str]]) -> None:
     """Store where loaded files stand now: each with its new URL. Its older contents and its rejects follow it."""
+    if not moved:
+        return
     _fill(warehouse, "moved_files", [(file.dataset, file.url, url) for file, url in moved])
     for table in ("load_files", "rejected_records"):
         warehouse.execute(

@@ -121,10 +121,6 @@ class _Planned:
     def pending(self) -> list[PlannedFile]:
         return [file for file in self.files if file.is_pending]
 
-    @property
-    def moved(self) -> list[tuple[LoadedFile, str]]:
-        return [(file.loaded, file.url) for file in self.files if file.state == "moved" and file.loaded is not None]
-
 
 @dataclass(frozen=True)
 class _Begun:
@@ -194,10 +190,9 @@ def _load_once(
         files = plan_found(config, found, loaded, reread=options.reread, verify=options.verify)
         planned = _Planned(files, loaded)
         begun = _begin(warehouse, config, planned, options) if planned.pending else None
-        if settled := list_settled(files):
-            ledger.note_states(warehouse, settled)
-        if begun is None and planned.moved:
-            ledger.move_files(warehouse, planned.moved)
+        ledger.note_states(warehouse, list_settled(files, "unchanged", "to_reread"))
+        if begun is None:
+            _move_files(warehouse, planned)
     warnings = list_root_warnings(config, found, planned.files, loaded) + list_outdated(planned.files)
     if begun is None:
         return _result(warehouse, planned, started, warnings)
@@ -214,6 +209,12 @@ def _load_once(
         raise refusal
     begun.reporter.emit("committed", records=outcome.records, seconds=seconds_since(started))
     return _result(warehouse, planned, started, warnings, (begun, outcome, change))
+
+
+def _move_files(warehouse: Warehouse, planned: _Planned) -> None:
+    moved = [file for file in planned.files if file.state == "moved"]
+    ledger.move_files(warehouse, [(file.loaded, file.url) for file in moved if file.loaded is not None])
+    ledger.note_states(warehouse, list_settled(moved, "moved"))
 
 
 def _without_states(files: Iterable[LoadedFile]) -> list[LoadedFile]:
@@ -254,8 +255,7 @@ def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | Non
     change.enter(entry.source_id for entry in outcome.loaded)
     change.refresh(partial(_refreshing, begun))
     _record(begun, outcome, outcome.status, change.mode)
-    if begun.planned.moved:
-        ledger.move_files(warehouse, begun.planned.moved)
+    _move_files(warehouse, begun.planned)
     reporter.report("checking")
     with reporter.timed("checks"):
         change.check()

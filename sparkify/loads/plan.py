@@ -155,14 +155,14 @@ def plan_found(
     return planned
 
 
-def list_settled(planned: Sequence[PlannedFile]) -> dict[int, str]:
-    """The states of local files whose bytes were read for this plan and are the loaded ones, by source id."""
+def list_settled(planned: Sequence[PlannedFile], *states: State) -> dict[int, str]:
+    """The states of the local files of a plan whose bytes were read for it and are the loaded ones, by source id."""
     return {
         file.loaded.source_id: file.file.state
         for file in planned
         if file.loaded is not None
         and file.file is not None
-        and file.state in ("unchanged", "to_reread", "moved")
+        and file.state in states
         and file.file.state not in (None, file.loaded.stat)
         # Read between two looks at the same state.
         and read_state(file.url) == file.file.state

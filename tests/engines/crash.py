@@ -10,7 +10,7 @@ from multiprocessing.context import ForkServerProcess
 import sparkify
 from sparkify.settings import Config
 from sparkify.warehouses import open_warehouse
-from tests.support import TIMES, Star, event, log_file, play, snapshot, song, song_file, write_file
+from tests.support import TIMES, Star, event, log_file, play, settle, snapshot, song, song_file, write_file
 
 VERBS = ["load", "undo", "replay"]
 KILLED = 9
@@ -34,9 +34,9 @@ def prepare(config: Config, verb: str) -> None:
     """Two loads, and work for the verb: a replaced and a new file, a load to undo, or a reject that passes now."""
     write_file(log_file(config, "a.json"), [play(), play(userId=2, song="Starlight"), "no JSON"])
     write_file(log_file(config, "b.json"), [event(itemInSession=item) for item in range(30)])
-    write_file(song_file(config), [song()])
+    settle(write_file(song_file(config), [song()]))
     sparkify.load(config)
-    write_file(log_file(config, "c.json"), [play(userId=5), "nor this"])
+    settle(write_file(log_file(config, "c.json"), [play(userId=5), "nor this"]))
     sparkify.load(config)
     if verb == "replay":
         with open_warehouse(config) as engine:

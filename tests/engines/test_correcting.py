@@ -66,7 +66,7 @@ def test_undo_of_all_leaves_nothing(config: Config) -> None:
     sparkify.undo(config, 1)
     tables = snapshot(config)
     assert [name for name, rows in tables.items() if rows] == ["load_history", "load_files"]
-    assert sparkify.load(config).records == {"read": 34, "loaded": 33, "rejected": 1}
+    assert sparkify.load(config).records == {"read": 34, "loaded": 33, "rejected": 1, "repaired": 0}
     assert read_star(config) == expected_star(config)
 
 
@@ -195,6 +195,6 @@ def test_exported_rejects_can_be_fixed_and_loaded(config: Config, tmp_path: Path
     fixed = "".join(reject["raw"] + "\n" for reject in found)
     fixed = fixed.replace('"userId": null', '"userId": 3').replace('"soon"', "1541105830797")
     log_file(config, "fixed.json").write_text(fixed, encoding="utf-8")
-    assert sparkify.load(config).records == {"read": 2, "loaded": 2, "rejected": 0}
+    assert sparkify.load(config).records == {"read": 2, "loaded": 2, "rejected": 0, "repaired": 0}
     assert fetch(config, "SELECT count(*) FROM songplays") == [(3,)]
     assert sparkify.list_rejects(config, url=str(log_file(config, "fixed.json"))) == []

@@ -22,6 +22,7 @@ from tests.support import (
     log_file,
     play,
     read_star,
+    settle,
     snapshot,
     song,
     song_file,
@@ -172,12 +173,6 @@ def _without_loads(config: Config) -> object:
 
 def states(config: Config) -> list[str | None]:
     return [stat for (stat,) in fetch(config, "SELECT stat FROM load_files ORDER BY source_id")]
-
-
-def settle(path: Path) -> None:
-    """Wait until the file system's clock has gone on, so that a further change gets another time."""
-    while time.time_ns() - path.stat().st_ctime_ns < 100_000_000:
-        time.sleep(0.01)
 
 
 def test_unchanged_file_is_not_read_again(config: Config) -> None:

@@ -11,6 +11,9 @@ from sparkify.cli.options import command, echo_json, output
 from sparkify.console import say, show_simulation
 from sparkify.errors import UsageError
 from sparkify.formats import count_of
+from sparkify.simulator.shapes import LAYOUTS
+
+_SHAPES = "A record a line; records joined without line ends; one JSON array a file; a line for each value."
 
 
 @command()
@@ -22,6 +25,7 @@ from sparkify.formats import count_of
 @click.option("--start", default="2018-11-01", show_default=True, help="First day.")
 @click.option("--match-rate", default=0.8, show_default=True, help="Share of plays whose song is in the catalogue.")
 @click.option("--dirty", default=0.0, show_default=True, help="Share of records that are planted faults.")
+@click.option("--shape", type=click.Choice(list(LAYOUTS)), default="lines", show_default=True, help=_SHAPES)
 @click.option("--seed", default=0, show_default=True, help="The same seed and options give the same bytes.")
 @output
 def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: Any) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sparkify.simulator import vocabulary
 from sparkify.simulator.faults import SONGS, Specials
 from sparkify.simulator.sampling import pick, stream
+from sparkify.simulator.shapes import LAYOUTS
 from sparkify.simulator.text import quote, render_record
 from sparkify.simulator.truth import Truth
 
@@ -146,7 +147,8 @@ def write_songs(folder: Path, songs: Sequence[Song], truth: Truth) -> list[Song]
     """Write a file for each song and return the songs that a load keeps."""
     rng = stream(truth.options.seed, "song files")
     counts = truth.songs
-    specials = Specials(rng, SONGS, counts, len(songs), truth.options.dirty)
+    specials = Specials(rng, SONGS, counts, len(songs), truth.options)
+    layout = LAYOUTS[truth.options.shape]
     loaded: list[Song] = []
     previous = ""
     made: set[str] = set()
@@ -158,7 +160,8 @@ def write_songs(folder: Path, songs: Sequence[Song], truth: Truth) -> list[Song]
         if is_kept:
             previous = plain
             loaded.append(song)
-        _write_song_file(folder, _identify_track(rng, number), text, made)
+        content = f"{layout.opening}{layout.lay_out([text], is_first=True)}{layout.closing}"
+        _write_song_file(folder, _identify_track(rng, number), content, made)
         counts.read += 1
         if counts.read % 1000 == 0:
             truth.progress()

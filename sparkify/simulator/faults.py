@@ -6,12 +6,14 @@ It decides which records become faults or oddities, and how. The bad values them
 import json
 import re
 from collections.abc import Callable, Iterator
-from itertools import cycle, zip_longest
+from itertools import chain, cycle, zip_longest
 from random import Random
 from typing import NamedTuple
 
 from sparkify.datasets import Dataset
 from sparkify.simulator import vocabulary
+from sparkify.simulator.options import SimulateOptions
+from sparkify.simulator.shapes import Shape
 from sparkify.simulator.text import dump_record
 from sparkify.simulator.truth import Counts, add_one
 from sparkify.validation.fields import FIELDS, Field
@@ -71,14 +73,35 @@ SONGS = _Plan(
     },
 )
 
+# A mark stands at the beginning of a line.
+_OF_LINES = ("byte_order_mark",)
+
 _Spoil = Callable[[dict[str, object]], bytes]
 
 
-def _list_faults(plan: _Plan) -> list[tuple[str, _Spoil]]:
+def _list_faults(plan: _Plan, shape: Shape) -> list[tuple[str, _Spoil]]:
     """Every fault with its reason code, in the order of planting: first one for each code, rule by rule."""
-    codes = [entry for group in zip_longest(*(_list_codes(plan, rule) for rule in RULES)) for entry in group if entry]
+    grouped = zip_longest(*(_list_codes(plan, rule) for rule in RULES))
+    found = [
+        (code, [spoil for spoil in spoils if _fits(plan, spoil, shape)])
+        for code, spoils in filter(None, chain.from_iterable(grouped))
+    ]
+    codes = [(code, spoils) for code, spoils in found if spoils]
     variants = max(len(spoils) for _, spoils in codes)
     return [(code, spoils[variant]) for variant in range(variants) for code, spoils in codes if variant < len(spoils)]
+
+
+def _fits(plan: _Plan, spoil: _Spoil, shape: Shape) -> bool:
+    """Whether a fault stays in its record: without line ends, only a value has an end that can be found."""
+    if shape == "lines":
+        return True
+    spoiled = spoil({field.name: json.loads(field.example) for field in FIELDS[plan.dataset]})
+    try:
+        value = json.loads(spoiled.decode("utf-8", "surrogateescape"))
+    except ValueError:
+        return False
+    # A list would be an array of records.
+    return isinstance(value, dict) or (shape == "array" and not isinstance(value, list))
 
 
 def _list_codes(plan: _Plan, rule: Rule) -> list[tuple[str, list[_Spoil]]]:
@@ -119,15 +142,20 @@ def _spoil_line(plan: _Plan, cut: int | None, suffix: bytes) -> _Spoil:
     return lambda record: dump_record(plan.dataset, record).encode()[:cut] + suffix
 
 
+def _list_oddities(plan: _Plan, shape: Shape) -> list[tuple[str, Callable[[str], str]]]:
+    """Every oddity that a file of this shape may have."""
+    return [(name, alter) for name, alter in plan.oddities.items() if shape == "lines" or name not in _OF_LINES]
+
+
 class Specials:
     """Decides which records become faults or oddities, and changes them."""
 
-    def __init__(self, rng: Random, plan: _Plan, counts: Counts, total: int, dirty: float) -> None:
+    def __init__(self, rng: Random, plan: _Plan, counts: Counts, total: int, options: SimulateOptions) -> None:
         self._prepare = plan.prepare
         self._counts = counts
-        self._faults = cycle(_list_faults(plan))
-        self._oddities = cycle(plan.oddities.items())
-        self._coming = _plan_specials(rng, total, dirty, len(plan.oddities))
+        self._faults = cycle(_list_faults(plan, options.shape))
+        self._oddities = cycle(_list_oddities(plan, options.shape))
+        self._coming = _plan_specials(rng, total, options.dirty, len(_list_oddities(plan, options.shape)))
         self.position, self._is_fault = next(self._coming, (-1, False))  # of the next special record
 
     def apply(self, line: str, previous: str) -> tuple[str, bool]:

@@ -15,6 +15,7 @@ from sparkify.simulator.listeners import NOBODY, Playlist, Users
 from sparkify.simulator.options import SimulateOptions, midnight
 from sparkify.simulator.sampling import stream
 from sparkify.simulator.sessions import Day, Session, Sessions
+from sparkify.simulator.shapes import LAYOUTS
 from sparkify.simulator.truth import Truth, add_one
 
 _CHUNK = 8192  # events rendered at once
@@ -54,7 +55,7 @@ class _LogWriter:
         self._truth = truth
         self._seen = bytearray(options.users)
         rng = stream(options.seed, "log files")
-        self._specials = Specials(rng, EVENTS, truth.events, options.events, options.dirty)
+        self._specials = Specials(rng, EVENTS, truth.events, options.events, options)
         self._previous = ""  # the last play of this file that a load keeps
         self._last_start = -1
 
@@ -63,15 +64,18 @@ class _LogWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._previous = ""
         day.keys.sort()
+        layout = LAYOUTS[self._truth.options.shape]
         with path.open("xb") as file:
             if self._truth.options.dirty and date.toordinal() % 3 == 0:
                 file.write(b"\xef\xbb\xbf")
                 add_one(self._truth.events.oddities, "byte_order_mark")
+            file.write(layout.opening.encode())
             for first in range(0, day.quota, _CHUNK):
                 lines = self._render(day, day.keys[first : first + _CHUNK], midnight(date))
-                text = "\n".join(lines if first == 0 else ["", *lines])
+                text = layout.lay_out(lines, is_first=first == 0)
                 file.write(text.encode("utf-8", "surrogateescape"))
                 self._truth.progress()
+            file.write(layout.closing.encode())
         self._truth.star["users"] = sum(self._seen)
 
     def _render(self, day: Day, keys: list[int], midnight: int) -> list[str]:

@@ -7,6 +7,7 @@ import datetime
 from dataclasses import dataclass
 
 from sparkify.errors import UsageError
+from sparkify.simulator.shapes import LAYOUTS, Shape
 
 DAY = 86_400_000  # milliseconds
 
@@ -23,6 +24,7 @@ class SimulateOptions:
     match_rate: float = 0.8  # share of plays whose song is in the catalogue
     dirty: float = 0.0  # share of the records of both datasets that are planted faults
     seed: int = 0
+    shape: Shape = "lines"
 
 
 def check_options(options: SimulateOptions) -> None:
@@ -32,6 +34,8 @@ def check_options(options: SimulateOptions) -> None:
     for name in ("match_rate", "dirty"):
         if not 0 <= getattr(options, name) <= 1:
             raise UsageError(f"{name} must be between 0 and 1, not {getattr(options, name)}")
+    if options.shape not in LAYOUTS:
+        raise UsageError(f"shape must be {' or '.join(LAYOUTS)}, not {options.shape}")
     # Outside of these dates a load would reject every event.
     first, end = datetime.date(2000, 1, 1), datetime.date(2100, 1, 1)
     if options.start < first or options.start >= end or options.days > (end - options.start).days:

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sparkify.errors import SourceError
+from sparkify.errors import SparkifyError
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME, open_bucket, split_url
+from sparkify.sources.bucket import SCHEME, is_ours, open_bucket, split_url
 
 
 def list_gone(urls: Iterable[str], access: S3Access) -> set[str]:
@@ -29,11 +29,10 @@ def _stands(path: str) -> bool:
 
 def _list_gone_objects(urls: set[str], access: S3Access) -> set[str]:
     import obstore
-    from obstore.exceptions import BaseError
 
     try:
         stores = {bucket: open_bucket(bucket, access) for bucket in {split_url(url)[0] for url in urls}}
-    except SourceError:
+    except SparkifyError:
         return set()
 
     def is_gone(url: str) -> bool:
@@ -42,8 +41,9 @@ def _list_gone_objects(urls: set[str], access: S3Access) -> set[str]:
             obstore.head(stores[bucket], key)
         except FileNotFoundError:
             return True
-        except (BaseError, OSError):
-            return False
+        except BaseException as error:
+            if is_ours(error):
+                raise
         return False
 
     ordered = sorted(urls)

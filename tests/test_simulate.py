@@ -3,6 +3,7 @@
 The truth file is compared with the rules as `reference` applies them, never with the package's loader.
 """
 
+import dataclasses
 import datetime
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 
 from sparkify.errors import UsageError
 from sparkify.simulator import SimulateOptions, SimulateResult, simulate
+from sparkify.simulator.shapes import Shape
 from tests import reference
 from tests.bad_records import BAD_RECORDS
 
@@ -82,6 +84,43 @@ def test_seeds_of_opposite_sign_differ(tmp_path: Path) -> None:
         trees.append(read_tree(tmp_path / str(seed)))
     for name in ("log_data/2018/11/2018-11-01-events.json", "truth.json"):
         assert len({tree[name] for tree in trees}) == 3
+
+
+# ---- Shapes of a file ----
+
+
+def read_values(path: Path) -> list[Any]:
+    """The records of a file, whatever stands between them."""
+    text, values, position = path.read_text(encoding="utf-8"), [], 0
+    while position < len(text):
+        if text[position] in " \n,[]":
+            position += 1
+            continue
+        value, position = json.JSONDecoder().raw_decode(text, position)
+        values.append(value)
+    return values
+
+
+@pytest.mark.parametrize(
+    ("shape", "opening", "lines_per_record"),
+    [("objects", '{"artist":', 0), ("array", '[\n{"artist":', 1), ("indented", '{\n  "artist":', 20)],
+)
+def test_records_are_the_same_in_each_shape(tmp_path: Path, shape: Shape, opening: str, lines_per_record: int) -> None:
+    simulate(tmp_path / "lines", SMALL)
+    result = simulate(tmp_path / "other", dataclasses.replace(SMALL, shape=shape))
+    names = [path.relative_to(tmp_path / "lines") for path in sorted((tmp_path / "lines").rglob("*_data/**/*.json"))]
+    assert len(names) == 157
+    for name in names:
+        assert read_values(tmp_path / "other" / name) == read_values(tmp_path / "lines" / name)
+    for path in result.log_data.rglob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(opening)
+        assert text.count("\n") // len(read_values(path)) == lines_per_record
+
+
+def test_an_unknown_shape_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="shape must be lines or objects or array or indented, not table"):
+        simulate(tmp_path, SimulateOptions(shape="table"))  # type: ignore[arg-type]
 
 
 # ---- Counts and names ----

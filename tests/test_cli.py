@@ -280,8 +280,9 @@ def test_drop_asks_on_a_terminal(loaded: Config, answer: str, dropped: bool) -> 
 
 
 def test_plan(run: Run, delivered: Config) -> None:
-    planned = run("plan", *options(delivered))
+    planned = run("plan", "--files", *options(delivered))
     assert planned.code == 0
+    assert re.search(r"^events +new +1 +\d+$", planned.out, re.MULTILINE)
     assert re.search(r"^new +events +\d+ +\S+events\.json +not loaded yet$", planned.out, re.MULTILINE)
     size = log_file(delivered).stat().st_size + song_file(delivered).stat().st_size
     assert (
@@ -289,7 +290,10 @@ def test_plan(run: Run, delivered: Config) -> None:
         == f"2 new, 0 changed, 0 moved, 0 unchanged, 0 to_reread, 0 vanished; {format_bytes(size)} to load\n"
     )
     assert not Path(delivered.warehouse_address).exists()
-    assert run("plan", *options(delivered), "-q") == Ran(0, planned.out, "")
+    assert run("plan", "--files", *options(delivered), "-q") == Ran(0, planned.out, "")
+    summary = run("plan", *options(delivered), "-q").out
+    assert planned.out.startswith(f"{summary}\n")
+    assert "events.json" not in summary
 
 
 def test_plan_as_json(run: Run, loaded: Config) -> None:
@@ -310,7 +314,7 @@ def test_plan_as_json(run: Run, loaded: Config) -> None:
 def test_load(delivered: Config) -> None:
     done = run_process("load", *options(delivered))
     assert done.code == 0
-    assert re.fullmatch(r"warning: NULL in every play of this load \(2\): .+\n", done.err)
+    assert re.fullmatch(r"warning: NULL in every play \(2\): .+\n", done.err)
     lines = done.out.splitlines()
     assert lines[0] == "loaded: 2 new"
     assert re.match(r"load 1: 6 records read = 4 loaded \+ 2 rejected, in \d+\.\d\d s$", lines[1])

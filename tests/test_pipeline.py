@@ -88,7 +88,7 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
         "errors": [],
         "replaced": [],
         "warnings": [
-            "NULL in every play of this load (2): location, userAgent; if other keys hold this, name them in "
+            "NULL in every play (2): location, userAgent; if other keys hold this, name them in "
             "[EVENT_KEYS] of dwh.cfg"
         ],
         "broken_checks": [

@@ -1,35 +1,43 @@
 """sparkify plan."""
 
-from collections.abc import Sequence
-from typing import get_args
+from collections import Counter
+from typing import Any
+
+import click
 
 import sparkify
 from sparkify.cli.options import command, common, echo_json, verify
 from sparkify.console import print_table, say
+from sparkify.datasets import DATASETS
 from sparkify.formats import format_bytes
-from sparkify.loads.plan import PlannedFile, State
+from sparkify.loads.plan import STATES, Plan
 from sparkify.settings import Config
 
 
 @command()
+@click.option("--files", is_flag=True, help="Also show each file that is not unchanged, and why.")
 @verify
 @common("sources")
-def plan(config: Config, verify: bool, as_json: bool, quiet: bool) -> None:
-    """Show what a load would do, file by file. Writes nothing."""
-    show_plan(sparkify.plan(config, verify=verify), as_json, quiet)
+def plan(config: Config, files: bool, verify: bool, as_json: bool, quiet: bool) -> None:
+    """Show what a load would do. Writes nothing."""
+    show_plan(sparkify.plan(config, verify=verify), as_json, quiet, with_files=files)
 
 
-def show_plan(planned: Sequence[PlannedFile], as_json: bool, quiet: bool) -> None:
-    """Print a plan, as a table or as JSON."""
-    counts = {state: sum(f.state == state for f in planned) for state in get_args(State)}
+def show_plan(planned: Plan, as_json: bool, quiet: bool, *, with_files: bool = False) -> None:
+    """Print a plan, as tables or as JSON."""
+    states = Counter(file.state for file in planned)
+    counts = {state: states[state] for state in STATES}
     if as_json:
         files = [
             {"dataset": f.dataset, "url": f.url, "size": f.size, "state": f.state, "reason": f.reason} for f in planned
         ]
-        echo_json({"files": counts, "plan": files})
+        echo_json({"files": counts, "warnings": planned.warnings, "plan": files})
         return
-    shown = [f for f in planned if f.state != "unchanged"]
+    if planned:
+        print_table(["dataset", "state", "files", "bytes"], _sum_up(planned))
+    shown = [f for f in planned if f.state != "unchanged"] if with_files else []
     if shown:
+        print()
         print_table(
             ["state", "dataset", "size", "url", "reason"],
             [[f.state, f.dataset, f.size, f.url, f.reason] for f in shown],
@@ -37,3 +45,16 @@ def show_plan(planned: Sequence[PlannedFile], as_json: bool, quiet: bool) -> Non
     if not quiet:
         size = sum(f.size for f in planned if f.is_pending)
         say(", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {format_bytes(size)} to load")
+        for warning in planned.warnings:
+            say(f"warning: {warning}")
+
+
+def _sum_up(planned: Plan) -> list[list[Any]]:
+    """Files and bytes by dataset and state."""
+    files: Counter[tuple[str, str]] = Counter()
+    sizes: Counter[tuple[str, str]] = Counter()
+    for file in planned:
+        files[file.dataset, file.state] += 1
+        sizes[file.dataset, file.state] += file.size
+    keys = [(dataset, state) for dataset in DATASETS for state in STATES if files[dataset, state]]
+    return [[dataset, state, files[dataset, state], sizes[dataset, state]] for dataset, state in keys]

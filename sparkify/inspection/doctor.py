@@ -5,17 +5,16 @@ Each thing is examined separately, so that one fault does not hide the next. The
 
 import platform
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from importlib import metadata
 
 from sparkify import warehouses
 from sparkify._version import __version__
 from sparkify.datasets import Dataset
-from sparkify.errors import NoWarehouseError, SourceError, SparkifyError
+from sparkify.errors import NoWarehouseError, SparkifyError
 from sparkify.formats import count_of
-from sparkify.settings import Config, S3Access
-from sparkify.sources.bundles import read_bundles
+from sparkify.inspection.sample import read_sample
+from sparkify.settings import Config
 from sparkify.sources.listing import list_files
 from sparkify.star.version import read_version
 from sparkify.warehouses import Finding, Warehouse, examine, open_warehouse
@@ -28,7 +27,9 @@ def list_findings(config: Config) -> Iterator[Finding]:
     yield Finding("versions", True, _versions())
     names: dict[str, Dataset] = {"log data": "events", "song data": "songs"}
     for name, dataset in names.items():
-        yield examine(name, partial(_look_at, config.roots.get(dataset), config.s3_access))
+        yield _look_at_dataset(name, dataset, config)
+    if config.log_jsonpath is not None:
+        yield Finding("LOG_JSONPATH", True, "it is set and not used: keys are read by name, whatever it says")
     try:
         with open_warehouse(config, read_only=True) as warehouse:
             yield Finding("warehouse", True, warehouse.address)
@@ -57,16 +58,18 @@ def _versions() -> str:
     return f"sparkify {__version__} on Python {platform.python_version()}; {', '.join(found)}"
 
 
-def _look_at(root: str | None, access: S3Access) -> str:
+def _look_at_dataset(name: str, dataset: Dataset, config: Config) -> Finding:
+    """Whether a dataset's files can be listed and read, and what a sample of them shows."""
+    root = config.roots.get(dataset)
     if root is None:
-        return "no root is set; this dataset is not loaded"
-    files = list_files(root, access)
-    if not files:
-        return f"there is no data file below {root}"
-    # The permission to list does not include the permission to read.
-    smallest = min(files, key=lambda file: file.size)
-    with closing(read_bundles([(1, smallest)], bundle_bytes=1 << 20, access=access)) as bundles:
-        errors = [end.error for bundle in bundles for end in bundle.finished if end.error is not None]
-    if errors:
-        raise SourceError(errors[0])
-    return f"{count_of(len(files), 'file')} below {root}, readable"
+        return Finding(name, True, "no root is set; this dataset is not loaded")
+    try:
+        files = list_files(root, config.s3_access)
+        if not files:
+            return Finding(name, True, f"there is no data file below {root}")
+        # The permission to list does not include the permission to read.
+        sample = read_sample(config, dataset, files)
+    except SparkifyError as error:
+        return Finding(name, False, str(error))
+    readable = "" if sample.errors else ", readable"
+    return Finding(name, sample.is_sound, f"{count_of(len(files), 'file')} below {root}{readable}. {sample}")

@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -308,11 +308,7 @@ def _append_dataset(
     change.drop(errors)
     counts = count_records(begun.warehouse, dataset, min(chosen))
     entered = [_entry(dataset, source_id, file, taken, counts) for source_id, file in _files_to_read(chosen)]
-    notes: dict[str, Sequence[str]] = {
-        file.url: found for source_id, file in chosen.items() if (found := getattr(taken.files[source_id], "notes", ()))
-    }
-    names = Counter[tuple[str, str]](getattr(taken, "names", ()))
-    outcome.brought.append(Brought(dataset, entered, names, sorted(taken.unknown_keys), notes))
+    outcome.brought.append(Brought.of(dataset, entered, taken))
     outcome.errors.extend(errors.values())
     # Without a listener, skip the loop: there may be thousands of files.
     for entry in entered if reporter.on_event is not None else ():

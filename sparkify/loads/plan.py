@@ -48,23 +48,36 @@ class PlannedFile(NamedTuple):
         return self.loaded is not None and self.loaded.rules not in (None, rules_digest())
 
 
-def plan(config: Config, *, verify: bool = False) -> list[PlannedFile]:
+class Plan(list[PlannedFile]):
+    """The files of a plan, dataset by dataset. `warnings` are sentences about them and about the roots."""
+
+    def __init__(self, files: Iterable[PlannedFile], warnings: list[str]) -> None:
+        super().__init__(files)
+        self.warnings = warnings
+
+
+def plan(config: Config, *, verify: bool = False) -> Plan:
     """What `load` would do, file by file. Writes nothing and creates no warehouse.
 
     With `verify`, every local file is read, also those that have not changed by size, times, device and inode.
     """
     found = list_sources(config)
     with open_existing(config) as warehouse:
-        if warehouse is None:
-            return plan_found(config, found, [])
-        reasons = ledger.list_unfinished(warehouse)
-        loaded = ledger.list_loaded(warehouse, layout=require_version(warehouse).layout)
-        return [
-            file._replace(reason=f"{file.reason}; {reason}" if file.state == "changed" else reason)
-            if file.is_pending and (reason := reasons.get((file.dataset, file.url)))
-            else file
-            for file in plan_found(config, found, loaded, verify=verify)
-        ]
+        loaded, reasons = [], {}
+        if warehouse is not None:
+            reasons = ledger.list_unfinished(warehouse)
+            loaded = ledger.list_loaded(warehouse, layout=require_version(warehouse).layout)
+        files = plan_found(config, found, loaded, verify=verify)
+        warnings = list_root_warnings(config, found, files, loaded) + list_outdated(files)
+        return Plan((_with_reason(file, reasons) for file in files), warnings)
+
+
+def _with_reason(file: PlannedFile, reasons: dict[tuple[str, str], str]) -> PlannedFile:
+    """A pending file with the reason why it is pending again, if there is one."""
+    reason = reasons.get((file.dataset, file.url))
+    if reason is None or not file.is_pending:
+        return file
+    return file._replace(reason=f"{file.reason}; {reason}" if file.state == "changed" else reason)
 
 
 def list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:

@@ -17,7 +17,7 @@ from sparkify.loads.ledger import FileEntry, LoadedFile
 from sparkify.loads.looks import TITLES, describe_record, find_inner_key, is_of_other
 from sparkify.settings import Config
 from sparkify.sql import list_columns
-from sparkify.warehouses import Warehouse
+from sparkify.warehouses import Appended, Warehouse
 
 _NAMED_FILES = 5
 _NAMED_KEYS = 10
@@ -46,6 +46,14 @@ class Brought:
     names: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_keys: Sequence[str] = ()
     notes: dict[str, Sequence[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, dataset: Dataset, entries: list[FileEntry], taken: Appended) -> "Brought":
+        """Of what an intake has appended."""
+        ends = {entry.file.url: taken.files.get(entry.source_id) for entry in entries}
+        notes = {url: found for url, end in ends.items() if (found := getattr(end, "notes", ()))}
+        names = Counter[tuple[str, str]](getattr(taken, "names", ()))
+        return cls(dataset, entries, names, sorted(taken.unknown_keys), notes)
 
     @cached_property
     def loaded(self) -> list[FileEntry]:
@@ -132,7 +140,7 @@ def _say_all_rejected(
     reason, count = reasons.most_common(1)[0]
     read = count_of(brought.count("read"), "record")
     said = f"every record of the {TITLES[brought.dataset]} was rejected, {read} in {_files(len(brought.loaded))}"
-    said += f", most often as {reason} ({count:,}); nothing of it is in the star"
+    said += f", most often as {reason} ({count:,})"
     if any(is_of_other(sample.raw, brought.dataset) for sample in samples):
         (other,) = set(DATASETS) - {brought.dataset}
         return f"{said}. Their keys are those of the {TITLES[other]}: the roots look exchanged{_roots(delivery.config)}"
@@ -203,7 +211,7 @@ def _warn_of_plays(delivery: Delivery) -> Iterator[str]:
         absent = [name for name, count in zip(_PLAY_FIELDS, with_field, strict=True) if plays and not count]
         if absent:
             yield (
-                f"NULL in every play of this load ({plays:,}): {', '.join(absent)}; if other keys hold this, name them "
+                f"NULL in every play ({plays:,}): {', '.join(absent)}; if other keys hold this, name them "
                 "in [EVENT_KEYS] of dwh.cfg"
             )
         yield from _say_pages(delivery.warehouse, brought.first_source_id)

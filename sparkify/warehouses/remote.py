@@ -69,7 +69,7 @@ class RemoteIntake:
         on_bundle: Callable[[Bundle], None],
     ) -> Appended:
         self._parts.open()
-        with _open_scratch(self._config, dataset) as scratch:
+        with open_scratch(self._config, dataset) as scratch:
             with scratch.transaction():
                 appended = scratch.intake.append(dataset, load_id, urls, bundles, on_bundle)
                 for source_id, line, size in _find_oversized(scratch, self._parts.most_bytes):
@@ -84,7 +84,7 @@ class RemoteIntake:
 
     def append_again(self, dataset: Dataset) -> None:
         self._parts.open()
-        with _open_scratch(self._config, dataset) as scratch:
+        with open_scratch(self._config, dataset) as scratch:
             with scratch.transaction():
                 scratch.execute(read_sql("changes/replayed_records/create"))
                 for first in itertools.count(1, _MOST_REPLAYED):
@@ -108,13 +108,13 @@ class RemoteIntake:
 
 
 @contextmanager
-def _open_scratch(config: Config, dataset: Dataset) -> Iterator[DuckDBWarehouse]:
-    """A temporary DuckDB warehouse with one staging table and rejected_records."""
+def open_scratch(config: Config, *datasets: Dataset) -> Iterator[DuckDBWarehouse]:
+    """A temporary DuckDB warehouse with the staging tables of these datasets and rejected_records."""
     with ExitStack() as stack:
         folder = stack.enter_context(open_scratch_folder(Path(tempfile.gettempdir()), _FOLDER_PREFIX))
         scratch = open_session(str(folder / "scratch.duckdb"), config)
         stack.callback(scratch.close)
-        for table in (f"staging_{dataset}", "rejected_records"):
+        for table in (*(f"staging_{dataset}" for dataset in datasets), "rejected_records"):
             scratch.execute(create_sql(table, "duckdb"))
         yield scratch
 

@@ -87,7 +87,7 @@ def test_field_that_no_play_has(config: Config) -> None:
     write_file(song_file(config), [song()])
     write_file(log_file(config), [*plays(4, length=None), event(length=1.5)])
     found = said(config, "NULL in every play")
-    assert found.startswith("NULL in every play of this load (4): length;")
+    assert found.startswith("NULL in every play (4): length;")
     assert "[EVENT_KEYS]" in found
     write_file(log_file(config, "more.json"), [*plays(4, 10, length=None), *plays(1, 20)])
     assert sparkify.load(config).warnings == []

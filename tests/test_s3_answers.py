@@ -171,6 +171,21 @@ def test_store_that_unpacks_on_the_way(store: StandIn) -> None:
     assert re.search(r"sends [\d,]+ bytes where it lists \d+: it changes objects on the way", failure())
 
 
+def test_store_that_packs_on_the_way(store: StandIn) -> None:
+    plain = store.objects["log_data/a.json"]
+
+    def pack(request: Request) -> Reply | None:
+        if not is_reading(request) or "gzip" not in request.headers.get("accept-encoding", ""):
+            return None
+        headers = {"ETag": "x", "Last-Modified": "Thu, 01 Nov 2018 00:00:00 GMT", "Content-Encoding": "gzip"}
+        return Reply(200, gzip.compress(plain), headers)
+
+    store.answer = pack
+    assert read_errors() == {f"{ROOT}/a.json": None}
+    store.answer = lambda request: pack(request._replace(headers={"accept-encoding": "gzip"}))
+    assert re.search(r"only [\d,]+ of [\d,]+ bytes arrived", failure())
+
+
 def test_answer_without_its_length(store: StandIn) -> None:
     headers = {"ETag": "x", "Last-Modified": "Thu, 01 Nov 2018 00:00:00 GMT", "Transfer-Encoding": "chunked"}
     store.objects = {"log_data/a.json": b"{}\n"}

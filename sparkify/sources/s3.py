@@ -184,6 +184,8 @@ class S3Reader:
                 time.sleep(0.2 * 2**attempt)
             try:
                 data = self._get(bucket, key, part)
+                if len(data) != part.size:
+                    data = self._get(bucket, key, part, takes_gzip=False)
             except BaseException as error:
                 if is_ours(error):
                     raise
@@ -204,13 +206,13 @@ class S3Reader:
             self._failures += 1
         raise SourceError(reason or "the store failed too many requests; try later")
 
-    def _get(self, bucket: str, key: str, part: _Part) -> bytes:
+    def _get(self, bucket: str, key: str, part: _Part, *, takes_gzip: bool = True) -> bytes:
         import obstore
 
         span = None if part.size == part.item.size else (part.start, part.end)
         # A weak etag never matches, by RFC 9110.
         etag = None if part.item.etag is None or part.item.etag.startswith("W/") else part.item.etag
-        if not is_odd(key):
+        if takes_gzip and not is_odd(key):
             options: GetOptions = {"range": span} if span else {}
             options |= {"if_match": f'"{etag}"'} if etag else {}
             try:
@@ -223,7 +225,7 @@ class S3Reader:
             except Exception as error:
                 if not _NOT_READ.search(str(error)):
                     raise
-        return self._open_own(bucket).get(key, span=span, etag=etag)
+        return self._open_own(bucket).get(key, span=span, etag=etag, takes_gzip=takes_gzip)
 
     def _open(self, bucket: str) -> "S3Store":
         with self._lock:

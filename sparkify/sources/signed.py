@@ -68,11 +68,18 @@ class SignedRequests:
                 return
             query["continuation-token"] = token
 
-    def get(self, key: str, *, span: tuple[int, int] | None = None, etag: str | None = None) -> bytes:
-        """The bytes of an object, or those from `span[0]` to `span[1]`, exclusive; only while it has this etag."""
-        headers = {"if-match": f'"{etag}"'} if etag else {}
+    def get(
+        self, key: str, *, span: tuple[int, int] | None = None, etag: str | None = None, takes_gzip: bool = True
+    ) -> bytes:
+        """The bytes of an object, or those from `span[0]` to `span[1]`, exclusive; only while it has this etag.
+
+        A store that unpacks objects sends them as they are stored to whom `takes_gzip`, one that packs them to others.
+        """
+        headers = AS_STORED if takes_gzip else {"accept-encoding": "identity"}
+        if etag:
+            headers = headers | {"if-match": f'"{etag}"'}
         if span:
-            headers["range"] = f"bytes={span[0]}-{span[1] - 1}"
+            headers = headers | {"range": f"bytes={span[0]}-{span[1] - 1}"}
         with self._open(key, {}, headers) as answer:
             if span and answer.status != http.HTTPStatus.PARTIAL_CONTENT:
                 raise StoreError("the store sends the whole object where a part was asked for")
@@ -91,7 +98,7 @@ class SignedRequests:
 
     def _open(self, key: str, query: dict[str, str], headers: dict[str, str]) -> Any:
         url, signed = _sign(self._place, key, query, headers)
-        request = urllib.request.Request(url, headers=signed | AS_STORED)
+        request = urllib.request.Request(url, headers=signed)
         try:
             return self._opener.open(request, timeout=MOST_SECONDS)
         except urllib.error.HTTPError as error:
@@ -142,8 +149,10 @@ def _sign(place: Place, key: str, query: dict[str, str], headers: dict[str, str]
     headers |= {"host": url.netloc, "x-amz-date": now, "x-amz-content-sha256": _EMPTY}
     if token := keys.get("token"):
         headers["x-amz-security-token"] = token
-    names = ";".join(sorted(headers))
-    canonical = [path, asked, *(f"{name}:{headers[name]}" for name in sorted(headers)), "", names, _EMPTY]
+    # What stands between may change how it is packed.
+    signed = sorted(headers.keys() - AS_STORED)
+    names = ";".join(signed)
+    canonical = [path, asked, *(f"{name}:{headers[name]}" for name in signed), "", names, _EMPTY]
     scope = f"{now[:8]}/{place.region}/s3/aws4_request"
     digest = hashlib.sha256("\n".join(["GET", *canonical]).encode()).hexdigest()
     secret = f"AWS4{keys['secret_access_key']}".encode()

@@ -294,7 +294,7 @@ def test_requests_in_our_own_hand_are_signed(s3_server: S3Server, monkeypatch: p
 BAD_VALUES = {
     "AWS_ENDPOINT_URL": ["localhost:9000", "127.0.0.1", "http://", "http://a b", "ftp://x", "http://h:99999", "//x",
                          "http://[::1", "http://ex%zzample", "http://me:pw@127.0.0.1:9", "http://h?x=1", "http://h:x",
-                         "http://h\x01"],
+                         "http://h\x01", "http://256.1.1.1", "http://1.2.3.4.5:9"],
     "AWS_ENDPOINT_URL_S3": ["localhost:9000", "http://h:99999"],
     "AWS_ENDPOINT": ["localhost:9000"],
     "AWS_REGION": ["us east", "é", "us\n-east"],
@@ -394,6 +394,7 @@ PROCESS = """
 [profile dev]
 credential_process = {python} -c "import sys; sys.exit('the vault is locked')"
 """
+KEYS = "[profile dev]\naws_access_key_id = A KEY\naws_secret_access_key = x\n"
 NO_PROFILE = "[profile other]\nregion = us-east-1\n"
 
 
@@ -406,6 +407,7 @@ NO_PROFILE = "[profile other]\nregion = us-east-1\n"
         ),
         (PROCESS, "no AWS credentials of the profile dev: .*the vault is locked"),
         (NO_PROFILE, r"no AWS credentials of the profile dev: The config profile \(dev\) could not be found"),
+        (KEYS, "the keys of the profile dev hold a character that is no part of such a value"),
         ("[profile dev\n", "no AWS credentials of the profile dev: "),
     ],
 )

@@ -8,6 +8,7 @@ another region or store. The client panics on some values, so all are examined b
 import contextlib
 import datetime as dt
 import importlib.util
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ SCHEME = "s3://"
 AS_STORED = {"accept-encoding": "gzip"}
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
 _YES, _NO = ("1", "true", "on", "yes", "y"), ("", "0", "false", "off", "no", "n")
 # AWS_ENDPOINT is a name that only the client knows.
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -159,7 +160,7 @@ def _endpoint() -> str | None:
     endpoint = os.environ[name].strip().rstrip("/")
     try:
         url = urlsplit(endpoint)
-        is_valid = url.port != 0 and _HOST.fullmatch(url.hostname or "") and endpoint.isprintable()
+        is_valid = url.port != 0 and _is_host(url.hostname or "") and endpoint.isprintable()
     except ValueError:
         is_valid, url = False, urlsplit("")
     if "://" not in endpoint:
@@ -173,11 +174,19 @@ def _endpoint() -> str | None:
     return endpoint
 
 
+def _is_host(name: str) -> bool:
+    """Whether it is a host's name or address. What ends in a number must be an address."""
+    if ":" in name or re.search(r"(?:\A|\.)(?:\d+|0x[0-9a-f]*)\.?\Z", name, re.IGNORECASE):
+        with contextlib.suppress(ValueError):
+            return bool(ipaddress.ip_address(name))
+        return False
+    return _HOST.fullmatch(name) is not None
+
+
 def _check_variables() -> None:
     """Raise ConfigError for values that no request can carry, and for half of a key. No message repeats a value."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"):
-        value = os.environ.get(name, "").strip()
-        if value and not (value.isascii() and value.isprintable() and " " not in value):
+        if not _is_carried(os.environ.get(name, "").strip()):
             raise ConfigError(f"{name} holds a character that is no part of such a value; set it anew")
     halves = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     absent = [name for name in halves if not os.environ.get(name)]
@@ -189,6 +198,11 @@ def _check_variables() -> None:
 def is_requester() -> bool:
     """Whether AWS_REQUEST_PAYER agrees to pay for requests, as the client reads it."""
     return os.environ.get("AWS_REQUEST_PAYER", "").lower() == "requester" or _switch("AWS_REQUEST_PAYER")
+
+
+def _is_carried(value: str | None) -> bool:
+    """Whether the header of a request can carry a value."""
+    return not value or (value.isascii() and value.isprintable() and " " not in value)
 
 
 def _switch(name: str) -> bool:
@@ -240,6 +254,10 @@ def _find_credentials() -> "tuple[Callable[[], S3Credential], str | None]":
         if is_ours(error):
             raise
         raise SourceError(_explain_login(error, profile)) from None
+    if not (_is_carried(found["access_key_id"]) and _is_carried(found.get("token"))):
+        raise SourceError(
+            f"the keys of the profile {profile} hold a character that is no part of such a value; correct it"
+        )
     hide_secrets(found["access_key_id"], found["secret_access_key"], found.get("token"))
     return provider, session.region_name
 

@@ -14,9 +14,10 @@ from sparkify.datasets import Dataset
 from sparkify.sources.file import SourceFile
 from sparkify.sql import list_columns, read_sql
 from sparkify.star.version import LAYOUT
-from sparkify.validation.version import rules_digest
 from sparkify.warehouses import Warehouse
 
+# Layout 1 did not name the rules that a file was read by; they never changed.
+RULES_OF_LAYOUT_1 = "720582fb9960e7de02f0455be20a36f6"
 # A load is unlocked between its two transactions. Another load that begins then marks it as interrupted.
 _HAS_NOT_ENDED = "status IN ('running', 'interrupted')"
 
@@ -32,7 +33,6 @@ class LoadedFile(NamedTuple):
     size: int
     loaded: int
     rejected: int
-    # None in layout 1, which did not name them.
     rules: str | None
     # None also where its bytes were hashed too shortly after its last change.
     stat: str | None = None
@@ -97,7 +97,7 @@ def count_loaded(files: Iterable[LoadedFile]) -> int:
 
 def list_loaded(warehouse: Warehouse, *, layout: int = LAYOUT) -> list[LoadedFile]:
     """The files whose rows are in staging, in the order of their source ids, also of an older layout."""
-    rules = "rules" if layout >= 2 else "NULL"
+    rules = "rules" if layout >= 2 else f"'{RULES_OF_LAYOUT_1}'"
     stat = "stat" if layout >= 3 else "NULL"
     sql = f"""SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, {rules}, {stat}
     FROM load_files WHERE status = 'loaded' ORDER BY source_id"""
@@ -147,8 +147,11 @@ def end_load(warehouse: Warehouse, load_id: int, *, status: str, finished_at: dt
     warehouse.execute(sql, [status, finished_at, detail, load_id])
 
 
-def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEntry]) -> None:
-    """Write what a load did: its row, which replaces the one of the running load, and a row for each file."""
+def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEntry], rules: str = "") -> None:
+    """Write what a load did: its row, which replaces the one of the running load, and a row for each file.
+
+    `rules` is the digest of the rules by which the files were read.
+    """
     forget_load(warehouse, load.load_id)
     rows = [
         entry._asdict()
@@ -158,7 +161,7 @@ def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEnt
             "url": entry.file.url,
             "modified": entry.file.modified,
             "etag": entry.fingerprint,
-            "rules": rules_digest(),
+            "rules": rules,
         }
         for entry in entries
     ]
@@ -262,6 +265,17 @@ def recount(warehouse: Warehouse) -> None:
     """Recount the records of the files in changed_files, and the sums of all loads."""
     for table in ("load_files", "load_history"):
         warehouse.execute(read_sql(f"tables/{table}/recount"))
+
+
+def add_repaired(warehouse: Warehouse, repaired: Mapping[int, int]) -> None:
+    """Add loaded records whose texts were repaired, by source id."""
+    if not repaired:
+        return
+    _fill(warehouse, "repaired_files", list(repaired.items()))
+    warehouse.execute(
+        "UPDATE load_files SET repaired = coalesce(load_files.repaired, 0) + repaired_files.records "
+        "FROM repaired_files WHERE load_files.source_id = repaired_files.source_id"
+    )
 
 
 # ---- rows ----

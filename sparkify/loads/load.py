@@ -38,6 +38,7 @@ from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile, read_state
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_records, count_rows, match_rates
+from sparkify.validation.version import rules_digest
 from sparkify.warehouses import Appended, Warehouse, open_warehouse
 
 # One thread of DuckDB works on one bundle at a time: about 16,000 log lines.
@@ -358,7 +359,7 @@ def _supersede(planned: _Planned, outcome: _Outcome) -> list[LoadedFile]:
 def _record(begun: _Begun, outcome: _Outcome, status: str, mode: Mode | None, *, error: str | None = None) -> None:
     detail = _detail(begun.reporter, error)
     entry = begun.entry._replace(finished_at=utc_now(), status=status, mode=mode, detail=detail)
-    ledger.record_load(begun.warehouse, entry, outcome.entries)
+    ledger.record_load(begun.warehouse, entry, outcome.entries, rules_digest())
 
 
 def _note_failure(begun: _Begun, error: BaseException) -> None:

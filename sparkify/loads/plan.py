@@ -27,7 +27,8 @@ STATES: tuple[State, ...] = get_args(State)
 class PlannedFile(NamedTuple):
     """What a load would do with one file, and why.
 
-    `loaded` is the content that is in the warehouse now, if any: that of a moved file has another URL.
+    `loaded` is the content that is in the warehouse now, if any: that of a moved file has another URL. `is_outdated`
+    says that it was read by other rules than today's.
     """
 
     dataset: Dataset
@@ -37,15 +38,11 @@ class PlannedFile(NamedTuple):
     reason: str
     file: SourceFile | None = None
     loaded: LoadedFile | None = None
+    is_outdated: bool = False
 
     @property
     def is_pending(self) -> bool:
         return self.state in ("new", "changed")
-
-    @property
-    def is_outdated(self) -> bool:
-        """Whether what is loaded was read by other rules than today's."""
-        return self.loaded is not None and self.loaded.rules not in (None, rules_digest())
 
 
 class Plan(list[PlannedFile]):
@@ -159,13 +156,8 @@ def plan_found(
     planned: list[PlannedFile] = []
     for dataset, files in found.items():
         planned += _plan_files(dataset, resolve_root(roots[dataset]), files, loaded, verify)
-    planned = _with_moved(planned, loaded, config)
-    if reread:
-        return [
-            file._replace(state="changed") if file.state in ("to_reread", "moved") and file.is_outdated else file
-            for file in planned
-        ]
-    return planned
+    rules = rules_digest()
+    return [_with_rules(file, rules, reread) for file in _with_moved(planned, loaded, config)]
 
 
 def list_settled(planned: Sequence[PlannedFile], *states: State) -> dict[int, str]:
@@ -218,9 +210,19 @@ def _compare(file: SourceFile, before: LoadedFile | None, verify: bool) -> tuple
             return "changed", str(error)
         if fingerprint != before.fingerprint:
             return "changed", "same size, other content"
-    if before.rules not in (None, rules_digest()):
-        return "to_reread", "read by other rules than today's; load --reread reads it again"
     return "unchanged", "loaded already"
+
+
+def _with_rules(file: PlannedFile, rules: str, reread: bool) -> PlannedFile:
+    """The file, as one to be read again where what is loaded was read by other rules."""
+    if file.loaded is None or file.loaded.rules in (None, rules):
+        return file
+    file = file._replace(is_outdated=True)
+    if reread and file.state in ("unchanged", "moved"):
+        return file._replace(state="changed", reason="read by other rules than today's")
+    if file.state == "unchanged":
+        return file._replace(state="to_reread", reason="read by other rules than today's; load --reread reads it again")
+    return file
 
 
 def _with_moved(planned: list[PlannedFile], loaded: list[LoadedFile], config: Config) -> list[PlannedFile]:

@@ -152,14 +152,20 @@ def _say_rejected_files(
 ) -> Iterator[str]:
     """Files of which every record was rejected, together where they are alike."""
     urls = {entry.source_id: entry.file.url for entry in brought.loaded if not entry.records.loaded}
-    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    reasons: dict[int, str] = {}
+    for source_id, reason, *_ in groups:
+        # The most frequent reason of a file comes first.
+        if source_id in urls:
+            reasons.setdefault(source_id, reason)
     by_file: dict[int, list[_Sample]] = defaultdict(list)
     for sample in samples:
         by_file[sample.source_id].append(sample)
-    for source_id, reason, *_ in groups:
-        # The most frequent reason of a file comes first.
-        if source_id in urls and not any(source_id in files for files in alike.values()):
-            alike[reason, _look(by_file[source_id], reason, brought.dataset)].append(source_id)
+    # There may be thousands of files, and there are samples of some.
+    usual = {reason: _look(samples, reason, brought.dataset) for reason in set(reasons.values())}
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for source_id, reason in reasons.items():
+        own = by_file.get(source_id)
+        alike[reason, _look(own, reason, brought.dataset) if own else usual[reason]].append(source_id)
     for (reason, look), files in alike.items():
         named = _enumerate([urls[source_id] for source_id in sorted(files)])
         yield f"every record of {_files(len(files))} was rejected, most often as {reason}: {named}{look}"

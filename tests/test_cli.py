@@ -582,7 +582,7 @@ def test_rejects_by_reason_and_load(run: Run, loaded: Config) -> None:
 
 def test_rejects_keep_the_raw_text_in_json(run: Run, warehouse: Config) -> None:
     line = f"Żółw {EVIL.replace(chr(10), '')}"
-    write_file(log_file(warehouse), [line])
+    write_file(log_file(warehouse), [line, "{}"])
     run("load", *options(warehouse), "-q")
     assert run("rejects", *at(warehouse), "--json").json()["rejects"][0]["raw"] == line
 

@@ -1,4 +1,4 @@
-"""Bundles: whole lines of one or more files in one buffer, read ahead in a thread. Lines are bytes here."""
+"""Bundles: whole records of one or more files in one buffer, read ahead in a thread. Records are bytes here."""
 
 import array
 import contextlib
@@ -6,7 +6,6 @@ import io
 import itertools
 import queue
 import threading
-import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,28 +14,36 @@ from sparkify.errors import SourceError
 from sparkify.settings import S3Access
 from sparkify.sources.content import READ_BYTES, StoredFile, open_blocks, open_content, unreadable
 from sparkify.sources.file import SourceFile
+from sparkify.sources.records import IN_WORDS, LONGEST_RECORD, Splitter
+from sparkify.sources.shape import Shape, read_head
 
 _MOST_AHEAD = 8
 _DEFAULT_ACCESS = S3Access()
-# A bundle's offsets are 32-bit, and a line is held in memory as a whole.
-_LONGEST_LINE = 256 << 20
 
 
 class FileRead(NamedTuple):
-    """How reading one file ended: its size and fingerprint, or the error that makes the file fail."""
+    """How reading one file ended: its size and fingerprint, or the error that makes the file fail.
+
+    `shape` says how its records stand in it: `lines`, `objects`, `array`, or `empty` where there are none. `notes` are
+    sentences about what a user may not expect of it, for a warning.
+    """
 
     source_id: int
     size: int = 0
     fingerprint: str = ""
     error: str | None = None
+    shape: Shape = "lines"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
 class Bundle:
-    """Whole lines of one or more files, in one buffer.
+    """Whole records of one or more files, in one buffer.
 
-    Line i is `data[ends[i]:ends[i + 1]]` (with its terminator). It is physical line `lines[i]` (from 1) of file
-    `source_ids[i]`. `finished` lists the files whose last line is in this bundle or an earlier one.
+    Record i is `data[ends[i]:ends[i + 1]]`, ended by a line end. It belongs to file `source_ids[i]`. In a file of lines
+    it is the physical line `lines[i]` (from 1), whatever that holds. In a file of objects or arrays it is the record of
+    that number (from 1), and its text may hold line ends. `finished` lists the files whose last record is in this
+    bundle or an earlier one.
     """
 
     data: bytes | bytearray
@@ -61,8 +68,8 @@ def read_bundles(
 
     The first bundle of a group is small, so that the consumer can begin early and learn from it. No bundle holds files
     of two groups. A thread reads a few bundles ahead, so memory does not grow with the data. Each file is in exactly
-    one bundle's `finished`. If reading a file fails halfway, earlier bundles may hold lines of it, which the caller has
-    to drop.
+    one bundle's `finished`. If reading a file fails halfway, earlier bundles may hold records of it, which the caller
+    has to drop.
     """
     return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes, access)))
 
@@ -78,8 +85,13 @@ class _Filling:
         self.finished: list[FileRead] = []
 
     def add(self, block: bytes, source_id: int, next_line: int) -> int:
-        """Add a block of one file's content; returns the line number at which its next block begins or continues."""
+        """Add a block of one file's lines; returns the line number at which its next block begins or continues.
+
+        Raises ValueError for a line that is longer than 16 MiB. A block is shorter than that.
+        """
         first_end = block.find(b"\n") + 1
+        if self.unended + (first_end or len(block)) > LONGEST_RECORD + 1:
+            raise ValueError(f"line {next_line:,} is longer than {IN_WORDS}")
         if 0 < first_end < len(block):
             return self._add_lines(block, source_id, next_line)
         # Most small files have one line.
@@ -101,6 +113,17 @@ class _Filling:
             self._source_ids.extend(array.array("i", [source_id]) * count)
             self._lines.fromlist(list(range(next_line, next_line + count)))
         return next_line + count
+
+    def add_records(self, records: list[bytes], source_id: int, first: int) -> int:
+        """Add records of one file, the first of them of this number; returns the number of the next one."""
+        if not records:
+            return first
+        ends = itertools.accumulate((len(record) + 1 for record in records), initial=len(self.data))
+        self._ends.fromlist(list(ends)[1:])
+        self.data += b"\n".join([*records, b""])
+        self._source_ids.extend(array.array("i", [source_id]) * len(records))
+        self._lines.fromlist(list(range(first, first + len(records))))
+        return first + len(records)
 
     def close(self, source_id: int, line: int) -> None:
         """End the last line of a file, if it has no line end."""
@@ -131,26 +154,59 @@ class _Filling:
         return bool(self._lines or self.finished)
 
 
+class _Reading:
+    """One file being read, piece by piece. `next` is the number of its next line or record."""
+
+    def __init__(self, source_id: int, file: SourceFile, stored: StoredFile) -> None:
+        self._source_id = source_id
+        self._file = file
+        self._stored = stored
+        self._shape: Shape = "empty"
+        self._notes: list[str] = []
+        self._next = 1
+
+    def pieces(self) -> Iterator[bytes | list[bytes]]:
+        """Blocks of lines, or lists of records."""
+        content = open_content(self._stored, self._notes)
+        self._shape, data, self._next = read_head(content)
+        blocks = itertools.chain((data[at : at + READ_BYTES] for at in range(0, len(data), READ_BYTES)), content)
+        if self._shape == "lines":
+            yield from blocks
+            return
+        splitter = Splitter()
+        for block in blocks:
+            yield splitter.split(block)
+        yield splitter.split(b"", last=True)
+        if splitter.in_array:
+            self._notes.append("its array is not closed at the end; was the file cut off?")
+
+    def add(self, piece: bytes | list[bytes], filling: _Filling) -> None:
+        if isinstance(piece, list):
+            self._next = filling.add_records(piece, self._source_id, self._next)
+        else:
+            self._next = filling.add(piece, self._source_id, self._next)
+
+    def close(self, filling: _Filling) -> FileRead:
+        """End the last line; call it when there are no more pieces."""
+        filling.close(self._source_id, self._next)
+        notes = tuple(f"{self._file.url}: {note}" for note in self._notes)
+        return FileRead(self._source_id, self._stored.size, self._stored.fingerprint, shape=self._shape, notes=notes)
+
+
 def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: S3Access) -> Iterator[Bundle]:
     filling, wanted_bytes = _Filling(), min(READ_BYTES, bundle_bytes)
     with open_blocks(files, access) as blocks_of:
         for place, (source_id, file) in enumerate(files):
-            stored = StoredFile(file, blocks_of(place))
-            line = 1
+            reading = _Reading(source_id, file, StoredFile(file, blocks_of(place)))
             try:
-                for block in open_content(file, stored):
-                    line = filling.add(block, source_id, line)
-                    if filling.unended > _LONGEST_LINE:
-                        raise ValueError(
-                            f"it holds a line of more than {_LONGEST_LINE >> 20} MiB; is it a file of JSON lines?"
-                        )
+                for piece in reading.pieces():
+                    reading.add(piece, filling)
                     if filling and len(filling.data) >= wanted_bytes:
                         bundle, filling = filling.split()
                         yield bundle
                         wanted_bytes = bundle_bytes
-                filling.close(source_id, line)
-                end = FileRead(source_id, stored.size, stored.fingerprint)
-            except (OSError, EOFError, zlib.error, ValueError, SourceError) as error:
+                end = reading.close(filling)
+            except (OSError, EOFError, ValueError, SourceError) as error:
                 end = FileRead(source_id, error=str(unreadable(file, error)))
                 filling.drop_unended()
             filling.finished.append(end)

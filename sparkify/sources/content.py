@@ -3,28 +3,22 @@
 import contextlib
 import hashlib
 import io
+import itertools
 import os
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
 from sparkify.sources.bucket import SCHEME
+from sparkify.sources.compression import LONGEST_MARK, tell_format, unpack
 from sparkify.sources.file import CHANGED, LOCAL_FINGERPRINT, SourceFile, modified_time
+from sparkify.sources.records import BYTE_ORDER_MARK
 from sparkify.sources.s3 import S3Reader
 
 READ_BYTES = 1 << 20
 _SMALL_READ_BYTES = 64 << 10
-_BOM = b"\xef\xbb\xbf"
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
+# So many zero bytes are no UTF-16 or UTF-32.
+_ZEROS = bytes(4)
 
 
 def read_fingerprint(file: SourceFile) -> str:
@@ -74,13 +68,19 @@ class StoredFile:
         return self._etag or f"{LOCAL_FINGERPRINT}{self._digest.hexdigest()}"
 
 
-def open_content(file: SourceFile, stored: StoredFile) -> Iterator[bytes]:
-    """The content of a file, decompressed and without a byte-order mark, in blocks."""
-    if file.url.endswith(".gz"):
-        return _without_bom(_decompress(stored, lambda: zlib.decompressobj(wbits=31)))
-    if file.url.endswith(".zst"):
-        return _without_bom(_unzstd(stored))
-    return _without_bom(iter(stored))
+def open_content(stored: StoredFile, notes: list[str]) -> Iterator[bytes]:
+    """The content of a file, unpacked and without a byte-order mark, in blocks.
+
+    What was passed over at its beginning is added to `notes`, as sentences. Raises ValueError or EOFError, with the
+    reason only, where a compressed file is damaged.
+    """
+    blocks = iter(stored)
+    head = b""
+    while len(head) < LONGEST_MARK and (block := next(blocks, b"")):
+        head += block
+    content = itertools.chain([head], blocks)
+    name = tell_format(head)
+    return _without_beginning(unpack(name, content) if name else content, notes)
 
 
 def unreadable(file: SourceFile, error: Exception) -> SourceError:
@@ -103,39 +103,18 @@ def _read_local(file: SourceFile) -> Iterator[bytes]:
             raise SourceError(CHANGED)
 
 
-def _decompress(blocks: Iterable[bytes], new_decompressor: Callable[[], _Decompressor]) -> Iterator[bytes]:
-    """The content of one or more compressed members or frames. An end inside one is an error.
-
-    A block may become a thousand times larger, so the decompressor gets small pieces.
-    """
-    member: _Decompressor | None = None
-    for stored in blocks:
-        for start in range(0, len(stored), _SMALL_READ_BYTES):
-            block = stored[start : start + _SMALL_READ_BYTES]
-            while block:
-                member = member or new_decompressor()
-                yield member.decompress(block)
-                block = b""
-                if member.eof:
-                    block, member = member.unused_data, None
-    if member is not None:
-        raise EOFError("the compressed data end too early")
-
-
-def _unzstd(stored: StoredFile) -> Iterator[bytes]:
-    import zstandard
-
-    try:
-        yield from _decompress(stored, lambda: zstandard.ZstdDecompressor().decompressobj())
-    except zstandard.ZstdError as error:
-        raise ValueError(str(error)) from error
-
-
-def _without_bom(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    start = b""
+def _without_beginning(blocks: Iterator[bytes], notes: list[str]) -> Iterator[bytes]:
+    """The content without a byte-order mark, and without a run of zero bytes before it."""
+    start, zeros = b"", 0
     for block in blocks:
         start += block
-        if len(start) >= len(_BOM):
+        if start.startswith(_ZEROS) or zeros:
+            size = len(start)
+            start = start.lstrip(b"\0")
+            zeros += size - len(start)
+        if len(start) >= len(_ZEROS):
             break
-    yield start.removeprefix(_BOM)
+    if zeros:
+        notes.append(f"{zeros:,} zero bytes at its beginning were passed over; was it cut while its writer went on?")
+    yield start.removeprefix(BYTE_ORDER_MARK)
     yield from blocks

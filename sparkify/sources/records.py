@@ -77,7 +77,7 @@ _SEPARATED = re.compile(_SEPARATORS)
 _RECORD = re.compile(_SEPARATORS + rb"(?:(" + _OBJECT.pattern + rb")|)")
 
 
-def find_end(data: bytes, start: int, opened: "array[int] | None" = None) -> int:
+def find_end(data: bytes | bytearray, start: int, opened: "array[int] | None" = None) -> int:
     """Where the object or array that begins at `start` ends: the offset after its last bracket.
 
     NEED_MORE if the data end within it, BROKEN if it cannot become whole whatever follows. Brackets that are open where
@@ -115,13 +115,13 @@ def split_objects(line: bytes) -> list[bytes] | None:
     Separators are white space, commas and byte-order marks.
     """
     objects: list[bytes] = []
-    position = _skip(line, 0)
+    position = skip_separators(line, 0)
     while position < len(line):
         end = find_end(line, position) if line[position] == _OPEN_OBJECT else BROKEN
         if end < 0:
             return None
         objects.append(line[position:end])
-        position = _skip(line, end)
+        position = skip_separators(line, end)
     return objects or None
 
 
@@ -154,11 +154,15 @@ class Splitter:
         if not last and self._waiting < len(self._rest):
             return []
         data = b"".join([self._rest, *self._coming])
+        # Half of a byte-order mark is no text yet.
+        cut = 0 if last else next((size for size in (2, 1) if data.endswith(BYTE_ORDER_MARK[:size])), 0)
+        self._coming, self._waiting = [data[len(data) - cut :]], cut
+        data = data[: len(data) - cut]
         records: list[bytes] = []
         position = self._take_all(data, records, last)
         if self._line_of_record is None:
             self._column = self._column_of(data, position)
-        self._rest, self._coming, self._waiting = data[position:], [], 0
+        self._rest = data[position:]
         return records
 
     def _take_all(self, data: bytes, records: list[bytes], last: bool) -> int:
@@ -178,7 +182,7 @@ class Splitter:
 
     def _find_first(self, data: bytes, position: int) -> int:
         """Skip separators and, before the first record, learn how deep that is indented."""
-        start = _skip(data, position)
+        start = skip_separators(data, position)
         if start < len(data) and (self.in_array or data[start] != _OPEN_ARRAY):
             indent = b"%d" % self._column_of(data, start)
             self._line_of_record = re.compile(rb"\n(?:\xef\xbb\xbf)?[ \t]{0," + indent + rb"}\{")
@@ -220,7 +224,8 @@ def _holds(ordered: "array[int]", value: int) -> bool:
     return place < len(ordered) and ordered[place] == value
 
 
-def _skip(data: bytes, position: int) -> int:
+def skip_separators(data: bytes | bytearray, position: int) -> int:
+    """The offset of the first byte from `position` on that is no white space, comma or byte-order mark."""
     found = _SEPARATED.match(data, position)
     return found.end() if found else position
 
@@ -246,6 +251,6 @@ def _find_value(data: bytes, start: int, unended: "array[int]", last: bool) -> i
         return end
     found = _FIRST_SCALAR.match(data, start)
     # What stands at the end of the data may go on.
-    if found is None or (not last and _skip(data, found.end()) == len(data)):
+    if found is None or (not last and skip_separators(data, found.end()) == len(data)):
         return BROKEN
     return found.end()

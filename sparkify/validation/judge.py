@@ -108,9 +108,7 @@ def _escape_bad_encoding(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()[0]
     if not row_ids:
         return
-    # Decode all at once: an invalid sequence never crosses a line end.
-    raws = b"".join(line.removesuffix(b"\n").removesuffix(b"\r") + b"\n" for line in lines)
-    texts = raws.decode("utf-8", "backslashreplace").split("\n")[:-1]
+    texts = [line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "backslashreplace") for line in lines]
     connection.execute(
         "UPDATE judged SET raw = escaped.raw FROM (SELECT unnest($1) AS id, unnest($2) AS raw) AS escaped "
         "WHERE judged.rowid = escaped.id",

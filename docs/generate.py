@@ -19,13 +19,13 @@ from sparkify.questions.cut import WHOLE_LOG, Cut, cut_sql, fill_sql
 from sparkify.settings import SETTINGS, Setting
 from sparkify.sql import Column, Table, read_table
 from sparkify.star.checks import list_checks
-from sparkify.star.tables import LEDGER, STAGING, STAR, TABLES, VIEWS
+from sparkify.star.tables import LEDGER, STAGING, STAR, TABLES, TEXTS, VIEWS
 from sparkify.validation.fields import FIELDS
 from sparkify.validation.rules import RULES, FieldRule
 
 ROOT = Path(__file__).parents[1]
 _NOTE = "<!-- Made by `make docs`. Do not edit. -->\n\n"
-_GROUPS = (("Staging", STAGING), ("Star", STAR), ("Ledger", LEDGER), ("Views", VIEWS))
+_GROUPS = (("Staging", (*STAGING, *TEXTS)), ("Star", STAR), ("Ledger", LEDGER), ("Views", VIEWS))
 
 
 # ---- Markdown ----
@@ -65,7 +65,7 @@ def render_tables() -> str:
     for title, names in _GROUPS:
         text += f"\n{title}: " + ", ".join(f"[{name}](#{name})" for name in names) + ".\n"
     text += "\nThe star:\n\n" + _tables_picture(STAR)
-    text += "\nStaging and the ledger:\n\n" + _tables_picture((*STAGING, *LEDGER))
+    text += "\nStaging and the ledger:\n\n" + _tables_picture((*STAGING, *TEXTS, *LEDGER))
     for name in (*TABLES, *VIEWS):
         text += _table_section(read_table(name))
     return text
@@ -326,7 +326,7 @@ def _flow_picture() -> str:
             lines += [f"        subgraph {title}", f"            {' & '.join(names)}", "        end"]
     lines += ["    end", *(f"    validator --> {table}" for table in STAGING)]
     lines.append("    validator -- rejects --> rejected_records")
-    for table in STAR:
+    for table in (*TEXTS, *STAR):
         words = re.findall(r"\w+", read_table(table).header["Source"])
         lines += [f"    {source} --> {table}" for source in dict.fromkeys(words) if source in TABLES]
     return _mermaid(lines)

@@ -5,7 +5,9 @@ never be less obvious to be faster.
 """
 
 import hashlib
+import html
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -333,13 +335,14 @@ def _nul_character(name: str, value: Any) -> bool:
 
 
 def build_star(events: list[Row], songs: list[Row]) -> dict[str, list[tuple[Any, ...]]]:
-    """The five tables of the star from all loaded records, in any order and with repetitions.
+    """The tables of the star from all loaded records, in any order and with repetitions.
 
     Each table's rows are tuples in the order of docs/tables.md's columns, sorted by all columns, None last.
     """
     songplays = _songplays(events, songs)
     tables = {
         "songplays": songplays,
+        "user_levels": _user_levels(events),
         "users": _users(events),
         "songs": _songs(songs),
         "artists": _artists(songs),
@@ -367,7 +370,7 @@ def _group(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]
 
 
 def _songplays(events: list[Row], songs: list[Row]) -> list[tuple[Any, ...]]:
-    catalogue = _group(songs, "title", "artist_name")
+    catalogue = _Catalogue(songs)
     plays = _group(
         (event for event in events if event["page"] == "NextSong"), "userId", "sessionId", "itemInSession", "ts"
     )
@@ -376,7 +379,7 @@ def _songplays(events: list[Row], songs: list[Row]) -> list[tuple[Any, ...]]:
         play = min(
             copies, key=lambda copy: _order_by(copy, "song", "artist", "length", "level", "location", "userAgent")
         )
-        song_id, artist_id = _match(play, catalogue.get((play["song"], play["artist"]), []))
+        song_id, artist_id, kind = catalogue.match(play)
         rows.append(
             (
                 hashlib.md5("|".join(str(number) for number in natural_key).encode()).hexdigest(),
@@ -392,21 +395,60 @@ def _songplays(events: list[Row], songs: list[Row]) -> list[tuple[Any, ...]]:
                 play["song"],
                 play["artist"],
                 play["length"],
+                kind,
             )
         )
     return rows
 
 
-def _match(play: Row, candidates: list[Row]) -> tuple[str | None, str | None]:
-    def closeness(record: Row) -> tuple[Any, ...]:
-        known = record["duration"] is not None and play["length"] is not None
-        difference = abs(record["duration"] - play["length"]) if known else None
-        return _order((difference, record["song_id"], record["artist_id"]))
+def normalize(text: str) -> str | None:
+    """The form by which similar texts are equal: one step a line, in the order of docs/tables.md."""
+    text = unicodedata.normalize("NFD", html.unescape(text))
+    text = "".join(character for character in text if unicodedata.category(character) != "Mn")
+    text = "".join(map(str.lower, text))
+    text = re.sub(r"\([^][()]*\)|\[[^][()]*\]", " ", text)
+    text = re.split(r"\s(?:feat|ft|featuring)(?!\w)", text)[0].lstrip()
+    text = re.sub(r"^the\s+", "", text)
+    return "".join(character for character in text if unicodedata.category(character)[0] in "LN") or None
 
-    if not candidates:
-        return None, None
-    best = min(candidates, key=closeness)
-    return best["song_id"], best["artist_id"]
+
+class _Catalogue:
+    """The song records, by what plays are matched by."""
+
+    def __init__(self, songs: list[Row]) -> None:
+        forms = [
+            song | {"title_form": normalize(song["title"]), "name_form": normalize(song["artist_name"])}
+            for song in songs
+        ]
+        self._exact = _group(songs, "title", "artist_name")
+        self._similar = _group(forms, "title_form", "name_form")
+        self._by_name = _group(songs, "artist_name")
+        self._by_form = _group(forms, "name_form")
+
+    def match(self, play: Row) -> tuple[str | None, str | None, str | None]:
+        """song_id, artist_id and the kind of match."""
+        title_form, name_form = normalize(play["song"]), normalize(play["artist"])
+        exact = self._exact.get((play["song"], play["artist"]), [])
+        similar = self._similar.get((title_form, name_form), []) if title_form and name_form else []
+        near = [record for record in similar if (away := _distance(play, record)) is None or away <= 10]
+        for kind, records in (("exact", exact), ("similar", near)):
+            if records:
+                best = min(
+                    records,
+                    key=lambda record: _order((_distance(play, record), record["song_id"], record["artist_id"])),
+                )
+                return best["song_id"], best["artist_id"], kind
+        named = self._by_name.get((play["artist"],), [])
+        named = named or (self._by_form.get((name_form,), []) if name_form else [])
+        if named:
+            return None, min((record["artist_id"] for record in named), key=str.encode), "artist"
+        return None, None, None
+
+
+def _distance(play: Row, record: Row) -> float | None:
+    length: float | None = play["length"]
+    duration: float | None = record["duration"]
+    return None if length is None or duration is None else abs(duration - length)
 
 
 def _start_time(ts: int) -> datetime:
@@ -417,13 +459,30 @@ def _start_time(ts: int) -> datetime:
 def _users(events: list[Row]) -> list[tuple[Any, ...]]:
     rows = []
     for (user_id,), own in _group((event for event in events if event["userId"] is not None), "userId").items():
-        last = max(
-            own,
-            key=lambda event: _order_by(
-                event, "ts", "sessionId", "itemInSession", "firstName", "lastName", "gender", "level"
-            ),
-        )
-        rows.append((user_id, last["firstName"], last["lastName"], last["gender"], last["level"]))
+        latest = [_latest(own, name) for name in ("firstName", "lastName", "gender", "level", "registration")]
+        registered_at = _start_time(latest[4]) if latest[4] is not None else None
+        rows.append((user_id, *latest[:4], registered_at))
+    return rows
+
+
+def _latest(events: list[Row], name: str) -> Any:
+    """The latest value of an attribute that is known; of several of one place the greatest."""
+    known = [event for event in events if event[name] is not None]
+    if not known:
+        return None
+    return max(known, key=lambda event: _order_by(event, "ts", "sessionId", "itemInSession", name))[name]
+
+
+def _user_levels(events: list[Row]) -> list[tuple[Any, ...]]:
+    rows = []
+    told = (event for event in events if event["userId"] is not None and event["level"] is not None)
+    for (user_id,), own in _group(told, "userId").items():
+        own.sort(key=lambda event: _order_by(event, "ts", "sessionId", "itemInSession", "level"))
+        before = [None, *(event["level"] for event in own)]
+        starts = [event for event, level in zip(own, before[:-1], strict=True) if event["level"] != level]
+        moments = [_start_time(event["ts"]) for event in starts]
+        for event, begin, end in zip(starts, moments, [*moments[1:], None], strict=True):
+            rows.append((user_id, event["level"], begin, end))
     return rows
 
 
@@ -486,7 +545,7 @@ _EVENT_NAMES = {
 }  # fmt: skip
 _PLAY_COLUMNS = (
     "songplay_id", "start_time", "user_id", "level", "song_id", "artist_id", "session_id", "location", "user_agent",
-    "item_in_session", "song_title", "artist_name", "song_length",
+    "item_in_session", "song_title", "artist_name", "song_length", "match",
 )  # fmt: skip
 
 
@@ -558,7 +617,7 @@ def _plays(star: dict[str, list[tuple[Any, ...]]]) -> list[Row]:
         rows.append(
             play
             | _parts(play["start_time"])
-            | {"gender": user[3], "latest_level": user[4]}
+            | {"gender": user[3], "latest_level": user[4], "registered_at": user[5]}
             | {"catalogue_title": song[1], "song_year": song[3], "song_duration": song[4]}
             | {"catalogue_artist": artist[1], "artist_location": artist[2]}
             | {"artist_latitude": artist[3], "artist_longitude": artist[4]}

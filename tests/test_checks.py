@@ -47,6 +47,16 @@ VIOLATIONS: dict[str, list[str]] = {
     "songplays.user_is_found": ["DELETE FROM users WHERE user_id = 1"],
     "songplays.song_is_found": ["DELETE FROM songs WHERE song_id = 'SO1'"],
     "songplays.artist_is_found": ["DELETE FROM artists WHERE artist_id = 'AR1'"],
+    "songplays.match_says_what_was_found": ["UPDATE songplays SET match = NULL WHERE user_id = 1"],
+    "normalized_texts.text_is_unique": ["INSERT INTO normalized_texts SELECT * FROM normalized_texts"],
+    "normalized_texts.staged_texts_are_normalized": ["DELETE FROM normalized_texts WHERE text = 'Muse'"],
+    "user_levels.span_is_not_null": [
+        "ALTER TABLE user_levels ALTER level DROP NOT NULL",
+        "UPDATE user_levels SET level = NULL WHERE user_id = 1",
+    ],
+    "user_levels.user_is_found": ["UPDATE user_levels SET user_id = 9 WHERE user_id = 1"],
+    "user_levels.spans_follow_each_other": ["UPDATE user_levels SET valid_to = valid_from WHERE user_id = 1"],
+    "user_levels.last_span_is_the_latest_level": ["DELETE FROM user_levels WHERE user_id = 1"],
     "users.user_is_unique": ["INSERT INTO users SELECT * REPLACE ('paid' AS level) FROM users WHERE user_id = 3"],
     "users.user_is_not_null": [
         "ALTER TABLE users ALTER user_id DROP NOT NULL",
@@ -84,6 +94,18 @@ VIOLATIONS: dict[str, list[str]] = {
     "load_files.rejected_is_kept": ["DELETE FROM rejected_records"],
 }
 
+# A copy of the plays, in which these values differ.
+_COPY = "INSERT INTO staging_events SELECT *"
+_OTHERS = [
+    "'Other' AS song", "'Other' AS artist", "1.5 AS length", "NULL AS length", "'paid' AS level", "NULL AS level",
+    "'x' AS location", "'x' AS userAgent",
+]  # fmt: skip
+_ANOTHER_LEVEL = (
+    "INSERT INTO user_levels SELECT user_id, 'paid', valid_from - INTERVAL 1 DAY, valid_from + INTERVAL 1 DAY "
+    "FROM user_levels WHERE user_id = 1"
+)
+_A_DAY_LATER = "INSERT INTO staging_events SELECT * REPLACE (ts + 86_400_001 AS ts) FROM staging_events"
+
 # More ways to break a check.
 MORE_VIOLATIONS = [
     ("songplays.natural_key_is_unique", "INSERT INTO songplays SELECT * REPLACE ('' AS songplay_id) FROM songplays"),
@@ -93,8 +115,20 @@ MORE_VIOLATIONS = [
     ),
     ("songplays.plays_are_those_staged", "UPDATE songplays SET start_time = start_time + INTERVAL 1 MILLISECOND"),
     ("songplays.plays_are_those_staged", "UPDATE staging_events SET userId = 4 WHERE userId = 1"),
-    ("songplays.artist_is_found", "UPDATE songplays SET artist_id = NULL WHERE song_id = 'SO1'"),
-    ("songplays.artist_is_found", "UPDATE songplays SET song_id = NULL WHERE song_id = 'SO1'"),
+    ("songplays.match_says_what_was_found", "UPDATE songplays SET artist_id = NULL WHERE song_id = 'SO1'"),
+    ("songplays.match_says_what_was_found", "UPDATE songplays SET song_id = NULL WHERE song_id = 'SO1'"),
+    ("songplays.match_says_what_was_found", "UPDATE songplays SET match = 'artist'"),
+    ("songplays.match_says_what_was_found", "UPDATE songplays SET match = 'exact'"),
+    ("songplays.match_says_what_was_found", "UPDATE songplays SET song_id = NULL, artist_id = NULL"),
+    ("normalized_texts.staged_texts_are_normalized", "DELETE FROM normalized_texts WHERE text = 'Uprising'"),
+    ("normalized_texts.staged_texts_are_normalized", "DELETE FROM normalized_texts WHERE text = 'Hysteria'"),
+    ("user_levels.spans_follow_each_other", "INSERT INTO user_levels SELECT * FROM user_levels"),
+    (
+        "user_levels.spans_follow_each_other",
+        "INSERT INTO user_levels SELECT user_id, 'paid', valid_from + INTERVAL 2 DAY, NULL FROM user_levels",
+    ),
+    ("user_levels.last_span_is_the_latest_level", "UPDATE user_levels SET level = 'paid'"),
+    ("user_levels.last_span_is_the_latest_level", "UPDATE users SET level = NULL"),
     ("songplays.song_is_found", "UPDATE songplays SET song_id = 'SO9'"),
     ("time.moments_are_those_of_plays", "INSERT INTO time SELECT * REPLACE (0 AS hour) FROM time"),
     (
@@ -200,12 +234,68 @@ def test_check_notices_other_violations(breakable: Warehouse, name: str, stateme
         ("artists.coordinates_are_on_earth", "UPDATE artists SET latitude = 90.5, longitude = 0"),
         ("artists.coordinates_are_on_earth", "UPDATE artists SET latitude = 0, longitude = -180.5"),
         ("songplays.match_rate_is_useful", "UPDATE songplays SET song_id = NULL, artist_id = NULL"),
+        ("songplays.length_is_not_negative", "UPDATE songplays SET song_length = -0.5 WHERE user_id = 1"),
+        ("songplays.lengths_are_in_seconds", "UPDATE songplays SET song_length = 218500"),
+        ("users.registrations_are_in_milliseconds", "UPDATE users SET registered_at = '1970-01-18' WHERE user_id = 3"),
+        ("user_levels.play_has_the_level_of_its_span", _ANOTHER_LEVEL),
+        ("staging_events.event_is_not_of_the_future", "UPDATE staging_events SET ts = 4080000000000 WHERE userId = 3"),
+        ("staging_events.session_lasts_at_most_a_day", _A_DAY_LATER),
+        ("staging_events.times_are_to_the_millisecond", "UPDATE staging_events SET ts = 1541100000000"),
         ("load_files.no_file_failed", "UPDATE load_files SET status = 'failed', read = 0, loaded = 0, rejected = 0"),
         ("rejected_records.rejected_share_is_small", "SELECT 1"),
+        *[("songplays.copies_agree", f"{_COPY} REPLACE ({other}) FROM staging_events") for other in _OTHERS],
     ],
 )
 def test_warning_notices_its_violation(breakable: Warehouse, name: str, statement: str) -> None:
     assert not run_after(breakable, name, statement).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        ("songplays.copies_agree", f"{_COPY} FROM staging_events"),
+        ("songplays.copies_agree", f"{_COPY} REPLACE (itemInSession + 1 AS itemInSession) FROM staging_events"),
+        ("songplays.copies_agree", f"{_COPY} REPLACE ('Home' AS page, 'other' AS song) FROM staging_events"),
+        ("songplays.length_is_not_negative", "UPDATE songplays SET song_length = 0"),
+        ("songplays.lengths_are_in_seconds", "UPDATE songplays SET song_length = 4000 WHERE user_id = 1"),
+        ("songplays.lengths_are_in_seconds", "UPDATE songplays SET song_length = NULL"),
+        ("users.registrations_are_in_milliseconds", "UPDATE users SET registered_at = '2000-01-01'"),
+        ("user_levels.play_has_the_level_of_its_span", "UPDATE songplays SET level = NULL"),
+        (
+            "staging_events.event_is_not_of_the_future",
+            "UPDATE staging_events SET ts = (SELECT epoch_ms(max(finished_at)) + 86_000_000 FROM load_history)",
+        ),
+        (
+            "staging_events.times_are_to_the_millisecond",
+            "UPDATE staging_events SET ts = 1541100000000 WHERE userId = 3",
+        ),
+    ],
+)
+def test_what_is_only_odd_is_no_warning(breakable: Warehouse, name: str, statement: str) -> None:
+    assert run_after(breakable, name, statement).passed
+
+
+def test_a_load_warns_of_what_it_brought(loaded: Config) -> None:
+    """On a refresh a check looks at the touched keys alone."""
+    write_ballast(loaded)
+    assert sparkify.load(loaded).broken_checks == []
+    odd = [
+        play(ts=4_080_000_000_001, userId=8, length=-1, registration=1540919166),
+        play(level="paid"),
+        event(userId=9, sessionId=3, ts=TS + 1),
+        event(userId=9, sessionId=3, ts=TS + 86_400_002),
+    ]
+    write_file(log_file(loaded, "odd.json"), odd)
+    result = sparkify.load(loaded)
+    assert result.mode == "refresh"
+    assert [sentence.partition(":")[0] for sentence in result.broken_checks] == [
+        "staging_events.event_is_not_of_the_future",
+        "staging_events.session_lasts_at_most_a_day",
+        "songplays.copies_agree",
+        "songplays.length_is_not_negative",
+        "user_levels.play_has_the_level_of_its_span",
+        "users.registrations_are_in_milliseconds",
+    ]
 
 
 def test_warning_of_a_late_delivery(warehouse: Config) -> None:

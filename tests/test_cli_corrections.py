@@ -220,7 +220,7 @@ def test_compare_shows_whether_two_stars_are_equal(loaded: Config, tmp_path: Pat
     sparkify.undo(loaded, 2)
     ran = run_here("compare", "--json", loaded.warehouse_address, other.warehouse_address)
     assert (ran.code, ran.json()["status"]) == (5, "different")
-    assert ran.err == "sparkify: the two stars differ in songplays, users\n"
+    assert ran.err == "sparkify: the two stars differ in songplays, user_levels, users\n"
 
 
 def test_status_has_durations_rates_and_shares(loaded: Config) -> None:

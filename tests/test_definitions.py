@@ -101,6 +101,7 @@ def test_redshift_gets_keys_order_and_encodings() -> None:
     song_title VARCHAR(1024) NOT NULL ENCODE ZSTD,
     artist_name VARCHAR(1024) NOT NULL ENCODE ZSTD,
     song_length DOUBLE PRECISION ENCODE ZSTD,
+    match VARCHAR(16) ENCODE ZSTD,
     PRIMARY KEY (songplay_id),
     FOREIGN KEY (user_id) REFERENCES users (user_id),
     FOREIGN KEY (song_id) REFERENCES songs (song_id),

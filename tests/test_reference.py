@@ -3,11 +3,12 @@
 import math
 import random
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from sparkify.validation.texts import normalize_text
 from tests.bad_records import BAD_RECORDS, BadRecord, event, song
 from tests.reference import (
     EVENT_FIELDS,
@@ -17,6 +18,7 @@ from tests.reference import (
     Row,
     build_star,
     classify,
+    normalize,
     read_file,
     read_lines,
 )
@@ -235,6 +237,7 @@ def test_play_is_one_whole_row() -> None:
             "Uprising",
             "Muse",
             218.5,
+            "exact",
         )
     ]
 
@@ -269,8 +272,18 @@ def test_least_of_differing_copies_stays(one: Row, other: Row) -> None:
     ("length", "catalogue", "match"),
     [
         (218.5, [], (None, None)),
-        (218.5, [{"title": "uprising"}], (None, None)),
-        (218.5, [{"artist_name": "Muse "}], (None, None)),
+        (218.5, [{"title": "Starlight"}], (None, "ARMUSE")),
+        (218.5, [{"title": "uprising"}], ("SOUPRISING", "ARMUSE")),
+        (218.5, [{"title": "uprising", "duration": 228.6}], (None, "ARMUSE")),
+        (218.5, [{"title": "uprising", "duration": None}], ("SOUPRISING", "ARMUSE")),
+        (218.5, [{"artist_name": "Muse "}], ("SOUPRISING", "ARMUSE")),
+        (218.5, [{"artist_name": "Muses"}], (None, None)),
+        (218.5, [{"title": "x", "artist_id": "B"}, {"title": "x", "artist_id": "A"}], (None, "A")),
+        (
+            218.5,
+            [{"title": "x", "artist_id": "B"}, {"title": "x", "artist_name": "MUSE", "artist_id": "A"}],
+            (None, "B"),
+        ),
         (218.5, [{"duration": 999.0}], ("SOUPRISING", "ARMUSE")),
         (218.5, [{"song_id": "A", "duration": 220.5}, {"song_id": "B", "duration": 217.5}], ("B", "ARMUSE")),
         (218.5, [{"song_id": "A", "duration": None}, {"song_id": "B", "duration": 999.0}], ("B", "ARMUSE")),
@@ -297,17 +310,69 @@ def test_match(length: float | None, catalogue: list[Row], match: tuple[str | No
         ([{"sessionId": 9, "itemInSession": 5, "level": "paid"}, {"sessionId": 10}], ("Ada", "Byron", "F", "free")),
         ([{"itemInSession": 9, "level": "paid"}, {"itemInSession": 10}], ("Ada", "Byron", "F", "free")),
         ([{"level": "paid"}, {"level": "free"}], ("Ada", "Byron", "F", "paid")),
-        ([{"level": "paid"}, {"level": None}], ("Ada", "Byron", "F", None)),
-        ([{"firstName": "Z", "gender": "M"}, {"firstName": "É"}], ("É", "Byron", "F", "free")),
-        ([{"firstName": None, "level": "free"}, {"firstName": "Ada", "level": "paid"}], (None, "Byron", "F", "free")),
-        ([{"page": "Home", "ts": TS + 1, "gender": None}, {}], ("Ada", "Byron", None, "free")),
+        ([{"level": "paid"}, {"level": None}], ("Ada", "Byron", "F", "paid")),
+        ([{"firstName": "Z", "gender": "M"}, {"firstName": "É"}], ("É", "Byron", "M", "free")),
+        ([{"firstName": None, "level": "free"}, {"firstName": "Ada", "level": "paid"}], ("Ada", "Byron", "F", "paid")),
+        ([{"page": "Home", "ts": TS + 1, "gender": None}, {}], ("Ada", "Byron", "F", "free")),
         ([{"userId": None, "page": "Login", "ts": TS + 1, "level": "paid"}, {}], ("Ada", "Byron", "F", "free")),
     ],
 )
-def test_latest_event_makes_the_whole_user(events: list[Row], user: tuple[str | None, ...]) -> None:
+def test_latest_known_value_of_each_attribute(events: list[Row], user: tuple[str | None, ...]) -> None:
     rows = [an_event(**changes) for changes in events]
     for delivered in (rows, rows[::-1], rows * 2):
-        assert build_star(delivered, [])["users"] == [(39, *user)]
+        assert [row[:5] for row in build_star(delivered, [])["users"]] == [(39, *user)]
+
+
+@pytest.mark.parametrize(
+    ("levels", "spans"),
+    [
+        ([(TS, "free")], [("free", 0, None)]),
+        ([(TS, "free"), (TS + 1, "free"), (TS + 2, None)], [("free", 0, None)]),
+        ([(TS, "free"), (TS + 1, "paid"), (TS + 3, "free")], [("free", 0, 1), ("paid", 1, 3), ("free", 3, None)]),
+        ([(TS, "paid"), (TS, "free")], [("free", 0, 0), ("paid", 0, None)]),
+        ([(TS, None)], []),
+    ],
+)
+def test_levels_make_spans(levels: list[tuple[int, str | None]], spans: list[tuple[str, int, int | None]]) -> None:
+    def moment(after: int | None) -> datetime | None:
+        return None if after is None else datetime(2018, 11, 1, 20, 57, 10, 796_000) + timedelta(milliseconds=after)
+
+    rows = [an_event(ts=ts, level=level) for ts, level in levels]
+    for delivered in (rows, rows[::-1], rows * 2):
+        assert Counter(build_star(delivered, [])["user_levels"]) == Counter(
+            (39, level, moment(begin), moment(end)) for level, begin, end in spans
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("Uprising", "uprising"),
+        ("Simon &amp; Garfunkel", "simongarfunkel"),
+        ("Beyonce&#769; &copy", "beyonce"),
+        ("Björk", "bjork"),
+        ("STRAẞE Nº 5²", "straßenº5²"),
+        ("ΣΊΣΥΦΟΣ", "σισυφοσ"),
+        ("a (b [c] d) e", "abde"),
+        ("a (b) [c] (d", "ad"),
+        ("A Feat. B", "a"),
+        ("A\tft B", "a"),
+        ("A featuring", "a"),
+        ("A features B", "afeaturesb"),
+        ("Loft B", "loftb"),
+        ("A (feat. B) C", "ac"),
+        ("The The", "the"),
+        ("  the  A", "a"),
+        ("(x) The A", "a"),
+        ("The", "the"),
+        ("Theatre", "theatre"),
+        ("!!!", None),
+        ("(A)", None),
+        (" feat. A", None),
+    ],
+)
+def test_normalized_texts(text: str, form: str | None) -> None:
+    assert normalize(text) == normalize_text(text) == form
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from sparkify.settings import Config
 from sparkify.sql import list_columns
 from sparkify.star.changes import StarChange, refresh_star
 from sparkify.star.tables import STAR, create_tables
-from sparkify.warehouses import Warehouse, open_warehouse
+from sparkify.warehouses import Warehouse, add_texts, open_warehouse
 from tests import reference
 from tests.reference import FIELDS, Dataset, Row
 from tests.support import (
@@ -98,6 +98,7 @@ def stage(engine: Warehouse, dataset: Dataset, rows: list[Row], source_id: int) 
     columns = [*FIELDS[dataset], "line"]
     values = [(*(row[name] for name in columns[:-1]), 1, source_id) for row in rows]
     engine.insert_rows(f"staging_{dataset}", [*columns, "source_id"], values)
+    add_texts(engine, dataset)
 
 
 def test_rebuild(case: Case, engine: Warehouse) -> None:

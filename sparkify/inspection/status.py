@@ -10,7 +10,7 @@ from sparkify.loads import ledger
 from sparkify.loads.plan import STATES, list_sources, plan_found
 from sparkify.questions.answers import count_lag, find_newest_event
 from sparkify.settings import Config
-from sparkify.star.tables import count_rows, match_rates
+from sparkify.star.tables import TABLES, count_rows, match_rates
 from sparkify.star.version import Version, open_to_read, require_version
 from sparkify.warehouses import StoredFile, fetch_dicts
 
@@ -43,6 +43,7 @@ def status(config: Config) -> Status:
     found = list_sources(config) if config.roots else None
     with open_to_read(config) as warehouse:
         version = require_version(warehouse)
+        present = warehouse.list_tables()
         loads = [_with_rates(load) for load in fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")]
         files: dict[str, int] = dict(
             warehouse.fetch("SELECT status, count(*) FROM load_files GROUP BY status ORDER BY status")
@@ -63,7 +64,8 @@ def status(config: Config) -> Status:
             warehouse=warehouse.address,
             version=version,
             file=warehouse.measure_file(),
-            tables=count_rows(warehouse),
+            # An older warehouse has fewer.
+            tables=count_rows(warehouse, [table for table in TABLES if table in present]),
             loads=loads,
             files=files,
             records={name: int(count) for name, count in records.items()},

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from sparkify.datasets import DATASETS
 from sparkify.loads.progress import seconds_since
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
@@ -12,7 +13,7 @@ from sparkify.sql import list_migrations, migration_sql
 from sparkify.star.changes import StarChange
 from sparkify.star.tables import CREATION_ORDER, VIEWS, create_tables, drop_views, write_comments
 from sparkify.star.version import LAYOUT, Version, read_version, require_version, star_digest, write_version
-from sparkify.warehouses import Warehouse, open_warehouse
+from sparkify.warehouses import Warehouse, add_texts, open_warehouse
 
 _logger = logging.getLogger("sparkify")
 
@@ -75,6 +76,8 @@ def _migrate(warehouse: Warehouse) -> list[str]:
             return []
         steps = _change_layout(warehouse, version)
         if version.star != star_digest():
+            for dataset in DATASETS:
+                add_texts(warehouse, dataset)
             change = StarChange(warehouse, "rebuild")
             change.refresh()
             change.check()

@@ -25,6 +25,7 @@ from sparkify.formats import (
 from sparkify.questions.answers import Answer, Answers, Comparison
 from sparkify.questions.catalogue import CHAPTERS
 from sparkify.report import questions
+from sparkify.report.bulk import Bulk, find_bulk, split_far
 from sparkify.report.drawing import Draw, embed_json, make_drawable, name_source
 from sparkify.report.marks import CONFIG, Spec
 
@@ -103,9 +104,17 @@ def render_page(answers: Answers, draw: Draw, *, with_people: bool) -> str:
     )  # fmt: skip
     environment.filters |= {"code": _mark_code, "json": embed_json}
     script = _read("page.js")
+    # Of each day, with the level of its events.
+    bulk = find_bulk(
+        (record["day"], record["plays"] + record["sessions"])
+        for record in answers.of("levels").records
+        if record["day"] is not None
+    )
     chapters = [
         Chapter(
-            chapter, title, [_section(one, with_people) for one in answers.answers if one.question.chapter == chapter]
+            chapter,
+            title,
+            [_section(one, bulk, with_people) for one in answers.answers if one.question.chapter == chapter],
         )
         for chapter, title in CHAPTERS.items()
         if chapter != _GLANCE
@@ -232,10 +241,11 @@ def _moment(at: dt.datetime) -> str:
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
-def _section(answer: Answer, with_people: bool) -> Section:
+def _section(answer: Answer, bulk: Bulk | None, with_people: bool) -> Section:
     name, question = answer.question.name, answer.question
     records, left_out = (answer.records, None) if with_people else questions.hide_people(name, answer.records)
-    spec = make_drawable(questions.draw(name, records))
+    drawn, not_drawn = split_far(records, bulk)
+    spec = make_drawable(questions.draw(name, drawn))
     definition, _, limits = question.definition.partition(_LIMITS)
     numbers = [f"`{one.name}` is {answer.values[one.name]}" for one in question.parameters if one.default is not None]
     shown = records[:_MOST_ROWS]
@@ -245,7 +255,7 @@ def _section(answer: Answer, with_people: bool) -> Section:
         questions.describe(name, records) or _NOTHING,
         " ".join([definition.strip(), *(f"Here {number}." for number in numbers)]),
         f"{_LIMITS}{limits}",
-        [text for text in (left_out, questions.note(name, records)) if text],
+        [text for text in (left_out, not_drawn, questions.note(name, records)) if text],
         spec=spec,
         columns=[Column(column, _is_numeric(record[column] for record in records)) for column in answer.columns],
         rows=[[_cell(value) for value in record.values()] for record in shown],

@@ -9,6 +9,7 @@ from collections.abc import Callable
 # The key of a table that a load collects, and the table that holds what it collected.
 _TOUCHED = {
     "songplays": ("start_time", "touched_plays"),
+    "user_levels": ("user_id", "touched_users"),
     "users": ("user_id", "touched_users"),
     "songs": ("song_id", "touched_songs"),
     "artists": ("artist_id", "touched_artists"),

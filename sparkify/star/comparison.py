@@ -64,12 +64,12 @@ def _fetch_sums(warehouse: Warehouse, table: str) -> dict[str, tuple[int, int]]:
 
 def _differences(table: str, bucket: str, first: Warehouse, second: Warehouse) -> Iterator[Difference]:
     columns = list(list_columns(table))
-    places = [columns.index(name) for name in read_table(table).primary_key]
+    places = [columns.index(name) for name in _list_keys(table)]
     sides = []
     for warehouse in (first, second):
         fields = ", ".join(_text(name, kind) for name, kind in list_columns(table).items())
         rows = warehouse.fetch(f"SELECT {fields} FROM {table} WHERE {_bucket(table)} = $1", [bucket])
-        sides.append({", ".join(row[place] for place in places): row for row in rows})
+        sides.append({", ".join(row[place] or "NULL" for place in places): row for row in rows})
     for key in sorted({*sides[0], *sides[1]}):
         values = [side.get(key, (None,) * len(columns)) for side in sides]
         if values[0] != values[1]:
@@ -77,9 +77,14 @@ def _differences(table: str, bucket: str, first: Warehouse, second: Warehouse) -
             yield Difference(key, {name: pair for name, pair in pairs if pair[0] != pair[1]})
 
 
+def _list_keys(table: str) -> list[str]:
+    """The columns that name a row: all of them where there is no primary key."""
+    return read_table(table).primary_key or list(list_columns(table))
+
+
 def _bucket(table: str) -> str:
     columns = list_columns(table)
-    key = " || ', ' || ".join(_text(name, columns[name]) for name in read_table(table).primary_key)
+    key = " || ', ' || ".join(f"coalesce({_text(name, columns[name])}, 'NULL')" for name in _list_keys(table))
     return f"substring(md5({key}), 1, {_BUCKET_DIGITS})"
 
 

@@ -7,18 +7,19 @@ from sparkify.sql import comment_sql, create_sql
 from sparkify.warehouses import Warehouse
 
 STAGING = ("staging_events", "staging_songs")
-# In the order in which they are computed: time reads songplays.
-STAR = ("songplays", "users", "songs", "artists", "time")
+TEXTS = ("normalized_texts",)
+# In the order in which they are computed: time reads songplays. A table comes before those that its foreign keys name.
+STAR = ("songplays", "user_levels", "users", "songs", "artists", "time")
 LEDGER = ("load_history", "load_files", "rejected_records")
-TABLES = (*STAGING, *STAR, *LEDGER)
+TABLES = (*STAGING, *TEXTS, *STAR, *LEDGER)
 VERSION = ("warehouse_version",)
 # In the order in which they are created: a view reads those before it.
 VIEWS = ("repeated_moments", "repeated_events", "events", "sessions", "plays", "days")
-# The temporary tables of touched keys, in the order in which they are collected: touched_plays reads touched_tracks.
-TOUCHED = ("touched_tracks", "touched_plays", "touched_users", "touched_songs", "touched_artists")
+# The temporary tables of touched keys, in the order in which they are collected: touched_plays reads touched_names.
+TOUCHED = ("touched_names", "touched_plays", "touched_users", "touched_songs", "touched_artists")
 
 # In the order in which they are created: a foreign key names a table that exists.
-CREATION_ORDER = (*STAGING, *reversed(STAR), *LEDGER, *VERSION)
+CREATION_ORDER = (*STAGING, *TEXTS, *reversed(STAR), *LEDGER, *VERSION)
 _LIST_VIEWS = "SELECT viewname FROM pg_views WHERE schemaname = current_schema()"
 
 

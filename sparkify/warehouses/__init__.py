@@ -14,6 +14,7 @@ from sparkify.errors import LockedError, UsageError
 from sparkify.settings import Config
 from sparkify.warehouses.base import Appended, Intake, Row, StoredFile, Warehouse, fetch_dicts
 from sparkify.warehouses.findings import Finding, examine
+from sparkify.warehouses.texts import add_texts
 
 __all__ = [
     "Appended",
@@ -22,6 +23,7 @@ __all__ = [
     "Row",
     "StoredFile",
     "Warehouse",
+    "add_texts",
     "compact_file",
     "engine_of",
     "examine",

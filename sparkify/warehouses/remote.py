@@ -21,8 +21,10 @@ from sparkify.sql import create_sql, list_columns, quote, read_sql
 from sparkify.warehouses.base import Appended, Warehouse
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, open_session
 from sparkify.warehouses.scratch import open_scratch_folder
+from sparkify.warehouses.texts import TEXTS
 
 _FOLDER_PREFIX = "sparkify-scratch-"
+_STAGED_TEXTS = "staged_texts"
 # About 50 MB of events as Parquet: Redshift reads parts of 1 MB to 1 GB best.
 _MOST_ROWS_PER_PART = 1_000_000
 # With fewer rows per slice than this, one part is faster than many.
@@ -96,25 +98,32 @@ class RemoteIntake:
             self._send(scratch, dataset)
 
     def _send(self, scratch: DuckDBWarehouse, dataset: Dataset) -> None:
-        """Copy the rows of the scratch warehouse's two tables into this warehouse."""
+        """Copy the rows of the scratch warehouse's tables into this warehouse; of the texts, those that are new."""
         for table in (f"staging_{dataset}", "rejected_records"):
-            with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
-                rows, parts = _write_parts(scratch, table, Path(folder), self._parts.slices)
-                taken = self._parts.copy(table, parts) if parts else 0
-                if taken != rows:
-                    raise EngineError(
-                        f"the warehouse took {taken:,} of {rows:,} rows into {table}; nothing was loaded, so load again"
-                    )
+            self._copy(scratch, table, table)
+        self._warehouse.execute(f"DROP TABLE IF EXISTS {_STAGED_TEXTS}")
+        self._warehouse.execute(read_sql(f"changes/{_STAGED_TEXTS}/create"))
+        self._copy(scratch, TEXTS, _STAGED_TEXTS)
+        self._warehouse.execute(read_sql(f"changes/{_STAGED_TEXTS}/append"))
+
+    def _copy(self, scratch: DuckDBWarehouse, table: str, target: str) -> None:
+        with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
+            rows, parts = _write_parts(scratch, table, Path(folder), self._parts.slices)
+            taken = self._parts.copy(target, parts) if parts else 0
+            if taken != rows:
+                raise EngineError(
+                    f"the warehouse took {taken:,} of {rows:,} rows into {target}; nothing was loaded, so load again"
+                )
 
 
 @contextmanager
 def open_scratch(config: Config, *datasets: Dataset) -> Iterator[DuckDBWarehouse]:
-    """A temporary DuckDB warehouse with the staging tables of these datasets and rejected_records."""
+    """A temporary DuckDB warehouse with the staging tables of these datasets, rejected_records and the texts."""
     with ExitStack() as stack:
         folder = stack.enter_context(open_scratch_folder(Path(tempfile.gettempdir()), _FOLDER_PREFIX))
         scratch = open_session(str(folder / "scratch.duckdb"), config)
         stack.callback(scratch.close)
-        for table in (*(f"staging_{dataset}" for dataset in datasets), "rejected_records"):
+        for table in (*(f"staging_{dataset}" for dataset in datasets), "rejected_records", TEXTS):
             scratch.execute(create_sql(table, "duckdb"))
         yield scratch
 

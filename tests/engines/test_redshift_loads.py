@@ -328,7 +328,7 @@ def test_reject_that_redshift_cannot_keep_fails_its_file(redshift: Redshift, con
         f"cannot keep {log_file(config, 'long.json')}: line 2 is rejected and has 70,000 bytes, but the warehouse "
         "keeps at most 65,535 bytes of a record; fix or remove the line"
     ]
-    assert read_star(config)["users"] == [(1, None, None, None, "free"), (2, None, None, None, "free")]
+    assert read_star(config)["users"] == [(1, None, None, None, "free", None), (2, None, None, None, "free", None)]
     log_file(config, "long.json").unlink()
     assert read_star(config) == expected_star(config)
 

@@ -10,6 +10,7 @@ from sparkify.sources.bundles import Bundle
 from sparkify.validation import judge
 from sparkify.warehouses.base import Appended, Warehouse
 from sparkify.warehouses.duckdb.errors import mapped_errors
+from sparkify.warehouses.texts import add_texts
 
 # Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
 # slow. So each INSERT gets as much as memory allows: a run is held in memory.
@@ -48,6 +49,7 @@ class DuckDBIntake:
             run_bytes = _RUN_BYTES
         with mapped_errors(self._connection):
             judge.drop_tables(self._connection)
+        add_texts(self._warehouse, dataset, min(urls))
         return appended
 
     def _keep_rejects(self, dataset: Dataset, load_id: int, urls: dict[int, str]) -> None:
@@ -75,6 +77,8 @@ class DuckDBIntake:
             WHERE judged.reason IS NOT NULL"""
         )
         judge.drop_tables(self._connection)
+        first = self._warehouse.fetch("SELECT min(source_id) FROM replayed_records WHERE dataset = $1", [dataset])[0][0]
+        add_texts(self._warehouse, dataset, first)
 
 
 def _take_run(

@@ -4,6 +4,63 @@ SELECT layout, star, program FROM warehouse_version;
 
 SELECT count(*)
 FROM (
+SELECT event.source_id, event.line, event.ts, newest.finished_at
+FROM staging_events AS event
+INNER JOIN (
+    SELECT
+        files.source_id, loads.finished_at,
+        cast(extract(EPOCH FROM loads.finished_at) AS BIGINT) * 1000 + 86400000 AS newest_ts
+    FROM load_files AS files
+    INNER JOIN load_history AS loads ON files.load_id = loads.load_id
+) AS newest ON event.source_id = newest.source_id
+WHERE event.ts > newest.newest_ts
+    -- By this alone most blocks are skipped.
+    AND event.ts > (SELECT cast(extract(EPOCH FROM min(finished_at)) AS BIGINT) * 1000 FROM load_history)
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT userId AS user_id, sessionId AS session_id, min(ts) AS first_ts, max(ts) AS last_ts
+FROM staging_events
+WHERE userId IS NOT NULL
+GROUP BY userId, sessionId
+HAVING max(ts) - min(ts) > 86400000
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT count(*) AS events, sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) AS rounded
+FROM staging_events
+HAVING sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) * 2 > count(*)
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT text, count(*) AS copies
+FROM normalized_texts
+GROUP BY text
+HAVING count(*) > 1
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT staged.text
+FROM (
+    SELECT song AS text FROM staging_events
+    WHERE page = 'NextSong'
+    UNION
+    SELECT artist AS text FROM staging_events
+    WHERE page = 'NextSong'
+    UNION
+    SELECT title AS text FROM staging_songs
+    UNION
+    SELECT artist_name AS text FROM staging_songs
+) AS staged
+WHERE NOT EXISTS (SELECT 1 FROM normalized_texts WHERE normalized_texts.text = staged.text)
+) AS broken;
+
+SELECT count(*)
+FROM (
 SELECT songplay_id, count(*) AS copies
 FROM songplays
 GROUP BY songplay_id
@@ -74,23 +131,67 @@ WHERE NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = used.song_id)
 
 SELECT count(*)
 FROM (
-SELECT plays.artist_id, plays.number
+SELECT used.artist_id, used.number
 FROM (
-    SELECT artist_id, song_id IS NULL AS is_without_song, count(*) AS number
+    SELECT artist_id, count(*) AS number
     FROM songplays
-    WHERE (artist_id IS NOT NULL OR song_id IS NOT NULL)
-    GROUP BY artist_id, song_id IS NULL
-) AS plays
-WHERE plays.artist_id IS NULL
-    OR plays.is_without_song
-    OR NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = plays.artist_id)
+    WHERE artist_id IS NOT NULL
+    GROUP BY artist_id
+) AS used
+WHERE NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = used.artist_id)
 ) AS broken;
 
 SELECT count(*)
 FROM (
-SELECT count(*) AS plays, count(song_id) AS matched_plays
+SELECT song_id, artist_id, match, count(*) AS plays
 FROM songplays
-HAVING count(*) > 0 AND count(song_id) * 100 < count(*)
+WHERE CASE
+        WHEN song_id IS NOT NULL THEN artist_id IS NULL OR match IS NULL OR match NOT IN ('exact', 'similar')
+        WHEN artist_id IS NOT NULL THEN match IS NULL OR match <> 'artist'
+        ELSE match IS NOT NULL
+    END
+GROUP BY song_id, artist_id, match
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT count(*) AS plays, count(artist_id) AS plays_with_an_artist
+FROM songplays
+HAVING count(*) > 0 AND count(artist_id) * 100 < count(*)
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session, ts, count(*) AS records
+FROM staging_events
+WHERE page = 'NextSong'
+    -- Where songplays has as many rows as plays were delivered, no play has a copy.
+    AND (SELECT count(*) FROM staging_events AS play WHERE play.page = 'NextSong') > (SELECT count(*) FROM songplays)
+GROUP BY userId, sessionId, itemInSession, ts
+HAVING count(*) > 1
+    AND (
+        min(song) <> max(song)
+        OR min(artist) <> max(artist)
+        OR min(length) <> max(length) OR count(length) NOT IN (0, count(*))
+        OR min(level) <> max(level) OR count(level) NOT IN (0, count(*))
+        OR min(location) <> max(location) OR count(location) NOT IN (0, count(*))
+        OR min(userAgent) <> max(userAgent) OR count(userAgent) NOT IN (0, count(*))
+    )
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT songplay_id, song_title, song_length
+FROM songplays
+WHERE start_time IS NOT NULL
+    AND song_length < 0
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT count(song_length) AS lengths, sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) AS over_an_hour
+FROM songplays
+HAVING sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) * 2 > count(song_length)
 ) AS broken;
 
 SELECT count(*)
@@ -105,6 +206,65 @@ FROM (
 ) AS last_load
 CROSS JOIN (SELECT max(ts) AS newest_ts FROM staging_events) AS every_load
 WHERE last_load.newest_ts < every_load.newest_ts
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT user_id, level, valid_from
+FROM user_levels
+WHERE user_id IS NULL OR level IS NULL OR valid_from IS NULL
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT used.user_id, used.number
+FROM (
+    SELECT user_id, count(*) AS number
+    FROM user_levels
+    WHERE user_id IS NOT NULL
+    GROUP BY user_id
+) AS used
+WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = used.user_id)
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT user_id, level, valid_from, valid_to, next_from
+FROM (
+    SELECT
+        user_id, level, valid_from, valid_to,
+        lead(valid_from) OVER (PARTITION BY user_id ORDER BY valid_from, valid_to) AS next_from
+    FROM user_levels
+) AS spans
+WHERE valid_to <> next_from
+    OR (valid_to IS NULL AND next_from IS NOT NULL)
+    OR (valid_to IS NOT NULL AND next_from IS NULL)
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT users.user_id, users.level, span.level AS level_of_span
+FROM users
+LEFT JOIN user_levels AS span ON users.user_id = span.user_id AND span.valid_to IS NULL
+WHERE users.user_id IS NOT NULL
+    AND (
+        users.level <> span.level
+        OR (users.level IS NULL AND span.level IS NOT NULL)
+        OR (users.level IS NOT NULL AND span.level IS NULL)
+    )
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT play.songplay_id, play.user_id, play.start_time, play.level, span.level AS level_of_span
+FROM songplays AS play
+INNER JOIN user_levels AS span
+    ON play.user_id = span.user_id
+        AND play.start_time >= span.valid_from
+        AND (play.start_time < span.valid_to OR span.valid_to IS NULL)
+WHERE play.level <> span.level
+    -- The plays of a user who always had one level agree.
+    AND span.user_id IN (SELECT user_id FROM user_levels WHERE valid_to IS NOT NULL)
 ) AS broken;
 
 SELECT count(*)
@@ -135,6 +295,14 @@ FULL OUTER JOIN (
     FROM users
 ) AS kept ON staged.user_id = kept.user_id
 WHERE staged.user_id IS NULL OR kept.user_id IS NULL
+) AS broken;
+
+SELECT count(*)
+FROM (
+SELECT user_id, registered_at
+FROM users
+WHERE user_id IS NOT NULL
+    AND registered_at < TIMESTAMP '2000-01-01 00:00:00'
 ) AS broken;
 
 SELECT count(*)

@@ -116,6 +116,20 @@ COMMENT ON COLUMN staging_songs.source_id IS 'file the record came from: load_fi
 
 COMMENT ON COLUMN staging_songs.line IS 'physical line of that file, from 1';
 
+CREATE TABLE IF NOT EXISTS normalized_texts (
+    text VARCHAR(1024) NOT NULL ENCODE RAW,
+    normalized VARCHAR(4096) ENCODE ZSTD,
+    PRIMARY KEY (text)
+)
+DISTSTYLE AUTO
+SORTKEY (text);
+
+COMMENT ON TABLE normalized_texts IS 'One row per: one distinct text by which a play was ever matched: a title or the name of an artist. Source: staging_events with page NextSong, staging_songs; texts stay when their records leave.';
+
+COMMENT ON COLUMN normalized_texts.text IS 'the text as staged';
+
+COMMENT ON COLUMN normalized_texts.normalized IS 'the form by which similar texts are equal; NULL where no letter or digit is left';
+
 CREATE TABLE IF NOT EXISTS time (
     start_time TIMESTAMP NOT NULL ENCODE RAW,
     hour INTEGER NOT NULL ENCODE AZ64,
@@ -198,12 +212,13 @@ CREATE TABLE IF NOT EXISTS users (
     last_name VARCHAR(1024) ENCODE ZSTD,
     gender VARCHAR(1024) ENCODE ZSTD,
     level VARCHAR(1024) ENCODE ZSTD,
+    registered_at TIMESTAMP ENCODE AZ64,
     PRIMARY KEY (user_id)
 )
 DISTSTYLE AUTO
 SORTKEY (user_id);
 
-COMMENT ON TABLE users IS 'One row per: one user, as the user''s latest event describes them. Source: staging_events with a userId, on any page.';
+COMMENT ON TABLE users IS 'One row per: one user, with the latest known value of each attribute. Source: staging_events with a userId, on any page.';
 
 COMMENT ON COLUMN users.user_id IS 'user';
 
@@ -213,7 +228,29 @@ COMMENT ON COLUMN users.last_name IS 'last name';
 
 COMMENT ON COLUMN users.gender IS 'gender: F or M';
 
-COMMENT ON COLUMN users.level IS 'latest subscription: free or paid; for the level of a play see songplays.level';
+COMMENT ON COLUMN users.level IS 'latest subscription: free or paid; user_levels has the earlier ones';
+
+COMMENT ON COLUMN users.registered_at IS 'when the user registered, UTC, to the millisecond';
+
+CREATE TABLE IF NOT EXISTS user_levels (
+    user_id INTEGER NOT NULL ENCODE RAW,
+    level VARCHAR(1024) NOT NULL ENCODE ZSTD,
+    valid_from TIMESTAMP NOT NULL ENCODE AZ64,
+    valid_to TIMESTAMP ENCODE AZ64,
+    FOREIGN KEY (user_id) REFERENCES users (user_id)
+)
+DISTSTYLE AUTO
+SORTKEY (user_id);
+
+COMMENT ON TABLE user_levels IS 'One row per: one span of time in which the level of a user did not change. Two levels at one moment make a span of no length. Source: staging_events with a userId and a level, on any page.';
+
+COMMENT ON COLUMN user_levels.user_id IS 'user: users.user_id';
+
+COMMENT ON COLUMN user_levels.level IS 'subscription in this span: free or paid';
+
+COMMENT ON COLUMN user_levels.valid_from IS 'the user''s first event with this level, UTC';
+
+COMMENT ON COLUMN user_levels.valid_to IS 'the first event with the next level, UTC, which is no longer in the span; NULL for the latest span';
 
 CREATE TABLE IF NOT EXISTS songplays (
     songplay_id CHAR(32) NOT NULL ENCODE RAW,
@@ -229,6 +266,7 @@ CREATE TABLE IF NOT EXISTS songplays (
     song_title VARCHAR(1024) NOT NULL ENCODE ZSTD,
     artist_name VARCHAR(1024) NOT NULL ENCODE ZSTD,
     song_length DOUBLE PRECISION ENCODE ZSTD,
+    match VARCHAR(16) ENCODE ZSTD,
     PRIMARY KEY (songplay_id),
     FOREIGN KEY (user_id) REFERENCES users (user_id),
     FOREIGN KEY (song_id) REFERENCES songs (song_id),
@@ -238,7 +276,7 @@ CREATE TABLE IF NOT EXISTS songplays (
 DISTSTYLE EVEN
 SORTKEY (start_time);
 
-COMMENT ON TABLE songplays IS 'One row per: one play, which is one natural key (user_id, session_id, item_in_session, start_time). Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs.';
+COMMENT ON TABLE songplays IS 'One row per: one play, which is one natural key (user_id, session_id, item_in_session, start_time). Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs, exact or by normalized_texts.';
 
 COMMENT ON COLUMN songplays.songplay_id IS 'MD5 of the natural key: the same on every load and engine';
 
@@ -265,6 +303,8 @@ COMMENT ON COLUMN songplays.song_title IS 'title as logged, matched or not';
 COMMENT ON COLUMN songplays.artist_name IS 'artist as logged, matched or not';
 
 COMMENT ON COLUMN songplays.song_length IS 'length of the track as logged, in seconds';
+
+COMMENT ON COLUMN songplays.match IS 'how it was matched: exact, similar (by normalized texts), artist (no song); NULL where not at all';
 
 CREATE TABLE IF NOT EXISTS load_history (
     load_id INTEGER NOT NULL ENCODE RAW,
@@ -694,7 +734,8 @@ COMMENT ON COLUMN sessions.plays IS 'number of its plays';
 COMMENT ON COLUMN sessions.level IS 'subscription at its first event: free or paid';
 
 -- Grain: one play.
--- Source: songplays with columns of users, songs and artists; NULL if the catalogue has no match.
+-- Source: songplays with columns of users, songs and artists; NULL if the catalogue has no match. A play without a song
+-- may have an artist.
 CREATE OR REPLACE VIEW plays AS
 SELECT
     songplays.songplay_id, -- MD5 of the natural key: the same on every load and engine
@@ -706,9 +747,11 @@ SELECT
     songplays.user_id, -- who played: users.user_id
     users.gender, -- user's gender: F or M
     users.level AS latest_level, -- user's latest subscription: free or paid
+    users.registered_at, -- when the user registered, UTC
     songplays.level, -- subscription at the time of the play: free or paid
     songplays.session_id, -- session of the user
     songplays.item_in_session, -- position of the play in its session, from 0
+    songplays.match, -- how it was matched: exact, similar, artist (no song); NULL where not at all
     songplays.song_id, -- matched song: songs.song_id
     songs.title AS catalogue_title, -- title of the matched song
     songs.year AS song_year, -- year of release of the matched song
@@ -728,7 +771,7 @@ LEFT JOIN users ON songplays.user_id = users.user_id
 LEFT JOIN songs ON songplays.song_id = songs.song_id
 LEFT JOIN artists ON songplays.artist_id = artists.artist_id;
 
-COMMENT ON VIEW plays IS 'One row per: one play. Source: songplays with columns of users, songs and artists; NULL if the catalogue has no match.';
+COMMENT ON VIEW plays IS 'One row per: one play. Source: songplays with columns of users, songs and artists; NULL if the catalogue has no match. A play without a song may have an artist.';
 
 COMMENT ON COLUMN plays.songplay_id IS 'MD5 of the natural key: the same on every load and engine';
 
@@ -748,11 +791,15 @@ COMMENT ON COLUMN plays.gender IS 'user''s gender: F or M';
 
 COMMENT ON COLUMN plays.latest_level IS 'user''s latest subscription: free or paid';
 
+COMMENT ON COLUMN plays.registered_at IS 'when the user registered, UTC';
+
 COMMENT ON COLUMN plays.level IS 'subscription at the time of the play: free or paid';
 
 COMMENT ON COLUMN plays.session_id IS 'session of the user';
 
 COMMENT ON COLUMN plays.item_in_session IS 'position of the play in its session, from 0';
+
+COMMENT ON COLUMN plays.match IS 'how it was matched: exact, similar, artist (no song); NULL where not at all';
 
 COMMENT ON COLUMN plays.song_id IS 'matched song: songs.song_id';
 

@@ -32,6 +32,8 @@ DROP TABLE load_history;
 
 DROP TABLE songplays;
 
+DROP TABLE user_levels;
+
 DROP TABLE users;
 
 DROP TABLE songs;
@@ -39,6 +41,8 @@ DROP TABLE songs;
 DROP TABLE artists;
 
 DROP TABLE time;
+
+DROP TABLE normalized_texts;
 
 DROP TABLE staging_songs;
 
@@ -56,6 +60,10 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 
 -- comments of tables/staging_songs/create.sql
 
+-- tables/normalized_texts/create.sql
+
+-- comments of tables/normalized_texts/create.sql
+
 -- tables/time/create.sql
 
 -- comments of tables/time/create.sql
@@ -71,6 +79,10 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 -- tables/users/create.sql
 
 -- comments of tables/users/create.sql
+
+-- tables/user_levels/create.sql
+
+-- comments of tables/user_levels/create.sql
 
 -- tables/songplays/create.sql
 

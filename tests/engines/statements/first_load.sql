@@ -53,9 +53,9 @@ DROP TABLE IF EXISTS changed_files;
 
 -- changes/changed_files/create.sql
 
-DROP TABLE IF EXISTS touched_tracks;
+DROP TABLE IF EXISTS touched_names;
 
--- changes/touched_tracks/create.sql
+-- changes/touched_names/create.sql
 
 DROP TABLE IF EXISTS touched_plays;
 
@@ -85,6 +85,16 @@ COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_record
 
 SELECT pg_last_copy_count();
 
+DROP TABLE IF EXISTS staged_texts;
+
+-- changes/staged_texts/create.sql
+
+COPY staged_texts FROM '<stage>/.sparkify/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+
+SELECT pg_last_copy_count();
+
+-- changes/staged_texts/append.sql
+
 SELECT source_id, sum(loaded), sum(rejected)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_events
@@ -103,6 +113,16 @@ COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_record
 
 SELECT pg_last_copy_count();
 
+DROP TABLE IF EXISTS staged_texts;
+
+-- changes/staged_texts/create.sql
+
+COPY staged_texts FROM '<stage>/.sparkify/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+
+SELECT pg_last_copy_count();
+
+-- changes/staged_texts/append.sql
+
 SELECT source_id, sum(loaded), sum(rejected)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_songs
@@ -116,6 +136,10 @@ SELECT source_id, sum(loaded), sum(rejected)
 -- tables/songplays/delete.sql
 
 -- tables/songplays/load.sql
+
+-- tables/user_levels/delete.sql
+
+-- tables/user_levels/load.sql
 
 -- tables/users/delete.sql
 
@@ -141,6 +165,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
+-- check normalized_texts.text_is_unique
+
+-- check normalized_texts.staged_texts_are_normalized
+
 -- check songplays.songplay_is_unique
 
 -- check songplays.natural_key_is_unique
@@ -154,6 +182,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 -- check songplays.song_is_found
 
 -- check songplays.artist_is_found
+
+-- check songplays.match_says_what_was_found
+
+-- check user_levels.span_is_not_null
+
+-- check user_levels.user_is_found
+
+-- check user_levels.spans_follow_each_other
+
+-- check user_levels.last_span_is_the_latest_level
 
 -- check users.user_is_unique
 
@@ -199,9 +237,25 @@ UPDATE load_history SET detail = $1 WHERE load_id = $2;
 
 COMMIT;
 
+-- check staging_events.event_is_not_of_the_future
+
+-- check staging_events.session_lasts_at_most_a_day
+
+-- check staging_events.times_are_to_the_millisecond
+
 -- check songplays.match_rate_is_useful
 
+-- check songplays.copies_agree
+
+-- check songplays.length_is_not_negative
+
+-- check songplays.lengths_are_in_seconds
+
 -- check songplays.last_delivery_is_newest
+
+-- check user_levels.play_has_the_level_of_its_span
+
+-- check users.registrations_are_in_milliseconds
 
 -- check artists.coordinates_are_on_earth
 
@@ -236,7 +290,11 @@ SELECT count(*) FROM staging_events;
 
 SELECT count(*) FROM staging_songs;
 
+SELECT count(*) FROM normalized_texts;
+
 SELECT count(*) FROM songplays;
+
+SELECT count(*) FROM user_levels;
 
 SELECT count(*) FROM users;
 

@@ -34,6 +34,15 @@ DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupt
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
+DROP TABLE IF EXISTS hashed_files;
+
+-- changes/hashed_files/create.sql
+
+INSERT INTO hashed_files (source_id, stat)
+VALUES ($1, $2);
+
+UPDATE load_files SET stat = hashed_files.stat FROM hashed_files WHERE load_files.source_id = hashed_files.source_id;
+
 COMMIT;
 
 BEGIN;
@@ -51,9 +60,9 @@ DROP TABLE IF EXISTS changed_files;
 
 -- changes/changed_files/create.sql
 
-DROP TABLE IF EXISTS touched_tracks;
+DROP TABLE IF EXISTS touched_names;
 
--- changes/touched_tracks/create.sql
+-- changes/touched_names/create.sql
 
 DROP TABLE IF EXISTS touched_plays;
 
@@ -83,6 +92,16 @@ COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_record
 
 SELECT pg_last_copy_count();
 
+DROP TABLE IF EXISTS staged_texts;
+
+-- changes/staged_texts/create.sql
+
+COPY staged_texts FROM '<stage>/.sparkify/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+
+SELECT pg_last_copy_count();
+
+-- changes/staged_texts/append.sql
+
 SELECT source_id, sum(loaded), sum(rejected)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_events
@@ -101,6 +120,16 @@ COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_record
 
 SELECT pg_last_copy_count();
 
+DROP TABLE IF EXISTS staged_texts;
+
+-- changes/staged_texts/create.sql
+
+COPY staged_texts FROM '<stage>/.sparkify/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+
+SELECT pg_last_copy_count();
+
+-- changes/staged_texts/append.sql
+
 SELECT source_id, sum(loaded), sum(rejected)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_songs
@@ -116,7 +145,7 @@ DELETE FROM changed_files;
 INSERT INTO changed_files (source_id)
 VALUES ($1);
 
--- changes/touched_tracks/collect.sql
+-- changes/touched_names/collect.sql
 
 -- changes/touched_plays/collect.sql
 
@@ -144,7 +173,7 @@ DELETE FROM changed_files;
 INSERT INTO changed_files (source_id)
 VALUES ($1);
 
--- changes/touched_tracks/collect.sql
+-- changes/touched_names/collect.sql
 
 -- changes/touched_plays/collect.sql
 
@@ -157,6 +186,10 @@ VALUES ($1);
 -- tables/songplays/delete.sql, only what was touched
 
 -- tables/songplays/load.sql, only what was touched
+
+-- tables/user_levels/delete.sql, only what was touched
+
+-- tables/user_levels/load.sql, only what was touched
 
 -- tables/users/delete.sql, only what was touched
 
@@ -182,6 +215,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
+-- check normalized_texts.text_is_unique
+
+-- check normalized_texts.staged_texts_are_normalized, only what was touched
+
 -- check songplays.songplay_is_unique, only what was touched
 
 -- check songplays.natural_key_is_unique, only what was touched
@@ -195,6 +232,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 -- check songplays.song_is_found, only what was touched
 
 -- check songplays.artist_is_found, only what was touched
+
+-- check songplays.match_says_what_was_found, only what was touched
+
+-- check user_levels.span_is_not_null
+
+-- check user_levels.user_is_found, only what was touched
+
+-- check user_levels.spans_follow_each_other, only what was touched
+
+-- check user_levels.last_span_is_the_latest_level, only what was touched
 
 -- check users.user_is_unique, only what was touched
 
@@ -240,9 +287,25 @@ UPDATE load_history SET detail = $1 WHERE load_id = $2;
 
 COMMIT;
 
+-- check staging_events.event_is_not_of_the_future, only what was touched
+
+-- check staging_events.session_lasts_at_most_a_day, only what was touched
+
+-- check staging_events.times_are_to_the_millisecond
+
 -- check songplays.match_rate_is_useful
 
+-- check songplays.copies_agree, only what was touched
+
+-- check songplays.length_is_not_negative, only what was touched
+
+-- check songplays.lengths_are_in_seconds
+
 -- check songplays.last_delivery_is_newest
+
+-- check user_levels.play_has_the_level_of_its_span, only what was touched
+
+-- check users.registrations_are_in_milliseconds, only what was touched
 
 -- check artists.coordinates_are_on_earth
 
@@ -277,7 +340,11 @@ SELECT count(*) FROM staging_events;
 
 SELECT count(*) FROM staging_songs;
 
+SELECT count(*) FROM normalized_texts;
+
 SELECT count(*) FROM songplays;
+
+SELECT count(*) FROM user_levels;
 
 SELECT count(*) FROM users;
 

@@ -39,9 +39,9 @@ DROP TABLE IF EXISTS changed_files;
 
 -- changes/changed_files/create.sql
 
-DROP TABLE IF EXISTS touched_tracks;
+DROP TABLE IF EXISTS touched_names;
 
--- changes/touched_tracks/create.sql
+-- changes/touched_names/create.sql
 
 DROP TABLE IF EXISTS touched_plays;
 
@@ -85,6 +85,16 @@ COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_record
 
 SELECT pg_last_copy_count();
 
+DROP TABLE IF EXISTS staged_texts;
+
+-- changes/staged_texts/create.sql
+
+COPY staged_texts FROM '<stage>/.sparkify/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+
+SELECT pg_last_copy_count();
+
+-- changes/staged_texts/append.sql
+
 SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM replayed_records
 WHERE dataset = $1 AND number >= $2 AND number < $3;
 
@@ -96,6 +106,16 @@ COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_record
 
 SELECT pg_last_copy_count();
 
+DROP TABLE IF EXISTS staged_texts;
+
+-- changes/staged_texts/create.sql
+
+COPY staged_texts FROM '<stage>/.sparkify/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+
+SELECT pg_last_copy_count();
+
+-- changes/staged_texts/append.sql
+
 -- tables/load_files/recount.sql
 
 -- tables/load_history/recount.sql
@@ -105,7 +125,7 @@ DELETE FROM changed_files;
 INSERT INTO changed_files (source_id)
 VALUES ($1);
 
--- changes/touched_tracks/collect.sql
+-- changes/touched_names/collect.sql
 
 -- changes/touched_plays/collect.sql
 
@@ -118,6 +138,10 @@ VALUES ($1);
 -- tables/songplays/delete.sql, only what was touched
 
 -- tables/songplays/load.sql, only what was touched
+
+-- tables/user_levels/delete.sql, only what was touched
+
+-- tables/user_levels/load.sql, only what was touched
 
 -- tables/users/delete.sql, only what was touched
 
@@ -135,6 +159,10 @@ VALUES ($1);
 
 -- tables/time/load.sql, only what was touched
 
+-- check normalized_texts.text_is_unique
+
+-- check normalized_texts.staged_texts_are_normalized, only what was touched
+
 -- check songplays.songplay_is_unique, only what was touched
 
 -- check songplays.natural_key_is_unique, only what was touched
@@ -148,6 +176,16 @@ VALUES ($1);
 -- check songplays.song_is_found, only what was touched
 
 -- check songplays.artist_is_found, only what was touched
+
+-- check songplays.match_says_what_was_found, only what was touched
+
+-- check user_levels.span_is_not_null
+
+-- check user_levels.user_is_found, only what was touched
+
+-- check user_levels.spans_follow_each_other, only what was touched
+
+-- check user_levels.last_span_is_the_latest_level, only what was touched
 
 -- check users.user_is_unique, only what was touched
 
@@ -199,7 +237,11 @@ SELECT count(*) FROM staging_events;
 
 SELECT count(*) FROM staging_songs;
 
+SELECT count(*) FROM normalized_texts;
+
 SELECT count(*) FROM songplays;
+
+SELECT count(*) FROM user_levels;
 
 SELECT count(*) FROM users;
 

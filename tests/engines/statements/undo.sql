@@ -37,9 +37,9 @@ DROP TABLE IF EXISTS changed_files;
 
 -- changes/changed_files/create.sql
 
-DROP TABLE IF EXISTS touched_tracks;
+DROP TABLE IF EXISTS touched_names;
 
--- changes/touched_tracks/create.sql
+-- changes/touched_names/create.sql
 
 DROP TABLE IF EXISTS touched_plays;
 
@@ -62,7 +62,7 @@ DELETE FROM changed_files;
 INSERT INTO changed_files (source_id)
 VALUES ($1);
 
--- changes/touched_tracks/collect.sql
+-- changes/touched_names/collect.sql
 
 -- changes/touched_plays/collect.sql
 
@@ -91,6 +91,10 @@ UPDATE load_history SET status = 'undone' WHERE load_id = $1;
 
 -- tables/songplays/load.sql, only what was touched
 
+-- tables/user_levels/delete.sql, only what was touched
+
+-- tables/user_levels/load.sql, only what was touched
+
 -- tables/users/delete.sql, only what was touched
 
 -- tables/users/load.sql, only what was touched
@@ -107,6 +111,10 @@ UPDATE load_history SET status = 'undone' WHERE load_id = $1;
 
 -- tables/time/load.sql, only what was touched
 
+-- check normalized_texts.text_is_unique
+
+-- check normalized_texts.staged_texts_are_normalized, only what was touched
+
 -- check songplays.songplay_is_unique, only what was touched
 
 -- check songplays.natural_key_is_unique, only what was touched
@@ -120,6 +128,16 @@ UPDATE load_history SET status = 'undone' WHERE load_id = $1;
 -- check songplays.song_is_found, only what was touched
 
 -- check songplays.artist_is_found, only what was touched
+
+-- check songplays.match_says_what_was_found, only what was touched
+
+-- check user_levels.span_is_not_null
+
+-- check user_levels.user_is_found, only what was touched
+
+-- check user_levels.spans_follow_each_other, only what was touched
+
+-- check user_levels.last_span_is_the_latest_level, only what was touched
 
 -- check users.user_is_unique, only what was touched
 
@@ -167,7 +185,11 @@ SELECT count(*) FROM staging_events;
 
 SELECT count(*) FROM staging_songs;
 
+SELECT count(*) FROM normalized_texts;
+
 SELECT count(*) FROM songplays;
+
+SELECT count(*) FROM user_levels;
 
 SELECT count(*) FROM users;
 

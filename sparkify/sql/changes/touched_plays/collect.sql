@@ -5,13 +5,9 @@ WITH play_keys AS (
     FROM staging_events
     WHERE page = 'NextSong' AND source_id IN (SELECT source_id FROM changed_files)
     UNION
-    SELECT event.userId, event.sessionId, event.itemInSession, event.ts
-    FROM staging_events AS event
-    WHERE event.page = 'NextSong'
-        AND EXISTS (
-            SELECT 1 FROM touched_tracks
-            WHERE touched_tracks.title = event.song AND touched_tracks.artist_name = event.artist
-        )
+    SELECT userId, sessionId, itemInSession, ts
+    FROM staging_events
+    WHERE page = 'NextSong' AND artist IN (SELECT artist_name FROM touched_names)
 )
 
 SELECT

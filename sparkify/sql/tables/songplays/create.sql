@@ -1,5 +1,5 @@
 -- Grain: one play, which is one natural key (user_id, session_id, item_in_session, start_time).
--- Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs.
+-- Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs, exact or by normalized_texts.
 -- Keys: PRIMARY KEY (songplay_id), FOREIGN KEY (user_id) REFERENCES users (user_id),
 -- FOREIGN KEY (song_id) REFERENCES songs (song_id), FOREIGN KEY (artist_id) REFERENCES artists (artist_id),
 -- FOREIGN KEY (start_time) REFERENCES time (start_time)
@@ -20,5 +20,6 @@ CREATE TABLE IF NOT EXISTS songplays (
     item_in_session INTEGER NOT NULL, -- position of the play in its session, from 0
     song_title VARCHAR(1024) NOT NULL, -- title as logged, matched or not
     artist_name VARCHAR(1024) NOT NULL, -- artist as logged, matched or not
-    song_length DOUBLE PRECISION -- length of the track as logged, in seconds
+    song_length DOUBLE PRECISION, -- length of the track as logged, in seconds
+    match VARCHAR(16) -- how it was matched: exact, similar (by normalized texts), artist (no song); NULL where not at all
 )

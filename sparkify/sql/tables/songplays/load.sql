@@ -1,8 +1,8 @@
--- One row per play: copies reduced to the least, song and artist matched exactly by title and name.
+-- One row per play: copies reduced to the least; song and artist matched by title and name, exact before similar.
 -- The milliseconds are split into days and the rest: both fit the integers that engines multiply intervals by.
 INSERT INTO songplays (
     songplay_id, start_time, user_id, level, song_id, artist_id, session_id, location, user_agent, item_in_session,
-    song_title, artist_name, song_length
+    song_title, artist_name, song_length, match
 )
 -- Few plays have copies: only those are ranked. Of equal copies any may be the first.
 WITH copied_plays AS (
@@ -80,19 +80,69 @@ tracks AS (
         ) -- touched
 ),
 
-ranked_matches AS (
-    SELECT
-        tracks.song, tracks.artist, tracks.length, catalogue.song_id, catalogue.artist_id,
-        row_number() OVER (
-            PARTITION BY tracks.song, tracks.artist, tracks.length
-            ORDER BY abs(catalogue.duration - tracks.length), catalogue.song_id, catalogue.artist_id
-        ) AS match_rank
+normalized_tracks AS (
+    SELECT tracks.song, tracks.artist, tracks.length, titles.normalized AS title_form, names.normalized AS name_form
     FROM tracks
-    INNER JOIN staging_songs AS catalogue ON tracks.song = catalogue.title AND tracks.artist = catalogue.artist_name
+    INNER JOIN normalized_texts AS titles ON tracks.song = titles.text
+    INNER JOIN normalized_texts AS names ON tracks.artist = names.text
 ),
 
-matches AS (
-    SELECT song, artist, length, song_id, artist_id FROM ranked_matches WHERE match_rank = 1
+normalized_songs AS (
+    SELECT
+        catalogue.song_id, catalogue.artist_id, catalogue.duration,
+        titles.normalized AS title_form, names.normalized AS name_form
+    FROM staging_songs AS catalogue
+    INNER JOIN normalized_texts AS titles ON catalogue.title = titles.text
+    INNER JOIN normalized_texts AS names ON catalogue.artist_name = names.text
+),
+
+song_candidates AS (
+    SELECT
+        tracks.song, tracks.artist, tracks.length, catalogue.song_id, catalogue.artist_id,
+        'exact' AS kind, abs(catalogue.duration - tracks.length) AS distance
+    FROM tracks
+    INNER JOIN staging_songs AS catalogue ON tracks.song = catalogue.title AND tracks.artist = catalogue.artist_name
+    UNION ALL
+    SELECT
+        track.song, track.artist, track.length, catalogue.song_id, catalogue.artist_id,
+        'similar' AS kind, abs(catalogue.duration - track.length) AS distance
+    FROM normalized_tracks AS track
+    INNER JOIN normalized_songs AS catalogue
+        ON track.title_form = catalogue.title_form AND track.name_form = catalogue.name_form
+    WHERE track.length IS NULL OR catalogue.duration IS NULL OR abs(catalogue.duration - track.length) <= 10
+),
+
+-- By the alphabet exact comes before similar.
+ranked_songs AS (
+    SELECT
+        song, artist, length, song_id, artist_id, kind,
+        row_number() OVER (PARTITION BY song, artist, length ORDER BY kind, distance, song_id, artist_id) AS match_rank
+    FROM song_candidates
+),
+
+song_matches AS (
+    SELECT song, artist, length, song_id, artist_id, kind FROM ranked_songs WHERE match_rank = 1
+),
+
+artists_played AS (
+    SELECT DISTINCT artist FROM tracks
+),
+
+artist_candidates AS (
+    SELECT artists_played.artist, catalogue.artist_id AS exact_id, cast(NULL AS VARCHAR(1024)) AS similar_id
+    FROM artists_played
+    INNER JOIN staging_songs AS catalogue ON artists_played.artist = catalogue.artist_name
+    UNION ALL
+    SELECT artists_played.artist, cast(NULL AS VARCHAR(1024)) AS exact_id, catalogue.artist_id AS similar_id
+    FROM artists_played
+    INNER JOIN normalized_texts AS names ON artists_played.artist = names.text
+    INNER JOIN normalized_songs AS catalogue ON names.normalized = catalogue.name_form
+),
+
+artist_matches AS (
+    SELECT artist, coalesce(min(exact_id), min(similar_id)) AS artist_id
+    FROM artist_candidates
+    GROUP BY artist
 )
 
 SELECT
@@ -105,17 +155,19 @@ SELECT
     + cast(event.ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time,
     event.userId AS user_id,
     event.level,
-    matches.song_id,
-    matches.artist_id,
+    song_matches.song_id,
+    coalesce(song_matches.artist_id, artist_matches.artist_id) AS artist_id,
     event.sessionId AS session_id,
     event.location,
     event.userAgent AS user_agent,
     event.itemInSession AS item_in_session,
     event.song AS song_title,
     event.artist AS artist_name,
-    event.length AS song_length
+    event.length AS song_length,
+    coalesce(song_matches.kind, CASE WHEN artist_matches.artist_id IS NOT NULL THEN 'artist' END) AS match
 FROM single_plays AS event
-LEFT JOIN matches
-    ON event.song = matches.song
-        AND event.artist = matches.artist
-        AND (event.length = matches.length OR (event.length IS NULL AND matches.length IS NULL))
+LEFT JOIN song_matches
+    ON event.song = song_matches.song
+        AND event.artist = song_matches.artist
+        AND (event.length = song_matches.length OR (event.length IS NULL AND song_matches.length IS NULL))
+LEFT JOIN artist_matches ON event.artist = artist_matches.artist

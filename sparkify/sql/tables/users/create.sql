@@ -1,4 +1,4 @@
--- Grain: one user, as the user's latest event describes them.
+-- Grain: one user, with the latest known value of each attribute.
 -- Source: staging_events with a userId, on any page.
 -- Keys: PRIMARY KEY (user_id)
 -- Redshift: DISTSTYLE AUTO SORTKEY (user_id)
@@ -8,5 +8,6 @@ CREATE TABLE IF NOT EXISTS users (
     first_name VARCHAR(1024), -- first name
     last_name VARCHAR(1024), -- last name
     gender VARCHAR(1024), -- gender: F or M
-    level VARCHAR(1024) -- latest subscription: free or paid; for the level of a play see songplays.level
+    level VARCHAR(1024), -- latest subscription: free or paid; user_levels has the earlier ones
+    registered_at TIMESTAMP -- when the user registered, UTC, to the millisecond
 )

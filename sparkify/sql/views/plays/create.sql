@@ -1,5 +1,6 @@
 -- Grain: one play.
--- Source: songplays with columns of users, songs and artists; NULL if the catalogue has no match.
+-- Source: songplays with columns of users, songs and artists; NULL if the catalogue has no match. A play without a song
+-- may have an artist.
 CREATE OR REPLACE VIEW plays AS
 SELECT
     songplays.songplay_id, -- MD5 of the natural key: the same on every load and engine
@@ -11,9 +12,11 @@ SELECT
     songplays.user_id, -- who played: users.user_id
     users.gender, -- user's gender: F or M
     users.level AS latest_level, -- user's latest subscription: free or paid
+    users.registered_at, -- when the user registered, UTC
     songplays.level, -- subscription at the time of the play: free or paid
     songplays.session_id, -- session of the user
     songplays.item_in_session, -- position of the play in its session, from 0
+    songplays.match, -- how it was matched: exact, similar, artist (no song); NULL where not at all
     songplays.song_id, -- matched song: songs.song_id
     songs.title AS catalogue_title, -- title of the matched song
     songs.year AS song_year, -- year of release of the matched song

@@ -1,0 +1,25 @@
+"""Keeps the table normalized_texts complete: each text by which plays are matched has its normalized form there."""
+
+from sparkify.datasets import Dataset
+from sparkify.validation.texts import normalize_text
+from sparkify.warehouses.base import Warehouse
+
+TEXTS = "normalized_texts"
+_COLUMNS: dict[Dataset, tuple[str, str]] = {"events": ("song", "artist"), "songs": ("title", "artist_name")}
+
+
+def add_texts(warehouse: Warehouse, dataset: Dataset, first_source_id: int = 0) -> None:
+    """Normalize the texts of a dataset's staged records, from one source id on, that are not in the table yet."""
+    texts = [text for (text,) in warehouse.fetch(_missing_sql(dataset, first_source_id))]
+    warehouse.insert_rows(TEXTS, ["text", "normalized"], [(text, normalize_text(text)) for text in texts])
+
+
+def _missing_sql(dataset: Dataset, first_source_id: int) -> str:
+    # Only plays are matched.
+    plays = "page = 'NextSong' AND " if dataset == "events" else ""
+    staged = " UNION ".join(
+        f"SELECT {column} AS text FROM staging_{dataset} WHERE {plays}source_id >= {first_source_id}"
+        for column in _COLUMNS[dataset]
+    )
+    return f"""SELECT staged.text FROM ({staged}) AS staged
+WHERE NOT EXISTS (SELECT 1 FROM {TEXTS} AS known WHERE known.text = staged.text)"""

@@ -108,6 +108,9 @@ class Setting(msgspec.Struct, frozen=True):
 
     def convert(self, value: object) -> Any:
         """Convert a text to the setting's type; a value of that type is kept. Raises ConfigError."""
+        if self.type is tuple:
+            parts = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else []
+            return tuple(text for part in parts if (text := _unquote(str(part).strip())))
         if isinstance(value, str):
             # White space and line ends come with what a secret's file or a script's output holds.
             value = _unquote(value.strip())
@@ -221,6 +224,29 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             read=read_root,
         ),
     ] = None
+    log_pattern: Annotated[
+        tuple[str, ...],
+        Setting(
+            "S3",
+            "Glob of the log files below their root, in place of the rule about endings; * also stands for /. "
+            "May be given several times.",
+            group="sources",
+            metavar="GLOB",
+            unset="*.json, *.jsonl, *.ndjson, also compressed",
+            must_be="one or more globs, separated by commas",
+        ),
+    ] = ()
+    song_pattern: Annotated[
+        tuple[str, ...],
+        Setting(
+            "S3",
+            "The same for the song files.",
+            group="sources",
+            metavar="GLOB",
+            unset="*.json, *.jsonl, *.ndjson, also compressed",
+            must_be="one or more globs, separated by commas",
+        ),
+    ] = ()
     anonymous: Annotated[
         bool, Setting("S3", "Read S3 without credentials, as public buckets allow.", group="sources")
     ] = False
@@ -300,6 +326,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return {dataset: root for dataset, root in roots.items() if root}
 
     @property
+    def patterns(self) -> dict[Dataset, tuple[str, ...]]:
+        """The globs that say which files of each dataset are data; none where their endings do."""
+        return {"events": self.log_pattern, "songs": self.song_pattern}
+
+    @property
     def s3_access(self) -> S3Access:
         """How to access the sources in S3."""
         return S3Access(self.anonymous, self.concurrency)
@@ -317,7 +348,10 @@ def _list_settings() -> Iterable[Setting]:
         (setting,) = field.type.__metadata__
         # The type of an optional setting is the one beside None.
         kind = field.type.__origin__
-        kind = kind if isinstance(kind, type) or get_origin(kind) is Literal else get_args(kind)[0]
+        if get_origin(kind) is tuple:
+            kind = tuple
+        elif not isinstance(kind, type) and get_origin(kind) is not Literal:
+            kind = get_args(kind)[0]
         yield msgspec.structs.replace(setting, name=field.name, type=kind, default=field.default)
 
 

@@ -368,7 +368,10 @@ def test_quiet_load_is_silent(run: Run, delivered: Config) -> None:
 
 def test_load_warns_of_a_folder_without_data(run: Run, delivered: Config) -> None:
     song_file(delivered).unlink()
-    warning = f"there is no data file below {delivered.song_data}"
+    warning = (
+        f"there is no data file below {delivered.song_data}: data are files whose names end in .json, .jsonl or "
+        ".ndjson, also with .gz, .zst, .bz2 or .xz after it; the folder is empty"
+    )
     done = run("load", *options(delivered))
     assert done.code == 0
     assert f"warning: {warning}" in done.err.splitlines()
@@ -882,16 +885,19 @@ def test_switch_that_is_given_twice(run: Run, settled: Config) -> None:
     assert run("check", "-q", "-q", *at(settled)) == Ran(0, "", "")
 
 
+SOURCE_OPTIONS = {"--log-data", "--song-data", "--log-pattern", "--song-pattern", "--anonymous", "--concurrency"}
+
+
 @pytest.mark.parametrize(
     ("verb", "offered"),
     [
         ("query", set()),
         ("undo", set()),
-        ("status", {"--log-data", "--song-data", "--anonymous", "--concurrency"}),
+        ("status", SOURCE_OPTIONS),
         ("replay", {"--stage"}),
         ("create", {"--storage-version"}),
         ("compact", {"--storage-version"}),
-        ("load", {"--storage-version", "--log-data", "--song-data", "--anonymous", "--concurrency", "--stage"}),
+        ("load", {"--storage-version", *SOURCE_OPTIONS, "--stage"}),
     ],
 )
 def test_a_command_offers_the_settings_that_it_uses(run: Run, verb: str, offered: set[str]) -> None:

@@ -20,7 +20,7 @@ from sparkify.errors import SourceError
 from sparkify.settings import Config, S3Access, load_config
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.file import SourceFile
-from sparkify.sources.listing import list_files
+from sparkify.sources.listing import LeftOut, list_files
 from tests.s3_proxy import Fault, S3Proxy, run_s3_proxy
 from tests.s3_server import BUCKET, READ_KEY, SECRET, S3Server
 from tests.support import event, fetch, play, read_star, snapshot, song, to_lines, truncated_gzip
@@ -200,6 +200,17 @@ def test_folders_and_objects_beside_them_are_listed(s3: S3Server, prefix: str, c
     put(s3, dict.fromkeys([*keys, f"{prefix}/_x/6.json", f"{prefix}-other/7.json"], b"{}\n"))
     files = list_files(f"s3://{BUCKET}/{prefix}", S3Access(concurrency=concurrency))
     assert [file.url for file in files] == [f"s3://{BUCKET}/{key}" for key in keys]
+    assert files.left_out == LeftOut(1, {"hidden": 1}, [f"s3://{BUCKET}/{prefix}/_x/6.json"])
+
+
+def test_what_is_no_data_is_left_out_and_patterns_say_what_is(s3: S3Server, prefix: str) -> None:
+    keys = [f"{prefix}/{key}" for key in ("A.JSON", "a.json.bz2", "b.csv", "day/c", "day_$folder$", "z/")]
+    put(s3, dict.fromkeys(keys, b"{}\n"))
+    root = f"s3://{BUCKET}/{prefix}"
+    assert [file.url for file in list_files(root)] == [f"s3://{BUCKET}/{key}" for key in keys[:2]]
+    assert list_files(root).left_out.kinds["folder marker"] >= 1
+    assert list_files(root).left_out.kinds[".csv"] == 1
+    assert [file.url for file in list_files(root, patterns=["day/*"])] == [f"s3://{BUCKET}/{prefix}/day/c"]
 
 
 def read_all(files: list[SourceFile], **access: int) -> tuple[bytes, dict[int, str | None]]:

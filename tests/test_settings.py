@@ -23,6 +23,7 @@ SAMPLES: dict[object, tuple[object, object, object]] = {
     Secret: ("option", "environment", "file"),
     Literal["verify-full", "verify-ca"]: ("verify-ca", "verify-full", "verify-ca"),
     "storage_version": ("v1.5.3", "v2.0.0", "v1.0.0"),
+    tuple: (("a*", "b, c"), ("d/*",), ("e*", "f")),
 }
 
 
@@ -54,19 +55,29 @@ def refused(text: str) -> str:
 def test_option_then_environment_then_file_then_default(monkeypatch: pytest.MonkeyPatch, setting: Setting) -> None:
     option, environment, file = SAMPLES.get(setting.name) or SAMPLES[setting.type]
 
+    def written(value: object) -> str:
+        return ", ".join(value) if isinstance(value, tuple) else str(value)
+
     def found(**options: Any) -> object:
         value = getattr(load_config(**options), setting.name)
         return value.reveal() if isinstance(value, Secret) else value
 
     assert found() == setting.default
-    write_config(f"[{setting.section}]\n{setting.key}={file}\n")
+    write_config(f"[{setting.section}]\n{setting.key}={written(file)}\n")
     assert found() == file
-    monkeypatch.setenv(f"SPARKIFY_{setting.name.upper()}", str(environment))
+    monkeypatch.setenv(f"SPARKIFY_{setting.name.upper()}", written(environment))
     assert found() == environment
     assert found(**{setting.name: option}) == option
     assert found(**{setting.name: None}) == environment
     monkeypatch.setenv(f"SPARKIFY_{setting.name.upper()}", "")
     assert found() == file
+
+
+def test_globs_are_separated_by_commas_and_may_have_quotes() -> None:
+    write_config("[S3]\nLOG_PATTERN = 'part-*', \"x, *.log  # as the stream writes them\n")
+    assert load_config().log_pattern == ("part-*", '"x', "*.log")
+    write_config("[S3]\nLOG_PATTERN = '2018/*'\nSONG_PATTERN =\n")
+    assert (load_config().log_pattern, load_config().song_pattern) == (("2018/*",), ())
 
 
 def test_keys_of_the_original_file_and_defaults() -> None:
@@ -314,7 +325,10 @@ def test_empty_file_sets_nothing() -> None:
         ("[SPARKFY]\n", ["[SPARKFY]", "dwh.cfg", "did you mean SPARKIFY?"]),
         ("[cluster1]\n", ["[cluster1]", "dwh.cfg", "did you mean CLUSTER?"]),
         ("[S3]\nLOGDATA=x\n", ["LOGDATA", "[S3]", "dwh.cfg", "did you mean LOG_DATA?"]),
-        ("[S3]\nfoo=x\n", ["FOO", "[S3]", "the known ones are LOG_DATA, SONG_DATA, ANONYMOUS"]),
+        (
+            "[S3]\nfoo=x\n",
+            ["FOO", "[S3]", "the known ones are LOG_DATA, SONG_DATA, LOG_PATTERN, SONG_PATTERN, ANONYMOUS"],
+        ),
         ("[S3]\nHOST=x\n", ["HOST", "[S3]", "dwh.cfg"]),
     ],
 )

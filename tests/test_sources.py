@@ -1,11 +1,13 @@
 """Which files are data (docs/records.md), and that each of their lines is read once, with its line number."""
 
 import bz2
+import contextlib
 import datetime as dt
 import gzip
 import hashlib
 import lzma
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -24,7 +26,7 @@ from sparkify.sources.bundles import Bundle, FileRead, read_bundles
 from sparkify.sources.compression import unpack
 from sparkify.sources.content import read_fingerprint
 from sparkify.sources.file import SourceFile
-from sparkify.sources.listing import is_data_key, list_files
+from sparkify.sources.listing import LeftOut, is_data_key, list_files
 from sparkify.sources.shape import Shape
 from tests import reference
 from tests.support import TIMES
@@ -125,6 +127,10 @@ def read_one(root: Path, name: str, data: bytes, *, bundle_bytes: int = 1 << 20)
         "a.jsonl.zst",
         "a.ndjson.gz",
         "a.ndjson.zst",
+        "a.json.bz2",
+        "a.jsonl.xz",
+        "a.JSON",
+        "a.Json.gZ",
         "2018/11/2018-11-01-events.json",
         "A/B/C/TRABCEI128F424C983.json",
         "a.b.c.json",
@@ -148,8 +154,6 @@ def test_data_key(key: str) -> None:
         "README.txt",
         "_SUCCESS",
         "json",
-        "a.JSON",
-        "a.Json.gz",
         "ajson",
         "a.json ",
         "a.json\n",
@@ -157,7 +161,6 @@ def test_data_key(key: str) -> None:
         "a.json.bak",
         "a.json.gz.bak",
         "a.json.gz.zst",
-        "a.json.bz2",
         "a.json.zip",
         "a.gz",
         "a.zst",
@@ -249,15 +252,11 @@ def test_links_are_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["nowhere.json", "broken.json"], ids=["to nothing", "to itself"])
-def test_broken_link_is_listed_and_fails_alone(tmp_path: Path, target: str) -> None:
-    write(tmp_path, {"a.json": GOOD, "z.json": GOOD})
+def test_broken_link_is_left_out(tmp_path: Path, target: str) -> None:
+    write(tmp_path, {"a.json": GOOD})
     (tmp_path / "broken.json").symlink_to(target)
-    files = list_files(str(tmp_path))
-    assert [Path(file.url).name for file in files] == ["a.json", "broken.json", "z.json"]
-    result = Read(list(read_bundles(list(enumerate(files)), bundle_bytes=1)))
-    assert [source_id for source_id, error in result.errors.items() if error] == [1]
-    assert "broken.json" in (result.errors[1] or "")
-    assert [source_id for source_id, _, _ in result.lines] == [0, 0, 2, 2]
+    assert names_below(tmp_path) == ["a.json"]
+    assert list_files(str(tmp_path)).left_out == LeftOut(1, {"dangling link": 1}, [str(tmp_path / "broken.json")])
 
 
 def test_file_whose_name_is_not_utf8_fails_alone(tmp_path: Path) -> None:
@@ -269,10 +268,106 @@ def test_file_whose_name_is_not_utf8_fails_alone(tmp_path: Path) -> None:
     assert result.errors == {0: None, 1: f"cannot read {files[1].url}: its name is not UTF-8; rename it"}
 
 
+def names_below(root: Path) -> list[str]:
+    return [os.path.relpath(file.url, root) for file in list_files(str(root))]
+
+
 def test_link_to_a_folder_above_lists_no_file_twice(tmp_path: Path) -> None:
     write(tmp_path, {"year/a.json": GOOD})
     (tmp_path / "year" / "self").symlink_to(tmp_path)
-    assert [file.url for file in list_files(str(tmp_path))] == [str(tmp_path / "year" / "a.json")]
+    assert names_below(tmp_path) == ["year/a.json"]
+
+
+def test_each_real_folder_is_entered_once_under_the_first_of_its_names(tmp_path: Path) -> None:
+    write(tmp_path, {"root/b/x/1.json": GOOD, "root/d/2.json": GOOD, "elsewhere/3.json": GOOD})
+    root = tmp_path / "root"
+    for name, target in {
+        "a": "b/x",
+        "c": "d",
+        "e": "../elsewhere",
+        "f": "../elsewhere",
+        "g": "g",
+        "b/up": "..",
+    }.items():
+        (root / name).symlink_to(target)
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path)
+    assert names_below(root) == ["a/1.json", "c/2.json", "e/3.json"]
+
+
+def test_a_hundred_links_to_one_another_are_no_hundred_folders(tmp_path: Path) -> None:
+    for one in range(20):
+        write(tmp_path, {f"{one:02}/a.json": GOOD})
+        for other in range(20):
+            (tmp_path / f"{one:02}" / f"to-{other:02}").symlink_to(f"../{other:02}")
+    assert len(names_below(tmp_path)) == 20
+
+
+def test_two_dots_after_a_link_are_those_of_the_system(tmp_path: Path) -> None:
+    write(tmp_path, {"real/inner/a.json": GOOD, "real/b.json": GOOD, "c.json": GOOD})
+    (tmp_path / "link").symlink_to("real/inner")
+    assert [file.url for file in list_files(f"{tmp_path}/link/..")] == [
+        str(tmp_path / "real" / name) for name in ("b.json", "inner/a.json")
+    ]
+    assert [file.url for file in list_files(f"{tmp_path}/link/../b.json")] == [str(tmp_path / "real" / "b.json")]
+
+
+def test_what_is_left_out_is_counted_by_kind_and_the_first_are_named(tmp_path: Path) -> None:
+    others = ["B.CSV", "a.csv", "day/x.zip", "part-0", ".git/config", "_SUCCESS", "day/.b.json", "z.json.bak"]
+    write(tmp_path, dict.fromkeys(["a.json", "day/b.JSONL", *others], b"{}\n"))
+    (tmp_path / "later.json").symlink_to(tmp_path / "nowhere")
+    listing = list_files(str(tmp_path))
+    assert len(listing) == 2
+    kinds = {".csv": 2, ".zip": 1, ".bak": 1, "no ending": 1, "hidden": 3, "dangling link": 1}
+    first = [".git/", "B.CSV", "_SUCCESS", "a.csv", "day/.b.json"]
+    assert listing.left_out == LeftOut(9, kinds, [f"{tmp_path}/{name}" for name in first])
+    assert "9 left out (3 hidden, 2 .csv, " in str(listing.left_out)
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD})
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "link.json").symlink_to("pipe.json")
+    (tmp_path / "null.json").symlink_to("/dev/null")
+    # Its path may be too long for a socket.
+    with contextlib.chdir(tmp_path), socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("s.json")
+    listing = list_files(str(tmp_path))
+    assert [Path(file.url).name for file in listing] == ["a.json"]
+    assert listing.left_out.kinds == {"named pipe": 2, "device": 1, "socket": 1}
+    for name, kind in {"pipe.json": "named pipe", "link.json": "named pipe", "null.json": "device"}.items():
+        with pytest.raises(SourceError, match=f"is a {kind}, which is never opened"):
+            list_files(str(tmp_path / name))
+
+
+def test_a_file_that_a_pipe_replaces_after_the_listing_fails_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD, "b.json": GOOD})
+    files = list(enumerate(list_files(str(tmp_path))))
+    (tmp_path / "a.json").unlink()
+    os.mkfifo(tmp_path / "a.json")
+    result = Read(list(read_bundles(files, bundle_bytes=1)))
+    assert (result.errors[0] or "").endswith("it has changed since it was listed; the next load will take it")
+    assert result.errors[1] is None
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        (["*"], ["a.json", "day/b", "day/c.log", "day/deep/d"]),
+        (["day/*"], ["day/b", "day/c.log", "day/deep/d"]),
+        (["*.log", "a.*"], ["a.json", "day/c.log"]),
+        (["*/[bd]"], ["day/b", "day/deep/d"]),
+        (["b"], []),
+        (["*.LOG"], []),
+    ],
+)
+def test_patterns_take_the_place_of_the_rule_about_endings(
+    tmp_path: Path, patterns: list[str], names: list[str]
+) -> None:
+    write(tmp_path, dict.fromkeys(["a.json", "day/b", "day/c.log", "day/deep/d", "day/.e", "_f/g"], GOOD))
+    listing = list_files(str(tmp_path), patterns=patterns)
+    assert [os.path.relpath(file.url, tmp_path) for file in listing] == names
+    # A file that is given by its name is read whatever that is.
+    assert len(list_files(str(tmp_path / "day" / "b"), patterns=patterns)) == 1
 
 
 @contextmanager

@@ -87,6 +87,14 @@ def _option_of(setting: Setting) -> Callable[[Function], Function]:
     if setting.type is bool:
         return click.option(setting.option, is_flag=True, default=None, help=setting.help)
     default = f"  [default: {setting.default_in_words}]" if setting.default_in_words else ""
+    if setting.type is tuple:
+        return click.option(
+            setting.option,
+            multiple=True,
+            metavar=setting.metavar,
+            help=setting.help + default,
+            callback=lambda _context, _option, given: given or None,
+        )
     return click.option(setting.option, type=setting.type, metavar=setting.metavar, help=setting.help + default)
 
 

@@ -14,6 +14,7 @@ from sparkify.datasets import Dataset
 from sparkify.errors import NoWarehouseError, SparkifyError
 from sparkify.formats import count_of
 from sparkify.inspection.sample import read_sample
+from sparkify.loads.plan import describe_left_out
 from sparkify.settings import Config
 from sparkify.sources.listing import list_files
 from sparkify.star.version import read_version
@@ -64,12 +65,13 @@ def _look_at_dataset(name: str, dataset: Dataset, config: Config) -> Finding:
     if root is None:
         return Finding(name, True, "no root is set; this dataset is not loaded")
     try:
-        files = list_files(root, config.s3_access)
+        files = list_files(root, config.s3_access, config.patterns[dataset])
         if not files:
-            return Finding(name, True, f"there is no data file below {root}")
+            return Finding(name, True, describe_left_out(root, files, config.patterns[dataset]))
         # The permission to list does not include the permission to read.
         sample = read_sample(config, dataset, files)
     except SparkifyError as error:
         return Finding(name, False, str(error))
     readable = "" if sample.errors else ", readable"
-    return Finding(name, sample.is_sound, f"{count_of(len(files), 'file')} below {root}{readable}. {sample}")
+    others = f". {files.left_out}" if files.left_out.count else ""
+    return Finding(name, sample.is_sound, f"{count_of(len(files), 'file')} below {root}{readable}. {sample}{others}")

@@ -36,6 +36,7 @@ from sparkify.loads.warnings import Brought, Delivery, Replaced, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile, read_state
+from sparkify.sources.listing import Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_records, count_rows, match_rates
 from sparkify.validation.version import rules_digest
@@ -174,15 +175,11 @@ def _all_failed(entries: list[FileEntry]) -> list[FileEntry]:
     return [entry._replace(status="failed", records=entry.records._replace(loaded=0, repaired=0)) for entry in entries]
 
 
-def _load_found(
-    warehouse: Warehouse, config: Config, found: dict[Dataset, list[SourceFile]], options: _Options
-) -> LoadResult:
+def _load_found(warehouse: Warehouse, config: Config, found: dict[Dataset, Listing], options: _Options) -> LoadResult:
     return retry_conflicts(partial(_load_once, warehouse, config, found, options))
 
 
-def _load_once(
-    warehouse: Warehouse, config: Config, found: dict[Dataset, list[SourceFile]], options: _Options
-) -> LoadResult:
+def _load_once(warehouse: Warehouse, config: Config, found: dict[Dataset, Listing], options: _Options) -> LoadResult:
     started = time.monotonic()
     # In its own transaction: a load locks the ledger before it reads anything, so the ledger must exist.
     bring_up_to_date(warehouse)

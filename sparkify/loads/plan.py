@@ -1,6 +1,6 @@
 """The files at the configured roots, and what a load would do with each. Writes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple, get_args
 
@@ -14,7 +14,7 @@ from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import SCHEME
 from sparkify.sources.content import read_fingerprint
 from sparkify.sources.file import SourceFile, read_state
-from sparkify.sources.listing import list_files, resolve_root
+from sparkify.sources.listing import DATA_NAMES, Listing, list_files, resolve_root
 from sparkify.sources.lookup import list_gone
 from sparkify.star.version import open_existing, require_version
 from sparkify.validation.version import rules_digest
@@ -77,23 +77,38 @@ def _with_reason(file: PlannedFile, reasons: dict[tuple[str, str], str]) -> Plan
     return file._replace(reason=f"{file.reason}; {reason}" if file.state == "changed" else reason)
 
 
-def list_sources(config: Config) -> dict[Dataset, list[SourceFile]]:
+def list_sources(config: Config) -> dict[Dataset, Listing]:
     """The data files of each root. Raises UsageError if no root is set, SourceError if one cannot be listed."""
     roots = config.roots
     if not roots:
         raise UsageError("no source is set; give --log-data, --song-data or both, or set them in dwh.cfg")
     # Both at once: a store needs no longer for two lists than for one.
     with ThreadPoolExecutor(len(roots)) as executor:
-        found = executor.map(lambda root: list_files(root, config.s3_access), roots.values())
+        found = executor.map(
+            lambda item: list_files(item[1], config.s3_access, config.patterns[item[0]]), roots.items()
+        )
         return dict(zip(roots, found, strict=True))
 
 
+def describe_left_out(root: str, listing: Listing, patterns: Sequence[str]) -> str:
+    """A sentence about what is below a root and is no data, or an empty text."""
+    if listing:
+        return f"below {root}, {listing.left_out}" if listing.left_out.count else ""
+    data = f"match {' or '.join(patterns)}" if patterns else DATA_NAMES
+    seen = str(listing.left_out) if listing.left_out.count else "the folder is empty"
+    return f"there is no data file below {root}: data are files whose names {data}; {seen}"
+
+
 def list_root_warnings(
-    config: Config, found: dict[Dataset, list[SourceFile]], planned: Sequence[PlannedFile], loaded: Iterable[LoadedFile]
+    config: Config, found: Mapping[Dataset, Listing], planned: Sequence[PlannedFile], loaded: Iterable[LoadedFile]
 ) -> list[str]:
     """A sentence for each root without data, for files below both roots, and for files that are gone elsewhere."""
     roots = config.roots
-    sentences = [f"there is no data file below {roots[dataset]}" for dataset, files in found.items() if not files]
+    sentences = [
+        sentence
+        for dataset, listing in found.items()
+        if (sentence := describe_left_out(roots[dataset], listing, config.patterns[dataset]))
+    ]
     urls = [{file.url for file in files} for files in found.values()]
     if len(urls) == len(roots) > 1 and (both := sorted(set.intersection(*urls))):
         sentences.append(
@@ -141,7 +156,7 @@ def _enumerate(names: Sequence[str]) -> str:
 
 def plan_found(
     config: Config,
-    found: dict[Dataset, list[SourceFile]],
+    found: Mapping[Dataset, Listing],
     loaded: list[LoadedFile],
     *,
     reread: bool = False,

@@ -5,7 +5,9 @@ import hashlib
 import io
 import itertools
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
@@ -94,13 +96,20 @@ def _read_local(file: SourceFile) -> Iterator[bytes]:
         raise SourceError(file.fault)
     most = READ_BYTES if file.size > _SMALL_READ_BYTES else _SMALL_READ_BYTES
     left = file.size
-    with io.FileIO(file.url) as handle:
+    with io.FileIO(file.url, opener=_open_regular) as handle:
         while left >= 0 and (block := handle.read(most)):
             left -= len(block)
             yield block
         # A change since the listing shows in the size or the time of the open file.
         if left or modified_time(os.fstat(handle.fileno())) != file.modified:
             raise SourceError(CHANGED)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file, but no pipe or device that has taken its place since the listing: opening these may wait or act."""
+    if stat.S_IFMT(Path(path).stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        raise SourceError(CHANGED)
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _without_beginning(blocks: Iterator[bytes], notes: list[str]) -> Iterator[bytes]:

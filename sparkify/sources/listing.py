@@ -1,9 +1,14 @@
-"""Which files below a root are data, in a local folder or in S3 (docs/records.md). Sorted by URL as text."""
+"""Which files below a root are data, in a local folder or in S3 (docs/sources.md), and what else is there."""
 
+import fnmatch
+import heapq
 import os
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
@@ -11,54 +16,187 @@ from sparkify.sources import s3
 from sparkify.sources.bucket import SCHEME
 from sparkify.sources.file import SourceFile, modified_time, settled_state
 
-_DATA_ENDINGS = tuple(
-    f".{form}{compression}" for form in ("json", "jsonl", "ndjson") for compression in ("", ".gz", ".zst")
-)
+DATA_NAMES = "end in .json, .jsonl or .ndjson, also with .gz, .zst, .bz2 or .xz after it"
+_DATA_NAME = re.compile(r".*\.(?:json|jsonl|ndjson)(?:\.(?:gz|zst|bz2|xz))?", re.IGNORECASE | re.DOTALL)
 _HIDDEN = re.compile(r"(?:\A|/)[._]")
+_MOST_EXAMPLES = 5
+_MOST_KINDS_NAMED = 5
 _DEFAULT_ACCESS = S3Access()
+_OTHER_TYPES = {
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+_DANGLING = "dangling link"
+_MARKER = "folder marker"
 
 
-def is_data_key(key: str) -> bool:
-    """Whether a key, relative to its root and separated by `/`, is data (docs/records.md)."""
-    return key.endswith(_DATA_ENDINGS) and _HIDDEN.search(key) is None
+@dataclass(frozen=True)
+class LeftOut:
+    """What is below a root and is no data, counted by kind, with the first five of them.
 
-
-def list_files(root: str, access: S3Access = _DEFAULT_ACCESS) -> list[SourceFile]:
-    """The data files of a root: a folder (with its subfolders) or one file, local or s3://. Sorted by URL as text.
-
-    Raises SourceError if the root does not exist or cannot be listed. A folder without data gives an empty list.
+    A kind is an ending such as `.csv`, `no ending`, `hidden` (one that begins with `.` or `_`, a local folder counts
+    as one), `named pipe`, `socket`, `device`, `dangling link` or `folder marker`.
     """
+
+    count: int
+    kinds: dict[str, int]
+    examples: list[str]
+
+    def __str__(self) -> str:
+        kinds = sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
+        words = [f"{number:,} {kind}" for kind, number in kinds[:_MOST_KINDS_NAMED]]
+        words += [f"{len(kinds) - _MOST_KINDS_NAMED} kinds more"] if len(kinds) > _MOST_KINDS_NAMED else []
+        more = ", …" if self.count > len(self.examples) else ""
+        return f"{self.count:,} left out ({', '.join(words)}): {', '.join(self.examples)}{more}"
+
+
+class Listing(list[SourceFile]):
+    """The data files of a root, sorted by URL as text, and what was left out."""
+
+    def __init__(self, files: Iterable[SourceFile], left_out: Iterable[tuple[str, str]]) -> None:
+        """`left_out` are the paths and kinds of what is no data."""
+        super().__init__(sorted(files, key=lambda file: file.url))
+        others = sorted(left_out)
+        kinds = Counter(kind for _, kind in others)
+        self.left_out = LeftOut(
+            len(others), dict(sorted(kinds.items())), [_show(url) for url, _ in others[:_MOST_EXAMPLES]]
+        )
+
+
+class _Rule:
+    """Which keys are data: the paths of files relative to their root, separated by `/`."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._patterns = [re.compile(fnmatch.translate(pattern)) for pattern in patterns] or [_DATA_NAME]
+
+    def kind_left_out(self, key: str) -> str | None:
+        """The kind under which a key is left out, or None if it is data."""
+        if _HIDDEN.search(key):
+            return "hidden"
+        if any(pattern.fullmatch(key) for pattern in self._patterns):
+            return None
+        ending = PurePosixPath(key).suffix.lower()
+        return ending if 1 < len(ending) <= 16 else "no ending"
+
+
+def is_data_key(key: str, patterns: Sequence[str] = ()) -> bool:
+    """Whether a key, relative to its root and separated by `/`, is data (docs/sources.md)."""
+    return _Rule(patterns).kind_left_out(key) is None
+
+
+def list_files(root: str, access: S3Access = _DEFAULT_ACCESS, patterns: Sequence[str] = ()) -> Listing:
+    """The data files of a root: a folder (with its subfolders) or one file, local or s3://.
+
+    `patterns` take the place of the rule about endings; in them `*` stands for any characters, also for `/`. Raises
+    SourceError if the root does not exist or cannot be listed. A folder without data gives an empty list.
+    """
+    rule = _Rule(patterns)
     if root.startswith(SCHEME):
-        return _list_s3(root, access)
-    path = Path(resolve_root(root))
+        return _list_s3(root, access, rule)
+    path = resolve_root(root)
     try:
-        if path.is_file():
-            return [_local_file(str(path), path.stat)]
-        if not path.is_dir():
-            raise SourceError(f"there is no folder or file {root}; give the folder of the JSON files")
-        files = list(_walk(path))
+        kind = _read_kind(path)
+        if kind == "file":
+            return Listing([_local_file(path, Path(path).stat())], [])
+        if kind == "folder":
+            return _Walk(path, rule).listing()
     except OSError as error:
         raise SourceError(f"cannot list {root}: {error.strerror} ({error.filename}); check its permissions") from error
-    return sorted(files, key=lambda file: file.url)
+    if kind is None:
+        raise SourceError(f"there is no folder or file {root}; give the folder of the JSON files")
+    raise SourceError(f"{root} is a {kind}, which is never opened; write its data to a file, and give that")
 
 
 def resolve_root(root: str) -> str:
     """The root in the form with which the URLs of its files begin."""
     if root.startswith(SCHEME):
         return root.rstrip("/")
-    return os.path.normpath(Path(root).absolute())
+    whole = Path(root).absolute()
+    path = Path(whole.anchor)
+    for part in whole.parts[1:]:
+        if part != "..":
+            path /= part
+        else:
+            # The system goes up from where a link leads.
+            path = (path.resolve() if path.is_symlink() else path).parent
+    return str(path)
 
 
-def _walk(root: Path) -> Iterator[SourceFile]:
-    folders = [str(root)]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
+def _read_kind(path: str) -> str | None:
+    """What a path leads to: `file`, `folder`, another type, or None if there is nothing."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else _OTHER_TYPES.get(stat.S_IFMT(mode), "device")
+
+
+class _Walk:
+    """What is below a local folder.
+
+    Each real folder is entered once, under the first of its names in order, and none that holds the root: so a walk
+    ends, whatever links there are.
+    """
+
+    def __init__(self, root: str, rule: _Rule) -> None:
+        self._root = root
+        self._rule = rule
+        self._files: list[SourceFile] = []
+        self._left_out: list[tuple[str, str]] = []
+        real = Path(root).resolve()
+        self._entered = {_identity(folder.stat()) for folder in real.parents}
+
+    def listing(self) -> Listing:
+        # A folder's name is less than those of all folders in it, so the least known one is next.
+        coming = [f"{self._root.rstrip('/')}/"]
+        while coming:
+            folder = heapq.heappop(coming)
+            for found in self._enter(folder):
+                heapq.heappush(coming, found)
+        return Listing(self._files, self._left_out)
+
+    def _enter(self, folder: str) -> Iterator[str]:
+        """Note the files of a folder; returns the folders in it."""
+        try:
+            identity = _identity(Path(folder).stat())
+            if identity in self._entered:
+                return
+            self._entered.add(identity)
+            entries = os.scandir(folder)
+        except FileNotFoundError:
+            # It vanished while others were listed.
+            return
+        with entries:
             for entry in entries:
-                if _is_folder(entry):
-                    if entry.name[0] not in "._" and not _leads_up(entry):
-                        folders.append(entry.path)
-                elif is_data_key(entry.name):
-                    yield _local_file(entry.path, entry.stat)
+                path = folder + entry.name
+                if entry.name[0] in "._":
+                    self._left_out.append((path + ("/" if entry.is_dir(follow_symlinks=False) else ""), "hidden"))
+                elif _is_folder(entry):
+                    yield path + "/"
+                else:
+                    self._note(path, entry)
+
+    def _note(self, path: str, entry: os.DirEntry[str]) -> None:
+        try:
+            found = entry.stat()
+        except OSError:
+            if os.path.lexists(path):
+                self._left_out.append((path, _DANGLING))
+            return
+        if not stat.S_ISREG(found.st_mode):
+            self._left_out.append((path, _OTHER_TYPES.get(stat.S_IFMT(found.st_mode), "device")))
+        elif kind := self._rule.kind_left_out(path[len(self._root.rstrip("/")) + 1 :]):
+            self._left_out.append((path, kind))
+        else:
+            self._files.append(_local_file(path, found))
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -69,29 +207,27 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _leads_up(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder is a link to one of its parents: walking it would never end."""
-    return entry.is_symlink() and Path(entry.path).parent.resolve().is_relative_to(Path(entry.path).resolve())
+def _show(path: str) -> str:
+    """A path as text, also where its name is not UTF-8."""
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _local_file(url: str, read_stat: Callable[[], os.stat_result]) -> SourceFile:
-    try:
-        stat = read_stat()
-    except OSError:
-        # A broken or circular link is listed: reading it then fails, for this file only.
-        stat = os.lstat(url)
-    shown = url if url.isascii() else os.fsencode(url).decode("utf-8", "backslashreplace")
+def _local_file(url: str, found: os.stat_result) -> SourceFile:
+    shown = _show(url)
     fault = None if shown == url else "its name is not UTF-8; rename it"
-    return SourceFile(shown, stat.st_size, None, modified_time(stat), fault, settled_state(stat))
+    return SourceFile(shown, found.st_size, None, modified_time(found), fault, settled_state(found))
 
 
-def _list_s3(root: str, access: S3Access) -> list[SourceFile]:
+def _list_s3(root: str, access: S3Access, rule: _Rule) -> Listing:
     below = resolve_root(root) + "/"
-    return sorted(
-        (
-            file
-            for file in s3.list_objects(root, access)
-            if not file.url.startswith(below) or is_data_key(file.url.removeprefix(below))
-        ),
-        key=lambda file: file.url,
-    )
+    files, left_out = [], []
+    for file in s3.list_objects(root, access):
+        key = file.url.removeprefix(below)
+        is_marker = key.endswith(("/", "_$folder$"))
+        # A root that is one object has nothing below it.
+        kind = None if key == file.url else _MARKER if is_marker else rule.kind_left_out(key)
+        if kind is None:
+            files.append(file)
+        else:
+            left_out.append((file.url, kind))
+    return Listing(files, left_out)

@@ -92,16 +92,18 @@ def _list_faults(plan: _Plan, shape: Shape) -> list[tuple[str, _Spoil]]:
 
 
 def _fits(plan: _Plan, spoil: _Spoil, shape: Shape) -> bool:
-    """Whether a fault stays in its record: without line ends, only a value has an end that can be found."""
-    if shape == "lines":
+    """Whether a fault stays in its record, whatever the rest of the file: a line of several is a record by itself."""
+    if plan.dataset == "events" and shape == "lines":
         return True
     spoiled = spoil({field.name: json.loads(field.example) for field in FIELDS[plan.dataset]})
+    text = spoiled.decode("utf-8", "surrogateescape")
     try:
-        value = json.loads(spoiled.decode("utf-8", "surrogateescape"))
+        value, end = json.JSONDecoder().raw_decode(text)
     except ValueError:
-        return False
-    # A list would be an array of records.
-    return isinstance(value, dict) or (shape == "array" and not isinstance(value, list))
+        # Text without an end is one record up to the end of the file.
+        return plan.dataset == "songs" and shape != "array"
+    # A list would be an array of records, and a file of one other value is no JSON file.
+    return end == len(text) and (isinstance(value, dict) or (shape == "array" and not isinstance(value, list)))
 
 
 def _list_codes(plan: _Plan, rule: Rule) -> list[tuple[str, list[_Spoil]]]:

@@ -14,8 +14,11 @@ from sparkify.simulator.catalogue import Pair, Song, render_length
 from sparkify.simulator.options import DAY, SimulateOptions, midnight
 from sparkify.simulator.text import cut_record, quote
 from sparkify.validation.fields import FIELDS
+from sparkify.validation.texts import normalize_text
 
 _PAID_SHARE = 0.82
+# A song of similar texts is a play's song if their lengths differ by at most 10 s, in units of 10 µs.
+_NEAR = 1_000_000
 
 
 class _Track(NamedTuple):
@@ -37,15 +40,18 @@ class Playlist:
         self.tracks = [_Track("", "", "", False)] * pages.FIRST_SONG
         self.durations = [0] * pages.FIRST_SONG  # in milliseconds
         weights = [*pages.RATES, *repeat(0.0, pages.FIRST_SONG - len(pages.RATES))]
+        self._similar: dict[tuple[str | None, str | None], list[int]] = {}
+        for pair, length in known:
+            self._similar.setdefault(_normalize(pair), []).append(length)
         matched = match_rate if known else 0.0
-        for songs, share, is_matched in ((known, matched, True), (strangers, 1 - matched, False)):
+        for songs, share in ((known, matched), (strangers, 1 - matched)):
             if share > 0:
                 weights += _share_out(share, len(songs))
                 for pair, length in songs:
-                    self._add_track(rng, pair, length, is_matched)
+                    self._add_track(rng, pair, length, songs is known)
         self.cumulative = list(accumulate(weights))
 
-    def _add_track(self, rng: Random, pair: Pair, length: int, is_matched: bool) -> None:
+    def _add_track(self, rng: Random, pair: Pair, length: int, is_known: bool) -> None:
         title, artist = pair
         escaped = rng.random() < 0.3
         # The length in the log and in the catalogue are not always equal.
@@ -55,10 +61,16 @@ class Playlist:
                 quote("events", artist, escaped=escaped),
                 render_length(logged),
                 quote("events", title, escaped=escaped),
-                is_matched,
+                is_known or any(abs(logged - other) <= _NEAR for other in self._similar.get(_normalize(pair), ())),
             )
         )
         self.durations.append(logged // 100)
+
+
+def _normalize(pair: Pair) -> tuple[str | None, str | None]:
+    """A title and an artist's name, by which a load finds songs whose texts are similar."""
+    title, artist = pair
+    return normalize_text(title), normalize_text(artist)
 
 
 def _share_out(share: float, count: int) -> list[float]:

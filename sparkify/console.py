@@ -140,6 +140,8 @@ def print_load(result: LoadResult) -> None:
         print(f"  rejected {count:,} {reason}")
     if more := reasons[_REASONS:]:
         print(f"  rejected {sum(count for _, count in more):,} for {count_of(len(more), 'other reason')}")
+    if set(result.shapes) - {"lines", "empty"}:
+        print("  shapes " + ", ".join(f"{shape} {count:,}" for shape, count in result.shapes.items()))
     if result.records["repaired"]:
         print(f"  repaired {count_of(result.records['repaired'], 'record')}")
     for one in result.replaced[:_REASONS]:

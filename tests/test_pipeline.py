@@ -86,6 +86,7 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
         "mode": "rebuild",
         "unknown_keys": {"events": [], "songs": []},
         "errors": [],
+        "shapes": {"lines": 3},
         "replaced": [],
         "warnings": [
             "NULL in every play (2): location, userAgent; if other keys hold this, name them in "

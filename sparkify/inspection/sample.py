@@ -97,7 +97,7 @@ def _list_entries(
             continue
         count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)))
         fingerprint = file.etag or (end.fingerprint if end is not None else file.url)
-        shape = getattr(end, "shape", None)
+        shape = end.shape if end is not None else None
         entries.append(FileEntry(source_id, dataset, file, fingerprint, file.size, count, "loaded", shape))
     return entries
 

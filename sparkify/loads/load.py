@@ -50,7 +50,8 @@ _BUNDLE_BYTES = 8 << 20
 class LoadResult:
     """What a load did. `reasons` counts its rejects by code, `tables` the rows of each table after it.
 
-    `replaced` has the records that left and entered with each changed file. `warnings` are sentences.
+    `shapes` counts the loaded files by shape. `replaced` has the records that left and entered with each changed file.
+    `warnings` are sentences.
     `broken_checks` are the checks of severity warn that found rows. A check of severity fail makes the load fail.
     """
 
@@ -64,6 +65,7 @@ class LoadResult:
     seconds: float
     mode: Mode | None = None
     unknown_keys: dict[str, list[str]] = field(default_factory=dict)
+    shapes: dict[str, int] = field(default_factory=dict)
     replaced: list[Replaced] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -327,8 +329,7 @@ def _entry(
     count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)), repaired[source_id])
     # The bytes were read between two looks at the same state.
     stat = file.state if file.state is not None and read_state(file.url) == file.state else None
-    shape = getattr(end, "shape", None)
-    return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", shape, stat)
+    return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", end.shape, stat)
 
 
 def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:
@@ -432,6 +433,7 @@ def _result(
         seconds=seconds_since(started),
         mode=change.mode if change else None,
         unknown_keys=outcome.unknown_keys,
+        shapes=dict(Counter(entry.shape for entry in outcome.loaded if entry.shape)),
         replaced=outcome.replaced,
         errors=outcome.errors,
         warnings=warnings,

@@ -6,7 +6,7 @@ nothing or next to nothing where all is well. `_WARNINGS` is the list of them, i
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -45,13 +45,13 @@ class Brought:
     entries: list[FileEntry]
     names: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_keys: Sequence[str] = ()
-    notes: dict[str, Sequence[str]] = field(default_factory=dict)
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, dataset: Dataset, entries: list[FileEntry], taken: Appended) -> "Brought":
         """Of what an intake has appended."""
         ends = {entry.file.url: taken.files.get(entry.source_id) for entry in entries}
-        notes = {url: found for url, end in ends.items() if (found := getattr(end, "notes", ()))}
+        notes = {url: end.notes for url, end in ends.items() if end is not None and end.notes}
         names = Counter[tuple[str, str]](getattr(taken, "names", ()))
         return cls(dataset, entries, names, sorted(taken.unknown_keys), notes)
 
@@ -287,12 +287,7 @@ def _warn_of_repaired(delivery: Delivery) -> Iterator[str]:
 
 def _warn_of_notes(delivery: Delivery) -> Iterator[str]:
     """What the reader noted of single files."""
-    notes = [
-        note if url in note else f"{url}: {note}"
-        for brought in delivery.brought
-        for url, found in brought.notes.items()
-        for note in found
-    ]
+    notes = [note for brought in delivery.brought for found in brought.notes.values() for note in found]
     yield from notes[:_NAMED_FILES]
     if more := notes[_NAMED_FILES:]:
         yield f"{_files(len(more))} more with such a note"

@@ -11,7 +11,7 @@ from msgspec import structs
 import sparkify
 from sparkify.settings import Config
 from tests.reference import Row
-from tests.support import event, log_file, play, song, song_file, write_file
+from tests.support import event, fetch, log_file, play, song, song_file, write_file
 
 PLAY = play(artist="Muse", location="Teignmouth", userAgent="Mozilla/5.0")
 
@@ -167,3 +167,19 @@ def test_jsonpath_is_not_used(config: Config) -> None:
     write_file(log_file(config), plays(2, firstName="Lily", lastName="Koch", gender="F", auth="Logged In"))
     found = said(structs.replace(config, log_jsonpath="s3://bucket/paths.json"), "LOG_JSONPATH")
     assert "keys are read by name, and no loaded record has method, registration, status;" in found
+
+
+def test_shapes_and_notes_of_files(config: Config) -> None:
+    write_file(log_file(config, "a.json"), plays(2))
+    log_file(config, "b.json").write_text("".join(json.dumps(one) for one in plays(2, 10)), encoding="utf-8")
+    log_file(config, "c.json").write_text("[" + ",\n".join(json.dumps(one) for one in plays(2, 20)), encoding="utf-8")
+    log_file(config, "d.json").write_text("\n", encoding="utf-8")
+    events: list[dict[str, object]] = []
+    result = sparkify.load(config, on_event=events.append)
+    assert result.records == {"read": 6, "loaded": 6, "rejected": 0, "repaired": 0}
+    shapes = ["lines", "objects", "array", "empty"]
+    assert [event["shape"] for event in events if event["event"] == "file"] == shapes
+    assert fetch(config, "SELECT shape FROM load_files ORDER BY source_id") == [(shape,) for shape in shapes]
+    assert (
+        result.warnings[0] == f"{log_file(config, 'c.json')}: its array is not closed at the end; was the file cut off?"
+    )

@@ -308,6 +308,19 @@ def test_plan_as_json(run: Run, loaded: Config) -> None:
     ]  # fmt: skip
 
 
+def test_what_is_left_out_is_told(run: Run, delivered: Config) -> None:
+    others = [log_file(delivered).with_name(name) for name in ("a.csv", ".hidden", "b.csv")]
+    for other in others:
+        other.write_text("x", encoding="utf-8")
+    left_out = {"count": 3, "kinds": {".csv": 2, "hidden": 1}, "examples": sorted(map(str, others))}
+    assert run("plan", "--json", *options(delivered)).json()["left_out"] == left_out
+    assert "3 left out (2 .csv, 1 hidden): " in run("plan", *options(delivered)).err
+    loaded = run("load", "--json", *options(delivered)).json()
+    assert loaded["left_out"] == left_out
+    assert any("3 left out" in warning for warning in loaded["warnings"])
+    assert "3 left out" in run("doctor", *options(delivered)).out
+
+
 # ---- load ----
 
 

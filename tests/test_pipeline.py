@@ -87,6 +87,7 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
         "unknown_keys": {"events": [], "songs": []},
         "errors": [],
         "shapes": {"lines": 3},
+        "left_out": {"count": 0, "kinds": {}, "examples": []},
         "replaced": [],
         "warnings": [
             "NULL in every play (2): location, userAgent; if other keys hold this, name them in "

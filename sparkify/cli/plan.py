@@ -1,6 +1,7 @@
 """sparkify plan."""
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -31,7 +32,8 @@ def show_plan(planned: Plan, as_json: bool, quiet: bool, *, with_files: bool = F
         files = [
             {"dataset": f.dataset, "url": f.url, "size": f.size, "state": f.state, "reason": f.reason} for f in planned
         ]
-        echo_json({"files": counts, "warnings": planned.warnings, "plan": files})
+        told = {"files": counts, "left_out": asdict(planned.left_out), "warnings": planned.warnings}
+        echo_json(told | {"plan": files})
         return
     if planned:
         print_table(["dataset", "state", "files", "bytes"], _sum_up(planned))

@@ -36,7 +36,7 @@ from sparkify.loads.warnings import Brought, Delivery, Replaced, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile, read_state
-from sparkify.sources.listing import Listing
+from sparkify.sources.listing import LeftOut, Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_records, count_rows, match_rates
 from sparkify.validation.version import rules_digest
@@ -50,7 +50,8 @@ _BUNDLE_BYTES = 8 << 20
 class LoadResult:
     """What a load did. `reasons` counts its rejects by code, `tables` the rows of each table after it.
 
-    `shapes` counts the loaded files by shape. `replaced` has the records that left and entered with each changed file.
+    `shapes` counts the loaded files by shape. `left_out` is what is below the roots and is no data. `replaced` has the
+    records that left and entered with each changed file.
     `warnings` are sentences.
     `broken_checks` are the checks of severity warn that found rows. A check of severity fail makes the load fail.
     """
@@ -66,6 +67,7 @@ class LoadResult:
     mode: Mode | None = None
     unknown_keys: dict[str, list[str]] = field(default_factory=dict)
     shapes: dict[str, int] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=lambda: LeftOut(0, {}, []))
     replaced: list[Replaced] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -116,10 +118,11 @@ class _Options:
 
 @dataclass(frozen=True)
 class _Planned:
-    """What a load would do, and the loaded files when it was planned."""
+    """What a load would do, the loaded files when it was planned, and what else is below the roots."""
 
     files: list[PlannedFile]
     loaded: list[LoadedFile]
+    left_out: LeftOut
 
     @property
     def pending(self) -> list[PlannedFile]:
@@ -188,7 +191,7 @@ def _load_once(warehouse: Warehouse, config: Config, found: dict[Dataset, Listin
     with warehouse.load_transaction():
         loaded = ledger.list_loaded(warehouse)
         files = plan_found(config, found, loaded, reread=options.reread, verify=options.verify)
-        planned = _Planned(files, loaded)
+        planned = _Planned(files, loaded, LeftOut.sum_of(listing.left_out for listing in found.values()))
         begun = _begin(warehouse, config, planned, options) if planned.pending else None
         ledger.note_states(warehouse, list_settled(files, "unchanged", "to_reread"))
         if begun is None:
@@ -434,6 +437,7 @@ def _result(
         mode=change.mode if change else None,
         unknown_keys=outcome.unknown_keys,
         shapes=dict(Counter(entry.shape for entry in outcome.loaded if entry.shape)),
+        left_out=planned.left_out,
         replaced=outcome.replaced,
         errors=outcome.errors,
         warnings=warnings,

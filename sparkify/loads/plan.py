@@ -14,7 +14,7 @@ from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import SCHEME
 from sparkify.sources.content import read_fingerprint
 from sparkify.sources.file import SourceFile, read_state
-from sparkify.sources.listing import DATA_NAMES, Listing, list_files, resolve_root
+from sparkify.sources.listing import DATA_NAMES, LeftOut, Listing, list_files, resolve_root
 from sparkify.sources.lookup import list_gone
 from sparkify.star.version import open_existing, require_version
 from sparkify.validation.version import rules_digest
@@ -46,11 +46,15 @@ class PlannedFile(NamedTuple):
 
 
 class Plan(list[PlannedFile]):
-    """The files of a plan, dataset by dataset. `warnings` are sentences about them and about the roots."""
+    """The files of a plan, dataset by dataset. `warnings` are sentences about them and about the roots.
 
-    def __init__(self, files: Iterable[PlannedFile], warnings: list[str]) -> None:
+    `left_out` is what else is below the roots and is no data.
+    """
+
+    def __init__(self, files: Iterable[PlannedFile], warnings: list[str], left_out: LeftOut) -> None:
         super().__init__(files)
         self.warnings = warnings
+        self.left_out = left_out
 
 
 def plan(config: Config, *, verify: bool = False) -> Plan:
@@ -66,7 +70,8 @@ def plan(config: Config, *, verify: bool = False) -> Plan:
             loaded = ledger.list_loaded(warehouse, layout=require_version(warehouse).layout)
         files = plan_found(config, found, loaded, verify=verify)
         warnings = list_root_warnings(config, found, files, loaded) + list_outdated(files)
-        return Plan((_with_reason(file, reasons) for file in files), warnings)
+        left_out = LeftOut.sum_of(listing.left_out for listing in found.values())
+        return Plan((_with_reason(file, reasons) for file in files), warnings, left_out)
 
 
 def _with_reason(file: PlannedFile, reasons: dict[tuple[str, str], str]) -> PlannedFile:

@@ -44,6 +44,14 @@ class LeftOut:
     kinds: dict[str, int]
     examples: list[str]
 
+    @classmethod
+    def sum_of(cls, several: Iterable["LeftOut"]) -> "LeftOut":
+        """What is left out below several roots."""
+        every = list(several)
+        kinds = sum((Counter(one.kinds) for one in every), Counter[str]())
+        examples = [example for one in every for example in one.examples]
+        return cls(sum(one.count for one in every), dict(sorted(kinds.items())), examples[:_MOST_EXAMPLES])
+
     def __str__(self) -> str:
         kinds = sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
         words = [f"{number:,} {kind}" for kind, number in kinds[:_MOST_KINDS_NAMED]]

@@ -359,6 +359,24 @@ def expect_levels(data: Data) -> list[Row]:
     return rows
 
 
+def expect_level_changes(data: Data) -> list[Row]:
+    changes = defaultdict(list)
+    for user, own in group((event for event in data.user_events if event["level"] is not None), "userId").items():
+        own.sort(key=lambda event: (*moment(event), event["level"]))
+        for one, other in itertools.pairwise(own):
+            if one["level"] != other["level"]:
+                changes[week_of(day_of(other["ts"]))].append((user, one["level"], other["level"]))
+    return [
+        {
+            "week": week,
+            "upgrades": sum(level == "paid" for _, _, level in found),
+            "downgrades": sum(before == "paid" for _, before, _ in found),
+            "users": len({user for user, _, _ in found}),
+        }
+        for week, found in sorted(changes.items())
+    ]
+
+
 def expect_conversion(data: Data) -> list[Row]:
     first_free = data.first_free()
     upgrades = [event for event in data.user_events if (event["page"], event["level"]) == ("Submit Upgrade", "free")]
@@ -507,6 +525,21 @@ def expect_health(data: Data) -> list[Row]:
     ]
 
 
+def expect_matches(data: Data) -> list[Row]:
+    kinds = {
+        kind: [play for play in data.plays if play["match"] == kind] for kind in ("exact", "similar", "artist", None)
+    }
+    return [
+        {
+            "match": kind or "none",
+            "plays": len(plays),
+            "play_share": len(plays) / len(data.plays),
+            "artists": len({play["artist_id"] for play in plays if play["artist_id"]}),
+        }
+        for kind, plays in kinds.items()
+    ]
+
+
 EXPECTATIONS: dict[str, Callable[[Data], list[Row]]] = {name: globals()[f"expect_{name}"] for name in NAMES}
 
 # The log has 45 days from 2018-11-01 on; every cut leaves some events, and none leaves all.
@@ -544,8 +577,9 @@ def test_question_has_a_header_and_one_portable_select(name: str) -> None:
         r";|::|\[|\bFILTER\b|\bQUALIFY\b|\bNULLS\b|\bgenerate_series\b|\blist\w*\(|\bunnest\b|\bavg\(|\bdatediff\b"
     )
     assert not re.findall(unshared, question.sql, re.IGNORECASE)
-    # In Redshift, an aggregate with ORDER BY needs a frame; a ranking does not.
-    assert question.sql.count("OVER (") == len(re.findall(r"\b(?:rank|row_number)\(\) OVER \(", question.sql))
+    # In Redshift, an aggregate with ORDER BY needs a frame; a ranking and the row before need none.
+    framed = r"\b(?:(?:rank|row_number)\(\)|lag\([\w.]+\)) OVER \("
+    assert question.sql.count("OVER (") == len(re.findall(framed, question.sql))
     # What a cut does not affect.
     assert not re.findall(r"\bstaging_\w+|\bsongplays\b", question.sql)
 
@@ -603,6 +637,7 @@ def test_what_each_question_takes() -> None:
     days = ["from", "to"]
     assert takes == {name: [*days, "level"] for name in NAMES} | {
         "levels": days,
+        "level_changes": days,
         "conversion": days,
         "funnel": days,
         "top_songs": [*days, "level", "top = 20"],

@@ -24,10 +24,12 @@ import pytest
 
 import sparkify
 from sparkify.errors import UsageError
+from sparkify.formats import count_of
 from sparkify.questions.answers import Answers, answer_all
 from sparkify.questions.catalogue import list_questions
 from sparkify.questions.cut import WHOLE_LOG, Cut
 from sparkify.report import render_report
+from sparkify.report.bulk import find_bulk
 from sparkify.report.drawing import Drawing, draw_picture, make_drawable, start_drawing
 from sparkify.report.marks import Spec
 from sparkify.report.page import render_page
@@ -209,6 +211,37 @@ def test_page_of_one_event_without_a_user(warehouse: Config) -> None:
     one = as_page(warehouse)
     assert "1 Nov 2018" in one.text
     assert "0 errors in 1 event" in one.findings["health"]
+
+
+@pytest.mark.parametrize("wrong", [[4_080_000_000_000], [946_684_800_000, 4_080_000_000_000]])
+def test_one_wrong_clock_does_not_stretch_the_drawings(warehouse: Config, wrong: list[int]) -> None:
+    days = [play(ts=TS + day * DAY, itemInSession=day, userId=1, level="free") for day in range(20)]
+    load_plays(warehouse, *days, *(play(ts=ts, itemInSession=90, userId=1, level="free") for ts in wrong))
+    page = as_page(warehouse)
+    assert len(page.source) < 4_000_000
+    assert len(page.downloads["audience"]) > 29_000
+    told = count_of(len(wrong), "day")
+    assert page.text.count(f"{told} more than a year away from the others") >= 4
+    for name in ("audience", "levels"):
+        (text,) = re.findall(
+            rf'<script type="application/json" id="spec-{name}">(.*?)</script>', page.source, re.DOTALL
+        )
+        assert len(json.loads(text)["data"]["values"]) == 20
+
+
+def test_days_to_draw() -> None:
+    first = dt.date(2018, 11, 1)
+    days = [(first + dt.timedelta(day), 5) for day in (0, 1, 2, 300, 600)]
+    assert find_bulk([]) is None
+    assert find_bulk(days) is None
+    bulk = find_bulk([*days, (dt.date(2000, 1, 1), 24), (dt.date(2099, 4, 16), 1)])
+    assert bulk is not None
+    assert (bulk.first, bulk.last, len(bulk.far)) == (first, first + dt.timedelta(600), 2)
+    kept = {"day": first}, {"week": first - dt.timedelta(3)}, {"cohort_week": first - dt.timedelta(6)}, {"day": None}
+    left = {"day": first - dt.timedelta(1)}, {"week": first - dt.timedelta(7)}, {"day": dt.date(2099, 4, 16)}
+    assert [bulk.holds(record) for record in (*kept, *left)] == [True] * 4 + [False] * 3
+    cohorts = [{"cohort_week": first, "week_number": week} for week in (0, 85, 86)]
+    assert [bulk.holds(record) for record in cohorts] == [True, True, False]
 
 
 def test_cut_is_told_and_cuts(simulated: Config) -> None:

@@ -14,7 +14,7 @@ from sparkify.report.marks import Record
 _FAR = dt.timedelta(366)
 _MOST_NAMED = 3
 # The fields that place a record in time.
-_PLACES = ("day", "cohort_week")
+_PLACES = ("day", "week", "cohort_week")
 
 
 class Bulk(NamedTuple):
@@ -26,8 +26,15 @@ class Bulk(NamedTuple):
 
     def holds(self, record: Record) -> bool:
         """Whether a record is drawn. One without a day is; a week is if it has a day of the bulk."""
-        day = next((record[field] for field in _PLACES if record.get(field) is not None), None)
-        return day is None or self.first - dt.timedelta(6 if "cohort_week" in record else 0) <= day <= self.last
+        field = next((name for name in _PLACES if record.get(name) is not None), None)
+        if field is None:
+            return True
+        day: dt.date = record[field]
+        if field == "day":
+            return self.first <= day <= self.last
+        # A cohort is drawn for the weeks of the bulk.
+        end = day + dt.timedelta(7 * record.get("week_number", 0))
+        return self.first - dt.timedelta(6) <= day <= end <= self.last
 
     def describe(self) -> str:
         """The days that are left out."""

@@ -108,6 +108,15 @@ def mark_health(records: Sequence[Record]) -> Marks:
     return bars(sum(records[0][column] is not None for column in ("match_rate", "logged_out_share", "rejected_share")))
 
 
+def mark_level_changes(records: Sequence[Record]) -> Marks:
+    changes = sum(bool(record[kind]) for record in records for kind in ("upgrades", "downgrades"))
+    return {"rect": changes} if changes else {}
+
+
+def mark_matches(records: Sequence[Record]) -> Marks:
+    return bars(len(known(records, "play_share")))
+
+
 MARKS: dict[str, Callable[[Sequence[Record]], Marks]] = {
     "audience": mark_audience,
     "heatmap": mark_heatmap,
@@ -119,11 +128,13 @@ MARKS: dict[str, Callable[[Sequence[Record]], Marks]] = {
     "top_artists": mark_ranking,
     "discovery": mark_discovery,
     "levels": mark_days,
+    "level_changes": mark_level_changes,
     "conversion": mark_conversion,
     "funnel": mark_funnel,
     "churn": mark_churn,
     "retention": mark_retention,
     "health": mark_health,
+    "matches": mark_matches,
 }
 
 

@@ -59,7 +59,7 @@ FROM songplays
 HAVING count(*) > 0 AND count(artist_id) * 100 < count(*);
 
 -- warn: copies_agree
--- Records of one key (user, session, item and time of a play) differ: one play was kept, by order; see docs/tables.md.
+-- Records of one key (user, session, item and time of a play) differ: only one of them was kept.
 SELECT userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session, ts, count(*) AS records
 FROM staging_events
 WHERE page = 'NextSong'

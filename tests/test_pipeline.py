@@ -362,6 +362,22 @@ def test_file_whose_name_is_not_utf8_fails_alone(warehouse: Config) -> None:
     assert "b\\xff.json" in result.errors[0]
 
 
+@pytest.mark.slow
+def test_long_lines_load_within_the_memory_limit_or_fail_their_file_alone(warehouse: Config) -> None:
+    """Each takes many times its bytes while it is judged."""
+    tight = structs.replace(warehouse, memory_limit="256MB")
+    write_file(
+        log_file(warehouse, "a.json"), [play(), *[play(itemInSession=n, tag="x" * 6_000_000) for n in (1, 2, 3)]]
+    )
+    write_file(log_file(warehouse, "b.json"), [play(itemInSession=4, tag="x" * 9_000_000)])
+    write_file(log_file(warehouse, "c.json"), [play(itemInSession=5)])
+    result = sparkify.load(tight)
+    assert (result.files["failed"], result.records["read"]) == (1, 5)
+    (error,) = result.errors
+    assert "b.json: line 1 is longer than 7 MiB, the most with this memory limit; raise --memory-limit" in error
+    assert sparkify.load(warehouse).files["failed"] == 0
+
+
 # ---- roots ----
 
 

@@ -207,6 +207,33 @@ def test_a_line_of_16_mib_is_the_longest(tmp_path: Path) -> None:
     assert "line 1 is longer" in (read_data(tmp_path, longest.replace(b"x", b"xx", 1))[1].error or "")
 
 
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b'{}\n\n{"a":"%s"}\n{}', "line 3 is longer than 2 MiB, the most with this memory limit; raise --memory-limit"),
+        (b'[{},{"a":"%s"}]', "record 2 is longer than 2 MiB, the most with this memory limit; raise --memory-limit"),
+    ],
+)
+def test_the_longest_may_be_less(tmp_path: Path, data: bytes, error: str) -> None:
+    (tmp_path / "a.json").write_bytes(data % (b"x" * (3 << 20)))
+    file = [(1, list_files(str(tmp_path))[0])]
+    ends = [end for bundle in read_bundles(file, bundle_bytes=8 << 20, longest=2 << 20) for end in bundle.finished]
+    assert (ends[0].error or "").endswith(error)
+
+
+def test_a_bundle_tells_whether_it_has_long_records(tmp_path: Path) -> None:
+    long = b'{"a":"' + b"x" * (2 << 20) + b'"}'
+    short = b"\n".join([b'{"a":"' + b"x" * 900_000 + b'"}'] * 4)
+    for data in (short, short + b"\n" + long, long + b"\n" + short, b"[" + long + b"]"):
+        (tmp_path / "a.json").write_bytes(data)
+        file = [(1, list_files(str(tmp_path))[0])]
+        bundles = list(read_bundles(file, bundle_bytes=1 << 20))
+        for bundle in bundles:
+            sizes = [end - start for start, end in itertools.pairwise(bundle.ends)]
+            assert bundle.has_long == (max(sizes, default=0) > 1 << 20)
+        assert sum(bundle.has_long for bundle in bundles) == (data != short)
+
+
 def test_one_line_of_many_objects_may_be_as_long_as_it_likes(tmp_path: Path) -> None:
     count = 20_000_000 // len(ONE)
     for data in (ONE * count, b"[" + b",".join([ONE] * count) + b"]"):

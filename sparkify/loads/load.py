@@ -40,7 +40,7 @@ from sparkify.sources.listing import LeftOut, Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_records, count_rows, match_rates
 from sparkify.validation.version import rules_digest
-from sparkify.warehouses import Appended, Warehouse, open_warehouse
+from sparkify.warehouses import Appended, Warehouse, longest_record, open_warehouse
 
 # One thread of DuckDB works on one bundle at a time: about 16,000 log lines.
 _BUNDLE_BYTES = 8 << 20
@@ -279,7 +279,10 @@ def _append(begun: _Begun, change: StarChange) -> _Outcome:
     }
     # One reader for both, so that it reads the second dataset while the first is being appended.
     bundles = read_bundles(
-        *map(_files_to_read, of_dataset.values()), bundle_bytes=_BUNDLE_BYTES, access=begun.config.s3_access
+        *map(_files_to_read, of_dataset.values()),
+        bundle_bytes=_BUNDLE_BYTES,
+        access=begun.config.s3_access,
+        longest=longest_record(begun.config),
     )
     outcome = _Outcome()
     with closing(bundles):

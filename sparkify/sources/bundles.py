@@ -14,7 +14,7 @@ from sparkify.errors import SourceError
 from sparkify.settings import S3Access
 from sparkify.sources.content import READ_BYTES, StoredFile, open_blocks, open_content, unreadable
 from sparkify.sources.file import SourceFile
-from sparkify.sources.records import IN_WORDS, LONGEST_RECORD, Splitter
+from sparkify.sources.records import LONG_RECORD, LONGEST_RECORD, Splitter
 from sparkify.sources.shape import Shape, read_head
 
 _MOST_AHEAD = 8
@@ -43,7 +43,7 @@ class Bundle:
     Record i is `data[ends[i]:ends[i + 1]]`, ended by a line end. It belongs to file `source_ids[i]`. In a file of lines
     it is the physical line `lines[i]` (from 1), whatever that holds. In a file of objects or arrays it is the record of
     that number (from 1), and its text may hold line ends. `finished` lists the files whose last record is in this
-    bundle or an earlier one.
+    bundle or an earlier one. `has_long` says that a record is longer than 1 MiB.
     """
 
     data: bytes | bytearray
@@ -51,6 +51,7 @@ class Bundle:
     source_ids: "array.array[int]"
     lines: "array.array[int]"
     finished: list[FileRead] = field(default_factory=list)
+    has_long: bool = False
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -62,16 +63,19 @@ class Bundle:
 
 
 def read_bundles(
-    *groups: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: S3Access = _DEFAULT_ACCESS
+    *groups: Sequence[tuple[int, SourceFile]],
+    bundle_bytes: int,
+    access: S3Access = _DEFAULT_ACCESS,
+    longest: int = LONGEST_RECORD,
 ) -> Generator[Bundle, None, None]:
     """Read (source id, file) pairs in order and cut them into bundles of about `bundle_bytes`.
 
     The first bundle of a group is small, so that the consumer can begin early and learn from it. No bundle holds files
     of two groups. A thread reads a few bundles ahead, so memory does not grow with the data. Each file is in exactly
-    one bundle's `finished`. If reading a file fails halfway, earlier bundles may hold records of it, which the caller
-    has to drop.
+    one bundle's `finished`. A line or record of more than `longest` bytes (1 to 16 MiB) makes its file fail. If reading
+    a file fails halfway, earlier bundles may hold records of it, which the caller has to drop.
     """
-    return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes, access)))
+    return _run_ahead(lambda: (bundle for files in groups for bundle in _bundle(files, bundle_bytes, access, longest)))
 
 
 class _Filling:
@@ -83,15 +87,13 @@ class _Filling:
         self._source_ids = array.array("i")
         self._lines = array.array("i")
         self.finished: list[FileRead] = []
+        self.has_long = False
 
     def add(self, block: bytes, source_id: int, next_line: int) -> int:
-        """Add a block of one file's lines; returns the line number at which its next block begins or continues.
-
-        Raises ValueError for a line that is longer than 16 MiB. A block is shorter than that.
-        """
+        """Add a block of one file's lines; returns the line number at which its next block begins or continues."""
         first_end = block.find(b"\n") + 1
-        if self.unended + (first_end or len(block)) > LONGEST_RECORD + 1:
-            raise ValueError(f"line {next_line:,} is longer than {IN_WORDS}")
+        # A block has at most 1 MiB, so only its first line can be longer.
+        self.has_long = self.has_long or (first_end > 0 and self.unended + first_end > LONG_RECORD)
         if 0 < first_end < len(block):
             return self._add_lines(block, source_id, next_line)
         # Most small files have one line.
@@ -120,6 +122,7 @@ class _Filling:
             return first
         ends = itertools.accumulate((len(record) + 1 for record in records), initial=len(self.data))
         self._ends.fromlist(list(ends)[1:])
+        self.has_long = self.has_long or max(map(len, records)) > LONG_RECORD
         self.data += b"\n".join([*records, b""])
         self._source_ids.extend(array.array("i", [source_id]) * len(records))
         self._lines.fromlist(list(range(first, first + len(records))))
@@ -128,6 +131,7 @@ class _Filling:
     def close(self, source_id: int, line: int) -> None:
         """End the last line of a file, if it has no line end."""
         if self.unended:
+            self.has_long = self.has_long or self.unended > LONG_RECORD
             self.data += b"\n"
             self._end_line(source_id, line)
 
@@ -148,7 +152,7 @@ class _Filling:
         """The bundle of all complete lines, and the rest."""
         rest = _Filling(self.data[self._ends[-1] :])
         self.drop_unended()
-        return Bundle(self.data, self._ends, self._source_ids, self._lines, self.finished), rest
+        return Bundle(self.data, self._ends, self._source_ids, self._lines, self.finished, self.has_long), rest
 
     def __bool__(self) -> bool:
         return bool(self._lines or self.finished)
@@ -157,7 +161,8 @@ class _Filling:
 class _Reading:
     """One file being read, piece by piece. `next` is the number of its next line or record."""
 
-    def __init__(self, source_id: int, file: SourceFile, stored: StoredFile) -> None:
+    def __init__(self, source_id: int, file: SourceFile, stored: StoredFile, longest: int) -> None:
+        self._longest = longest
         self._source_id = source_id
         self._file = file
         self._stored = stored
@@ -181,10 +186,25 @@ class _Reading:
             self._notes.append("its array is not closed at the end; was the file cut off?")
 
     def add(self, piece: bytes | list[bytes], filling: _Filling) -> None:
+        """Raises ValueError for a line or record that is too long."""
         if isinstance(piece, list):
+            for number, record in enumerate(
+                piece if max(map(len, piece), default=0) > self._longest else (), self._next
+            ):
+                self._check("record", number, len(record))
             self._next = filling.add_records(piece, self._source_id, self._next)
         else:
+            if filling.unended + len(piece) > self._longest:
+                end = piece.find(b"\n")
+                self._check("line", self._next, filling.unended + (len(piece) if end < 0 else end))
             self._next = filling.add(piece, self._source_id, self._next)
+
+    def _check(self, unit: str, number: int, size: int) -> None:
+        if size > self._longest:
+            reason = (
+                "" if self._longest == LONGEST_RECORD else ", the most with this memory limit; raise --memory-limit"
+            )
+            raise ValueError(f"{unit} {number:,} is longer than {self._longest >> 20} MiB{reason}")
 
     def close(self, filling: _Filling) -> FileRead:
         """End the last line; call it when there are no more pieces."""
@@ -193,11 +213,13 @@ class _Reading:
         return FileRead(self._source_id, self._stored.size, self._stored.fingerprint, shape=self._shape, notes=notes)
 
 
-def _bundle(files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: S3Access) -> Iterator[Bundle]:
+def _bundle(
+    files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: S3Access, longest: int
+) -> Iterator[Bundle]:
     filling, wanted_bytes = _Filling(), min(READ_BYTES, bundle_bytes)
     with open_blocks(files, access) as blocks_of:
         for place, (source_id, file) in enumerate(files):
-            reading = _Reading(source_id, file, StoredFile(file, blocks_of(place)))
+            reading = _Reading(source_id, file, StoredFile(file, blocks_of(place)), longest)
             try:
                 for piece in reading.pieces():
                     reading.add(piece, filling)

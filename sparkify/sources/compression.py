@@ -33,7 +33,9 @@ class Format(NamedTuple):
 
 def tell_format(head: bytes) -> str | None:
     """The name in FORMATS of the form that a file with these first bytes (four or more) has, or None."""
-    return next((name for name, form in FORMATS.items() if form.fits(head)), None)
+    if not head.startswith(_MARKS):
+        return None
+    return next(name for name, form in FORMATS.items() if form.fits(head))
 
 
 def unpack(name: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -175,4 +177,5 @@ FORMATS = {
     "bzip2": Format(tuple(b"BZh%d" % level for level in range(1, 10)), bz2.BZ2Decompressor),
     "xz": Format((b"\xfd7zXZ\0",), lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_MEMORY)),
 }
-LONGEST_MARK = max(len(mark) for form in FORMATS.values() for mark in form.marks)
+_MARKS = tuple(mark for form in FORMATS.values() for mark in form.marks)
+LONGEST_MARK = max(map(len, _MARKS))

@@ -7,7 +7,6 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
@@ -81,8 +80,9 @@ def open_content(stored: StoredFile, notes: list[str]) -> Iterator[bytes]:
     while len(head) < LONGEST_MARK and (block := next(blocks, b"")):
         head += block
     content = itertools.chain([head], blocks)
-    name = tell_format(head)
-    return _without_beginning(unpack(name, content) if name else content, notes)
+    if name := tell_format(head):
+        return _without_beginning(unpack(name, content), notes)
+    return _without_beginning(content, notes) if head.startswith((_ZEROS, BYTE_ORDER_MARK)) else content
 
 
 def unreadable(file: SourceFile, error: Exception) -> SourceError:
@@ -96,20 +96,16 @@ def _read_local(file: SourceFile) -> Iterator[bytes]:
         raise SourceError(file.fault)
     most = READ_BYTES if file.size > _SMALL_READ_BYTES else _SMALL_READ_BYTES
     left = file.size
-    with io.FileIO(file.url, opener=_open_regular) as handle:
+    # What has taken its place since may be a pipe: opening that would wait for a writer.
+    with io.FileIO(os.open(file.url, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)) as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise SourceError(CHANGED)
         while left >= 0 and (block := handle.read(most)):
             left -= len(block)
             yield block
         # A change since the listing shows in the size or the time of the open file.
         if left or modified_time(os.fstat(handle.fileno())) != file.modified:
             raise SourceError(CHANGED)
-
-
-def _open_regular(path: str, flags: int) -> int:
-    """Open a file, but no pipe or device that has taken its place since the listing: opening these may wait or act."""
-    if stat.S_IFMT(Path(path).stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
-        raise SourceError(CHANGED)
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _without_beginning(blocks: Iterator[bytes], notes: list[str]) -> Iterator[bytes]:

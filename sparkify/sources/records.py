@@ -13,6 +13,8 @@ from typing import Final
 
 # Of a record and of a line. It is held in memory as a whole.
 LONGEST_RECORD = 16 << 20
+# Judging a longer one than this takes much memory for its bytes.
+LONG_RECORD = 1 << 20
 IN_WORDS = f"{LONGEST_RECORD >> 20} MiB"
 
 # What `find_end` returns in place of an end.

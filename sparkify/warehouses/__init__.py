@@ -29,6 +29,7 @@ __all__ = [
     "examine",
     "fetch_dicts",
     "list_findings",
+    "longest_record",
     "open_warehouse",
     "wrap_cursor",
 ]
@@ -53,6 +54,12 @@ def open_warehouse(config: Config, *, read_only: bool = False) -> Iterator[Wareh
         yield warehouse
     finally:
         warehouse.close()
+
+
+def longest_record(config: Config) -> int:
+    """The bytes of the longest record that a load judges. Records are judged in DuckDB, whatever the engine."""
+    longest: int = _import("duckdb", "session").longest_record(config)
+    return longest
 
 
 def compact_file(config: Config) -> StoredFile:

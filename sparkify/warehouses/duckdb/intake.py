@@ -34,18 +34,16 @@ class DuckDBIntake:
     ) -> Appended:
         appended = Appended()
         table = f"staging_{dataset}"
-        coming = iter(bundles)
+        runs = _Runs(bundles, on_bundle)
         # The first run is a single bundle, to learn early whether the lines are regular.
         run_bytes, expect_regular = 0, True
-        while (first := next(coming, None)) is not None:
-            run: list[Bundle] = []
-            taking = _take_run(first, coming, run_bytes, run, on_bundle)
+        while (taking := runs.begin(run_bytes)) is not None:
             with mapped_errors(self._connection):
                 judged = judge.append_rows(self._connection, dataset, taking, table, expect_regular=expect_regular)
             expect_regular = expect_regular and not judged.has_irregular
             appended.unknown_keys |= judged.unknown_keys
             self._keep_rejects(dataset, load_id, urls)
-            appended.add(run, judged.read)
+            appended.add(runs.taken, judged.read)
             run_bytes = _RUN_BYTES
         with mapped_errors(self._connection):
             judge.drop_tables(self._connection)
@@ -81,15 +79,30 @@ class DuckDBIntake:
         add_texts(self._warehouse, dataset, first)
 
 
-def _take_run(
-    first: Bundle, coming: Iterator[Bundle], most_bytes: int, run: list[Bundle], on_bundle: Callable[[Bundle], None]
-) -> Iterator[Bundle]:
-    """The next bundles, up to about `most_bytes`; they are also appended to `run`."""
-    size = 0
-    for bundle in itertools.chain([first], coming):
-        run.append(bundle)
-        on_bundle(bundle)
-        yield bundle
-        size += len(bundle.data)
-        if size >= most_bytes:
-            return
+class _Runs:
+    """Bundles in runs. `taken` are those of the current run. One with long records is a run of its own."""
+
+    def __init__(self, bundles: Iterable[Bundle], on_bundle: Callable[[Bundle], None]) -> None:
+        self._coming = iter(bundles)
+        self._on_bundle = on_bundle
+        self._held: Bundle | None = None
+        self.taken: list[Bundle] = []
+
+    def begin(self, most_bytes: int) -> Iterator[Bundle] | None:
+        """The bundles of the next run, up to about `most_bytes`; None if there are no more."""
+        first = next(self._coming, None) if self._held is None else self._held
+        self._held, self.taken = None, []
+        return None if first is None else self._take(first, most_bytes)
+
+    def _take(self, first: Bundle, most_bytes: int) -> Iterator[Bundle]:
+        size = 0
+        for bundle in itertools.chain([first], self._coming):
+            if self.taken and bundle.has_long:
+                self._held = bundle
+                return
+            self.taken.append(bundle)
+            self._on_bundle(bundle)
+            yield bundle
+            size += len(bundle.data)
+            if bundle.has_long or size >= most_bytes:
+                return

@@ -106,11 +106,11 @@ class Setting(msgspec.Struct, frozen=True):
         """What is used if the setting is absent, in words."""
         return self.unset or ("" if self.default is None else str(self.default).lower())
 
-    def convert(self, value: object) -> Any:
+    def convert(self, value: Any) -> Any:
         """Convert a text to the setting's type; a value of that type is kept. Raises ConfigError."""
         if self.type is tuple:
-            parts = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else []
-            return tuple(text for part in parts if (text := _unquote(str(part).strip())))
+            parts = list(_split(value)) if isinstance(value, str) else value
+            return tuple(text for part in parts if (text := _unquote(part.strip())))
         if isinstance(value, str):
             # White space and line ends come with what a secret's file or a script's output holds.
             value = _unquote(value.strip())
@@ -538,6 +538,12 @@ def _without_comment(value: str) -> str:
 def _unquote(value: str) -> str:
     """The value without the quotes around it. A single quote mark is part of the value."""
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def _split(value: str) -> Iterator[str]:
+    """The parts of a list with commas. Quotes may stand around each part, or around all of them."""
+    for part in re.findall(r"""'[^']*'|"[^"]*"|[^,]+""", value):
+        yield from _unquote(part.strip()).split(",")
 
 
 def _expand_home(value: str) -> str:

@@ -271,6 +271,13 @@ def test_warehouse_in_its_one_form() -> None:
     assert SECRET not in all_words(caught.value)
 
 
+@pytest.mark.parametrize("written", ["*.log, app-*", "'*.log', 'app-*'", '"*.log,app-*"', "*.log,,app-* # globs"])
+def test_several_globs_are_separated_by_commas(written: str) -> None:
+    write_config(f"[S3]\nLOG_PATTERN = {written}\n")
+    assert load_config().log_pattern == ("*.log", "app-*")
+    assert load_config(log_pattern=["a b", " c "]).log_pattern == ("a b", "c")
+
+
 def test_stage_is_an_address_too() -> None:
     assert load_config(stage="s3a://bucket/stage").stage == "s3://bucket/stage"
 

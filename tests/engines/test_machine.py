@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -45,28 +45,43 @@ from tests.support import (
 )
 
 NAMES = st.sampled_from(["a.json", "b.json", "c.json"])
-TITLES = ["Uprising", "Starlight"]
+TITLES = ["Uprising", "uprising!", "Starlight"]
+NAMES_OF_ARTISTS = st.sampled_from(["Muse", "MUSE", "The Muse feat. X"])
+LENGTHS = st.sampled_from([218.5, 225.0, 300.0, None])
 PLAYS = st.builds(
     play,
     userId=st.integers(1, 3),
     itemInSession=st.integers(0, 2),
     song=st.sampled_from(TITLES),
+    artist=NAMES_OF_ARTISTS,
+    length=LENGTHS,
     level=st.sampled_from(["free", "paid", None]),
     ts=st.sampled_from([1_541_105_830_796, 1_541_105_830_797, 1_577_836_799_999]),
 )
-LINES = st.lists(
-    st.one_of(PLAYS, PLAYS, st.builds(event, userId=st.integers(1, 4)), st.sampled_from(["no JSON", '{"page": 1}'])),
-    min_size=1,
-    max_size=8,
+
+
+def begins_with(first: st.SearchStrategy[Row], others: st.SearchStrategy[list[Row | str]]) -> st.SearchStrategy[Any]:
+    """Lines of which the first is an object: a file without any is of another kind, and fails as a whole."""
+    return st.builds(lambda one, more: [one, *more], first, others)
+
+
+LINES = begins_with(
+    PLAYS,
+    st.lists(
+        st.one_of(PLAYS, st.builds(event, userId=st.integers(1, 4)), st.sampled_from(["no JSON", '{"page": 1}'])),
+        max_size=7,
+    ),
 )
 SONG = st.builds(
     song,
     song_id=st.sampled_from(["S1", "S2"]),
     title=st.sampled_from(TITLES),
+    artist_name=NAMES_OF_ARTISTS,
+    duration=LENGTHS,
     artist_id=st.sampled_from(["A1", "A2"]),
     year=st.sampled_from([0, 1999]),
 )
-SONGS = st.lists(st.one_of(SONG, st.just("[1]")), min_size=1, max_size=4)
+SONGS = begins_with(SONG, st.lists(st.one_of(SONG, st.just("[1]")), max_size=3))
 
 
 @dataclass

@@ -378,6 +378,15 @@ def test_long_lines_load_within_the_memory_limit_or_fail_their_file_alone(wareho
     assert sparkify.load(warehouse).files["failed"] == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [10_000, 900_000])
+def test_memory_is_bounded_whatever_the_lines(warehouse: Config, size: int) -> None:
+    tight = structs.replace(warehouse, memory_limit="256MB")
+    count = 60_000_000 // size
+    write_file(log_file(warehouse), [play(itemInSession=number, tag="x" * size) for number in range(count)])
+    assert sparkify.load(tight).records["read"] == count
+
+
 # ---- roots ----
 
 

@@ -9,12 +9,9 @@ from sparkify.datasets import Dataset
 from sparkify.sources.bundles import Bundle
 from sparkify.validation import judge
 from sparkify.warehouses.base import Appended, Warehouse
+from sparkify.warehouses.duckdb import memory
 from sparkify.warehouses.duckdb.errors import mapped_errors
 from sparkify.warehouses.texts import add_texts
-
-# Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
-# slow. So each INSERT gets as much as memory allows: a run is held in memory.
-_RUN_BYTES = 448 << 20
 
 
 class DuckDBIntake:
@@ -35,6 +32,8 @@ class DuckDBIntake:
         appended = Appended()
         table = f"staging_{dataset}"
         runs = _Runs(bundles, on_bundle)
+        ((limit,),) = self._warehouse.fetch("SELECT current_setting('memory_limit')")
+        most_bytes = memory.run_bytes(memory.read_size(limit))
         # The first run is a single bundle, to learn early whether the lines are regular.
         run_bytes, expect_regular = 0, True
         while (taking := runs.begin(run_bytes)) is not None:
@@ -44,7 +43,7 @@ class DuckDBIntake:
             appended.unknown_keys |= judged.unknown_keys
             self._keep_rejects(dataset, load_id, urls)
             appended.add(runs.taken, judged.read)
-            run_bytes = _RUN_BYTES
+            run_bytes = most_bytes
         with mapped_errors(self._connection):
             judge.drop_tables(self._connection)
         add_texts(self._warehouse, dataset, min(urls))
@@ -97,12 +96,12 @@ class _Runs:
     def _take(self, first: Bundle, most_bytes: int) -> Iterator[Bundle]:
         size = 0
         for bundle in itertools.chain([first], self._coming):
-            if self.taken and bundle.has_long:
+            if self.taken and memory.is_heavy(bundle):
                 self._held = bundle
                 return
             self.taken.append(bundle)
             self._on_bundle(bundle)
             yield bundle
             size += len(bundle.data)
-            if bundle.has_long or size >= most_bytes:
+            if size >= most_bytes or memory.is_heavy(bundle):
                 return

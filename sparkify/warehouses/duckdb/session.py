@@ -11,15 +11,14 @@ import duckdb
 
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
 from sparkify.settings import Config
-from sparkify.sources.records import LONG_RECORD, LONGEST_RECORD
 from sparkify.statement_log import logged
 from sparkify.warehouses.base import Row, StoredFile
+from sparkify.warehouses.duckdb import memory
 from sparkify.warehouses.duckdb.errors import mapped_errors, words_of
 from sparkify.warehouses.duckdb.intake import DuckDBIntake
 from sparkify.warehouses.scratch import clear_scratch_folders
 
 # At most this, and at most half of the machine: the loader streams, so more memory would not make it faster.
-_SIZE = re.compile(r"([\d.]+)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
 _MOST_MEMORY = 3 << 29
 _SETTINGS = {
     # Redshift's order: NULLs are greater than all values.
@@ -170,13 +169,7 @@ def list_options(config: Config, *, read_only: bool) -> dict[str, str]:
 
 def longest_record(config: Config) -> int:
     """The bytes of the longest record that is judged: at most 16 MiB, less where the memory limit is low."""
-    found = _SIZE.fullmatch(list_options(config, read_only=True)["memory_limit"].strip())
-    if found is None:
-        return LONGEST_RECORD
-    base = 1024 if found[3] else 1000
-    limit = float(found[1]) * base ** " KMGT".index(found[2].upper() or " ")
-    # Judging takes about 20 times the bytes of a record.
-    return max(LONG_RECORD, min(LONGEST_RECORD, int(limit) // 32))
+    return memory.longest_record(memory.read_size(list_options(config, read_only=True)["memory_limit"]))
 
 
 def _connect(path: Path, options: dict[str, str], read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -1,0 +1,37 @@
+"""How much is judged at a time, so that the engine stays within its memory limit."""
+
+import re
+
+from sparkify.sources.bundles import Bundle
+from sparkify.sources.records import LONG_RECORD, LONGEST_RECORD
+
+_SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
+# Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
+# slow. So each INSERT gets as much as memory allows: a run is held in memory.
+_MOST_RUN_BYTES = 448 << 20
+# DuckDB takes 2,048 records at a time, and judging takes about 20 times their bytes.
+_SHORT_RECORD = 4 << 10
+
+
+def read_size(text: str) -> int:
+    """The bytes of a size as DuckDB reads and writes it, such as 1.5GB or 244.1 MiB; of another text a great number."""
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        return 1 << 40
+    base = 1024 if found[3] else 1000
+    return int(float(found[1]) * base ** " KMGT".index(found[2].upper() or " "))
+
+
+def longest_record(limit: int) -> int:
+    """The bytes of the longest record that is judged within a memory limit."""
+    return max(LONG_RECORD, min(LONGEST_RECORD, limit // 32))
+
+
+def run_bytes(limit: int) -> int:
+    """The bytes of records that are judged in one run within a memory limit."""
+    return min(_MOST_RUN_BYTES, limit // 3)
+
+
+def is_heavy(bundle: Bundle) -> bool:
+    """Whether the records of a bundle are so long that it has to be judged alone."""
+    return bundle.has_long or len(bundle.data) > _SHORT_RECORD * len(bundle)

@@ -137,7 +137,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     )
     config = load(folder, log_data=result.log_data, song_data=result.song_data)
     delivered, songs = read_sources(result.log_data, "events"), read_sources(result.song_data, "songs")
-    plays = reference.name_plays(reference.build_star(delivered.rows, songs.rows))
+    star = reference.build_star(delivered.rows, songs.rows)
+    locations = {artist[0]: artist[2] for artist in star["artists"]}
+    plays = [play | {"artist_location": locations.get(play["artist_id"])} for play in reference.name_plays(star)]
     rejected = len(delivered.rejects) + len(songs.rejects)
     events = reference.single_events(delivered.rows)
     assert len(events) < len(delivered.rows) - len(copies), "the simulated data holds no copies"
@@ -525,6 +527,21 @@ def expect_health(data: Data) -> list[Row]:
     ]
 
 
+def expect_artist_places(data: Data) -> list[Row]:
+    found = group((play for play in data.plays if play["artist_location"] is not None), "artist_location")
+    rows = [
+        {
+            "location": location,
+            "plays": len(plays),
+            "artists": len({play["artist_id"] for play in plays}),
+            "listeners": len(users_of(plays)),
+            "play_share": len(plays) / len(data.plays),
+        }
+        for location, plays in sorted(found.items(), key=lambda item: item[0].encode())
+    ]
+    return rank(sorted(rows, key=lambda row: -row["plays"]), data.cut.top or 20)
+
+
 def expect_matches(data: Data) -> list[Row]:
     kinds = {
         kind: [play for play in data.plays if play["match"] == kind] for kind in ("exact", "similar", "artist", None)
@@ -642,6 +659,7 @@ def test_what_each_question_takes() -> None:
         "funnel": days,
         "top_songs": [*days, "level", "top = 20"],
         "top_artists": [*days, "level", "top = 20"],
+        "artist_places": [*days, "level", "top = 20"],
         "places": [*days, "level", "top"],
         "churn": [*days, "level", "days = 14"],
     }

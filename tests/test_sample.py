@@ -59,6 +59,12 @@ def test_users_who_change_level(sample: tuple[Config, LoadResult]) -> None:
     assert len(fetch(config, changing)) == 8
 
 
+def test_spans_of_levels(sample: tuple[Config, LoadResult]) -> None:
+    config, _ = sample
+    spans = "SELECT count(*), count(DISTINCT user_id), count(*) FILTER (valid_to IS NULL) FROM user_levels"
+    assert fetch(config, spans) == [(106, 97, 97)]
+
+
 def test_users_who_played(sample: tuple[Config, LoadResult]) -> None:
     config, _ = sample
     assert fetch(config, "SELECT count(DISTINCT user_id) FROM songplays") == [(96,)]

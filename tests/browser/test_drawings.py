@@ -126,6 +126,7 @@ MARKS: dict[str, Callable[[Sequence[Record]], Marks]] = {
     "places": mark_places,
     "top_songs": mark_ranking,
     "top_artists": mark_ranking,
+    "artist_places": mark_ranking,
     "discovery": mark_discovery,
     "levels": mark_days,
     "level_changes": mark_level_changes,

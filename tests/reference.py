@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 Dataset = Literal["events", "songs"]
 Row = dict[str, Any]
+# For some fields, the name of a key or a constant.
+Keys = dict[str, tuple[str | None, str | None]]
 
 EVENT_FIELDS = [
     "artist",
@@ -55,7 +57,7 @@ _INT32 = (-(2**31), 2**31 - 1)
 # The whole-number fields, each with the least and the greatest value it may have.
 WHOLE_RANGES = {
     "itemInSession": _INT32,
-    "registration": (-(2**53), 2**53),
+    "registration": (-62_135_596_800_000, 253_402_300_799_999),  # the years 1 to 9999 in milliseconds
     "sessionId": _INT32,
     "status": _INT32,
     "ts": (946_684_800_000, 4_102_444_800_000),  # 2000-01-01 and 2100-01-01 in milliseconds
@@ -70,6 +72,10 @@ REQUIRED = {
 }
 REQUIRED_OF_A_PLAY = {"userId", "song", "artist"}
 LONGEST_TEXT = 1024  # bytes of UTF-8
+LONGEST_OTHER = 65_535
+LONGEST_RAW = 65_535
+MARK = "\ufeff"
+_SEPARATORS = b" \t\r\n,\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class Reject:
     line: int
     reason: str
     raw: str
+    raw_size: int
 
 
 @dataclass
@@ -96,24 +103,58 @@ class FileResult:
 def read_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The lines with a record, each with its physical line number from 1 and without its terminator.
 
-    The last line may lack its \\n; one \\r at its end still counts as terminator.
+    The last line may lack its \n; one \r at its end still counts as terminator. A byte-order mark is no record.
     """
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        if line.strip(b" \t\r\n"):
+        without_mark = line
+        while without_mark.startswith(MARK.encode()):
+            without_mark = without_mark.removeprefix(MARK.encode())
+        if without_mark.strip(b" \t\r\n"):
             yield number, line.removesuffix(b"\r")
+
+
+def keep(line: bytes) -> str:
+    """What is kept of a rejected line: at most so many bytes, up to a whole character."""
+    raw = line.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
+    while len(raw.encode()) > LONGEST_RAW:
+        raw = raw[: min(len(raw) - 1, LONGEST_RAW)]
+    return raw
 
 
 def read_file(dataset: Dataset, data: bytes) -> FileResult:
     """Every record of one (decompressed) file, loaded or rejected."""
     result = FileResult()
     for number, line in read_lines(data):
-        result.read += 1
-        outcome = classify(dataset, line)
-        if isinstance(outcome, str):
-            result.rejects.append(Reject(number, outcome, line.decode("utf-8", errors="backslashreplace")))
-        else:
-            result.rows.append(outcome | {"line": number})
+        for record in split_objects(line) if classify(dataset, line) == "not_json" else [line]:
+            result.read += 1
+            outcome = classify(dataset, record)
+            if isinstance(outcome, str):
+                result.rejects.append(Reject(number, outcome, keep(record), len(record)))
+            else:
+                result.rows.append(outcome | {"line": number})
     return result
+
+
+def split_objects(line: bytes) -> list[bytes]:
+    """The objects of a line that is nothing but objects with white space and commas around them; else the line."""
+    objects = []
+    rest = line.strip(_SEPARATORS)
+    while rest:
+        ends = [end for end in range(1, len(rest) + 1) if rest[end - 1 : end] == b"}" and _is_object(rest[:end])]
+        if not ends:
+            return [line]
+        objects.append(rest[: ends[0]])
+        rest = rest[ends[0] :].strip(_SEPARATORS)
+    return objects
+
+
+def _is_object(data: bytes) -> bool:
+    try:
+        return _parse(data.decode("utf-8")) is not None
+    except _NotANumber:
+        return data.startswith(b"{")
+    except (ValueError, _NotJson):
+        return False
 
 
 # ---- JSON, strictly by RFC 8259 and without recursion: the json module treats NaN, lone surrogates and repeated keys
@@ -124,20 +165,30 @@ class _NotJson(Exception):
     pass
 
 
+class _NotANumber(_NotJson):
+    """The only fault is a bare NaN or Infinity."""
+
+
 @dataclass(frozen=True)
 class _Number:
     text: str
 
 
+@dataclass(frozen=True)
 class _Nested:
-    """Stands for any array or object inside the record: no field may hold one, so its content is only checked."""
+    """An array or object inside the record: no field may hold one. Its text is without white space."""
+
+    text: str
 
 
 _Value = None | bool | str | _Number | _Nested
 
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"'
-_TOKEN = re.compile(rf"(?P<string>{_STRING})|(?P<number>{_NUMBER})|(?P<literal>true|false|null)|(?P<mark>[{{}}\[\]:,])")
+_NAN = "(?i:-?nan|-?infinity|-?inf)"
+_TOKEN = re.compile(
+    rf"(?P<string>{_STRING})|(?P<number>{_NUMBER})|(?P<literal>true|false|null)|(?P<nan>{_NAN})|(?P<mark>[{{}}\[\]:,])"
+)
 _WHITE_SPACE = re.compile(r"[ \t\r\n]*")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 _ESCAPED = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -182,17 +233,38 @@ def _scalar(kind: str, token: str) -> _Value:
         return _Number(token)
     if kind == "literal":
         return _LITERALS[token]
+    if kind == "nan":
+        return _Number(token)
     raise _NotJson
 
 
+def dump_text(text: str) -> str:
+    """A text as a JSON string: only what must be escaped is, in the shortest way."""
+    shortest = {code: f"\\{letter}" for letter, code in _ESCAPED.items() if letter != "/"}
+    return '"' + "".join(shortest.get(one, f"\\u{ord(one):04X}" if one < " " else one) for one in text) + '"'
+
+
+def _dump(value: _Value) -> str:
+    if isinstance(value, _Number | _Nested):
+        return value.text
+    if isinstance(value, str):
+        return dump_text(value)
+    return {None: "null", True: "true", False: "false"}[value]
+
+
 def _parse(text: str) -> dict[str, _Value] | None:
-    """The members of the JSON object in the text; of a repeated key the first. None for another JSON value."""
+    """The members of the object in the text, in order; of a repeated key the first. None for another JSON value."""
     members: dict[str, _Value] = {}
     is_object = False
     opened: list[str] = []  # the brackets not yet closed, outermost first
     key = ""  # the last key of the outermost object
+    nested: list[str] = []  # the tokens of the member that is being read, if it is an array or an object
+    has_nan = False
     expected = "value"
     for kind, token in _tokens(text):
+        has_nan = has_nan or kind == "nan"
+        if is_object and len(opened) > 1:
+            nested.append(dump_text(_unescape(token)) if kind == "string" else token)
         if expected == "colon":
             if token != ":":
                 raise _NotJson
@@ -218,16 +290,23 @@ def _parse(text: str) -> dict[str, _Value] | None:
             opened.pop()
             expected = "end of value"
         else:
-            value = _Nested() if token in _CLOSERS else _scalar(kind, token)
             if is_object and len(opened) == 1:
-                members.setdefault(key, value)
+                nested = [token]
+            if token not in _CLOSERS:
+                value = _scalar(kind, token)
+                if is_object and len(opened) == 1:
+                    members.setdefault(key, value)
             expected = "end of value"
             if token in _CLOSERS:
                 is_object = is_object or (token == "{" and not opened)
                 opened.append(token)
                 expected = "key or close" if token == "{" else "value or close"
+        if is_object and len(opened) == 1 and token in ("]", "}"):
+            members.setdefault(key, _Nested("".join(nested)))
     if opened or expected != "end of value":
         raise _NotJson
+    if has_nan:
+        raise _NotANumber
     return members if is_object else None
 
 
@@ -238,31 +317,39 @@ class _BadType(Exception):
     pass
 
 
-def classify(dataset: Dataset, line: bytes) -> Row | str:
-    """The typed row of one line under its source key names, or the reason code it is rejected for."""
+def classify(dataset: Dataset, line: bytes, keys: Keys | None = None) -> Row | str:
+    """The typed row of one line under its field names and `other`, or the reason code it is rejected for."""
     try:
-        text = line.decode("utf-8")
+        text = line.decode("utf-8").lstrip(MARK)
     except UnicodeDecodeError:
         return "bad_encoding"
     try:
         members = _parse(text)
+    except _NotANumber:
+        return "not_json:nan"
     except _NotJson:
         return "not_json"
     if members is None:
         return "not_object"
-    return _typed_row(dataset, members)
+    return _typed_row(dataset, members, keys or {})
 
 
-def _typed_row(dataset: Dataset, members: dict[str, _Value]) -> Row | str:
+def _typed_row(dataset: Dataset, members: dict[str, _Value], keys: Keys) -> Row | str:
     fields = FIELDS[dataset]
     row: Row = {}
+    taken = {name: find_key(name, members, keys) for name in fields}
     for name in fields:
+        key = taken[name]
+        value = keys[name][1] if name in keys and keys[name][1] is not None else None if key is None else members[key]
         try:
-            row[name] = _typed_value(name, members.get(name))
+            row[name] = _typed_value(name, value)
         except _BadType:
             return f"bad_type:{name}"
+    others = {key: value for key, value in members.items() if key not in taken.values()}
+    texts = ",".join(f"{dump_text(key)}:{_dump(value)}" for key, value in others.items())
+    row["other"] = f"{{{texts}}}" if others else None
     for reason, breaks in (("out_of_range", _out_of_range), ("too_long", _too_long), ("nul_character", _nul_character)):
-        for name in fields:
+        for name in row:
             if row[name] is not None and breaks(name, row[name]):
                 return f"{reason}:{name}"
     required = REQUIRED[dataset]
@@ -276,6 +363,21 @@ def _typed_row(dataset: Dataset, members: dict[str, _Value]) -> Row | str:
     return row
 
 
+def find_key(name: str, members: Iterable[str], keys: Keys) -> str | None:
+    """The key that a field is read from: the mapped one, the exact one, or the first that is nearly the same."""
+    mapped, constant = keys.get(name, (None, None))
+    if constant is not None:
+        return None
+    for key in (mapped, name):
+        if key is not None and key in members:
+            return key
+    return next((key for key in members if _plain(key) == _plain(name)), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub("[A-Z]", lambda letter: letter.group().lower(), name.replace("_", ""))
+
+
 def _typed_value(name: str, value: _Value) -> int | float | str | None:
     if value is None or value == "":
         return None
@@ -284,8 +386,28 @@ def _typed_value(name: str, value: _Value) -> int | float | str | None:
     if name in DECIMAL_FIELDS:
         return _decimal(_number_text(value))
     if isinstance(value, str):
-        return value
+        return repair(value)
+    if isinstance(value, _Number):
+        return value.text
     raise _BadType
+
+
+def repair(text: str) -> str:
+    """Text that was encoded as UTF-8 more than once, as it was meant."""
+    for _ in range(3):
+        try:
+            meant = bytes(map(_byte_of, text)).decode("utf-8")
+        except ValueError:
+            return text
+        text = meant
+    return text
+
+
+def _byte_of(character: str) -> int:
+    if ord(character) < 0x100:
+        return ord(character)
+    (byte,) = character.encode("cp1252")
+    return byte
 
 
 def _number_text(value: _Value) -> str:
@@ -324,7 +446,7 @@ def _out_of_range(name: str, value: Any) -> bool:
 
 
 def _too_long(name: str, value: Any) -> bool:
-    return isinstance(value, str) and len(value.encode()) > LONGEST_TEXT
+    return isinstance(value, str) and len(value.encode()) > (LONGEST_OTHER if name == "other" else LONGEST_TEXT)
 
 
 def _nul_character(name: str, value: Any) -> bool:

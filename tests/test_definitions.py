@@ -73,10 +73,10 @@ def test_a_view_is_described_as_a_table_is() -> None:
 
 
 def test_comments_say_what_the_definition_says() -> None:
-    table, first, *_, raw = comment_sql("rejected_records", "redshift")
+    table, first, *_, raw, _ = comment_sql("rejected_records", "redshift")
     assert table.startswith("COMMENT ON TABLE rejected_records IS 'One row per: one rejected record. Source: ")
     assert first.startswith("COMMENT ON COLUMN rejected_records.source_id IS 'file the record came from: ")
-    assert raw.startswith('COMMENT ON COLUMN rejected_records."raw" IS \'text of the line')
+    assert raw.startswith('COMMENT ON COLUMN rejected_records."raw" IS \'text of the record')
 
 
 def test_a_literal_is_quoted_for_its_engine() -> None:

@@ -93,15 +93,12 @@ def test_whole_number(text: bytes, value: int | None) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        (b"9007199254740991", 2**53 - 1),
-        (b"9007199254740991.0", 2**53 - 1),
-        (b'"9.007199254740991e15"', 2**53 - 1),
-        # There is no double between these: a fraction is rounded to the even neighbour.
-        (b"9007199254740991.25", 2**53 - 1),
-        (b"9007199254740991.5", 2**53),
-        (b"9007199254740993.0", 2**53),
-        (b"-9007199254740993.0", -(2**53)),
-        (b'"9007199254740993e0"', 2**53),
+        (b"253402300799999", 253402300799999),
+        (b"253402300799999.0", 253402300799999),
+        (b'"2.53402300799999e14"', 253402300799999),
+        # There is no double with this fraction.
+        (b"253402300799999.001", 253402300799999),
+        (b"-62135596799999.999", -62135596800000),
     ],
 )
 def test_whole_number_with_a_fraction_or_an_exponent_is_the_nearest_double(text: bytes, value: int) -> None:
@@ -109,7 +106,7 @@ def test_whole_number_with_a_fraction_or_an_exponent_is_the_nearest_double(text:
 
 
 def test_whole_number_of_digits_alone_is_exact() -> None:
-    assert classify("events", event(registration=b"9007199254740993")) == "out_of_range:registration"
+    assert classify("events", event(registration=b"253402300800000")) == "out_of_range:registration"
 
 
 @pytest.mark.parametrize(
@@ -166,8 +163,8 @@ def test_first_of_a_repeated_key_wins() -> None:
 
 
 def test_row_has_every_key_in_the_order_of_the_list() -> None:
-    assert list(loaded("events", event(length=None))) == EVENT_FIELDS
-    assert list(loaded("songs", song(b'"extra":1'))) == SONG_FIELDS
+    assert list(loaded("events", event(length=None))) == [*EVENT_FIELDS, "other"]
+    assert list(loaded("songs", song(b'"extra":1'))) == [*SONG_FIELDS, "other"]
 
 
 # ---- lines ----
@@ -204,9 +201,9 @@ def test_file_keeps_rejects_with_line_and_raw_text() -> None:
     assert result.read == 4
     assert [row["line"] for row in result.rows] == [1]
     assert result.rejects == [
-        Reject(3, "bad_encoding", '{"a":"\\xffé"}'),
-        Reject(4, "not_object", "  [] "),
-        Reject(5, "out_of_range:ts", event(ts=b"1").decode()),
+        Reject(3, "bad_encoding", '{"a":"\\xffé"}', 11),
+        Reject(4, "not_object", "  [] ", 5),
+        Reject(5, "out_of_range:ts", event(ts=b"1").decode(), len(event(ts=b"1"))),
     ]
 
 

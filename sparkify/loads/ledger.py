@@ -249,7 +249,8 @@ def list_replaced(warehouse: Warehouse, load_id: int) -> list[str]:
 def count_replayable(warehouse: Warehouse) -> list[Replayable]:
     """The rejects of loaded files, except those whose exact bytes are not kept."""
     sql = """SELECT source_id, dataset, reason, count(*) FROM rejected_records
-    WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
+    WHERE reason <> 'bad_encoding' AND coalesce(raw_size, 0) <= 65535
+        AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
     GROUP BY source_id, dataset, reason"""
     return [Replayable(*row) for row in warehouse.fetch(sql)]
 

@@ -20,19 +20,19 @@ class Range(NamedTuple):
 # Seconds sent as milliseconds fall outside of this range.
 TIMES = Range(946_684_800_000, 4_102_444_800_000, "2000-01-01 to 2100-01-01 in milliseconds")
 INT32 = Range(-(2**31), 2**31 - 1, "32 bits")
-DOUBLE_EXACT = Range(-(2**53), 2**53, "-2^53 to 2^53")
+TIMESTAMPS = Range(-62_135_596_800_000, 253_402_300_799_999, "years 1 to 9999 in milliseconds")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One known key.
+    """One known key, or `other`.
 
     `example` is a JSON value as the app writes it. `needed` says which records are rejected without the field.
     `range` bounds a whole number; `is_quoted` says that the app writes the number as a string.
     """
 
     name: str
-    kind: Literal["text", "whole", "decimal"]
+    kind: Literal["text", "whole", "decimal", "other"]
     example: str
     needed: Literal["", "always", "in plays"] = ""
     range: Range = INT32
@@ -45,6 +45,9 @@ class Field:
             return "INTEGER" if self.range == INT32 else "BIGINT"
         return "DOUBLE" if self.kind == "decimal" else "VARCHAR"
 
+
+# All keys that are not known, as one JSON object. Rules check it after the fields.
+OTHER = Field("other", "other", '{"device":"phone"}')
 
 # In the order in which a rule checks them.
 FIELDS: dict[Dataset, tuple[Field, ...]] = {
@@ -60,7 +63,7 @@ FIELDS: dict[Dataset, tuple[Field, ...]] = {
         Field("location", "text", '"Chicago-Naperville-Elgin, IL-IN-WI"'),
         Field("method", "text", '"PUT"'),
         Field("page", "text", '"NextSong"', needed="always"),
-        Field("registration", "whole", "1541048010796.0", range=DOUBLE_EXACT),
+        Field("registration", "whole", "1541048010796.0", range=TIMESTAMPS),
         Field("sessionId", "whole", "818", needed="always"),
         Field("song", "text", '"Supermassive Black Hole"', needed="in plays"),
         Field("status", "whole", "200"),

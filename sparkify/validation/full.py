@@ -1,105 +1,237 @@
 """The full way: a statement that checks each line against every rule and keeps the result."""
 
-import json
-
 from sparkify.datasets import Dataset
 from sparkify.sql import quote
-from sparkify.validation.columns import column_value, known_keys, text_lines_sql, whole_columns
-from sparkify.validation.fields import FIELDS, Field
-from sparkify.validation.rules import RULES, FieldRule, Rule
+from sparkify.validation.columns import MARK, column_value, text_lines_sql, text_values, whole_columns
+from sparkify.validation.fields import FIELDS, OTHER, Field
+from sparkify.validation.keys import (
+    NO_KEYS,
+    STRING,
+    Keys,
+    constant_of,
+    json_text,
+    names_sql,
+    other_sql,
+    place_sql,
+    plain_sql,
+    standard_list,
+)
+from sparkify.validation.rules import NAN_OR_COMMA, RULES, FieldRule, Rule
+from sparkify.validation.texts import maybe_doubled_sql, repaired_sql
 
+# The longest text that a column of Redshift holds.
+MOST_RAW_BYTES = 65_535
 # RFC 8259.
-_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+# DuckDB writes 1.50 as 1.5, and -0 as 0. Other whole numbers stay as they are.
+_HAS_FRACTION = r"[0-9][.eE]"
+_STEP = ",\n        "
 
 
 def create_judged_sql(dataset: Dataset) -> str:
     """The empty temporary table `judged`."""
     columns = ", ".join(f'"{field.name}" {field.type}' for field in FIELDS[dataset])
     return f"""CREATE OR REPLACE TEMP TABLE judged (
-    {columns}, source_id INTEGER, line INTEGER, reason VARCHAR, raw VARCHAR, raw_bytes BLOB,
-    has_known_keys BOOLEAN, unknown_keys VARCHAR[]
+    {columns}, other VARCHAR, source_id INTEGER, line INTEGER, reason VARCHAR, raw VARCHAR, raw_size BIGINT,
+    raw_bytes BLOB, is_repaired BOOLEAN, has_known_keys BOOLEAN, keys VARCHAR[], places BIGINT[]
 )"""
 
 
-def judge_sql(dataset: Dataset, source: str) -> str:
+def judge_sql(dataset: Dataset, source: str, keys: Keys = NO_KEYS) -> str:
     """The statement that adds the lines of `source` to `judged`; `source` has source_id, line and `bytes`.
 
-    The reason is that of the first broken rule, or NULL. For a line that is not UTF-8, `raw` is made from `raw_bytes`
-    later.
+    The reason is that of the first broken rule, or NULL. `keys` and `places` are those of an object with other keys
+    than the known ones. Where `raw` is not simply the text of a rejected line, it is made from `raw_bytes` later.
     """
     typed = ",\n    ".join(
         f'CASE WHEN reason IS NULL THEN {column_value(field)} END AS "{field.name}"' for field in FIELDS[dataset]
     )
     # DuckDB's lenient parser may find keys in text that is not JSON; these do not count.
-    unknown = f"list_filter(keys, LAMBDA key: NOT list_contains({known_keys(dataset)}, key))"
+    is_listed = "NOT has_known_keys AND coalesce(NOT starts_with(reason, 'not_json'), TRUE)"
     return f"""INSERT INTO judged
-{_reasons_sql(dataset, source)}
+{_reasons_sql(dataset, source, keys)}, ended_lines AS (
+    SELECT *,
+        octet_length(bytes) - CASE
+            WHEN bytes[-1:] <> '\\x0A'::BLOB THEN 0
+            WHEN bytes[-2:-2] = '\\x0D'::BLOB THEN 2
+            ELSE 1
+        END AS size,
+        NOT is_utf8 OR octet_length(bytes) > {MOST_RAW_BYTES} OR contains(whole_text, chr(0)) AS is_altered
+    FROM lines_with_reason
+)
 SELECT
     {typed},
+    CASE WHEN reason IS NULL THEN value_other END AS other,
     source_id, line, reason,
-    CASE WHEN reason IS NOT NULL AND is_utf8 THEN regexp_replace(text, '\\r?\\n$', '') END AS raw,
-    CASE WHEN NOT is_utf8 THEN bytes END AS raw_bytes,
+    CASE WHEN reason IS NOT NULL AND NOT is_altered THEN regexp_replace(whole_text, '\\r?\\n$', '') END AS raw,
+    CASE WHEN reason IS NOT NULL THEN size END AS raw_size,
+    CASE WHEN reason IS NOT NULL AND is_altered THEN bytes[:least(size, {MOST_RAW_BYTES + 4})] END AS raw_bytes,
+    reason IS NULL AND is_repaired AS is_repaired,
     has_known_keys,
-    CASE WHEN NOT has_known_keys AND reason IS DISTINCT FROM 'not_json' THEN {unknown} END AS unknown_keys
-FROM lines_with_reason"""
+    CASE WHEN {is_listed} THEN keys END AS keys,
+    CASE WHEN {is_listed} THEN places END AS places
+FROM ended_lines"""
 
 
-def _reasons_sql(dataset: Dataset, source: str) -> str:
+def _reasons_sql(dataset: Dataset, source: str, keys: Keys) -> str:
     """A WITH list that ends in `lines_with_reason`. Each step adds columns, so that nothing is computed twice."""
     fields = FIELDS[dataset]
-    # Texts unescaped, numbers as JSON tokens: 39 and "39" must stay different.
-    structure = quote(json.dumps({field.name: "VARCHAR" if field.kind == "text" else "JSON" for field in fields}))
-    tokens = [
-        f"CAST(json_object.{field.name} AS VARCHAR) AS token_{field.name}" for field in fields if field.kind != "text"
-    ]
-    values = [f"{_value(field)} AS value_{field.name}" for field in fields]
+    texts = text_values(dataset)
     broken = [f"{_broken_by_field(rule, fields)} AS {rule.code}" for rule in RULES if isinstance(rule, FieldRule)]
-    step = ",\n        "
+    repaired = [
+        f"CASE WHEN repaired_texts IS NULL THEN {name} ELSE repaired_texts[{place}] END AS {name}"
+        for place, name in enumerate(texts, start=1)
+    ]
     return f"""WITH text_lines AS (
     {text_lines_sql(source)}
 ), checked_lines AS (
-    SELECT *, encode(text) = bytes AS is_utf8, json_valid(text) AS is_json FROM text_lines
-), parsed_lines AS (
+    SELECT *, encode(whole_text) = bytes AS is_utf8, ltrim(whole_text, '{MARK}') AS text FROM text_lines
+), json_lines AS (
     SELECT *,
-        CASE WHEN is_utf8 AND is_json THEN json_transform(text, {structure}) END AS json_object,
-        CASE WHEN is_utf8 AND is_json THEN json_keys(text) END AS keys,
-        coalesce(keys = {known_keys(dataset)}, FALSE) AS has_known_keys
+        is_utf8 AND json_valid(text) AS is_json,
+        -- Conditions joined by AND are tried in any order, and json_type fails for what is not JSON.
+        CASE WHEN is_json THEN json_type(text) = 'OBJECT' ELSE FALSE END AS is_object
     FROM checked_lines
-), token_lines AS (
+), {_values_sql(dataset, keys)}, token_lines AS (
     SELECT *,
-        {step.join(tokens)}
-    FROM parsed_lines
+        {_STEP.join(f"{_token(place, field, keys)} AS token_{field.name}" for place, field in enumerate(fields, 1))}
+    FROM written_lines
 ), value_lines AS (
     SELECT *,
-        {step.join(values)}
+        {_STEP.join(f"{_value(place, field, keys)} AS value_{field.name}" for place, field in enumerate(fields, 1))}
     FROM token_lines
+), doubled_lines AS (
+    SELECT *,
+        CASE WHEN {" OR ".join(map(maybe_doubled_sql, texts))}
+            THEN {repaired_sql(f"[{', '.join(texts)}]")} END AS repaired_texts
+    FROM value_lines
+), repaired_lines AS (
+    SELECT * REPLACE (
+        {_STEP.join(repaired)}
+    ),
+        coalesce(repaired_texts <> [{", ".join(texts)}], FALSE) AS is_repaired
+    FROM doubled_lines
 ), typed_lines AS (
     SELECT *,
         {whole_columns(dataset)},
-        {step.join(broken)}
-    FROM value_lines
+        {_STEP.join(broken)}
+    FROM repaired_lines
 ), lines_with_reason AS (
     SELECT *, coalesce(
-        {step.join(_reason(rule) for rule in RULES)}
+        {_STEP.join(_reason(rule) for rule in RULES)}
     ) AS reason
     FROM typed_lines
 )"""
 
 
-def _value(field: Field) -> str:
+def _values_sql(dataset: Dataset, keys: Keys) -> str:
+    """The steps from `json_lines` to `written_lines`: keys, places, the JSON text of each value, and `other`.
+
+    DuckDB writes numbers in its own way. Where they must stay as they were written, the line is parsed with all numbers
+    as strings.
+    """
+    fields = FIELDS[dataset]
+    standard = standard_list(dataset, keys)
+    # Where some of them are not taken, all records are like those with other keys.
+    is_standard = "FALSE" if standard.unknown_places else f"keys = {names_sql(standard.names)}"
+    places = [place_sql(field.name, keys, "keys", "plain_keys") for field in fields]
+    number_as_text = [
+        f"(parsed[places[{place}]] >= '-' AND parsed[places[{place}]] < ':')"
+        for place, field in enumerate(fields, start=1)
+        if field.kind == "text"
+    ]
+    has_number = f"regexp_matches(regexp_replace(parsed_other, {quote(STRING)}, '\"\"', 'g'), '{_HAS_FRACTION}')"
+    tagged = f"CAST(json_extract({_tagged('text')}, '$.*') AS VARCHAR[])"
+    return f"""parsed_lines AS (
+    SELECT *,
+        CASE WHEN is_object THEN json_keys(text) END AS keys,
+        CASE WHEN is_object THEN CAST(json_extract(text, '$.*') AS VARCHAR[]) END AS parsed,
+        CASE WHEN is_object THEN json_extract_string(text, '$.*') END AS strings,
+        CASE WHEN is_json AND regexp_matches(text, {quote(NAN_OR_COMMA)})
+            THEN regexp_replace(text, {quote(STRING)}, '""', 'g') END AS bare_text
+    FROM json_lines
+), listed_lines AS (
+    SELECT *,
+        coalesce({is_standard}, FALSE) AS has_known_keys,
+        CASE WHEN NOT has_known_keys THEN {plain_sql("keys")} END AS plain_keys
+    FROM parsed_lines
+), placed_lines AS (
+    SELECT *,
+        CASE WHEN has_known_keys THEN {[place or 0 for place in standard.places]} WHEN keys IS NOT NULL THEN [
+        {_STEP.join(places)}
+        ] END AS places
+    FROM listed_lines
+), unknown_lines AS (
+    SELECT *,
+        CASE WHEN NOT has_known_keys THEN list_filter(range(1, len(keys) + 1),
+            LAMBDA place: NOT list_contains(places, place) AND list_position(keys, keys[place]) = place
+        ) END AS unknown_places,
+        CASE WHEN len(unknown_places) > 0 THEN {other_sql("keys", "parsed", "unknown_places")} END AS parsed_other
+    FROM placed_lines
+), numbered_lines AS (
+    SELECT *, CASE
+        WHEN {" OR ".join(number_as_text)} THEN TRUE
+        WHEN parsed_other IS NOT NULL THEN contains(text, '-0') OR {has_number}
+        ELSE FALSE
+    END AS has_written
+    FROM unknown_lines
+), written_lines AS (
+    SELECT *,
+        CASE WHEN has_written THEN list_transform({tagged}, LAMBDA tagged: {_untagged("tagged")})
+            ELSE parsed END AS written,
+        CASE WHEN has_written AND parsed_other IS NOT NULL THEN {other_sql("keys", "written", "unknown_places")}
+            ELSE parsed_other END AS value_other
+    FROM numbered_lines
+)"""
+
+
+def _tagged(text: str) -> str:
+    """JSON with each string as "s...", each number as "n...". It has no control characters: they serve as marks."""
+    marked = f"regexp_replace({text}, '\"((?:[^\"\\\\]|\\\\.)*)\"|(-?[0-9][-+.0-9eE]*)', '\x01\\1\x02\\2\x03', 'g')"
+    for mark, tag in (("\x02\x03", '"'), ("\x01\x02", '"n'), ("\x01", '"s'), ("\x03", '"')):
+        marked = f"replace({marked}, '{mark}', '{tag}')"
+    return _escaped(marked)
+
+
+def _untagged(text: str) -> str:
+    """JSON as it was before it was tagged."""
+    marked = f"regexp_replace({text}, '\"(?:n([^\"]*)|s((?:[^\"\\\\]|\\\\.)*))\"', '\x01\\1\x02\\2\x03', 'g')"
+    for mark, tag in (("\x01\x02", '"'), ("\x02\x03", ""), ("\x01", ""), ("\x03", '"')):
+        marked = f"replace({marked}, '{mark}', '{tag}')"
+    return _escaped(marked)
+
+
+def _escaped(sql: str) -> str:
+    """A literal's control characters, as SQL can be read and printed."""
+    for mark in "\x01\x02\x03":
+        sql = sql.replace(mark, f"' || chr({ord(mark)}) || '")
+    return sql
+
+
+def _token(place: int, field: Field, keys: Keys) -> str:
+    """The JSON text of a field's value, NULL if it is null or absent."""
+    constant = constant_of(field, keys)
+    return f"nullif(written[places[{place}]], 'null')" if constant is None else quote(json_text(constant))
+
+
+def _value(place: int, field: Field, keys: Keys) -> str:
     """A field's value, for the rules to judge."""
-    if field.kind == "text":
-        return f"nullif(json_object.{field.name}, '')"
     token = f"token_{field.name}"
+    if field.kind == "text":
+        constant = constant_of(field, keys)
+        text = f"strings[places[{place}]]" if constant is None else quote(constant)
+        # Only numbers begin with a character from `-` to `9`.
+        return f"""nullif(CASE WHEN starts_with({token}, '"') THEN {text} WHEN {token} < ':' THEN {token} END, '')"""
     # For a number in a string: the text inside the quotes.
     digits = f"""CASE WHEN NOT starts_with({token}, '"') THEN {token}
-        WHEN regexp_full_match({token}[2:-2], {quote(_NUMBER)}) THEN {token}[2:-2] END"""
+        WHEN regexp_full_match({token}[2:-2], {quote(NUMBER)}) THEN {token}[2:-2] END"""
     return f"try_cast({digits} AS DOUBLE)"
 
 
 def _broken_by_field(rule: FieldRule, fields: tuple[Field, ...]) -> str:
     """The reason code of the first field, in the list's order, that breaks the rule; else NULL."""
-    whens = [f"WHEN {rule.broken(field)} THEN '{rule.code}:{field.name}'" for field in fields if rule.concerns(field)]
+    concerned = [field for field in (*fields, OTHER) if rule.concerns(field)]
+    whens = [f"WHEN {rule.broken(field)} THEN '{rule.code}:{field.name}'" for field in concerned]
     code = f"CASE {joined} END" if (joined := "\n        ".join(whens)) else "CAST(NULL AS VARCHAR)"
     return f"CASE WHEN {rule.only_where} THEN {code} END" if rule.only_where else code
 

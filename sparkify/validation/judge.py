@@ -1,26 +1,41 @@
 """The validator: judges the lines of bundles, and appends the valid ones to a staging table."""
 
-from collections.abc import Iterable
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import duckdb
 
 from sparkify.datasets import Dataset
 from sparkify.sources.bundles import Bundle
+from sparkify.sources.records import split_objects
+from sparkify.sql import quote
 from sparkify.validation import full, quick
 from sparkify.validation.columns import HAS_TEXT, column_names
+from sparkify.validation.fields import FIELDS
+from sparkify.validation.keys import NO_KEYS, KeyList, Keys, names_sql, standard_list
+
+# Of the lists of keys in a run, those with at least this share of its lines are expected from then on.
+_LEAST_SHARE = 0.005
+_MOST_LISTS = 16
 
 
 class Judged(NamedTuple):
-    """The result of judging lines. `read` counts the records of each file, before they are judged.
+    """The result of judging lines.
 
-    `unknown_keys` are keys that are not fields. `has_irregular` says whether some line was not regular, and so went the
-    full way.
+    `read` counts the records of each file before they are judged, and `repaired` those loaded with a repaired text.
+    `names` counts, for each field and name, the objects that the field was read from by a name other than its own.
+    `unknown_keys` are keys that no field was read from. `lists` are the lists of keys to expect in the next lines.
     """
 
-    read: dict[int, int]
+    read: Counter[int]
+    repaired: Counter[int]
+    names: Counter[tuple[str, str]]
     unknown_keys: set[str]
-    has_irregular: bool
+    lists: tuple[KeyList, ...]
 
 
 def append_rows(
@@ -29,66 +44,78 @@ def append_rows(
     bundles: Iterable[Bundle],
     table: str,
     *,
-    expect_regular: bool = True,
+    keys: Keys = NO_KEYS,
+    lists: Sequence[KeyList] = (),
 ) -> Judged:
     """Append the valid records of bundles to a table with the staging columns.
 
     Bundles are taken while earlier ones are being processed, maybe in another thread, and all are held until the end.
     Lines that went the full way are in the temporary table `judged` afterwards. Its rejects are the rows with a
-    `reason`: source_id, line, reason and `raw`, the line's text. The caller's transaction stays open. An error while
-    taking a bundle is raised.
+    `reason`: source_id, line, reason, `raw`, the line's text, and `raw_size`, its length in bytes. The caller's
+    transaction stays open. An error while taking a bundle is raised.
 
-    `expect_regular` affects only speed: trying the quick way with every line is cheap if nearly all are regular, and
-    expensive otherwise. `has_irregular` of the last bundles is a good guess.
+    `keys` say which keys some fields are read from. `lists` affect only speed: give those of the result before. Without
+    one, lines of exactly the known keys are the fastest, and others slow.
     """
     # Only a load needs it, and every command imports this module.
     from sparkify.validation.arrow import LineStream, Table, registered
 
-    appended = 0
-    if expect_regular:
-        stream = LineStream(bundles)
-        with registered(connection, "bundle", stream):
-            appended = _count(connection, quick.append_sql(dataset, table, "bundle"))
-            bundles = stream.taken
-    with registered(connection, "bundle", Table.of_lines(bundles)):
-        if not expect_regular:
-            connection.execute(quick.find_irregular_sql(dataset))
-            appended = _count(connection, quick.append_sql(dataset, table, _bundle_without("irregular")))
-        read = dict(_fetch(connection, _READ_PER_FILE))
+    standard = standard_list(dataset, keys)
+    if standard.unknown_places and not lists:
+        lists = [standard]
+    stream = LineStream(bundles)
+    with registered(connection, "bundle", stream):
+        appended = _count(connection, quick.append_sql(dataset, table, "bundle", lists=lists, keys=keys))
+        taken = stream.taken
+    with registered(connection, "bundle", Table.of_lines(taken)):
+        read = Counter(dict(_fetch(connection, _READ_PER_FILE)))
         connection.execute(full.create_judged_sql(dataset))
-        if appended < sum(read.values()):
+        if appended < read.total():
             # The table holds no other rows of these files: their source ids are new.
-            _append_judged(connection, dataset, _bundle_without(table), table)
-            _escape_bad_encoding(connection)
-    keys = {key for (key,) in _fetch(connection, "SELECT DISTINCT unnest(unknown_keys) FROM judged")}
-    return Judged(read, keys, bool(_count(connection, "SELECT count(*) FROM judged WHERE NOT has_known_keys")))
+            read.update(_append_judged(connection, dataset, _bundle_without(table), table, keys))
+        found = _list_found(connection)
+        names = _count_names(connection, dataset, lists, appended, found)
+    return Judged(
+        read,
+        Counter(dict(_fetch(connection, _REPAIRED_PER_FILE))),
+        names,
+        {one.names[place - 1] for one, _ in found for place in one.unknown_places},
+        _expect(lists or [standard], found, read.total()) if lists or _has_others(connection) else (),
+    )
 
 
-def append_again(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: str, table: str) -> None:
+def append_again(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: str, table: str, *, keys: Keys = NO_KEYS
+) -> None:
     """Append the valid records of `source`, like `append_rows`.
 
     `source` has source_id, line and `bytes`, the line's text.
     """
     connection.execute(full.create_judged_sql(dataset))
-    _append_judged(connection, dataset, source, table)
+    _append_judged(connection, dataset, source, table, keys)
 
 
 def drop_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop the temporary tables, after the last call."""
-    for name in ("judged", "irregular"):
-        connection.execute(f"DROP TABLE IF EXISTS {name}")
+    connection.execute("DROP TABLE IF EXISTS judged")
 
 
-def _append_judged(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: str, table: str) -> None:
-    connection.execute(full.judge_sql(dataset, source))
+def _append_judged(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: str, table: str, keys: Keys
+) -> Counter[int]:
+    """Append by the full way; returns the number of records that are more than lines, by source id."""
+    connection.execute(full.judge_sql(dataset, source, keys))
+    more = _split_lines(connection, dataset, source, keys)
     columns = column_names(dataset)
     connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM judged WHERE reason IS NULL")
+    _write_altered(connection)
+    return more
 
 
 def _bundle_without(table: str) -> str:
     """SQL: the lines of the bundle that are not in a table."""
     return f"""(SELECT * FROM bundle WHERE NOT EXISTS (
-        SELECT 1 FROM {table} AS other WHERE other.source_id = bundle.source_id AND other.line = bundle.line
+        SELECT 1 FROM {table} AS found WHERE found.source_id = bundle.source_id AND found.line = bundle.line
     ))"""
 
 
@@ -101,20 +128,141 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(count)
 
 
-def _escape_bad_encoding(connection: duckdb.DuckDBPyConnection) -> None:
-    """Set `raw` of the lines that are not UTF-8: the line with `\\xNN` for each invalid byte."""
+# ---- lines of several records ----
+
+# A line that may be nothing but objects, in SQL for its text: Python looks at these.
+_MAY_BE_OBJECTS = r"(?s)^[ \t\r\n,\x{FEFF}]*\{.*\}[ \t\r\n,\x{FEFF}]*$"
+
+
+def _split_lines(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: str, keys: Keys) -> Counter[int]:
+    """Judge each object by itself of a line that is nothing but objects; returns how many more records that makes."""
+    from sparkify.validation.arrow import Table, registered
+
+    pieces: list[tuple[int, int, bytes]] = []
+    split: list[int] = []
+    more: Counter[int] = Counter()
+    for row_id, source_id, line, data in _list_maybe_objects(connection, source):
+        objects = split_objects(data)
+        if objects is not None:
+            split.append(row_id)
+            more[source_id] += len(objects) - 1
+            pieces += [(source_id, line, one) for one in objects]
+    if split:
+        connection.execute("DELETE FROM judged WHERE rowid IN (SELECT unnest($1))", [split])
+        with registered(connection, "pieces", Table.of_lines([_bundle_of(pieces)])):
+            connection.execute(full.judge_sql(dataset, "pieces", keys))
+    return more
+
+
+def _bundle_of(records: Sequence[tuple[int, int, bytes]]) -> Bundle:
+    """Records as a bundle: source id, line and bytes of each."""
+    source_ids, lines, texts = zip(*records, strict=True)
+    ends = array("i", accumulate((len(text) + 1 for text in texts), initial=0))
+    return Bundle(b"".join(text + b"\n" for text in texts), ends, array("i", source_ids), array("i", lines))
+
+
+def _list_maybe_objects(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[Any, ...]]:
+    """Row id, source id, line and bytes of each line that is not JSON, and maybe nothing but objects."""
+    found = _fetch(
+        connection,
+        "SELECT rowid, source_id, line, encode(raw) FROM judged "
+        f"WHERE reason = 'not_json' AND regexp_matches(raw, {quote(_MAY_BE_OBJECTS)})",
+    )
+    if _count(connection, "SELECT count(*) FROM judged WHERE reason = 'not_json' AND raw IS NULL"):
+        found += _fetch(
+            connection,
+            f"""SELECT judged.rowid, source_id, line, whole.bytes
+            FROM judged INNER JOIN {source} AS whole USING (source_id, line)
+            WHERE judged.reason = 'not_json' AND judged.raw IS NULL
+                AND regexp_matches(decode(whole.bytes, 'replace'), {quote(_MAY_BE_OBJECTS)})""",
+        )
+    return found
+
+
+# ---- what is kept of rejects ----
+
+
+def _write_altered(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set `raw` where it is not simply the text of the line."""
     row_ids, lines = connection.execute(
         "SELECT list(rowid ORDER BY rowid), list(raw_bytes ORDER BY rowid) FROM judged WHERE raw_bytes IS NOT NULL"
     ).fetchall()[0]
-    if not row_ids:
-        return
-    texts = [line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "backslashreplace") for line in lines]
-    connection.execute(
-        "UPDATE judged SET raw = escaped.raw FROM (SELECT unnest($1) AS id, unnest($2) AS raw) AS escaped "
-        "WHERE judged.rowid = escaped.id",
-        [row_ids, texts],
+    if row_ids:
+        connection.execute(
+            "UPDATE judged SET raw = kept.raw FROM (SELECT unnest($1) AS id, unnest($2) AS raw) AS kept "
+            "WHERE judged.rowid = kept.id",
+            [row_ids, list(map(_keep, lines))],
+        )
+
+
+def _keep(line: bytes) -> str:
+    r"""The text with \xNN for each byte that is not UTF-8 or is zero, cut after a whole character if it is too long."""
+    text = line.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+    return text.encode()[: full.MOST_RAW_BYTES].decode("utf-8", "ignore")
+
+
+# ---- keys ----
+
+_Found = list[tuple[KeyList, int]]
+
+
+def _list_found(connection: duckdb.DuckDBPyConnection) -> _Found:
+    """The lists of keys that went the full way and are not the standard one, the most frequent first."""
+    rows = _fetch(
+        connection, "SELECT keys, places, count(*) FROM judged WHERE keys IS NOT NULL GROUP BY ALL ORDER BY 3 DESC, 1"
     )
+    return [(KeyList(tuple(names), tuple(places)), count) for names, places, count in rows]
+
+
+def _has_others(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the strict cast failed for some line."""
+    return bool(_count(connection, "SELECT count(*) FROM judged WHERE NOT has_known_keys"))
+
+
+def _expect(lists: Sequence[KeyList], found: _Found, lines: int) -> tuple[KeyList, ...]:
+    """The lists to expect, the earlier ones first."""
+    known = {one.names for one in lists}
+    learned = [
+        one for one, count in found if count >= lines * _LEAST_SHARE and one.names not in known and _is_plain(one)
+    ]
+    return (*lists, *learned)[:_MOST_LISTS]
+
+
+def _is_plain(one: KeyList) -> bool:
+    """Whether no name stands twice, and unknown ones have no characters with a meaning in JSON or in its paths."""
+    unknown = [one.names[place - 1] for place in one.unknown_places]
+    return len({*one.names}) == len(one.names) and all(re.fullmatch(r"[\w .$@/+-]+", name) for name in unknown)
+
+
+def _count_names(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, lists: Sequence[KeyList], appended: int, found: _Found
+) -> Counter[tuple[str, str]]:
+    """How often each field was read from a name other than its own. `judged` has the lines of `found`."""
+    fields = [field.name for field in FIELDS[dataset]]
+    names: Counter[tuple[str, str]] = Counter()
+    taken = found + _count_appended(connection, lists, appended)
+    for one, count in taken:
+        for number, field in enumerate(fields):
+            name = one.name_taken(number)
+            if name is not None and name != field:
+                names[field, name] += count
+    return names
+
+
+def _count_appended(connection: duckdb.DuckDBPyConnection, lists: Sequence[KeyList], appended: int) -> _Found:
+    """How many lines with each list of keys the quick way has appended."""
+    names_taken = {tuple(one.name_taken(number) for number in range(len(one.places))) for one in lists}
+    if len(names_taken) <= 1:
+        return [(one, appended) for one in lists[:1]]
+    expected = ", ".join(names_sql(one.names) for one in lists)
+    rows = _fetch(
+        connection,
+        f"SELECT list_position([{expected}], json_keys(json)) AS number, count(*) FROM {_bundle_without('judged')} "
+        f"WHERE {HAS_TEXT} GROUP BY number",
+    )
+    return [(lists[number - 1], count) for number, count in rows]
 
 
 # Counted from the lines themselves, so that a record lost by the statements above would show.
 _READ_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE {HAS_TEXT} GROUP BY source_id"
+_REPAIRED_PER_FILE = "SELECT source_id, count(*) FROM judged WHERE is_repaired GROUP BY source_id"

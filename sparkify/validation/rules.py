@@ -9,27 +9,34 @@ quick way would read differently from the full way, or not at all; the other for
 
 A condition may read these columns, for a line and for each FIELD:
 
-- `text`: the whole line. `json_object.FIELD`: the parsed value, NULL if the line has no such key.
-- `value_FIELD`: a text, NULL if empty; a number as DOUBLE, NULL for anything else.
-- Full way only: `is_utf8`, `is_json`, `has_known_keys` (an object of exactly the known keys), `token_FIELD` (a number
-  as it is written) and, in rules about the whole line, the reason code of each rule about fields, such as `bad_type`.
-- Quick way only: `whole_FIELD`, a whole number as its column holds it. Every line with `json_object IS NULL` is left to
-  the full way: it is not valid UTF-8, not JSON, or not an object of exactly the known keys.
+- `text`: the whole line. `value_other`: the JSON object of all unknown keys, or NULL.
+- `value_FIELD`: a text, NULL if empty; a number as DOUBLE, NULL for anything else. `whole_FIELD`: a whole number as its
+  column holds it.
+- Full way only: `is_utf8`, `is_json`, `bare_text` (JSON with empty strings, NULL if it has no fault), `token_FIELD`
+  (the JSON text of a value, NULL for null) and, in rules about the whole line, the reason code of each rule about
+  fields, such as `bad_type`.
+- Quick way only: `taken_FIELD`, a value as it was taken from the line: the text of a JSON string, else its JSON text.
+  `is_read` is false for every line that is not valid UTF-8, not JSON, or not an object of expected keys.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sparkify.sql import quote
-from sparkify.validation.fields import DOUBLE_EXACT, Field
+from sparkify.validation.fields import Field
 
 _LONGEST_TEXT_BYTES = 1024
 
+_LONGEST_OTHER_BYTES = 65_535
+
 # DuckDB's parser accepts only two things that RFC 8259 forbids: NaN or Infinity, and a comma before a bracket.
-_STRING = r'(?s)"(?:[^"\\]|\\.)*"'
-_NAN_OR_COMMA = r"(?i)nan|inf|,[ \t\r\n]*[\]}]"
+_NAN = r"(?i)nan|inf"
+_COMMA = r",[ \t\r\n]*[\]}]"
+NAN_OR_COMMA = f"{_NAN}|{_COMMA}"
 _TRAILING_COMMA = r",[ \t\r\n]*\}[ \t\r\n]*$"
-_BRACKET_OR_WORD = r"^([\[{]|(?i)(nan|inf|infinity|true|false)$)"
+# What a text that was no string looks like when it has lost its quotes.
+_BARE = r"^(-?[0-9][-+.0-9eE]*$|[\[{]|(?i)(-?nan|-?inf|-?infinity|true|false)$)"
+_UNREAD = "NOT is_read"
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class LineRule:
 
 @dataclass(frozen=True)
 class FieldRule:
-    """A rule about each field that it `concerns`: its reason codes end in `:FIELD`.
+    """A rule about each field that it `concerns`, maybe `other` too: its reason codes end in `:FIELD`.
 
     `only_where` is a quick condition on the whole line: without it, no field can break the rule.
     """
@@ -68,21 +75,11 @@ def _is_whole(field: Field) -> bool:
     return field.kind == "whole"
 
 
-def _bad_text(field: Field) -> str:
-    value = f"value_{field.name}"
-    # Unescaped text has lost its quotes. Only a number, a bracket, true, false, NaN or Infinity may not have been a
-    # string: the first characters select the few lines to parse once more.
-    return f"""(
-            ({value} < ':' AND {value} >= '-')
-            OR ({value} >= 'I' AND ({value} < 'J' OR {value} >= '[' OR {value} BETWEEN 'NA' AND 'Nb')
-                AND regexp_matches({value}, {quote(_BRACKET_OR_WORD)}))
-        ) AND json_type(text, '$.{field.name}') <> 'VARCHAR'"""
-
-
 def _bad_type(field: Field) -> str:
-    if field.kind == "text":
-        return _bad_text(field)
     value, token = f"value_{field.name}", f"token_{field.name}"
+    if field.kind == "text":
+        # A string begins with a quote and a number with a character from `-` to `9`; all else with a later one.
+        return f"{token} >= ':'"
     bad = f"{value} IS NULL OR isnan({value})"
     if field.kind == "decimal":
         bad += f" OR isinf({value})"
@@ -93,9 +90,12 @@ def _bad_type(field: Field) -> str:
 
 
 def _maybe_bad_type(field: Field) -> str:
-    value, taken = f"value_{field.name}", f"json_object.{field.name}"
+    value, taken = f"value_{field.name}", f"taken_{field.name}"
     if field.kind == "text":
-        return _bad_text(field)
+        # The first characters select the few texts to look at.
+        return f"""({value} < ':' AND {value} >= '-'
+            OR {value} >= 'I' AND ({value} < 'J' OR {value} >= '[' OR {value} BETWEEN 'NA' AND 'Nb')
+        ) AND regexp_matches({value}, {quote(_BARE)})"""
     if field.is_quoted:
         return f"nullif({taken}, '') IS DISTINCT FROM CAST({value} AS VARCHAR)"
     if field.kind == "decimal":
@@ -105,13 +105,11 @@ def _maybe_bad_type(field: Field) -> str:
 
 
 def _out_of_range(field: Field) -> str:
-    value, (low, high, _) = f"value_{field.name}", field.range
-    outside = f"{value} NOT BETWEEN {low} AND {high}"
-    if field.range != DOUBLE_EXACT:
-        return outside
-    # As doubles, the integers next to the limit are rounded to it; the digits are exact.
-    digits = f"""regexp_extract(token_{field.name}, '^"?-?([0-9]+)"?$', 1)"""
-    return f"{outside} OR (abs({value}) = {high} AND try_cast({digits} AS HUGEINT) > {high})"
+    return f"value_{field.name} NOT BETWEEN {field.range.low} AND {field.range.high}"
+
+
+def _too_long(field: Field) -> str:
+    return f"strlen(value_{field.name}) > {_LONGEST_OTHER_BYTES if field.kind == 'other' else _LONGEST_TEXT_BYTES}"
 
 
 def _missing(field: Field) -> str:
@@ -127,29 +125,33 @@ RULES: tuple[Rule, ...] = (
         "bad_encoding",
         "the line is not valid UTF-8",
         broken="NOT is_utf8",
-        doubtful="json_object IS NULL",
+        doubtful=_UNREAD,
     ),
     LineRule(
         "not_json",
         "the line is not exactly one JSON value by RFC 8259, which allows no NaN, no Infinity, no trailing comma, no "
         "text after the value, no lone surrogate escape",
-        # In an object with the known keys, NaN and Infinity are bad types, also in the quick form.
-        broken=f"""NOT is_json OR (
-        (NOT has_known_keys OR bad_type IS NOT NULL OR regexp_matches(text, {quote(_TRAILING_COMMA)}))
-        AND regexp_matches(regexp_replace(text, {quote(_STRING)}, '""', 'g'), {quote(_NAN_OR_COMMA)}))""",
+        broken=f"NOT is_json OR regexp_matches(bare_text, {quote(_COMMA)})",
         # Nearly all lines end with the closing quote of their last value and need no search.
         doubtful=f"""NOT ends_with(text, '"}}\n') AND regexp_matches(text, {quote(_TRAILING_COMMA)})""",
     ),
     LineRule(
+        "not_json:nan",
+        "its only fault is a bare NaN or Infinity, which is no JSON",
+        # The quick way takes them for numbers and texts, and is not sure of their type.
+        broken=f"regexp_matches(bare_text, {quote(_NAN)})",
+        doubtful=_UNREAD,
+    ),
+    LineRule(
         "not_object",
         "it is JSON, but not an object",
-        broken="NOT has_known_keys AND json_type(text) <> 'OBJECT'",
-        doubtful="json_object IS NULL",
+        broken="json_type(text) <> 'OBJECT'",
+        doubtful=_UNREAD,
     ),
     FieldRule(
         "bad_type",
         "a value is not of its field's kind",
-        concerns=lambda field: True,
+        concerns=lambda field: field.kind != "other",
         broken=_bad_type,
         doubtful=_maybe_bad_type,
     ),
@@ -163,10 +165,11 @@ RULES: tuple[Rule, ...] = (
     # Unescaping never makes a text longer, and a NUL needs an escape: the whole line can rule out both.
     FieldRule(
         "too_long",
-        f"a text has more than {_LONGEST_TEXT_BYTES:,} bytes of UTF-8; no text is ever cut",
-        concerns=_is_text,
-        broken=lambda field: f"strlen(value_{field.name}) > {_LONGEST_TEXT_BYTES}",
-        doubtful=lambda field: _HAS_LONG_TEXT,
+        f"a text has more than {_LONGEST_TEXT_BYTES:,} bytes of UTF-8, or `other` more than {_LONGEST_OTHER_BYTES:,}; "
+        "no text is ever cut",
+        concerns=lambda field: field.kind in ("text", "other"),
+        broken=_too_long,
+        doubtful=lambda field: f"{_HAS_LONG_TEXT} AND {_too_long(field)}",
         only_where=_HAS_LONG_TEXT,
     ),
     FieldRule(

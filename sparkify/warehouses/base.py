@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sparkify.datasets import Dataset
 from sparkify.sources.bundles import Bundle, FileRead
+
+if TYPE_CHECKING:
+    # It imports the driver.
+    from sparkify.validation.judge import Judged
 
 Row = tuple[Any, ...]
 
@@ -16,17 +20,24 @@ Row = tuple[Any, ...]
 class Appended:
     """What was appended of one dataset.
 
-    By source id: how reading each file ended, and the records read from it, counted before they are judged.
+    By source id: how reading each file ended, the records read from it, counted before they are judged, and those
+    loaded with a repaired text. `names` counts, for each field and name, the records that the field was read from by a
+    name other than its own. `unknown_keys` are those that no field was read from.
     """
 
     files: dict[int, FileRead] = field(default_factory=dict)
     read: Counter[int] = field(default_factory=Counter)
+    repaired: Counter[int] = field(default_factory=Counter)
+    names: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_keys: set[str] = field(default_factory=set)
 
-    def add(self, bundles: Iterable[Bundle], read: dict[int, int]) -> None:
-        """Add more bundles, and the records read from each of their files."""
+    def add(self, bundles: Iterable[Bundle], judged: "Judged") -> None:
+        """Add more bundles, and the result of judging them."""
         self.files |= {end.source_id: end for bundle in bundles for end in bundle.finished}
-        self.read.update(read)
+        self.read.update(judged.read)
+        self.repaired.update(judged.repaired)
+        self.names.update(judged.names)
+        self.unknown_keys |= judged.unknown_keys
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import duckdb
 from sparkify.datasets import Dataset
 from sparkify.errors import EngineError
 from sparkify.settings import Config
-from sparkify.sources.bundles import Bundle, FileRead
+from sparkify.sources.bundles import Bundle
 from sparkify.sql import create_sql, list_columns, quote, read_sql
 from sparkify.warehouses.base import Appended, Warehouse
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, open_session
@@ -29,8 +29,6 @@ _STAGED_TEXTS = "staged_texts"
 _MOST_ROWS_PER_PART = 1_000_000
 # With fewer rows per slice than this, one part is faster than many.
 _FEWEST_ROWS_PER_PART = 1_000
-# Redshift and PostgreSQL cannot store U+0000.
-_RAW = "replace(raw, chr(0), '\\x00')"
 # A driver may hold all rows of a result in memory, and each may have 65,535 bytes.
 _MOST_REPLAYED = 4_000
 _REPLAYED_COLUMNS = tuple(list_columns("replayed_records"))
@@ -41,11 +39,10 @@ WHERE dataset = $1 AND number >= $2 AND number < $3"""
 class Parts(Protocol):
     """Copies Parquet parts into a warehouse on another machine.
 
-    `slices` is the number of parts it reads in parallel, `most_bytes` the longest text that a column can hold.
+    `slices` is the number of parts it reads in parallel.
     """
 
     slices: int
-    most_bytes: int
 
     def open(self) -> None:
         """Check that parts can be copied, before anything is read. Raises ConfigError or SourceError."""
@@ -74,13 +71,6 @@ class RemoteIntake:
         with open_scratch(self._config, dataset) as scratch:
             with scratch.transaction():
                 appended = scratch.intake.append(dataset, load_id, urls, bundles, on_bundle)
-                for source_id, line, size in _find_oversized(scratch, self._parts.most_bytes):
-                    reason = (
-                        f"line {line:,} is rejected and has {size:,} bytes, but the warehouse keeps at most "
-                        f"{self._parts.most_bytes:,} bytes of a record; fix or remove the line"
-                    )
-                    appended.files[source_id] = FileRead(source_id, error=f"cannot keep {urls[source_id]}: {reason}")
-                    _drop_file(scratch, dataset, source_id)
             self._send(scratch, dataset)
         return appended
 
@@ -131,21 +121,19 @@ def open_scratch(config: Config, *datasets: Dataset) -> Iterator[DuckDBWarehouse
 def _write_parts(scratch: DuckDBWarehouse, table: str, folder: Path, slices: int) -> tuple[int, list[Path]]:
     """Write a table as Parquet parts of equal size; returns the number of rows, and the parts.
 
-    The number of parts is a multiple of the slices, or 1 for few rows. The columns are in the table's order. U+0000 is
-    written as \\x00.
+    The number of parts is a multiple of the slices, or 1 for few rows. The columns are in the table's order.
     """
     rows, end_of_rows = scratch.fetch(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM {table}")[0]
     if not rows:
         return 0, []
     each_slice = -(-rows // (slices * _MOST_ROWS_PER_PART))
     count = slices * each_slice if rows >= slices * _FEWEST_ROWS_PER_PART else 1
-    columns = f"* REPLACE ({_RAW} AS raw)" if table == "rejected_records" else "*"
     parts = []
     for number in range(count):
         part = folder / f"{number:05}.parquet"
         first, end = end_of_rows * number // count, end_of_rows * (number + 1) // count
         scratch.execute(
-            f"COPY (SELECT {columns} FROM {table} WHERE rowid >= {first} AND rowid < {end}) "
+            f"COPY (SELECT * FROM {table} WHERE rowid >= {first} AND rowid < {end}) "
             f"TO {quote(str(part))} (FORMAT parquet)"
         )
         parts.append(part)
@@ -158,18 +146,3 @@ def write_trial(folder: Path) -> Path:
     with closing(duckdb.connect()) as connection:
         connection.execute(f"COPY (SELECT CAST(42 AS INTEGER) AS answer) TO {quote(str(part))} (FORMAT parquet)")
     return part
-
-
-def _find_oversized(scratch: DuckDBWarehouse, most_bytes: int) -> list[tuple[int, int, int]]:
-    """For each file with rejects too long for the warehouse: source id, and line and bytes of the longest."""
-    rows = scratch.fetch(
-        f"""SELECT source_id, arg_max(line, strlen({_RAW})), max(strlen({_RAW})) FROM rejected_records
-        GROUP BY source_id HAVING max(strlen({_RAW})) > {most_bytes} ORDER BY source_id"""
-    )
-    return [(source_id, line, size) for source_id, line, size in rows]
-
-
-def _drop_file(scratch: DuckDBWarehouse, dataset: Dataset, source_id: int) -> None:
-    """Delete a file's rows and rejects."""
-    for table in (f"staging_{dataset}", "rejected_records"):
-        scratch.execute(f"DELETE FROM {table} WHERE source_id = $1", [source_id])

@@ -74,7 +74,7 @@ def content_of(config: Config) -> Star:
         content = {name: warehouse.fetch_table(f"SELECT * FROM {name}") for name in (*TABLES, *VIEWS)}
     root = str(Path(str(config.log_data)).parent)
     # Whether a migrated file was read by today's rules depends on every later change of them.
-    varying = {"started_at", "finished_at", "modified", "detail", "rules", "stat", "shape", "repaired"}
+    varying = {"started_at", "finished_at", "modified", "detail", "rules", "stat", "shape", "repaired", "raw_size"}
     return {
         name: sort_rows(
             [str(value).replace(root, "") for column, value in zip(columns, row, strict=True) if column not in varying]
@@ -148,7 +148,7 @@ def test_verbs_that_read_answer_and_say_that_it_is_older(old: Config, caplog: py
     for ask in (lambda: sparkify.query(old, "top_songs"), lambda: sparkify.check(old)):
         with pytest.raises(VersionError, match=r"sparkify migrate updates it\. Until then this cannot be answered"):
             ask()
-    assert [file.state for file in sparkify.plan(old)] == ["unchanged", "unchanged", "new", "unchanged", "unchanged"]
+    assert [file.state for file in sparkify.plan(old)] == ["to_reread", "to_reread", "new", "to_reread", "to_reread"]
     found = sparkify.status(old)
     assert (found.version.layout, found.tables["songplays"]) == (1, 23)
     with open_warehouse(old) as warehouse:

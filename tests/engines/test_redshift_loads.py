@@ -319,17 +319,14 @@ def test_parts_are_of_equal_size_and_a_multiple_of_the_slices(
     assert files == [(parts,)]
 
 
-def test_reject_that_redshift_cannot_keep_fails_its_file(redshift: Redshift, config: Config) -> None:
+def test_long_reject_is_kept_up_to_what_a_column_holds(config: Config) -> None:
     write_first(config)
-    write_file(log_file(config, "long.json"), [play(userId=77), "x" * 70_000])
-    result = sparkify.load(config)
-    assert (result.status, result.files["failed"]) == ("partial", 1)
-    assert result.errors == [
-        f"cannot keep {log_file(config, 'long.json')}: line 2 is rejected and has 70,000 bytes, but the warehouse "
-        "keeps at most 65,535 bytes of a record; fix or remove the line"
-    ]
-    assert read_star(config)["users"] == [(1, None, None, None, "free", None), (2, None, None, None, "free", None)]
-    log_file(config, "long.json").unlink()
+    long = "x" + "é" * 40_000
+    write_file(log_file(config, "long.json"), [play(userId=77), long])
+    assert sparkify.load(config).status == "loaded"
+    with open_warehouse(config) as engine:
+        sql = """SELECT "raw", raw_size FROM rejected_records WHERE url LIKE '%long.json'"""
+        assert engine.fetch(sql) == [("x" + "é" * 32_767, 80_001)]
     assert read_star(config) == expected_star(config)
 
 

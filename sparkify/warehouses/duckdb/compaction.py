@@ -83,7 +83,7 @@ def _locked(path: Path, config: Config) -> Iterator[DuckDBWarehouse]:
             connection.execute(f"ATTACH {quote(str(path))} AS original")
         except duckdb.Error as error:
             raise opening_error(path, error, config) from error
-        yield DuckDBWarehouse(connection, str(path))
+        yield DuckDBWarehouse(connection, str(path), config)
 
 
 @contextmanager

@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 import duckdb
 
-from sparkify.datasets import Dataset
+from sparkify.datasets import DATASETS, Dataset
+from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
 from sparkify.validation import judge
+from sparkify.validation.keys import KeyList
+from sparkify.validation.version import keys_of
 from sparkify.warehouses.base import Appended, Warehouse
 from sparkify.warehouses.duckdb import memory
 from sparkify.warehouses.duckdb.errors import mapped_errors
@@ -17,9 +20,10 @@ from sparkify.warehouses.texts import add_texts
 class DuckDBIntake:
     """An Intake over the connection of a warehouse; see `sparkify.warehouses.base`."""
 
-    def __init__(self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, config: Config) -> None:
         self._warehouse = warehouse
         self._connection = connection
+        self._keys = {dataset: keys_of(config, dataset) for dataset in DATASETS}
 
     def append(
         self,
@@ -34,15 +38,17 @@ class DuckDBIntake:
         runs = _Runs(bundles, on_bundle)
         ((limit,),) = self._warehouse.fetch("SELECT current_setting('memory_limit')")
         most_bytes = memory.run_bytes(memory.read_size(limit))
-        # The first run is a single bundle, to learn early whether the lines are regular.
-        run_bytes, expect_regular = 0, True
+        # The first run is a single bundle, to learn early which keys the records have.
+        run_bytes = 0
+        lists: tuple[KeyList, ...] = ()
         while (taking := runs.begin(run_bytes)) is not None:
             with mapped_errors(self._connection):
-                judged = judge.append_rows(self._connection, dataset, taking, table, expect_regular=expect_regular)
-            expect_regular = expect_regular and not judged.has_irregular
-            appended.unknown_keys |= judged.unknown_keys
+                judged = judge.append_rows(
+                    self._connection, dataset, taking, table, keys=self._keys[dataset], lists=lists
+                )
+            lists = judged.lists
             self._keep_rejects(dataset, load_id, urls)
-            appended.add(runs.taken, judged.read)
+            appended.add(runs.taken, judged)
             run_bytes = most_bytes
         with mapped_errors(self._connection):
             judge.drop_tables(self._connection)
@@ -56,8 +62,8 @@ class DuckDBIntake:
         if not found:
             return
         self._warehouse.execute(
-            """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
-            SELECT judged.source_id, $1, $2, files.url, judged.line, judged.reason, judged.raw
+            """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw, raw_size)
+            SELECT judged.source_id, $1, $2, files.url, judged.line, judged.reason, judged.raw, judged.raw_size
             FROM judged INNER JOIN (SELECT unnest($3) AS source_id, unnest($4) AS url) AS files USING (source_id)
             WHERE judged.reason IS NOT NULL""",
             [load_id, dataset, found, [urls[source_id] for source_id in found]],
@@ -66,12 +72,15 @@ class DuckDBIntake:
     def append_again(self, dataset: Dataset) -> None:
         source = f"(SELECT encode(raw) AS bytes, source_id, line FROM replayed_records WHERE dataset = '{dataset}')"
         with mapped_errors(self._connection):
-            judge.append_again(self._connection, dataset, source, f"staging_{dataset}")
+            judge.append_again(self._connection, dataset, source, f"staging_{dataset}", keys=self._keys[dataset])
         self._warehouse.execute(
-            """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw)
-            SELECT again.source_id, again.load_id, again.dataset, again.url, again.line, judged.reason, again.raw
-            FROM judged INNER JOIN replayed_records AS again USING (source_id, line)
-            WHERE judged.reason IS NOT NULL"""
+            """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw, raw_size)
+            SELECT source_id, files.load_id, $1, files.url, judged.line, judged.reason, judged.raw, judged.raw_size
+            FROM judged
+            INNER JOIN (SELECT DISTINCT source_id, load_id, url FROM replayed_records WHERE dataset = $1) AS files
+                USING (source_id)
+            WHERE judged.reason IS NOT NULL""",
+            [dataset],
         )
         judge.drop_tables(self._connection)
         first = self._warehouse.fetch("SELECT min(source_id) FROM replayed_records WHERE dataset = $1", [dataset])[0][0]

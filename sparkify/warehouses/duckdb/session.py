@@ -52,10 +52,10 @@ class DuckDBWarehouse:
     dialect = "duckdb"
     own_tables: tuple[str, ...] = ()
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, address: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, address: str, config: Config) -> None:
         self.address = address
         self._connection = connection
-        self.intake = DuckDBIntake(self, connection)
+        self.intake = DuckDBIntake(self, connection, config)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         with logged(sql) as sent, mapped_errors(self._connection):
@@ -152,7 +152,7 @@ def open_session(address: str, config: Config, *, read_only: bool = False) -> Du
         raise opening_error(path, error, config) from error
     if not read_only:
         _clear_leftovers(connection, path)
-    return DuckDBWarehouse(connection, str(path))
+    return DuckDBWarehouse(connection, str(path), config)
 
 
 def list_options(config: Config, *, read_only: bool) -> dict[str, str]:
@@ -194,7 +194,7 @@ def wrap_cursor(cursor: duckdb.DuckDBPyConnection, connection: Any, config: Conf
     with mapped_errors(cursor):
         for name, value in _SETTINGS.items():
             cursor.execute(f"SET {name} = '{value}'")
-    return DuckDBWarehouse(cursor, "the caller's connection")
+    return DuckDBWarehouse(cursor, "the caller's connection", config)
 
 
 def check_path(path: Path, *, read_only: bool) -> None:

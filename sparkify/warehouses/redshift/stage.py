@@ -103,9 +103,6 @@ class StagedParts:
     The stage is opened on first use in a load's transaction, and cleared at its end.
     """
 
-    # The longest VARCHAR.
-    most_bytes = 65_535
-
     def __init__(self, warehouse: Warehouse, config: Config) -> None:
         self.slices = _USUAL_SLICES
         self._warehouse = warehouse

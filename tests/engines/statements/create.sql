@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS staging_events (
     userAgent VARCHAR(1024) ENCODE ZSTD,
     userId INTEGER ENCODE AZ64,
     source_id INTEGER NOT NULL ENCODE RAW,
-    line INTEGER NOT NULL ENCODE AZ64
+    line INTEGER NOT NULL ENCODE AZ64,
+    other VARCHAR(65535) ENCODE ZSTD
 )
 DISTSTYLE EVEN
 SORTKEY (source_id);
@@ -71,7 +72,9 @@ COMMENT ON COLUMN staging_events.userId IS 'user; NULL while logged out';
 
 COMMENT ON COLUMN staging_events.source_id IS 'file the record came from: load_files.source_id';
 
-COMMENT ON COLUMN staging_events.line IS 'physical line of that file, from 1';
+COMMENT ON COLUMN staging_events.line IS 'physical line of that file, from 1; in files of other shapes, the number of the record';
+
+COMMENT ON COLUMN staging_events.other IS 'keys that are not columns, as one JSON object; NULL if there are none';
 
 CREATE TABLE IF NOT EXISTS staging_songs (
     num_songs INTEGER ENCODE AZ64,
@@ -85,7 +88,8 @@ CREATE TABLE IF NOT EXISTS staging_songs (
     duration DOUBLE PRECISION ENCODE ZSTD,
     year INTEGER ENCODE AZ64,
     source_id INTEGER NOT NULL ENCODE RAW,
-    line INTEGER NOT NULL ENCODE AZ64
+    line INTEGER NOT NULL ENCODE AZ64,
+    other VARCHAR(65535) ENCODE ZSTD
 )
 DISTSTYLE EVEN
 SORTKEY (source_id);
@@ -114,7 +118,9 @@ COMMENT ON COLUMN staging_songs.year IS 'year of release; NULL where the source 
 
 COMMENT ON COLUMN staging_songs.source_id IS 'file the record came from: load_files.source_id';
 
-COMMENT ON COLUMN staging_songs.line IS 'physical line of that file, from 1';
+COMMENT ON COLUMN staging_songs.line IS 'physical line of that file, from 1; in files of other shapes, the number of the record';
+
+COMMENT ON COLUMN staging_songs.other IS 'keys that are not columns, as one JSON object; NULL if there are none';
 
 CREATE TABLE IF NOT EXISTS normalized_texts (
     text VARCHAR(1024) NOT NULL ENCODE RAW,
@@ -411,7 +417,8 @@ CREATE TABLE IF NOT EXISTS rejected_records (
     url VARCHAR(4096) NOT NULL ENCODE ZSTD,
     line INTEGER NOT NULL ENCODE AZ64,
     reason VARCHAR(64) NOT NULL ENCODE ZSTD,
-    "raw" VARCHAR(65535) NOT NULL ENCODE ZSTD
+    "raw" VARCHAR(65535) NOT NULL ENCODE ZSTD,
+    raw_size BIGINT ENCODE AZ64
 )
 DISTSTYLE EVEN
 SORTKEY (source_id);
@@ -426,11 +433,13 @@ COMMENT ON COLUMN rejected_records.dataset IS 'events or songs';
 
 COMMENT ON COLUMN rejected_records.url IS 'location of the file, a path or URL';
 
-COMMENT ON COLUMN rejected_records.line IS 'physical line of that file, from 1';
+COMMENT ON COLUMN rejected_records.line IS 'physical line of that file, from 1; in files of other shapes, the number of the record';
 
 COMMENT ON COLUMN rejected_records.reason IS 'code of the first rule that failed, with the field where there is one';
 
-COMMENT ON COLUMN rejected_records."raw" IS 'text of the line, byte for byte; \\xNN for a byte that is not valid UTF-8';
+COMMENT ON COLUMN rejected_records."raw" IS 'text of the record, cut if longer; \\xNN for a byte that is zero or not UTF-8';
+
+COMMENT ON COLUMN rejected_records.raw_size IS 'bytes of the whole record; NULL if an older version rejected it';
 
 CREATE TABLE IF NOT EXISTS warehouse_version (
     layout INTEGER NOT NULL ENCODE RAW,

@@ -27,7 +27,8 @@ LOCK load_lock;
 RESET statement_timeout;
 
 SELECT source_id, dataset, reason, count(*) FROM rejected_records
-    WHERE reason <> 'bad_encoding' AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
+    WHERE reason <> 'bad_encoding' AND coalesce(raw_size, 0) <= 65535
+        AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
     GROUP BY source_id, dataset, reason;
 
 SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat

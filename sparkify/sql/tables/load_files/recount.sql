@@ -1,6 +1,10 @@
 -- The records of the changed files, counted as they are now.
 UPDATE load_files
-SET loaded = counts.loaded, rejected = counts.rejected
+SET
+    -- A rejected line may hold several records.
+    read = load_files.read + counts.loaded + counts.rejected - load_files.loaded - load_files.rejected,
+    loaded = counts.loaded,
+    rejected = counts.rejected
 FROM (
     SELECT
         records.source_id,

@@ -1,8 +1,12 @@
 -- The figures of every load, summed of its files'.
 UPDATE load_history
-SET loaded = sums.loaded, rejected = sums.rejected
+SET read = sums.read, loaded = sums.loaded, rejected = sums.rejected
 FROM (
-    SELECT load_id, cast(sum(loaded) AS BIGINT) AS loaded, cast(sum(rejected) AS BIGINT) AS rejected
+    SELECT
+        load_id,
+        cast(sum(read) AS BIGINT) AS read,
+        cast(sum(loaded) AS BIGINT) AS loaded,
+        cast(sum(rejected) AS BIGINT) AS rejected
     FROM load_files
     GROUP BY load_id
 ) AS sums

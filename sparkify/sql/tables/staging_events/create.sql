@@ -22,5 +22,6 @@ CREATE TABLE IF NOT EXISTS staging_events (
     userAgent VARCHAR(1024), -- user agent of the client, as logged
     userId INTEGER, -- user; NULL while logged out
     source_id INTEGER NOT NULL, -- file the record came from: load_files.source_id
-    line INTEGER NOT NULL -- physical line of that file, from 1
+    line INTEGER NOT NULL, -- physical line of that file, from 1; in files of other shapes, the number of the record
+    other VARCHAR(65535) -- keys that are not columns, as one JSON object; NULL if there are none
 )

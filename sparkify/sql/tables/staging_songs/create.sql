@@ -14,5 +14,6 @@ CREATE TABLE IF NOT EXISTS staging_songs (
     duration DOUBLE PRECISION, -- length of the recording, in seconds
     year INTEGER, -- year of release; NULL where the source says 0
     source_id INTEGER NOT NULL, -- file the record came from: load_files.source_id
-    line INTEGER NOT NULL -- physical line of that file, from 1
+    line INTEGER NOT NULL, -- physical line of that file, from 1; in files of other shapes, the number of the record
+    other VARCHAR(65535) -- keys that are not columns, as one JSON object; NULL if there are none
 )

@@ -197,12 +197,17 @@ def fetch_star(engine: Warehouse) -> Star:
     return {table: sort_rows(engine.fetch(f"SELECT * FROM {table}")) for table in STAR}
 
 
+def unpack(data: bytes) -> bytes:
+    """The content of a file that may be compressed with gzip, whatever its name."""
+    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+
+
 def read_sources(root: str | Path, dataset: Dataset) -> FileResult:
     """The reference's result for all files of a root, which may be compressed with gzip."""
     total = FileResult()
     for path in sorted(path for path in Path(root).rglob("*.json*") if path.is_file()):
         data = path.read_bytes()
-        result = reference.read_file(dataset, gzip.decompress(data) if path.suffix == ".gz" else data)
+        result = reference.read_file(dataset, unpack(data))
         total.rows += result.rows
         total.rejects += result.rejects
         total.read += result.read

@@ -38,7 +38,7 @@ from tests import reference
 from tests.support import SAMPLE, read_sources, write_file
 
 NAMES = [question.name for question in list_questions()]
-OPTIONS = SimulateOptions(events=3_000, users=60, days=45, songs=60, dirty=0.1, seed=25)
+OPTIONS = SimulateOptions(events=3_000, users=60, days=45, songs=60, dirty=0.1, seed=29)
 MILLISECONDS_OF_DAY = 86_400_000
 # How copies of events differ from the original event.
 CHANGES: list[dict[str, Any]] = [

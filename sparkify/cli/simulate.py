@@ -13,6 +13,7 @@ from sparkify.errors import UsageError
 from sparkify.formats import count_of
 from sparkify.simulator.shapes import LAYOUTS
 
+_DIRTY = "Share of records that are planted faults. Others are odd, but a load takes them."
 _SHAPES = "A record a line; records joined without line ends; one JSON array a file; a line for each value."
 
 
@@ -24,7 +25,7 @@ _SHAPES = "A record a line; records joined without line ends; one JSON array a f
 @click.option("--songs", default=1_000, show_default=True, help="Song records, one file each.")
 @click.option("--start", default="2018-11-01", show_default=True, help="First day.")
 @click.option("--match-rate", default=0.8, show_default=True, help="Share of plays whose song is in the catalogue.")
-@click.option("--dirty", default=0.0, show_default=True, help="Share of records that are planted faults.")
+@click.option("--dirty", default=0.0, show_default=True, help=_DIRTY)
 @click.option("--shape", type=click.Choice(list(LAYOUTS)), default="lines", show_default=True, help=_SHAPES)
 @click.option("--seed", default=0, show_default=True, help="The same seed and options give the same bytes.")
 @output

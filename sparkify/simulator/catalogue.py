@@ -156,7 +156,7 @@ def write_songs(folder: Path, songs: Sequence[Song], truth: Truth) -> list[Song]
         text = plain = _render_song(song, escaped=rng.random() < 0.7)
         is_kept = True
         if number == specials.position:
-            text, is_kept = specials.apply(plain, previous)
+            text, is_kept, _ = specials.apply(plain, previous)
         if is_kept:
             previous = plain
             loaded.append(song)

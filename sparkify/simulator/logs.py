@@ -102,10 +102,12 @@ class _LogWriter:
                 line = self._render_page(session, items[row], code, start)
             plain = line
             if position == specials.position:
-                line, is_kept = specials.apply(line, self._previous)
-                if not is_kept:
+                line, is_loaded, is_play = specials.apply(line, self._previous)
+                if not is_loaded:
                     lines.append(line)
                     continue
+                if not is_play and code >= pages.FIRST_SONG:
+                    code = pages.HOME
             lines.append(line)
             if code >= pages.FIRST_SONG:
                 self._previous = plain

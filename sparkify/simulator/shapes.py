@@ -8,6 +8,10 @@ Shape = Literal["lines", "objects", "array", "indented"]
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")|([{\[]|[}\]]|,)\s*')
 
 
+# After a record: what follows stands on the same line. No record has this character.
+NO_LINE_END = "\ue000"
+
+
 class Layout(NamedTuple):
     """The text before, between and after the records of a file, and whether each record has many lines."""
 
@@ -19,7 +23,8 @@ class Layout(NamedTuple):
     def lay_out(self, records: list[str], *, is_first: bool) -> str:
         """The text of some records of a file in order."""
         shown = [indent(record) for record in records] if self.is_indented else records
-        return self.between.join(shown if is_first else ["", *shown])
+        text = self.between.join(shown if is_first else ["", *shown])
+        return text.replace(f"{NO_LINE_END}{self.between}", "").replace(NO_LINE_END, "")
 
 
 LAYOUTS: dict[Shape, Layout] = {

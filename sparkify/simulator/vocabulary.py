@@ -185,6 +185,7 @@ BAD_VALUES: dict[str, dict[str, tuple[bytes | None, ...]]] = {
             b'"' + b"\\u00e9" * 513 + b'"',
             b'"' + "日".encode() * 342 + b'"',
         ),
+        "other": (b'"' + b"x" * 65_536 + b'"',),
     },
     "nul_character": {"text": (b'"a\\u0000b"', b'"\\u0000"', b'"text\\u0000"')},
     "missing": dict.fromkeys(("text", "whole", "decimal"), (None, b"null", b'""')),

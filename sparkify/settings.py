@@ -177,7 +177,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "Memory of the embedded engine, such as 2GB.",
             group="warehouse",
             metavar="SIZE",
-            unset="half of the machine's, at most 1.5 GiB",
+            unset="half of the machine's, at most 1.2 GiB",
         ),
     ] = None
     threads: Annotated[

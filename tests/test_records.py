@@ -112,6 +112,7 @@ def test_any_depth(depth: int, size: int) -> None:
             [b'{\n    "a": [\n      {"x": 1}\n    ],\n    "b" 2\n  }', b'{\n    "c": 3\n  }'],
         ),
         (b'[{"a" 1,\n "b":2},\n {"c":3}]', [b'{"a" 1,\n "b":2}', b'{"c":3}']),
+        (b'[\n]\n[\n  {"a" 1},\n  {"b":2}\n]', [b'{"a" 1}', b'{"b":2}']),
         # A piece of an object is one record, not one for each text in it.
         (b'{"a":1}\n"b": 2,\n"c": 3\n}\n{"d":4}', [b'{"a":1}', b'"b": 2,\n"c": 3\n}', b'{"d":4}']),
         (b'{"a":1}\n1x\n{"d":4}', [b'{"a":1}', b"1x", b'{"d":4}']),

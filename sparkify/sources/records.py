@@ -185,7 +185,7 @@ class Splitter:
     def _find_first(self, data: bytes, position: int) -> int:
         """Skip separators and, before the first record, learn how deep that is indented."""
         start = skip_separators(data, position)
-        if start < len(data) and (self.in_array or data[start] != _OPEN_ARRAY):
+        if start < len(data) and data[start] != (_CLOSE_ARRAY if self.in_array else _OPEN_ARRAY):
             indent = b"%d" % self._column_of(data, start)
             self._line_of_record = re.compile(rb"\n(?:\xef\xbb\xbf)?[ \t]{0," + indent + rb"}\{")
         return start

@@ -19,7 +19,7 @@ from sparkify.warehouses.duckdb.intake import DuckDBIntake
 from sparkify.warehouses.scratch import clear_scratch_folders
 
 # At most this, and at most half of the machine: the loader streams, so more memory would not make it faster.
-_MOST_MEMORY = 3 << 29
+_MOST_MEMORY = 1_228 << 20
 _SETTINGS = {
     # Redshift's order: NULLs are greater than all values.
     "default_null_order": "NULLS_LAST_ON_ASC_FIRST_ON_DESC",

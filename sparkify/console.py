@@ -12,10 +12,10 @@ from typing import Any
 from sparkify.formats import count_of, format_age, format_bytes, format_share, format_value, printable
 from sparkify.inspection.status import Status
 from sparkify.loads.compact import CompactResult
-from sparkify.loads.load import LoadResult
 from sparkify.loads.progress import Progress
 from sparkify.loads.rebuild import RebuildResult
 from sparkify.loads.replay import ReplayResult
+from sparkify.loads.result import LoadResult
 from sparkify.loads.undo import UndoResult
 from sparkify.star.checks import CheckResult
 from sparkify.star.comparison import TableComparison

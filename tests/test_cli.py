@@ -564,14 +564,36 @@ def test_status_as_json(run: Run, loaded: Config) -> None:
 
 
 def test_rejects(run: Run, settled: Config) -> None:
-    shown = run("rejects", *at(settled))
-    assert (shown.code, shown.err) == (0, "2 rejected records\n")
-    head, rule, *rows = shown.out.splitlines()
+    counted = run("rejects", *at(settled))
+    assert (counted.code, counted.err) == (0, "2 rejected records\n")
+    assert [line.split() for line in counted.out.splitlines()] == [
+        ["dataset", "reason", "records", "replayable"],
+        ["-------", "------------", "-------", "----------"],
+        ["events", "missing:song", "1", "1"],
+        ["events", "not_json", "1", "1"],
+    ]
+    shown = run("rejects", "--list", *at(settled))
+    assert (shown.code, shown.err) == (0, counted.err)
+    assert shown.out.startswith(f"{counted.out}\n")
+    head, rule, *rows = shown.out.removeprefix(f"{counted.out}\n").splitlines()
     assert head.split() == ["load_id", "url", "line", "reason", "raw"]
     assert set(rule) == {"-", " "}
     assert [row.split()[2:4] for row in rows] == [["4", "missing:song"], ["5", "not_json"]]
     assert rows[1].endswith("no JSON")
-    assert run("rejects", *at(settled), "-q") == Ran(0, shown.out, "")
+    assert run("rejects", "--list", *at(settled), "-q") == Ran(0, shown.out, "")
+
+
+def test_rejects_that_cannot_be_replayed(run: Run, warehouse: Config) -> None:
+    write_file(log_file(warehouse), [b'\xff{"a": 1}', "no JSON", play(song=None, artist="x" * 70_000)])
+    run("load", *options(warehouse), "-q")
+    told = run("rejects", "--json", *at(warehouse)).json()
+    assert {reject["reason"]: reject["is_replayable"] for reject in told["rejects"]} == {
+        "bad_encoding": False, "not_json": True, "too_long:artist": False,
+    }  # fmt: skip
+    assert {reject["reason"]: reject["raw_size"] for reject in told["rejects"]}["bad_encoding"] == 9
+    shown = run("rejects", "--list", *at(warehouse))
+    assert "2 records of them cannot be replayed: the text is not kept whole" in shown.err
+    assert len(max(shown.out.splitlines(), key=len)) < 1_000
 
 
 def test_rejects_by_reason_and_load(run: Run, loaded: Config) -> None:
@@ -591,9 +613,10 @@ def test_rejects_by_reason_and_load(run: Run, loaded: Config) -> None:
         answer = run("rejects", *at(loaded), *chosen, "--json")
         assert (answer.code, answer.err) == (0, "")
         assert [reject["reason"] for reject in answer.json()["rejects"]] == reasons
+        # A filter that names few shows them.
         shown = run("rejects", *at(loaded), *chosen)
         assert (shown.code, shown.err) == (0, f"{count_of(len(reasons), 'rejected record')}\n")
-        assert len(shown.out.splitlines()) == (len(reasons) + 2 if reasons else 0)
+        assert len(shown.out.splitlines()) == (len(reasons) + 2 + (len(reasons) + 3 if chosen else 0) if reasons else 0)
 
 
 def test_rejects_keep_the_raw_text_in_json(run: Run, warehouse: Config) -> None:

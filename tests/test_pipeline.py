@@ -86,6 +86,7 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
         "mode": "rebuild",
         "unknown_keys": {"events": [], "songs": []},
         "errors": [],
+        "taken_names": {"events": [], "songs": []},
         "shapes": {"lines": 3},
         "left_out": {"count": 0, "kinds": {}, "examples": []},
         "replaced": [],

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 import sparkify
-from sparkify.loads.load import LoadResult
+from sparkify.loads.result import LoadResult
 from sparkify.settings import Config
 from tests.support import expected_star, failing_checks, fetch, needs_sample, new_sample_warehouse, read_star
 

@@ -8,7 +8,7 @@ from sparkify.settings import Config
 
 
 @command()
-@common()
+@common("stage")
 def migrate(config: Config, as_json: bool, quiet: bool) -> None:
     """Bring an older warehouse up to date, all or nothing. A load does it too."""
     result = sparkify.migrate(config)

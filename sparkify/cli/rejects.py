@@ -12,7 +12,12 @@ from sparkify.console import print_table, say
 from sparkify.datasets import Dataset
 from sparkify.errors import UsageError
 from sparkify.formats import count_of
+from sparkify.inspection.rejects import count_rejects
 from sparkify.settings import Config
+
+# So few records are shown where a filter names them.
+_FEW = 20
+_SHOWN_CHARACTERS = 300
 
 
 @command()
@@ -20,30 +25,53 @@ from sparkify.settings import Config
 @click.option("--load", "load_id", type=int, help="Only this load.")
 @click.option("--file", "url", metavar="URL", help="Only this file.")
 @click.option("--dataset", type=click.Choice(get_args(Dataset)), help="Only this dataset.")
+@click.option("--list", "with_records", is_flag=True, help="Show the records, also where there are many.")
 @click.option("--export", metavar="FILE", help="Write the raw text to a file, one record a line, to fix and load.")
 @common()
 def rejects(
     config: Config,
-    reason: str | None,
-    load_id: int | None,
-    url: str | None,
-    dataset: Dataset | None,
+    with_records: bool,
     export: str | None,
     as_json: bool,
     quiet: bool,
+    **chosen: Any,
 ) -> None:
-    """List rejected records with their raw text."""
-    found = sparkify.list_rejects(config, reason=reason, load_id=load_id, url=url, dataset=dataset)
+    """Show the reasons of rejects with counts, and the records with --list or where a filter names few."""
+    counts = count_rejects(config, **chosen)
+    total = sum(one["records"] for one in counts)
+    few = total <= _FEW and any(value is not None for value in chosen.values())
+    found = sparkify.list_rejects(config, **chosen) if with_records or few or as_json or export is not None else []
     if export is not None:
         _export(found, export)
     if as_json:
-        echo_json({"rejects": found})
+        echo_json({"reasons": counts, "rejects": found})
         return
-    columns = ["load_id", "url", "line", "reason", "raw"]
-    if found and export is None:
-        print_table(columns, [[reject[name] for name in columns] for reject in found])
+    if counts and export is None:
+        print_table(list(counts[0]), [list(one.values()) for one in counts])
+        if found:
+            print()
+            _print_records(found)
     if not quiet:
-        say(f"{count_of(len(found), 'rejected record')}{f' in {export}' if export else ''}")
+        _say_total(total, sum(one["replayable"] for one in counts), export)
+
+
+def _print_records(found: Sequence[dict[str, Any]]) -> None:
+    columns = ["load_id", "url", "line", "reason", "raw"]
+    shown = [reject | {"raw": _shorten(reject["raw"])} for reject in found]
+    print_table(columns, [[reject[name] for name in columns] for reject in shown])
+
+
+def _shorten(raw: str) -> str:
+    return raw if len(raw) <= _SHOWN_CHARACTERS else f"{raw[:_SHOWN_CHARACTERS]}…"
+
+
+def _say_total(total: int, replayable: int, export: str | None) -> None:
+    say(f"{count_of(total, 'rejected record')}{f' in {export}' if export else ''}")
+    if left := total - replayable:
+        say(
+            f"{count_of(left, 'record')} of them cannot be replayed: the text is not kept whole, as it is no UTF-8 or "
+            "has over 65,535 bytes; fix the file"
+        )
 
 
 def _export(rejects: Sequence[dict[str, Any]], file: str) -> None:

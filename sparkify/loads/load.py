@@ -31,6 +31,7 @@ from sparkify.loads.plan import (
     plan_found,
 )
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
+from sparkify.loads.result import LoadResult
 from sparkify.loads.retry import retry_conflicts
 from sparkify.loads.warnings import Brought, Delivery, Replaced, list_warnings
 from sparkify.settings import Config
@@ -44,34 +45,6 @@ from sparkify.warehouses import Appended, Warehouse, longest_record, open_wareho
 
 # One thread of DuckDB works on one bundle at a time: about 16,000 log lines.
 _BUNDLE_BYTES = 8 << 20
-
-
-@dataclass(frozen=True)
-class LoadResult:
-    """What a load did. `reasons` counts its rejects by code, `tables` the rows of each table after it.
-
-    `shapes` counts the loaded files by shape. `left_out` is what is below the roots and is no data. `replaced` has the
-    records that left and entered with each changed file.
-    `warnings` are sentences.
-    `broken_checks` are the checks of severity warn that found rows. A check of severity fail makes the load fail.
-    """
-
-    load_id: int | None
-    status: Literal["loaded", "nothing_to_do", "partial", "failed"]
-    files: dict[str, int]
-    records: dict[str, int]
-    reasons: dict[str, int]
-    tables: dict[str, int]
-    match_rate: dict[str, float | None]
-    seconds: float
-    mode: Mode | None = None
-    unknown_keys: dict[str, list[str]] = field(default_factory=dict)
-    shapes: dict[str, int] = field(default_factory=dict)
-    left_out: LeftOut = field(default_factory=lambda: LeftOut(0, {}, []))
-    replaced: list[Replaced] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    broken_checks: list[str] = field(default_factory=list)
 
 
 def load(
@@ -331,8 +304,7 @@ def _entry(
     end = taken.files[source_id]
     if end.error is not None:
         return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
-    repaired = Counter[int](getattr(taken, "repaired", ()))
-    count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)), repaired[source_id])
+    count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)), taken.repaired[source_id])
     # The bytes were read between two looks at the same state.
     stat = file.state if file.state is not None and read_state(file.url) == file.state else None
     return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", end.shape, stat)
@@ -363,7 +335,7 @@ def _supersede(planned: _Planned, outcome: _Outcome) -> list[LoadedFile]:
 def _record(begun: _Begun, outcome: _Outcome, status: str, mode: Mode | None, *, error: str | None = None) -> None:
     detail = _detail(begun.reporter, error)
     entry = begun.entry._replace(finished_at=utc_now(), status=status, mode=mode, detail=detail)
-    ledger.record_load(begun.warehouse, entry, outcome.entries, rules_digest())
+    ledger.record_load(begun.warehouse, entry, outcome.entries, rules_digest(begun.config))
 
 
 def _note_failure(begun: _Begun, error: BaseException) -> None:
@@ -439,6 +411,7 @@ def _result(
         seconds=seconds_since(started),
         mode=change.mode if change else None,
         unknown_keys=outcome.unknown_keys,
+        taken_names={brought.dataset: brought.taken_names for brought in outcome.brought},
         shapes=dict(Counter(entry.shape for entry in outcome.loaded if entry.shape)),
         left_out=planned.left_out,
         replaced=outcome.replaced,

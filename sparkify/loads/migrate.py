@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from sparkify.datasets import DATASETS
+from sparkify.loads.older import bring_records_up_to_date
 from sparkify.loads.progress import seconds_since
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
@@ -15,6 +16,8 @@ from sparkify.star.tables import CREATION_ORDER, VIEWS, create_tables, drop_view
 from sparkify.star.version import LAYOUT, Version, read_version, require_version, star_digest, write_version
 from sparkify.warehouses import Warehouse, add_texts, open_warehouse
 
+# From this layout on, texts are repaired when they are staged.
+_LAYOUT_OF_REPAIR = 3
 _logger = logging.getLogger("sparkify")
 
 
@@ -75,6 +78,8 @@ def _migrate(warehouse: Warehouse) -> list[str]:
         if version.is_current:
             return []
         steps = _change_layout(warehouse, version)
+        if version.layout < _LAYOUT_OF_REPAIR:
+            steps += bring_records_up_to_date(warehouse)
         if version.star != star_digest():
             for dataset in DATASETS:
                 add_texts(warehouse, dataset)

@@ -176,7 +176,7 @@ def plan_found(
     planned: list[PlannedFile] = []
     for dataset, files in found.items():
         planned += _plan_files(dataset, resolve_root(roots[dataset]), files, loaded, verify)
-    rules = rules_digest()
+    rules = rules_digest(config)
     return [_with_rules(file, rules, reread) for file in _with_moved(planned, loaded, config)]
 
 

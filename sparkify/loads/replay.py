@@ -86,7 +86,7 @@ def _judge_again(warehouse: Warehouse, found: list[Replayable], mode: Mode) -> N
     change.name(source_ids)
     ledger.collect_replayed(warehouse)
     for dataset in sorted({some.dataset for some in found}):
-        warehouse.intake.append_again(dataset)
+        ledger.add_repaired(warehouse, warehouse.intake.append_again(dataset))
     ledger.recount(warehouse)
     change.enter(source_ids)
     change.refresh()

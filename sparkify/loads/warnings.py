@@ -52,8 +52,11 @@ class Brought:
         """Of what an intake has appended."""
         ends = {entry.file.url: taken.files.get(entry.source_id) for entry in entries}
         notes = {url: end.notes for url, end in ends.items() if end is not None and end.notes}
-        names = Counter[tuple[str, str]](getattr(taken, "names", ()))
-        return cls(dataset, entries, names, sorted(taken.unknown_keys), notes)
+        return cls(dataset, entries, taken.names, sorted(taken.unknown_keys), notes)
+
+    @property
+    def taken_names(self) -> "list[TakenName]":
+        return [TakenName(known, name, records) for (known, name), records in self.names.most_common()]
 
     @cached_property
     def loaded(self) -> list[FileEntry]:
@@ -66,6 +69,15 @@ class Brought:
     def count(self, what: str) -> int:
         """The sum of a count over all files."""
         return sum(getattr(entry.records, what) for entry in self.loaded)
+
+
+@dataclass(frozen=True)
+class TakenName:
+    """A name that a field was read from in place of its own, and in how many records."""
+
+    field: str
+    name: str
+    records: int
 
 
 class _Sample(NamedTuple):
@@ -166,9 +178,12 @@ def _say_rejected_files(
     for source_id, reason in reasons.items():
         own = by_file.get(source_id)
         alike[reason, _look(own, reason, brought.dataset) if own else usual[reason]].append(source_id)
-    for (reason, look), files in alike.items():
+    often_first = sorted(alike.items(), key=lambda item: -len(item[1]))
+    for (reason, look), files in often_first[:_NAMED_FILES]:
         named = _enumerate([urls[source_id] for source_id in sorted(files)])
         yield f"every record of {_files(len(files))} was rejected, most often as {reason}: {named}{look}"
+    if more := sum(len(files) for _, files in often_first[_NAMED_FILES:]):
+        yield f"every record of {_files(more)} more was rejected, for other reasons; sparkify rejects shows them"
 
 
 def _look(samples: Iterable[_Sample], reason: str, dataset: Dataset) -> str:
@@ -269,7 +284,7 @@ def _warn_of_copies(delivery: Delivery) -> Iterator[str]:
 def _warn_of_names(delivery: Delivery) -> Iterator[str]:
     for brought in delivery.brought:
         if brought.names:
-            taken = [f"{name} for {known} ({count:,})" for (known, name), count in brought.names.most_common()]
+            taken = [f"{one.name} for {one.field} ({one.records:,})" for one in brought.taken_names]
             yield f"names taken for keys of the {TITLES[brought.dataset]}: {_enumerate(taken, _NAMED_KEYS)}"
 
 

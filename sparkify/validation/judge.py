@@ -86,13 +86,14 @@ def append_rows(
 
 def append_again(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, source: str, table: str, *, keys: Keys = NO_KEYS
-) -> None:
-    """Append the valid records of `source`, like `append_rows`.
+) -> Counter[int]:
+    """Append the valid records of `source`, like `append_rows`; returns the repaired ones of each file.
 
     `source` has source_id, line and `bytes`, the line's text.
     """
     connection.execute(full.create_judged_sql(dataset))
     _append_judged(connection, dataset, source, table, keys)
+    return Counter(dict(_fetch(connection, _REPAIRED_PER_FILE)))
 
 
 def drop_tables(connection: duckdb.DuckDBPyConnection) -> None:

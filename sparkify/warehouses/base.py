@@ -55,6 +55,9 @@ class StoredFile:
 class Intake(Protocol):
     """Appends records to staging, in the caller's open transaction."""
 
+    def open(self) -> None:
+        """Check that records can be appended. Raises ConfigError or SourceError; the transaction stays usable."""
+
     def append(
         self,
         dataset: Dataset,
@@ -70,10 +73,11 @@ class Intake(Protocol):
         them.
         """
 
-    def append_again(self, dataset: Dataset) -> None:
+    def append_again(self, dataset: Dataset) -> Counter[int]:
         """Judge the records of the temporary table replayed_records again.
 
         Those of the dataset that pass are appended to staging, the others to rejected_records, with their new reason.
+        Returns the number of records that were loaded with a repaired text, by source id.
         """
 
 

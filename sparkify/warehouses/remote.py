@@ -6,6 +6,7 @@ judged in a scratch DuckDB file.
 
 import itertools
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -59,6 +60,9 @@ class RemoteIntake:
         self._parts = parts
         self._config = config
 
+    def open(self) -> None:
+        self._parts.open()
+
     def append(
         self,
         dataset: Dataset,
@@ -74,7 +78,7 @@ class RemoteIntake:
             self._send(scratch, dataset)
         return appended
 
-    def append_again(self, dataset: Dataset) -> None:
+    def append_again(self, dataset: Dataset) -> Counter[int]:
         self._parts.open()
         with open_scratch(self._config, dataset) as scratch:
             with scratch.transaction():
@@ -84,8 +88,9 @@ class RemoteIntake:
                     scratch.insert_rows("replayed_records", _REPLAYED_COLUMNS, rows)
                     if len(rows) < _MOST_REPLAYED:
                         break
-                scratch.intake.append_again(dataset)
+                repaired = scratch.intake.append_again(dataset)
             self._send(scratch, dataset)
+        return repaired
 
     def _send(self, scratch: DuckDBWarehouse, dataset: Dataset) -> None:
         """Copy the rows of the scratch warehouse's tables into this warehouse; of the texts, those that are new."""

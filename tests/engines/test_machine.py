@@ -125,6 +125,7 @@ class Histories(RuleBasedStateMachine):
 
     def load(self) -> None:
         result = sparkify.load(self.config)
+        self.move()
         if result.load_id is None:
             return
         for dataset, root in self.config.roots.items():
@@ -133,6 +134,24 @@ class Histories(RuleBasedStateMachine):
                 content = path.read_bytes()
                 if key not in self.held or self.held[key].content != content:
                     self.held[key] = Held(result.load_id, content, content)
+
+    def move(self) -> None:
+        """A file that was not there before, with the content of one that is no longer there, is that one."""
+        for dataset, root in self.config.roots.items():
+            for path in sorted(Path(root).iterdir()):
+                gone = [
+                    key
+                    for key, held in sorted(self.held.items())
+                    if key[0] == dataset and held.content == path.read_bytes() and not Path(root, key[1]).exists()
+                ]
+                if gone and (dataset, path.name) not in self.held:
+                    self.held[dataset, path.name] = self.held.pop(gone[0])
+
+    @rule(name=NAMES, to=st.sampled_from(["archived.json", "b.json"]))
+    def log_is_moved(self, name: str, to: str) -> None:
+        if log_file(self.config, name).exists():
+            log_file(self.config, name).rename(log_file(self.config, to))
+        self.load()
 
     @rule(name=NAMES, records=LINES)
     def log_is_delivered_or_corrected(self, name: str, records: list[Row | str]) -> None:

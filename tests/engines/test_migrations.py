@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import sparkify
 from sparkify.errors import NoWarehouseError, VersionError
@@ -26,6 +27,10 @@ _COLUMNS = (
     "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
     "WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position"
 )
+_PLAY = {
+    "page": "NextSong", "ts": 1_541_105_830_796, "sessionId": 919, "itemInSession": 0, "userId": "15",
+    "song": "Uprising", "artist": "Muse",
+}  # fmt: skip
 # Tables are created in an order in which keys name what exists.
 
 
@@ -72,9 +77,19 @@ def content_of(config: Config) -> Star:
     """Every row of every table and view, without what differs between two runs: times, and the roots' folder."""
     with open_warehouse(config, read_only=True) as warehouse:
         content = {name: warehouse.fetch_table(f"SELECT * FROM {name}") for name in (*TABLES, *VIEWS)}
+    # What older code did not keep of a content that has left since.
+    columns, rows = content["load_files"]
+    status, *lost = map(columns.index, ("status", "shape", "repaired"))
+    content["load_files"] = (
+        columns,
+        [
+            tuple(None if place in lost and row[status] != "loaded" else value for place, value in enumerate(row))
+            for row in rows
+        ],
+    )
     root = str(Path(str(config.log_data)).parent)
     # Whether a migrated file was read by today's rules depends on every later change of them.
-    varying = {"started_at", "finished_at", "modified", "detail", "rules", "stat", "shape", "repaired", "raw_size"}
+    varying = {"started_at", "finished_at", "modified", "detail", "rules", "stat", "raw_size"}
     return {
         name: sort_rows(
             [str(value).replace(root, "") for column, value in zip(columns, row, strict=True) if column not in varying]
@@ -155,6 +170,35 @@ def test_verbs_that_read_answer_and_say_that_it_is_older(old: Config, caplog: py
         warehouse.execute("DROP TABLE rejected_records")
     with pytest.raises(VersionError, match=r"sparkify migrate updates it\. Until then this cannot be answered"):
         sparkify.list_rejects(old)
+
+
+def test_what_older_code_staged_is_brought_to_todays_rules(old: Config) -> None:
+    number = json.dumps(_PLAY | {"artist": 311, "itemInSession": 7})
+    with open_warehouse(old) as warehouse:
+        doubled = "UPDATE staging_events SET artist = $1 WHERE userId IN (20, 21)"
+        warehouse.execute(doubled, ["Bj\u00c3\u00b6rk"])
+        sql = "UPDATE rejected_records SET \"raw\" = $1, reason = $2 WHERE dataset = 'events' AND reason = 'not_json'"
+        warehouse.execute(sql, [number, "bad_type:artist"])
+    result = sparkify.migrate(old)
+    assert "repaired 2 records with text encoded twice as UTF-8" in result.steps
+    assert "judged 4 rejects again by today's rules: 1 loaded" in result.steps
+    assert fetch(old, "SELECT DISTINCT artist_name FROM songplays WHERE user_id IN (20, 21)") == [("Bj\u00f6rk",)]
+    assert fetch(old, "SELECT artist_name, song_title FROM songplays WHERE session_id = 919") == [("311", "Uprising")]
+    assert fetch(old, "SELECT read, loaded, rejected, repaired, shape FROM load_files WHERE source_id = 1") == [
+        (24, 23, 1, 2, "lines")
+    ]
+    reasons = {reject["reason"] for reject in sparkify.list_rejects(old)}
+    assert reasons == {"missing:userId", "missing:song_id", "out_of_range:ts"}
+    assert [broken for broken in sparkify.check(old) if not broken.passed and broken.check.severity == "fail"] == []
+    assert sparkify.migrate(old).status == "nothing_to_do"
+
+
+def test_rejects_wait_for_a_replay_where_nothing_can_be_appended(make_warehouse: Factory, old: Config) -> None:
+    if make_warehouse.engine == "duckdb":
+        pytest.skip("the embedded warehouse needs nothing to append rows")
+    result = sparkify.migrate(structs.replace(old, stage=None))
+    assert result.steps[-2].startswith("4 rejects of older rules were not judged again, for a load into Redshift needs")
+    assert sparkify.replay(old).records["replayed"] == 4
 
 
 # ---- killed ----

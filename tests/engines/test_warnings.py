@@ -71,6 +71,15 @@ def test_files_of_which_every_record_was_rejected_are_told_together(config: Conf
     assert "bad4.json and 2 more. They look like Python dictionaries" in found
 
 
+def test_many_files_of_many_reasons_make_few_sentences(config: Config) -> None:
+    write_file(song_file(config), [song()])
+    for name in ("num_songs", "artist_latitude", "artist_longitude", "duration", "year", "title", "song_id"):
+        write_file(song_file(config, f"{name}.json"), [song(**{name: []})])
+    warnings = sparkify.load(config).warnings
+    assert sum("every record of 1 file was rejected" in warning for warning in warnings) == 5
+    assert "every record of 2 files more was rejected, for other reasons; sparkify rejects shows them" in warnings
+
+
 def test_missing_page_names_the_setting(config: Config) -> None:
     write_file(log_file(config), [{key: value for key, value in one.items() if key != "page"} for one in plays(3)])
     assert "say page = 'NextSong' in [EVENT_KEYS] of dwh.cfg" in said(config, "most often as missing:page (3)")
@@ -183,3 +192,13 @@ def test_shapes_and_notes_of_files(config: Config) -> None:
     assert (
         result.warnings[0] == f"{log_file(config, 'c.json')}: its array is not closed at the end; was the file cut off?"
     )
+
+
+def test_names_taken_for_keys_and_repaired_texts(config: Config) -> None:
+    renamed = [{("user_id" if key == "userId" else key): value for key, value in one.items()} for one in plays(3)]
+    write_file(log_file(config), [*renamed, *plays(2, 10, artist="Bj\u00c3\u00b6rk")])
+    result = sparkify.load(config)
+    assert [(one.field, one.name, one.records) for one in result.taken_names["events"]] == [("userId", "user_id", 3)]
+    assert "names taken for keys of the log data: user_id for userId (3)" in result.warnings
+    assert "2 loaded records had text that was encoded twice as UTF-8, and is repaired" in result.warnings
+    assert (result.records["repaired"], fetch(config, "SELECT repaired FROM load_files")) == (2, [(2,)])

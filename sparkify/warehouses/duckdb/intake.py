@@ -1,6 +1,7 @@
 """DuckDB's intake: the validator appends its rows directly to the warehouse's tables."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 import duckdb
@@ -24,6 +25,9 @@ class DuckDBIntake:
         self._warehouse = warehouse
         self._connection = connection
         self._keys = {dataset: keys_of(config, dataset) for dataset in DATASETS}
+
+    def open(self) -> None:
+        """Nothing is needed to append."""
 
     def append(
         self,
@@ -69,10 +73,11 @@ class DuckDBIntake:
             [load_id, dataset, found, [urls[source_id] for source_id in found]],
         )
 
-    def append_again(self, dataset: Dataset) -> None:
+    def append_again(self, dataset: Dataset) -> Counter[int]:
         source = f"(SELECT encode(raw) AS bytes, source_id, line FROM replayed_records WHERE dataset = '{dataset}')"
         with mapped_errors(self._connection):
-            judge.append_again(self._connection, dataset, source, f"staging_{dataset}", keys=self._keys[dataset])
+            keys = self._keys[dataset]
+            repaired = judge.append_again(self._connection, dataset, source, f"staging_{dataset}", keys=keys)
         self._warehouse.execute(
             """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw, raw_size)
             SELECT source_id, files.load_id, $1, files.url, judged.line, judged.reason, judged.raw, judged.raw_size
@@ -85,6 +90,7 @@ class DuckDBIntake:
         judge.drop_tables(self._connection)
         first = self._warehouse.fetch("SELECT min(source_id) FROM replayed_records WHERE dataset = $1", [dataset])[0][0]
         add_texts(self._warehouse, dataset, first)
+        return repaired
 
 
 class _Runs:

@@ -1,0 +1,88 @@
+"""Brings what older code has staged to what today's code would stage, where that needs no source.
+
+Texts that were encoded twice as UTF-8 are repaired, rejects are judged again by today's rules, and files get the shape
+that is known. All of it belongs to the transaction of a migration. What only the source holds, such as unknown keys,
+stays: the file was read by other rules, and is to be read again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from sparkify.datasets import Dataset
+from sparkify.errors import ConfigError, SourceError
+from sparkify.formats import count_of
+from sparkify.loads import ledger
+from sparkify.sql import read_sql
+from sparkify.star.changes import StarChange
+from sparkify.validation.fields import FIELDS
+from sparkify.validation.texts import repair_text
+from sparkify.warehouses import Warehouse
+
+# The characters that the first byte of a longer UTF-8 sequence is, where it is taken for a character of its own.
+_FIRST_BYTES = "".join(map(chr, range(0xC2, 0xF5)))
+
+
+def bring_records_up_to_date(warehouse: Warehouse) -> list[str]:
+    """Repair what is staged, and judge rejects again; returns a sentence for each. The star is not computed here."""
+    repaired = _repair(warehouse, "events") + _repair(warehouse, "songs")
+    ledger.add_repaired(warehouse, repaired)
+    steps = [f"repaired {count_of(repaired.total(), 'record')} with text encoded twice as UTF-8"] if repaired else []
+    return steps + _judge_again(warehouse)
+
+
+# ---- repair ----
+
+
+def _repair(warehouse: Warehouse, dataset: Dataset) -> Counter[int]:
+    """Repair the texts of a staging table; returns the number of repaired records by source id."""
+    table = f"staging_{dataset}"
+    columns = [field.name for field in FIELDS[dataset] if field.kind == "text"]
+    texts = [text for (text,) in warehouse.fetch(_suspicious_sql(table, columns))]
+    repaired = [(text, meant) for text in texts if (meant := repair_text(text)) != text]
+    if not repaired:
+        return Counter()
+    warehouse.execute("DROP TABLE IF EXISTS repaired_texts")
+    warehouse.execute(read_sql("changes/repaired_texts/create"))
+    warehouse.insert_rows("repaired_texts", ["text", "meant"], repaired)
+    found = " OR ".join(f"{column} IN (SELECT text FROM repaired_texts)" for column in columns)
+    counts = warehouse.fetch(f"SELECT source_id, count(*) FROM {table} WHERE {found} GROUP BY source_id")
+    for column in columns:
+        warehouse.execute(
+            f"UPDATE {table} SET {column} = repaired_texts.meant FROM repaired_texts "
+            f"WHERE {table}.{column} = repaired_texts.text"
+        )
+    return Counter({source_id: int(count) for source_id, count in counts})
+
+
+def _suspicious_sql(table: str, columns: Iterable[str]) -> str:
+    return " UNION ".join(
+        f"SELECT {column} AS text FROM {table} WHERE translate({column}, '{_FIRST_BYTES}', '') <> {column}"
+        for column in columns
+    )
+
+
+# ---- rejects ----
+
+
+def _judge_again(warehouse: Warehouse) -> list[str]:
+    """Judge the rejects of loaded files by today's rules."""
+    found = ledger.count_replayable(warehouse)
+    if not found:
+        return []
+    rejects = count_of(sum(some.rejects for some in found), "reject")
+    try:
+        warehouse.intake.open()
+    except (ConfigError, SourceError) as error:
+        return [f"{rejects} of older rules were not judged again, for {error}; sparkify replay does so"]
+    before = _count_rejects(warehouse)
+    StarChange(warehouse, "rebuild").name(sorted({some.source_id for some in found}))
+    ledger.collect_replayed(warehouse)
+    for dataset in sorted({some.dataset for some in found}):
+        ledger.add_repaired(warehouse, warehouse.intake.append_again(dataset))
+    ledger.recount(warehouse)
+    loaded = before - _count_rejects(warehouse)
+    return [f"judged {rejects} again by today's rules: {loaded:,} loaded"]
+
+
+def _count_rejects(warehouse: Warehouse) -> int:
+    return int(warehouse.fetch("SELECT count(*) FROM rejected_records")[0][0])

@@ -34,15 +34,6 @@ DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupt
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
-DROP TABLE IF EXISTS hashed_files;
-
--- changes/hashed_files/create.sql
-
-INSERT INTO hashed_files (source_id, stat)
-VALUES ($1, $2);
-
-UPDATE load_files SET stat = hashed_files.stat FROM hashed_files WHERE load_files.source_id = hashed_files.source_id;
-
 COMMIT;
 
 BEGIN;

@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import random
 import re
+import tarfile
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -404,3 +405,25 @@ def test_sample(make_warehouse: Factory, tmp_path: Path) -> None:
     assert result.tables["songplays"] == 6_820
     assert all(table.equal for table in sparkify.compare(embedded, other))
     assert_equal_tables(embedded, other)
+
+
+@needs_sample
+@pytest.mark.slow
+def test_whole_catalogue(make_warehouse: Factory, tmp_path: Path) -> None:
+    """The public catalogue with the logs of the sample."""
+    assert SAMPLE is not None
+    packed = SAMPLE / "song_catalogue.tar.xz"
+    if not packed.is_file():
+        pytest.skip(f"{packed} is not there")
+    with tarfile.open(packed) as archive:
+        archive.extractall(tmp_path / "songs", filter="data")
+    config = make_warehouse(log_data=str(SAMPLE / "log_data"), song_data=str(tmp_path / "songs"))
+    result = sparkify.load(config)
+    assert result.records == {"read": 22_952, "loaded": 22_952, "rejected": 0, "repaired": 326}
+    assert (result.tables["songplays"], result.tables["songs"], result.tables["artists"]) == (6_820, 14_896, 9_553)
+    kinds = fetch(config, "SELECT match, count(*) FROM songplays GROUP BY match")
+    assert dict(kinds) == {"exact": 341, "similar": 18, "artist": 4_229, None: 2_232}
+    by_name = """SELECT count(*) FROM songplays
+    WHERE artist_id IS NOT NULL AND artist_name IN (SELECT artist_name FROM staging_songs)"""
+    assert fetch(config, by_name) == [(4_451,)]
+    assert failing_checks(config) == []

@@ -31,6 +31,7 @@ from sparkify.validation.judge import Judged, append_rows
 from sparkify.validation.keys import NO_KEYS, KeyList, Keys, standard_list
 from sparkify.validation.quick import append_sql
 from sparkify.validation.rules import RULES, LineRule, Rule
+from sparkify.validation.texts import repair_text, repaired_sql
 from tests import reference
 from tests.bad_records import BAD_RECORDS, BadRecord, event, song
 from tests.support import TIMES
@@ -442,6 +443,50 @@ def test_unknown_keys_of_many_lines_are_named_once(connection: duckdb.DuckDBPyCo
     assert judged.unknown_keys == {"tempo", "key", *reference.EVENT_FIELDS}
 
 
+# ---- which key a field is read from ----
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_corpus_with_keys_of_the_settings(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    lines = [record.line for record in CORPUS[dataset]]
+    check(connection, dataset, [b"\n".join(lines)], keys=KEYS[dataset][1])
+
+
+def test_names_are_counted_in_both_ways(connection: duckdb.DuckDBPyConnection) -> None:
+    snake = event(b'"user_id":7', userId=None)
+    lines = [snake, event(), snake, event(b'"duration":1', length=None), event(b'"TS":1', ts=None), b"[]"] * 3
+    keys = {"length": Key("duration"), "level": Key(constant="paid")}
+    counts = {("userId", "user_id"): 6, ("length", "duration"): 3, ("ts", "TS"): 3}
+    bundles = bundles_of([b"\n".join(lines)])
+    first = judge_bundles(connection, "events", *bundles, keys=keys)
+    assert first.names == counts
+    assert first.unknown_keys == {"level"}
+    assert judge_bundles(connection, "events", *bundles, keys=keys, lists=first.lists).names == counts
+
+
+# ---- repair ----
+
+
+def test_records_with_a_repaired_text_are_counted(connection: duckdb.DuckDBPyConnection) -> None:
+    doubled = event(artist='"BjÃ¶rk"'.encode(), song='"JÃ³ga"'.encode())
+    files = [b"\n".join([doubled, event(), doubled + doubled]), event(), event(artist='"Björk"'.encode())]
+    assert judge_bundles(connection, "events", *bundles_of(files)).repaired == {1: 3}
+
+
+@given(
+    texts=st.lists(st.text("abÃ©Â€éÿŒ%+! \0\x80\x9fı日😀ñ™"), max_size=20), rounds=st.integers(0, 4), by=st.booleans()
+)
+@settings(deadline=None)
+def test_repair_is_the_same_in_sql_and_in_python(texts: list[str], rounds: int, *, by: bool) -> None:
+    for _ in range(rounds):
+        texts = [text.encode().decode("cp1252" if by else "latin-1", "replace") for text in texts]
+    with duckdb.connect() as connection:
+        found = connection.execute(f"SELECT {repaired_sql('$1::VARCHAR[]')}", [texts]).fetchall()
+    assert found == [(list(map(repair_text, texts)),)]
+    assert list(map(reference.repair, texts)) == list(map(repair_text, texts))
+
+
 # ---- anything at all ----
 
 # Longer ones would only take time.
@@ -452,6 +497,12 @@ ODD_BYTES = [bytes([byte]) for byte in b'\n\r\x00\xff\xc3\\"{}[],: 0-.e']
 ODD_BYTES += [b"\xed\xa0\x80", BOM, b"\\u0000", b"\\ud83d", b"NaN", b"inf", b"null", b"true", b"9" * 20, b",}", b",]"]
 ODD_VALUES = rb'null true false "" [] {} [1,] {"a":1,} NaN -Infinity "nan" "NextSong" "\u0000" "\udc00" 1,'.split()
 ODD_VALUES += [b'" "', b'"' + b"x" * 1025 + b'"', b'"' + rb"\u00e9" * 513 + b'"']
+
+# Fields that are read from other keys, from that of another field, or from none.
+KEYS: dict[Dataset, list[Keys]] = {
+    "events": [NO_KEYS, {"length": Key("duration"), "page": Key(constant="NextSong"), "userId": Key("sessionId")}],
+    "songs": [NO_KEYS, {"title": Key("a"), "duration": Key(constant="1.50"), "artist_name": Key(constant="")}],
+}
 
 NUMBERS = st.one_of(
     st.from_regex(r"\A-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,25})?([eE][-+]?[0-9]{1,3})?\Z", alphabet="-+.eE0123456789"),
@@ -490,7 +541,8 @@ def changed_records(dataset: Dataset) -> st.SearchStrategy[bytes]:
 def made_up_records(dataset: Dataset) -> st.SearchStrategy[bytes]:
     """Objects of known and unknown keys, in any order and repeated."""
     names = [json.dumps(name).encode() for name in reference.FIELDS[dataset]]
-    keys = st.one_of(st.sampled_from(names), st.sampled_from(names).map(bytes.upper), TEXTS)
+    others = [b'"user_id"', b'"Artist_ID"', b'"duration"', b'"other"', b'"a"', b'"\\u0061"', b'"b c"']
+    keys = st.one_of(st.sampled_from([*names, *others]), st.sampled_from(names).map(bytes.upper), TEXTS)
     members = st.lists(st.builds(lambda key, value: key + b":" + value, keys, VALUES), max_size=6)
     ends = st.sampled_from([b"}", b" }", b",}", b", }", b"}}", b""])
     return st.builds(lambda content, end: b"{" + b", ".join(content) + end, members, ends)
@@ -524,9 +576,9 @@ def contents(dataset: Dataset) -> st.SearchStrategy[list[bytes]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_any_lines_are_judged_as_by_the_reference(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    @given(files=contents(dataset))
+    @given(files=contents(dataset), keys=st.sampled_from(KEYS[dataset]))
     @settings(deadline=None, max_examples=40 * TIMES)
-    def agree(files: list[bytes]) -> None:
-        check(connection, dataset, files)
+    def agree(files: list[bytes], keys: Keys) -> None:
+        check(connection, dataset, files, keys=keys)
 
     agree()

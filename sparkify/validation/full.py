@@ -85,7 +85,10 @@ def _reasons_sql(dataset: Dataset, source: str, keys: Keys) -> str:
     return f"""WITH text_lines AS (
     {text_lines_sql(source)}
 ), checked_lines AS (
-    SELECT *, encode(whole_text) = bytes AS is_utf8, ltrim(whole_text, '{MARK}') AS text FROM text_lines
+    SELECT *,
+        encode(whole_text) = bytes AS is_utf8,
+        CASE WHEN starts_with(whole_text, '{MARK}') THEN ltrim(whole_text, '{MARK}') ELSE whole_text END AS text
+    FROM text_lines
 ), json_lines AS (
     SELECT *,
         is_utf8 AND json_valid(text) AS is_json,

@@ -82,8 +82,8 @@ def constant_of(field: Field, keys: Keys) -> str | None:
 
 def other_sql(names: str, values: str, places: str) -> str:
     """The JSON object of the keys at `places`, without white space; `values` are the JSON texts of all keys."""
-    member = f"CAST(to_json({names}[place]) AS VARCHAR) || ':' || {values}[place]"
-    return f"""'{{' || array_to_string(list_transform({places}, LAMBDA place: {member}), ',') || '}}'"""
+    member = f"concat(CAST(to_json({names}[place]) AS VARCHAR), ':', {values}[place])"
+    return f"""concat('{{', array_to_string(list_transform({places}, LAMBDA place: {member}), ','), '}}')"""
 
 
 def json_text(text: str) -> str:

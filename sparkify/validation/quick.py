@@ -142,10 +142,11 @@ def _unknown_sql(lists: Sequence[KeyList]) -> str:
     return f"""keyed_lines AS (
     SELECT *,
         {_of_list(names)} AS unknown_keys,
-        list_select(
-            CASE WHEN len(unknown_keys) > 0 THEN CAST(json_extract(json, {paths}) AS VARCHAR[]) END,
-            {_of_list(indexes)}
-        ) AS unknowns
+        CASE
+            WHEN list_number IS NULL THEN NULL
+            WHEN len(unknown_keys) > 0
+            THEN list_select(CAST(json_extract(json, {paths}) AS VARCHAR[]), {_of_list(indexes)})
+        END AS unknowns
     FROM parsed_lines
 ), nested_lines AS (
     SELECT *,
@@ -153,8 +154,9 @@ def _unknown_sql(lists: Sequence[KeyList]) -> str:
     FROM keyed_lines
 ), other_lines AS (
     SELECT *,
-        '{{' || array_to_string(list_transform(unknowns, LAMBDA unknown, place: unknown_keys[place] || unknown), ',')
-            || '}}' AS value_other,
+        CASE WHEN unknowns IS NOT NULL THEN concat('{{', array_to_string(
+            list_transform(unknowns, LAMBDA unknown, place: concat(unknown_keys[place], unknown)), ','
+        ), '}}') END AS value_other,
         CASE WHEN has_nested AND (contains(text, '-0') OR regexp_matches(text, {quote(NAN_OR_COMMA)})) THEN TRUE
             ELSE len(list_filter(unknowns, LAMBDA unknown, place: CASE
                 WHEN starts_with(unknown, '"') OR unknown IN ('true', 'false', 'null') THEN FALSE

@@ -39,9 +39,10 @@ class DuckDBIntake:
     ) -> Appended:
         appended = Appended()
         table = f"staging_{dataset}"
-        runs = _Runs(bundles, on_bundle)
-        ((limit,),) = self._warehouse.fetch("SELECT current_setting('memory_limit')")
-        most_bytes = memory.run_bytes(memory.read_size(limit))
+        ((setting,),) = self._warehouse.fetch("SELECT current_setting('memory_limit')")
+        limit = memory.read_size(setting)
+        runs = _Runs((piece for bundle in bundles for piece in memory.split_heavy(bundle, limit)), on_bundle)
+        most_bytes = memory.run_bytes(limit)
         # The first run is a single bundle, to learn early which keys the records have.
         run_bytes = 0
         lists: tuple[KeyList, ...] = ()

@@ -1,6 +1,8 @@
 """How much is judged at a time, so that the engine stays within its memory limit."""
 
 import re
+from array import array
+from collections.abc import Iterator
 
 from sparkify.sources.bundles import Bundle
 from sparkify.sources.records import LONG_RECORD, LONGEST_RECORD
@@ -9,7 +11,8 @@ _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
 # Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
 # slow. So each INSERT gets as much as memory allows: a run is held in memory.
 _MOST_RUN_BYTES = 448 << 20
-# DuckDB takes 2,048 records at a time, and judging takes about 20 times their bytes.
+# DuckDB takes 2,048 records at a time, and judging takes about 40 times their bytes.
+_TIMES = 64
 _SHORT_RECORD = 4 << 10
 
 
@@ -24,7 +27,7 @@ def read_size(text: str) -> int:
 
 def longest_record(limit: int) -> int:
     """The bytes of the longest record that is judged within a memory limit."""
-    return max(LONG_RECORD, min(LONGEST_RECORD, limit // 32))
+    return max(LONG_RECORD, min(LONGEST_RECORD, limit // _TIMES))
 
 
 def run_bytes(limit: int) -> int:
@@ -35,3 +38,24 @@ def run_bytes(limit: int) -> int:
 def is_heavy(bundle: Bundle) -> bool:
     """Whether the records of a bundle are so long that it has to be judged alone."""
     return bundle.has_long or len(bundle.data) > _SHORT_RECORD * len(bundle)
+
+
+def split_heavy(bundle: Bundle, limit: int) -> Iterator[Bundle]:
+    """The bundle, or pieces of it that can be judged one by one within a memory limit."""
+    if not is_heavy(bundle):
+        yield bundle
+        return
+    first = 0
+    for end in range(1, len(bundle) + 1):
+        is_last = end == len(bundle)
+        if is_last or bundle.ends[end + 1] - bundle.ends[first] > limit // _TIMES:
+            start = bundle.ends[first]
+            yield Bundle(
+                bundle.data[start : bundle.ends[end]],
+                array("i", (place - start for place in bundle.ends[first : end + 1])),
+                bundle.source_ids[first:end],
+                bundle.lines[first:end],
+                bundle.finished if is_last else [],
+                bundle.has_long,
+            )
+            first = end

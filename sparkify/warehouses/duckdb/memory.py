@@ -45,10 +45,12 @@ def split_heavy(bundle: Bundle, limit: int) -> Iterator[Bundle]:
     if not is_heavy(bundle):
         yield bundle
         return
+    # Half of the longest record: several take more than one, and what one run took is not all free in the next.
+    most_bytes = limit // (2 * _TIMES)
     first = 0
     for end in range(1, len(bundle) + 1):
         is_last = end == len(bundle)
-        if is_last or bundle.ends[end + 1] - bundle.ends[first] > limit // _TIMES:
+        if is_last or bundle.ends[end + 1] - bundle.ends[first] > most_bytes:
             start = bundle.ends[first]
             yield Bundle(
                 bundle.data[start : bundle.ends[end]],

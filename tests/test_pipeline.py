@@ -368,14 +368,14 @@ def test_long_lines_load_within_the_memory_limit_or_fail_their_file_alone(wareho
     """Each takes many times its bytes while it is judged."""
     tight = structs.replace(warehouse, memory_limit="256MB")
     write_file(
-        log_file(warehouse, "a.json"), [play(), *[play(itemInSession=n, tag="x" * 3_000_000) for n in (1, 2, 3)]]
+        log_file(warehouse, "a.json"), [play(), *[play(itemInSession=n, tag="x" * 2_000_000) for n in (1, 2, 3)]]
     )
     write_file(log_file(warehouse, "b.json"), [play(itemInSession=4, tag="x" * 9_000_000)])
     write_file(log_file(warehouse, "c.json"), [play(itemInSession=5)])
     result = sparkify.load(tight)
     assert (result.files["failed"], result.records["read"]) == (1, 5)
     (error,) = result.errors
-    assert "b.json: line 1 is longer than 3 MiB, the most with this memory limit; raise --memory-limit" in error
+    assert "b.json: line 1 is longer than 2 MiB, the most with this memory limit; raise --memory-limit" in error
     assert sparkify.load(warehouse).files["failed"] == 0
 
 

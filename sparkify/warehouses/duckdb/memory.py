@@ -11,8 +11,8 @@ _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
 # Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
 # slow. So each INSERT gets as much as memory allows: a run is held in memory.
 _MOST_RUN_BYTES = 448 << 20
-# DuckDB takes 2,048 records at a time, and judging takes about 40 times their bytes.
-_TIMES = 64
+# DuckDB takes 2,048 records at a time, and judging takes some 70 times their bytes.
+_TIMES = 96
 _SHORT_RECORD = 4 << 10
 
 

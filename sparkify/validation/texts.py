@@ -31,9 +31,12 @@ def normalize_text(text: str) -> str | None:
 
     HTML references are replaced as a browser does: also some without a semicolon, and those of no character by U+FFFD.
     """
-    text = normalize("NFD", html.unescape(text))
-    # Character by character: the lower case of a whole text depends on where a sigma stands.
-    text = "".join(char.lower() for char in text if category(char) != "Mn")
+    text = html.unescape(text)
+    if text.isascii():
+        text = text.lower()
+    else:
+        # Character by character: the lower case of a whole text depends on where a sigma stands.
+        text = "".join(char.lower() for char in normalize("NFD", text) if category(char) != "Mn")
     text = _BRACKETED.sub(" ", text)
     text = _GUEST.sub("", text)
     text = _ARTICLE.sub("", text, count=1) if _ARTICLE.match(text) else text

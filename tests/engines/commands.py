@@ -66,7 +66,8 @@ def run_command(*arguments: str | Path, **variables: str) -> Ran:
 
 def variables_of(config: Config) -> dict[str, str]:
     """The environment variables of a configuration."""
-    settings = {name: value for name, value in structs.asdict(config).items() if value is not None}
+    # A setting that is not set has no variable: neither None nor an empty tuple of patterns or keys.
+    settings = {name: value for name, value in structs.asdict(config).items() if value not in (None, (), {})}
     if config.db_password is not None:
         settings["db_password"] = config.db_password.reveal()
     if config.db_secret_arn is not None:

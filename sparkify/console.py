@@ -143,7 +143,8 @@ def print_load(result: LoadResult) -> None:
     if set(result.shapes) - {"lines", "empty"}:
         print("  shapes " + ", ".join(f"{shape} {count:,}" for shape, count in result.shapes.items()))
     if result.records["repaired"]:
-        print(f"  repaired {count_of(result.records['repaired'], 'record')}")
+        repaired = count_of(result.records["repaired"], "record")
+        print(f"  repaired {repaired}, with text that was encoded as UTF-8 twice")
     for one in result.replaced[:_REASONS]:
         print(f"  replaced {printable(one.url)}: {one.left:,} left, {one.entered:,} entered")
     if others := result.replaced[_REASONS:]:

@@ -295,11 +295,6 @@ def _warn_of_new_keys(delivery: Delivery) -> Iterator[str]:
             yield f"{count} in the {TITLES[brought.dataset]}, kept in other: {_enumerate(keys, _NAMED_KEYS)}"
 
 
-def _warn_of_repaired(delivery: Delivery) -> Iterator[str]:
-    if repaired := sum(brought.count("repaired") for brought in delivery.brought):
-        yield f"{count_of(repaired, 'loaded record')} had text that was encoded twice as UTF-8, and is repaired"
-
-
 def _warn_of_notes(delivery: Delivery) -> Iterator[str]:
     """What the reader noted of single files."""
     notes = [note for brought in delivery.brought for found in brought.notes.values() for note in found]
@@ -347,6 +342,6 @@ def _roots(config: Config) -> str:
 
 
 _WARNINGS: tuple[Callable[[Delivery], Iterator[str]], ...] = (
-    _warn_of_rejected, _warn_of_plays, _warn_of_shrunk, _warn_of_copies, _warn_of_notes, _warn_of_repaired,
+    _warn_of_rejected, _warn_of_plays, _warn_of_shrunk, _warn_of_copies, _warn_of_notes,
     _warn_of_names, _warn_of_new_keys, _warn_of_jsonpath,
 )  # fmt: skip

@@ -11,8 +11,9 @@ _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
 # Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
 # slow. So each INSERT gets as much as memory allows: a run is held in memory.
 _MOST_RUN_BYTES = 448 << 20
-# DuckDB takes 2,048 records at a time, and judging takes some 70 times their bytes.
-_TIMES = 96
+# DuckDB takes 2,048 records at a time, and judging takes some 70 times their bytes, beside what it always takes.
+_TIMES = 70
+_ALWAYS_TAKEN = 96 << 20
 _SHORT_RECORD = 4 << 10
 
 
@@ -27,7 +28,7 @@ def read_size(text: str) -> int:
 
 def longest_record(limit: int) -> int:
     """The bytes of the longest record that is judged within a memory limit."""
-    return max(LONG_RECORD, min(LONGEST_RECORD, limit // _TIMES))
+    return max(LONG_RECORD, min(LONGEST_RECORD, (limit - _ALWAYS_TAKEN) // _TIMES))
 
 
 def run_bytes(limit: int) -> int:
@@ -46,7 +47,7 @@ def split_heavy(bundle: Bundle, limit: int) -> Iterator[Bundle]:
         yield bundle
         return
     # Half of the longest record: several take more than one, and what one run took is not all free in the next.
-    most_bytes = limit // (2 * _TIMES)
+    most_bytes = longest_record(limit) // 2
     first = 0
     for end in range(1, len(bundle) + 1):
         is_last = end == len(bundle)

@@ -112,8 +112,10 @@ class Setting(msgspec.Struct, frozen=True):
             parts = list(_split(value)) if isinstance(value, str) else value
             return tuple(text for part in parts if (text := _unquote(part.strip())))
         if isinstance(value, str):
-            # White space and line ends come with what a secret's file or a script's output holds.
-            value = _unquote(value.strip())
+            # Line ends and white space come from the output of a script or a file, but a password may end in a space.
+            stripped = value.strip()
+            is_bare = self.type is Secret and _unquote(stripped) == stripped
+            value = value.strip("\r\n") if is_bare else _unquote(stripped)
             value = Secret(value) if self.type is Secret else self._read(_expand_home(value))
         try:
             if self.type is bool:
@@ -378,7 +380,7 @@ def load_config(
         raise ConfigError(f"there is no configuration file {path}; give an existing one or leave --config out")
     found = _read_file(path, on_note) if path.is_file() else {}
     # An empty variable counts as absent.
-    found |= {one.name: value for one in SETTINGS if _unquote(value := os.environ.get(one.variable, "").strip())}
+    found |= {one.name: value for one in SETTINGS if _unquote((value := os.environ.get(one.variable, "")).strip())}
     _clean_aws_variables()
     found |= {name: value for name, value in settings.items() if value is not None}
     for name in found:

@@ -462,7 +462,7 @@ def test_progress_on_a_terminal_leaves_stdout_alone(corpus: Config, tmp_path: Pa
     assert ended.stdout.startswith("loaded: ")
     assert_harmless(ended.stdout)
     assert b"Traceback" not in b"".join(written)
-    assert b"warning" not in b"".join(written)
+    assert b"Warning" not in b"".join(written)
 
 
 # ---- warehouses that cannot be used ----

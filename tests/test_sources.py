@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import lzma
 import os
+import re
 import socket
 import tempfile
 import threading
@@ -92,7 +93,11 @@ class Read:
         """One file's lines as in the reference: without terminators and blank lines."""
         own = [(number, line) for owner, number, line in self.lines if owner == source_id]
         assert all(line.count(b"\n") == 1 and line.endswith(b"\n") for _, line in own)
-        return [(number, line[:-1].removesuffix(b"\r")) for number, line in own if line.strip(b" \t\r\n")]
+        return [(number, line[:-1].removesuffix(b"\r")) for number, line in own if _has_text(line)]
+
+
+def _has_text(line: bytes) -> bool:
+    return re.fullmatch(rb"(\xef\xbb\xbf)*[ \t\r\n]*", line) is None
 
 
 def read(paths: Iterable[Path], *, bundle_bytes: int = 1 << 20, first_id: int = 1) -> Read:

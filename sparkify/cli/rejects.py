@@ -36,7 +36,10 @@ def rejects(
     quiet: bool,
     **chosen: Any,
 ) -> None:
-    """Show the reasons of rejects with counts, and the records with --list or where a filter names few."""
+    """Show rejects by reason, or the records themselves.
+
+    The records are shown with --list, and where a filter names few.
+    """
     counts = count_rejects(config, **chosen)
     total = sum(one["records"] for one in counts)
     few = total <= _FEW and any(value is not None for value in chosen.values())

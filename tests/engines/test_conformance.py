@@ -174,16 +174,16 @@ def test_loaded_file_that_cannot_be_read_any_more_fails_alone(config: Config) ->
     sparkify.load(config)
     path = log_file(config, "2018/a.json")
     content = path.read_bytes()
-    # A circular link with the same size as in the ledger, which cannot be read.
+    # A regular file with the same size as in the ledger, which cannot be read.
     path.unlink()
-    path.symlink_to("a" * 200 + ".json")
+    path.symlink_to("/proc/self/mem")
     with open_warehouse(config) as engine:
-        engine.execute("UPDATE load_files SET size = $1 WHERE url = $2", [path.lstat().st_size, str(path)])
+        engine.execute("UPDATE load_files SET size = $1 WHERE url = $2", [path.stat().st_size, str(path)])
     write_file(log_file(config, "new.json"), [play(userId=9)])
     (planned,) = [file for file in sparkify.plan(config) if file.url == str(path)]
-    assert (planned.state, planned.reason) == ("changed", f"cannot read {path}: No such file or directory")
+    assert (planned.state, planned.reason) == ("changed", f"cannot read {path}: Input/output error")
     result = sparkify.load(config)
-    assert (result.status, result.errors) == ("partial", [f"cannot read {path}: No such file or directory"])
+    assert (result.status, result.errors) == ("partial", [f"cannot read {path}: Input/output error"])
     assert fetch(config, "SELECT count(*) FROM users WHERE user_id = 9") == [(1,)]
     path.unlink()
     path.write_bytes(content)
@@ -303,7 +303,7 @@ def assert_equal_tables(embedded: Config, other: Config) -> None:
 def test_bad_records_are_rejected_alike(both: tuple[Config, Config]) -> None:
     embedded, other = both
     short = [bad for bad in BAD_RECORDS if len(bad.line) < 60_000]
-    assert len(BAD_RECORDS) - len(short) < 10
+    assert len(BAD_RECORDS) - len(short) < 20
     for dataset, write_to in (("events", log_file), ("songs", song_file)):
         write_file(write_to(other, "bad.json"), [bad.line for bad in short if bad.dataset == dataset])
     ours, theirs = sparkify.load(embedded), sparkify.load(other)

@@ -437,6 +437,13 @@ def test_unknown_keys(connection: duckdb.DuckDBPyConnection, line: bytes, keys: 
     assert judge_bundles(connection, "events", *bundles_of([event() + b"\n" + line])).unknown_keys == keys
 
 
+@pytest.mark.parametrize("distinct", [7, 50_000])
+def test_records_of_very_many_keys(connection: duckdb.DuckDBPyConnection, distinct: int) -> None:
+    # The time must not grow with the square of their number.
+    extra = [b'"k%d":%d' % (number % distinct, number) for number in range(50_000)]
+    check(connection, "events", [event(*extra[:1_000], b'"userid":"40"', *extra[1_000:]) + b"\n" + event()])
+
+
 def test_unknown_keys_of_many_lines_are_named_once(connection: duckdb.DuckDBPyConnection) -> None:
     lines = [song(b'"tempo":1'), song(), song(b'"tempo":2', b'"key":3'), event()]
     judged = judge_bundles(connection, "songs", *bundles_of([b"\n".join(lines), lines[0]]))

@@ -25,6 +25,8 @@ MOST_RAW_BYTES = 65_535
 NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 # DuckDB writes 1.50 as 1.5, and -0 as 0. Other whole numbers stay as they are.
 _HAS_FRACTION = r"[0-9][.eE]"
+# With more keys, it is quicker to sort them than to look for each one among all.
+_MANY_KEYS = 200
 _STEP = ",\n        "
 
 
@@ -156,7 +158,9 @@ def _values_sql(dataset: Dataset, keys: Keys) -> str:
 ), listed_lines AS (
     SELECT *,
         coalesce({is_standard}, FALSE) AS has_known_keys,
-        CASE WHEN NOT has_known_keys THEN {plain_sql("keys")} END AS plain_keys
+        CASE WHEN NOT has_known_keys THEN {plain_sql("keys")} END AS plain_keys,
+        CASE WHEN len(keys) > {_MANY_KEYS} THEN list_sort(list_transform(keys,
+            LAMBDA name, place: {{name: name, place: place}})) END AS sorted_keys
     FROM parsed_lines
 ), placed_lines AS (
     SELECT *,
@@ -166,9 +170,13 @@ def _values_sql(dataset: Dataset, keys: Keys) -> str:
     FROM listed_lines
 ), unknown_lines AS (
     SELECT *,
-        CASE WHEN NOT has_known_keys THEN list_filter(range(1, len(keys) + 1),
-            LAMBDA place: NOT list_contains(places, place) AND list_position(keys, keys[place]) = place
-        ) END AS unknown_places,
+        -- Of a key that stands twice, the first place.
+        CASE WHEN sorted_keys IS NOT NULL THEN list_sort(list_transform(list_filter(sorted_keys,
+            LAMBDA pair, number: number = 1 OR sorted_keys[number - 1].name <> pair.name), LAMBDA pair: pair.place))
+        WHEN NOT has_known_keys THEN list_filter(range(1, len(keys) + 1),
+            LAMBDA place: list_position(keys, keys[place]) = place)
+        END AS first_places,
+        list_filter(first_places, LAMBDA place: NOT list_contains(places, place)) AS unknown_places,
         CASE WHEN len(unknown_places) > 0 THEN {other_sql("keys", "parsed", "unknown_places")} END AS parsed_other
     FROM placed_lines
 ), numbered_lines AS (

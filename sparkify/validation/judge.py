@@ -21,6 +21,8 @@ from sparkify.validation.keys import NO_KEYS, KeyList, Keys, names_sql, standard
 # Of the lists of keys in a run, those with at least this share of its lines are expected from then on.
 _LEAST_SHARE = 0.005
 _MOST_LISTS = 16
+# Each name stands in the statement of the quick way.
+_MOST_NAMES = 200
 
 
 class Judged(NamedTuple):
@@ -232,7 +234,9 @@ def _expect(lists: Sequence[KeyList], found: _Found, lines: int) -> tuple[KeyLis
 def _is_plain(one: KeyList) -> bool:
     """Whether no name stands twice, and unknown ones have no characters with a meaning in JSON or in its paths."""
     unknown = [one.names[place - 1] for place in one.unknown_places]
-    return len({*one.names}) == len(one.names) and all(re.fullmatch(r"[\w .$@/+-]+", name) for name in unknown)
+    return len({*one.names}) == len(one.names) <= _MOST_NAMES and all(
+        re.fullmatch(r"[\w .$@/+-]+", name) for name in unknown
+    )
 
 
 def _count_names(

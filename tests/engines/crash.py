@@ -47,7 +47,7 @@ def prepare(config: Config, verb: str) -> None:
     elif verb == "load":
         write_file(log_file(config, "a.json"), [play(), play(userId=3, level="paid"), "[]"])
         write_file(log_file(config, "d.json"), [play(itemInSession=5, userId=4)])
-        log_file(config, "c.json").rename(log_file(config, "moved.json"))
+        settle(log_file(config, "c.json").rename(log_file(config, "moved.json")))
 
 
 def rows_of(config: Config) -> Star:

@@ -194,10 +194,11 @@ def test_what_older_code_staged_is_brought_to_todays_rules(old: Config) -> None:
 
 
 def test_rejects_wait_for_a_replay_where_nothing_can_be_appended(make_warehouse: Factory, old: Config) -> None:
-    if make_warehouse.engine == "duckdb":
-        pytest.skip("the embedded warehouse needs nothing to append rows")
-    result = sparkify.migrate(structs.replace(old, stage=None))
-    assert result.steps[-2].startswith("4 rejects of older rules were not judged again, for a load into Redshift needs")
+    # Only Redshift needs a stage.
+    waits = make_warehouse.engine == "redshift"
+    steps = sparkify.migrate(structs.replace(old, stage=None)).steps
+    why = "4 rejects of older rules were not judged again, for a load into Redshift needs"
+    assert any(step.startswith(why) for step in steps) == waits
     assert sparkify.replay(old).records["replayed"] == 4
 
 

@@ -61,7 +61,7 @@ browser: setup ## install Debian's headless Chromium for the tests of the report
 
 older: $(OLDER)/.stamp ## make .venv-older with the older DuckDB that a test opens a warehouse with
 
-check: lint ## lint, and the fast tests: less than a minute (T=tests/test_cli.py for a part of them)
+check: lint ## lint, and the fast tests: a minute or two (T=tests/test_cli.py for a part of them)
 	$(BIN)/$(PYTEST) -m "$(FAST)" $(or $(T),$(wildcard tests/test_*.py))
 
 test: $(if $(T),setup,browser) older ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part

@@ -25,6 +25,8 @@ from sparkify.warehouses.duckdb.session import DuckDBWarehouse
 from tests.engines.crash import kill_after, prepare, race, rows_of, run_verb, was_killed
 from tests.support import execute, failing_checks, fetch, new_warehouse, snapshot
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def loaded(warehouse: Config) -> Config:

@@ -26,6 +26,8 @@ from tests.s3_server import BUCKET, S3Server
 from tests.s3_stand_in import Reply, Request, StandIn, refusal, run_stand_in
 from tests.support import fetch, play, to_lines
 
+pytestmark = pytest.mark.slow
+
 KEY, SECRET, TOKEN = "AKIAPLANTED000000001", "planted/secret+key", "planted-session-token"
 ROOT = "s3://bucket/log_data"
 

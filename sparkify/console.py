@@ -128,7 +128,7 @@ def _cell(value: Any) -> str:
 
 
 def print_load(result: LoadResult) -> None:
-    """Print what a load did."""
+    """Print what a load did; its warnings go to stderr."""
     files = ", ".join(f"{count:,} {state}" for state, count in result.files.items() if count)
     print(f"{result.status.replace('_', ' ')}: {files or 'no files'}")
     if result.load_id is not None:
@@ -154,6 +154,8 @@ def print_load(result: LoadResult) -> None:
     _print_match_rates(result.match_rate)
     for broken in result.broken_checks:
         print(f"warning from check {printable(broken)}")
+    for warning in result.warnings:
+        say(f"warning: {warning}")
 
 
 def _print_match_rates(rates: Mapping[str, float | None]) -> None:

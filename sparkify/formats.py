@@ -35,6 +35,12 @@ def count_of(number: int, one: str) -> str:
     return f"{format_number(number)} {one}{'' if number == 1 else 's'}"
 
 
+def name_some(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def format_share(share: float | None) -> str:
     """A share as a percentage, more precise if small; a share just below 1 is not shown as 100%."""
     if share is None:

@@ -8,7 +8,7 @@ import click
 import sparkify
 from sparkify.cli.options import command, common, dry_run, echo_json, open_log, verify
 from sparkify.cli.plan import show_plan
-from sparkify.console import print_load, say, show_load
+from sparkify.console import print_load, show_load
 from sparkify.errors import SourceError
 from sparkify.formats import to_json
 from sparkify.loads.progress import OnEvent
@@ -50,8 +50,6 @@ def load(
         echo_json(asdict(result))
     elif not quiet:
         print_load(result)
-        for warning in result.warnings:
-            say(f"warning: {warning}")
     if result.errors:
         shown = result.errors[:5] + ([f"and {len(result.errors) - 5:,} more"] if len(result.errors) > 5 else [])
         raise SourceError(

@@ -12,6 +12,7 @@ from sparkify.datasets import Dataset
 from sparkify.errors import ConfigError, SourceError
 from sparkify.formats import count_of
 from sparkify.loads import ledger
+from sparkify.loads.judging import judge_again
 from sparkify.sql import read_sql
 from sparkify.star.changes import StarChange
 from sparkify.validation.fields import FIELDS
@@ -74,15 +75,5 @@ def _judge_again(warehouse: Warehouse) -> list[str]:
         warehouse.intake.open()
     except (ConfigError, SourceError) as error:
         return [f"{rejects} of older rules were not judged again, for {error}; sparkify replay does so"]
-    before = _count_rejects(warehouse)
-    StarChange(warehouse, "rebuild").name(sorted({some.source_id for some in found}))
-    ledger.collect_replayed(warehouse)
-    for dataset in sorted({some.dataset for some in found}):
-        ledger.add_repaired(warehouse, warehouse.intake.append_again(dataset))
-    ledger.recount(warehouse)
-    loaded = before - _count_rejects(warehouse)
+    loaded = judge_again(warehouse, StarChange(warehouse, "rebuild"), found)
     return [f"judged {rejects} again by today's rules: {loaded:,} loaded"]
-
-
-def _count_rejects(warehouse: Warehouse) -> int:
-    return int(warehouse.fetch("SELECT count(*) FROM rejected_records")[0][0])

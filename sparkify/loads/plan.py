@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, get_args
 
 from sparkify.datasets import Dataset
 from sparkify.errors import SourceError, UsageError
-from sparkify.formats import count_of
+from sparkify.formats import count_of, name_some
 from sparkify.loads import ledger
 from sparkify.loads.ledger import LoadedFile
 from sparkify.loads.moves import find_moved
@@ -20,7 +20,6 @@ from sparkify.star.version import open_existing, require_version
 from sparkify.validation.version import rules_digest
 
 State = Literal["new", "changed", "moved", "unchanged", "to_reread", "vanished"]
-_NAMED_FILES = 5
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -117,14 +116,14 @@ def list_root_warnings(
     urls = [{file.url for file in files} for files in found.values()]
     if len(urls) == len(roots) > 1 and (both := sorted(set.intersection(*urls))):
         sentences.append(
-            f"{count_of(len(both), 'file')} below both roots, read as log data and as song data: {_enumerate(both)}; "
+            f"{count_of(len(both), 'file')} below both roots, read as log data and as song data: {name_some(both)}; "
             "give each dataset a folder of its own"
         )
     if any(file.state == "new" for file in planned) and (gone := _list_gone_elsewhere(planned, loaded)):
         loads = ", ".join(map(str, sorted({file.load_id for file in gone})))
         sentences.append(
             f"{count_of(len(gone), 'loaded file')} outside of today's roots no longer there: "
-            f"{_enumerate([file.url for file in gone])}; the rows stay, also where a file was moved and changed "
+            f"{name_some([file.url for file in gone])}; the rows stay, also where a file was moved and changed "
             f"since. sparkify undo takes them out by load ({loads})"
         )
     return sentences
@@ -143,20 +142,15 @@ def list_outdated(planned: Sequence[PlannedFile]) -> list[str]:
     sentences = []
     if outdated := [file.url for file in planned if file.state in ("to_reread", "moved") and file.is_outdated]:
         sentences.append(
-            f"{count_of(len(outdated), 'file')} read by other rules than today's: {_enumerate(outdated)}; "
+            f"{count_of(len(outdated), 'file')} read by other rules than today's: {name_some(outdated)}; "
             "load --reread reads them again"
         )
     if lost := [file.url for file in planned if file.state == "vanished" and file.is_outdated]:
         sentences.append(
             f"{count_of(len(lost), 'file')} read by other rules than today's and no longer at the source: "
-            f"{_enumerate(lost)}; the rows stay as they are"
+            f"{name_some(lost)}; the rows stay as they are"
         )
     return sentences
-
-
-def _enumerate(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED_FILES
-    return ", ".join(names[:_NAMED_FILES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def plan_found(

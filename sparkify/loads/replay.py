@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sparkify.loads import ledger
+from sparkify.loads.judging import judge_again
 from sparkify.loads.ledger import Replayable, count_loaded
 from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.retry import retry_conflicts
@@ -54,10 +55,7 @@ def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
 def _replay(warehouse: Warehouse) -> ReplayResult:
     with warehouse.load_transaction():
         planned, found = _plan_replay(warehouse)
-        before = _count_rejects(warehouse)
-        if planned.mode is not None:
-            _judge_again(warehouse, found, planned.mode)
-        loaded = before - _count_rejects(warehouse)
+        loaded = _judge_again(warehouse, found, planned.mode) if planned.mode is not None else 0
     judged = planned.records["replayed"]
     counts = {"replayed": judged, "loaded": loaded, "rejected": judged - loaded}
     return replace(planned, status="replayed" if judged else "nothing_to_do", records=counts)
@@ -80,18 +78,10 @@ def _plan_replay(warehouse: Warehouse) -> tuple[ReplayResult, list[Replayable]]:
     return ReplayResult("would_replay", mode, counts, often_first), found
 
 
-def _judge_again(warehouse: Warehouse, found: list[Replayable], mode: Mode) -> None:
-    source_ids = sorted({some.source_id for some in found})
+def _judge_again(warehouse: Warehouse, found: list[Replayable], mode: Mode) -> int:
     change = StarChange(warehouse, mode)
-    change.name(source_ids)
-    ledger.collect_replayed(warehouse)
-    for dataset in sorted({some.dataset for some in found}):
-        ledger.add_repaired(warehouse, warehouse.intake.append_again(dataset))
-    ledger.recount(warehouse)
-    change.enter(source_ids)
+    loaded = judge_again(warehouse, change, found)
+    change.enter(sorted({some.source_id for some in found}))
     change.refresh()
     change.check()
-
-
-def _count_rejects(warehouse: Warehouse) -> int:
-    return count_rows(warehouse, ["rejected_records"])["rejected_records"]
+    return loaded

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from sparkify.datasets import DATASETS, Dataset
-from sparkify.formats import count_of
+from sparkify.formats import count_of, name_some
 from sparkify.loads.ledger import FileEntry, LoadedFile
 from sparkify.loads.looks import TITLES, describe_record, find_inner_key, is_of_other
 from sparkify.settings import Config
@@ -180,7 +180,7 @@ def _say_rejected_files(
         alike[reason, _look(own, reason, brought.dataset) if own else usual[reason]].append(source_id)
     often_first = sorted(alike.items(), key=lambda item: -len(item[1]))
     for (reason, look), files in often_first[:_NAMED_FILES]:
-        named = _enumerate([urls[source_id] for source_id in sorted(files)])
+        named = name_some([urls[source_id] for source_id in sorted(files)])
         yield f"every record of {_files(len(files))} was rejected, most often as {reason}: {named}{look}"
     if more := sum(len(files) for _, files in often_first[_NAMED_FILES:]):
         yield f"every record of {_files(more)} more was rejected, for other reasons; sparkify rejects shows them"
@@ -228,7 +228,7 @@ def _warn_of_plays(delivery: Delivery) -> Iterator[str]:
             pages = "SELECT page, count(*) FROM staging_events WHERE source_id >= $1 GROUP BY page ORDER BY 2 DESC, 1"
             found = delivery.warehouse.fetch(f"{pages} LIMIT {_NAMED_FILES}", [brought.first_source_id])
             named = ", ".join(f"{page} {count:,}" for page, count in found)
-            yield f"none of the {count_of(events, 'event')} is a play: their page is never {_PLAY}, but {named}"
+            yield f"no play in {count_of(events, 'event')}: the page is never {_PLAY}, but {named}"
         absent = [name for name, count in zip(_PLAY_FIELDS, with_field, strict=True) if plays and not count]
         if absent:
             yield (
@@ -245,7 +245,7 @@ def _say_pages(warehouse: Warehouse, first_source_id: int) -> Iterator[str]:
     GROUP BY page ORDER BY 2 DESC, 1"""
     for page, count in warehouse.fetch(sql, [first_source_id]):
         if re.sub(r"[\s_]+", "", page).lower() == _PLAY.lower():
-            yield f"{count_of(count, 'event')} on page {page!r} counted as no play: only {_PLAY} is one"
+            yield f"{count_of(count, 'event')} with page {page!r} not counted as a play: only {_PLAY} is"
 
 
 # ---- less than it seems ----
@@ -285,14 +285,14 @@ def _warn_of_names(delivery: Delivery) -> Iterator[str]:
     for brought in delivery.brought:
         if brought.names:
             taken = [f"{one.name} for {one.field} ({one.records:,})" for one in brought.taken_names]
-            yield f"names taken for keys of the {TITLES[brought.dataset]}: {_enumerate(taken, _NAMED_KEYS)}"
+            yield f"names taken for keys of the {TITLES[brought.dataset]}: {name_some(taken, _NAMED_KEYS)}"
 
 
 def _warn_of_new_keys(delivery: Delivery) -> Iterator[str]:
     for brought in delivery.brought:
         if keys := [key[:60] for key in brought.unknown_keys]:
             count = count_of(len(keys), "new key")
-            yield f"{count} in the {TITLES[brought.dataset]}, kept in other: {_enumerate(keys, _NAMED_KEYS)}"
+            yield f"{count} in the {TITLES[brought.dataset]}, kept in other: {name_some(keys, _NAMED_KEYS)}"
 
 
 def _warn_of_notes(delivery: Delivery) -> Iterator[str]:
@@ -315,7 +315,7 @@ def _warn_of_jsonpath(delivery: Delivery) -> Iterator[str]:
         if absent := [name for name, count in zip(names, counts, strict=True) if not count]:
             yield (
                 f"LOG_JSONPATH is set and not used: keys are read by name, and no loaded record has "
-                f"{_enumerate(absent, _NAMED_KEYS)}; [EVENT_KEYS] of dwh.cfg names other keys"
+                f"{name_some(absent, _NAMED_KEYS)}; [EVENT_KEYS] of dwh.cfg names other keys"
             )
 
 
@@ -328,11 +328,6 @@ def _place(entry: FileEntry, line: int) -> str:
 
 def _files(number: int) -> str:
     return count_of(number, "file")
-
-
-def _enumerate(names: Sequence[str], most: int = _NAMED_FILES) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _roots(config: Config) -> str:

@@ -131,6 +131,8 @@ def print_load(result: LoadResult) -> None:
     """Print what a load did; its warnings go to stderr."""
     files = ", ".join(f"{count:,} {state}" for state, count in result.files.items() if count)
     print(f"{result.status.replace('_', ' ')}: {files or 'no files'}")
+    if result.load_id is None and result.files["moved"]:
+        print("  the ledger has the new places of the moved files")
     if result.load_id is not None:
         counts = result.records
         print(f"load {result.load_id}: {count_of(counts['read'], 'record')} read = {counts['loaded']:,} loaded", end="")

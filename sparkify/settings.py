@@ -2,7 +2,7 @@
 
 The reader of `dwh.cfg` and of SPARKIFY_* variables, the options of the commands, the table in docs/configuration.md and
 the file dwh.cfg.example (`make docs` writes these two) are made from it. Other variables are read where they are used:
-AWS_* for S3 and Redshift (`load_config` cleans them), XDG_CACHE_HOME for the report.
+AWS_* for S3 and Redshift (`clean_aws_variables` cleans them), XDG_CACHE_HOME for the report.
 
 The first of these that has a setting wins:
 
@@ -306,7 +306,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def __hash__(self) -> int:
         """Equal settings have equal hashes, although dicts have none."""
-        return hash(repr(self))
+        return hash((self.warehouse_address, *self.roots.values()))
 
     def at(self, warehouse: str) -> "Config":
         """The same settings for another warehouse. Raises ConfigError for an address that holds a password."""
@@ -369,9 +369,6 @@ def load_config(
 ) -> Config:
     """Resolve the settings. A setting of None counts as not passed. `on_note` gets a sentence on ignored ones.
 
-    The AWS_* variables of this process are cleaned as our own are, for AWS's libraries read them themselves: an empty
-    one leaves the environment.
-
     Raises ConfigError for a named file that is missing or malformed, an unknown key, or a value of the wrong type; the
     message never repeats a value.
     """
@@ -381,7 +378,6 @@ def load_config(
     found = _read_file(path, on_note) if path.is_file() else {}
     # An empty variable counts as absent.
     found |= {one.name: value for one in SETTINGS if _unquote((value := os.environ.get(one.variable, "")).strip())}
-    _clean_aws_variables()
     found |= {name: value for name, value in settings.items() if value is not None}
     for name in found:
         if name not in _BY_NAME and name not in _KEY_SETTINGS:
@@ -393,7 +389,8 @@ def load_config(
     return Config(**converted)
 
 
-def _clean_aws_variables() -> None:
+def clean_aws_variables() -> None:
+    """Remove from AWS_* variables what stands around a value, and the empty ones, for the libraries that read them."""
     for name, value in list(os.environ.items()):
         if not name.startswith("AWS_"):
             continue

@@ -396,10 +396,18 @@ def test_load_warns_of_a_folder_without_data(run: Run, delivered: Config) -> Non
     assert answer.json()["warnings"] == [warning]
 
 
+def test_dry_run_of_a_load_that_reads_again(run: Run, delivered: Config) -> None:
+    run("load", *options(delivered), "-q")
+    execute(delivered, "UPDATE load_files SET rules = 'another'")
+    for more, state in ([], "to_reread"), (["--reread"], "changed"):
+        shown = run("load", "--dry-run", *more, *options(delivered))
+        assert re.search(rf"^{state} +events ", shown.out, re.MULTILINE)
+
+
 def test_load_names_unknown_keys(run: Run, delivered: Config) -> None:
     write_file(log_file(delivered), [play(device="phone"), play(userId=2, **{EVIL: 1})])
     done = run("load", *options(delivered))
-    (named,) = [line for line in done.err.splitlines() if line.startswith("warning: 2 new keys in the log data")]
+    (named,) = [line for line in done.err.splitlines() if line.startswith("warning: 2 unknown keys in the log data")]
     assert "device" in named
     assert "ev" in named
     assert_harmless(done.err)
@@ -592,7 +600,7 @@ def test_rejects_that_cannot_be_replayed(run: Run, warehouse: Config) -> None:
     }  # fmt: skip
     assert {reject["reason"]: reject["raw_size"] for reject in told["rejects"]}["bad_encoding"] == 9
     shown = run("rejects", "--list", *at(warehouse))
-    assert "2 records of them cannot be replayed: the text is not kept whole" in shown.err
+    assert "2 of them cannot be replayed, because not all bytes are kept" in shown.err
     assert len(max(shown.out.splitlines(), key=len)) < 1_000
 
 

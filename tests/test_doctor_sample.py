@@ -50,6 +50,14 @@ def test_file_that_cannot_be_read_is_named(warehouse: Config) -> None:
     assert f"cannot read {log_file(warehouse, 'b.json.gz')}: " in found.detail
 
 
+def test_record_too_long_for_the_memory_limit_is_named_as_by_a_load(warehouse: Config) -> None:
+    write_file(log_file(warehouse), [PLAY | {"other": "x" * 9_000_000}])
+    small = structs.replace(warehouse, memory_limit="128MB")
+    (error,) = sparkify.load(small).errors
+    assert "line 1 is longer than" in error
+    assert error in find(small, "log data").detail
+
+
 def test_only_the_beginning_of_a_large_file_is_read(warehouse: Config) -> None:
     line = json.dumps(PLAY | {"userAgent": "x" * 1_000}) + "\n"
     log_file(warehouse).write_text(line * 5_000, encoding="utf-8")
@@ -60,5 +68,8 @@ def test_only_the_beginning_of_a_large_file_is_read(warehouse: Config) -> None:
 
 def test_jsonpath_that_is_not_used(warehouse: Config) -> None:
     found = find(structs.replace(warehouse, log_jsonpath="s3://bucket/paths.json"), "LOG_JSONPATH")
-    assert (found.passed, found.detail) == (True, "it is set and not used: keys are read by name, whatever it says")
+    assert (found.passed, found.detail) == (
+        True,
+        "a load does not use it, for keys are read by name; [EVENT_KEYS] names others",
+    )
     assert "LOG_JSONPATH" not in [finding.name for finding in sparkify.list_findings(warehouse)]

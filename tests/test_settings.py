@@ -10,7 +10,7 @@ from msgspec import structs
 
 from sparkify.datasets import Key
 from sparkify.errors import ConfigError
-from sparkify.settings import SETTINGS, Config, S3Access, Secret, Setting, load_config
+from sparkify.settings import SETTINGS, Config, S3Access, Secret, Setting, clean_aws_variables, load_config
 
 SECRET = "hunter2%(x)s"
 
@@ -217,6 +217,8 @@ def test_variables_of_aws_are_cleaned_for_the_libraries_that_read_them(monkeypat
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     load_config()
+    assert {name: os.environ.get(name) for name in values} == values
+    clean_aws_variables()
     assert {name: os.environ.get(name) for name in values} == {
         "AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": None, "AWS_PROFILE": None, "AWS_ENDPOINT_URL": "http://s"
     }  # fmt: skip

@@ -114,7 +114,7 @@ def list_outcomes(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> di
 def expected(dataset: Dataset, line: bytes, keys: tuple[tuple[str, Key], ...] = ()) -> tuple[Outcome, ...]:
     """The reference's results for one line without its terminator. How a line is split has its own tests."""
     judged = reference.classify(dataset, line, dict(keys))
-    if judged == "not_json" and (pieces := split_objects(line)) not in (None, [line]):
+    if judged in ("not_json", "bad_encoding") and (pieces := split_objects(line)) not in (None, [line]):
         assert pieces is not None
         return tuple(sorted((one for piece in pieces for one in expected(dataset, piece, keys)), key=repr))
     if isinstance(judged, str):
@@ -437,10 +437,18 @@ def test_unknown_keys(connection: duckdb.DuckDBPyConnection, line: bytes, keys: 
     assert judge_bundles(connection, "events", *bundles_of([event() + b"\n" + line])).unknown_keys == keys
 
 
+@pytest.mark.parametrize("seam", [b"", b",", b" \xef\xbb\xbf"])
+def test_a_record_that_is_not_utf_8_leaves_its_neighbour_on_the_line(
+    connection: duckdb.DuckDBPyConnection, seam: bytes
+) -> None:
+    bad = event().replace(b"Muse", b"M\xff")
+    check(connection, "events", [event() + seam + bad + b"\n" + bad + b"\n" + event()])
+
+
 @pytest.mark.parametrize("distinct", [7, 50_000])
 def test_records_of_very_many_keys(connection: duckdb.DuckDBPyConnection, distinct: int) -> None:
     # The time must not grow with the square of their number.
-    extra = [b'"k%d":%d' % (number % distinct, number) for number in range(50_000)]
+    extra = [b'"k%d":%d.50' % (number % distinct, number) for number in range(50_000)]
     check(connection, "events", [event(*extra[:1_000], b'"userid":"40"', *extra[1_000:]) + b"\n" + event()])
 
 

@@ -34,7 +34,7 @@ def load(
 ) -> None:
     """Load what is new or changed at the sources, exactly once."""
     if dry_run:
-        show_plan(sparkify.plan(config, verify=verify), as_json, quiet)
+        show_plan(sparkify.plan(config, reread=reread, verify=verify), as_json, quiet, with_files=True)
         return
     with open_log(log_json) as stream, show_load(as_json or quiet) as on_progress:
         on_event = _event_writer(stream) if stream else None

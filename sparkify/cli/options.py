@@ -17,7 +17,7 @@ from sparkify.console import say
 from sparkify.errors import UsageError
 from sparkify.formats import to_json
 from sparkify.questions.cut import Cut, parse_day
-from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Group, Setting, load_config
+from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Group, Setting, clean_aws_variables, load_config
 from sparkify.statement_log import write_statements
 
 Function = Callable[..., Any]
@@ -63,6 +63,7 @@ def common(*groups: Group) -> Callable[[Function], Function]:
         @functools.wraps(function)
         def wrapped(*args: Any, config_file: str | None, log_sql: str | None, **options: Any) -> Any:
             given = {setting.name: options.pop(setting.name) for setting in offered}
+            clean_aws_variables()
             config = load_config(config_file, on_note=None if options["quiet"] else say, **given)
             import_duckdb()
             with show_notes(options["quiet"]), open_log(log_sql) as stream, write_statements(stream):

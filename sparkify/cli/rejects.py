@@ -72,8 +72,8 @@ def _say_total(total: int, replayable: int, export: str | None) -> None:
     say(f"{count_of(total, 'rejected record')}{f' in {export}' if export else ''}")
     if left := total - replayable:
         say(
-            f"{count_of(left, 'record')} of them cannot be replayed: the text is not kept whole, as it is no UTF-8 or "
-            "has over 65,535 bytes; fix the file"
+            f"{left:,} of them cannot be replayed, because not all bytes are kept: the text is not UTF-8, holds a "
+            "zero byte, or is longer than 65,535 bytes. Fix the file"
         )
 
 

@@ -30,7 +30,9 @@ def list_findings(config: Config) -> Iterator[Finding]:
     for name, dataset in names.items():
         yield _look_at_dataset(name, dataset, config)
     if config.log_jsonpath is not None:
-        yield Finding("LOG_JSONPATH", True, "it is set and not used: keys are read by name, whatever it says")
+        yield Finding(
+            "LOG_JSONPATH", True, "a load does not use it, for keys are read by name; [EVENT_KEYS] names others"
+        )
     try:
         with open_warehouse(config, read_only=True) as warehouse:
             yield Finding("warehouse", True, warehouse.address)

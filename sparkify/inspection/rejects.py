@@ -3,6 +3,7 @@
 from typing import Any
 
 from sparkify.datasets import Dataset
+from sparkify.loads import ledger
 from sparkify.settings import Config
 from sparkify.star.version import open_to_read, require_version
 from sparkify.warehouses import Warehouse, fetch_dicts
@@ -11,9 +12,6 @@ _CHOSEN = """(cast($1 AS VARCHAR) IS NULL OR reason = $1 OR split_part(reason, '
 AND (cast($2 AS INTEGER) IS NULL OR load_id = $2)
 AND (cast($3 AS VARCHAR) IS NULL OR url = $3)
 AND (cast($4 AS VARCHAR) IS NULL OR dataset = $4)"""
-# The text of a record that is not UTF-8 is escaped, and that of a long one is cut.
-_REPLAYABLE = "reason <> 'bad_encoding' AND coalesce(raw_size, 0) <= 65535"
-_REPLAYABLE_OF_LAYOUT_2 = "reason <> 'bad_encoding'"
 
 
 def list_rejects(
@@ -60,6 +58,5 @@ def count_rejects(
 
 def _columns(warehouse: Warehouse) -> tuple[str, str]:
     """The size of a record and whether it can be replayed, also in an older layout."""
-    if require_version(warehouse).layout < 3:
-        return "cast(NULL AS BIGINT)", _REPLAYABLE_OF_LAYOUT_2
-    return "raw_size", _REPLAYABLE
+    layout = require_version(warehouse).layout
+    return "raw_size" if layout >= 3 else "cast(NULL AS BIGINT)", ledger.is_replayable_sql(layout=layout)

@@ -1,7 +1,7 @@
 """A sample of a dataset, read and judged as a load would: a few files, the beginning of each. Changes no warehouse."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile
 from sparkify.star.tables import count_records
-from sparkify.warehouses import Appended, Warehouse
+from sparkify.warehouses import Appended, Warehouse, longest_record
 from sparkify.warehouses.remote import open_scratch
 
 # Spread over the listing; the smallest and the largest come with them.
@@ -80,10 +80,15 @@ def _choose(files: Sequence[SourceFile]) -> list[SourceFile]:
 
 def _read_beginnings(config: Config, chosen: dict[int, SourceFile]) -> Iterator[Bundle]:
     for source_id, file in chosen.items():
-        with closing(read_bundles([(source_id, file)], bundle_bytes=_BYTES, access=config.s3_access)) as bundles:
+        with closing(_read(config, source_id, file)) as bundles:
             first = next(bundles, None)
             if first is not None:
                 yield first
+
+
+def _read(config: Config, source_id: int, file: SourceFile) -> Generator[Bundle, None, None]:
+    longest = longest_record(config)
+    return read_bundles([(source_id, file)], bundle_bytes=_BYTES, access=config.s3_access, longest=longest)
 
 
 def _list_entries(
@@ -95,7 +100,7 @@ def _list_entries(
         end = taken.files.get(source_id)
         if end is not None and end.error is not None:
             continue
-        count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)))
+        count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)), taken.repaired[source_id])
         fingerprint = file.etag or (end.fingerprint if end is not None else file.url)
         shape = end.shape if end is not None else None
         entries.append(FileEntry(source_id, dataset, file, fingerprint, file.size, count, "loaded", shape))

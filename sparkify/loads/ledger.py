@@ -246,11 +246,20 @@ def list_replaced(warehouse: Warehouse, load_id: int) -> list[str]:
     return [url for (url,) in warehouse.fetch("SELECT url FROM load_files WHERE superseded_by = $1", [load_id])]
 
 
+def is_replayable_sql(*, layout: int = LAYOUT) -> str:
+    """The condition that the text of a reject is kept whole, as it was, also in an older layout.
+
+    Bytes that are zero or not UTF-8 are escaped, and long texts are cut. A record that really has the escape is no JSON
+    by any rules.
+    """
+    as_it_was = "reason <> 'bad_encoding' AND strpos(\"raw\", chr(92) || 'x00') = 0"
+    return as_it_was if layout < 3 else f"{as_it_was} AND coalesce(raw_size, 0) <= 65535"
+
+
 def count_replayable(warehouse: Warehouse) -> list[Replayable]:
     """The rejects of loaded files, except those whose exact bytes are not kept."""
-    sql = """SELECT source_id, dataset, reason, count(*) FROM rejected_records
-    WHERE reason <> 'bad_encoding' AND coalesce(raw_size, 0) <= 65535
-        AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
+    sql = f"""SELECT source_id, dataset, reason, count(*) FROM rejected_records
+    WHERE {is_replayable_sql()} AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
     GROUP BY source_id, dataset, reason"""
     return [Replayable(*row) for row in warehouse.fetch(sql)]
 

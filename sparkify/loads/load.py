@@ -188,9 +188,10 @@ def _load_once(warehouse: Warehouse, config: Config, found: dict[Dataset, Listin
 
 
 def _move_files(warehouse: Warehouse, planned: _Planned) -> None:
-    moved = [file for file in planned.files if file.state == "moved"]
-    ledger.move_files(warehouse, [(file.loaded, file.url) for file in moved if file.loaded is not None])
-    ledger.note_states(warehouse, list_settled(moved, "moved"))
+    # A moved file that is read again counts as changed.
+    pairs = [(file.loaded, file.url) for file in planned.files if file.file is not None and file.loaded is not None]
+    ledger.move_files(warehouse, [(loaded, url) for loaded, url in pairs if loaded.url != url])
+    ledger.note_states(warehouse, list_settled(planned.files, "moved"))
 
 
 def _without_states(files: Iterable[LoadedFile]) -> list[LoadedFile]:
@@ -381,7 +382,13 @@ def _count_reasons(warehouse: Warehouse, load_id: int) -> dict[str, int]:
 
 def _delivery(begun: _Begun, outcome: _Outcome) -> Delivery:
     pending = {file.loaded.source_id for file in begun.planned.pending if file.loaded is not None}
-    kept = [file for file in begun.planned.loaded if file.source_id not in pending]
+    # Where they are now: some have moved.
+    urls = {file.loaded.source_id: file.url for file in begun.planned.files if file.loaded is not None}
+    kept = [
+        file._replace(url=urls.get(file.source_id, file.url))
+        for file in begun.planned.loaded
+        if file.source_id not in pending
+    ]
     return Delivery(begun.warehouse, begun.config, outcome.brought, kept, outcome.replaced)
 
 

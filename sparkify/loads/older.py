@@ -1,8 +1,8 @@
 """Brings what older code has staged to what today's code would stage, where that needs no source.
 
-Texts that were encoded twice as UTF-8 are repaired, rejects are judged again by today's rules, and files get the shape
-that is known. All of it belongs to the transaction of a migration. What only the source holds, such as unknown keys,
-stays: the file was read by other rules, and is to be read again.
+Texts that were encoded twice as UTF-8 are repaired, and rejects are judged again by today's rules. All of it belongs to
+the transaction of a migration. What only the source holds, such as unknown keys, stays away: the file was read by other
+rules, and is to be read again.
 """
 
 from collections import Counter

@@ -56,10 +56,11 @@ class Plan(list[PlannedFile]):
         self.left_out = left_out
 
 
-def plan(config: Config, *, verify: bool = False) -> Plan:
-    """What `load` would do, file by file. Writes nothing and creates no warehouse.
+def plan(config: Config, *, reread: bool = False, verify: bool = False) -> Plan:
+    """What `load` with the same arguments would do, file by file. Writes nothing and creates no warehouse.
 
-    With `verify`, every local file is read, also those that have not changed by size, times, device and inode.
+    With `verify`, every local file of the same size as when it was loaded is read, also if its times, device and inode
+    are the same.
     """
     found = list_sources(config)
     with open_existing(config) as warehouse:
@@ -67,7 +68,7 @@ def plan(config: Config, *, verify: bool = False) -> Plan:
         if warehouse is not None:
             reasons = ledger.list_unfinished(warehouse)
             loaded = ledger.list_loaded(warehouse, layout=require_version(warehouse).layout)
-        files = plan_found(config, found, loaded, verify=verify)
+        files = plan_found(config, found, loaded, reread=reread, verify=verify)
         warnings = list_root_warnings(config, found, files, loaded) + list_outdated(files)
         left_out = LeftOut.sum_of(listing.left_out for listing in found.values())
         return Plan((_with_reason(file, reasons) for file in files), warnings, left_out)
@@ -122,9 +123,9 @@ def list_root_warnings(
     if any(file.state == "new" for file in planned) and (gone := _list_gone_elsewhere(planned, loaded)):
         loads = ", ".join(map(str, sorted({file.load_id for file in gone})))
         sentences.append(
-            f"{count_of(len(gone), 'loaded file')} outside of today's roots no longer there: "
-            f"{name_some([file.url for file in gone])}; the rows stay, also where a file was moved and changed "
-            f"since. sparkify undo takes them out by load ({loads})"
+            f"{count_of(len(gone), 'loaded file')} outside of the roots cannot be found any more: "
+            f"{name_some([file.url for file in gone])}. The rows stay. If the files were moved and then changed, both "
+            f"contents are loaded: sparkify undo removes all that a load brought (here: load {loads})"
         )
     return sentences
 

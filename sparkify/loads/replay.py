@@ -35,7 +35,8 @@ class ReplayResult:
 def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
     """Judge the rejects of loaded files again by the current rules. Records that pass are loaded.
 
-    Records that are not valid UTF-8 are skipped: their exact bytes are not kept. Fix the file instead.
+    Records that are not valid UTF-8, hold a zero byte or are longer than 65,535 bytes are skipped: not all of their
+    bytes are kept. Fix the file instead.
     """
     started = time.monotonic()
     with open_warehouse(config, read_only=dry_run) as warehouse:

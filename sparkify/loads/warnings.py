@@ -133,7 +133,9 @@ def _warn_of_rejected(delivery: Delivery) -> Iterator[str]:
     for brought in delivery.brought:
         groups = delivery.list_groups(brought)
         samples = delivery.list_samples(groups)
-        if brought.count("read") and not brought.count("loaded"):
+        if brought.loaded and not brought.count("read"):
+            yield f"there is no record in the {_files(len(brought.loaded))} of the {TITLES[brought.dataset]}"
+        elif brought.count("read") and not brought.count("loaded"):
             yield _say_all_rejected(delivery, brought, groups, samples)
         elif groups:
             yield from _say_rejected_files(brought, groups, samples)
@@ -153,7 +155,9 @@ def _say_all_rejected(
     read = count_of(brought.count("read"), "record")
     said = f"every record of the {TITLES[brought.dataset]} was rejected, {read} in {_files(len(brought.loaded))}"
     said += f", most often as {reason} ({count:,})"
-    if any(is_of_other(sample.raw, brought.dataset) for sample in samples):
+    of_reason = [sample for sample in samples if sample.reason == reason]
+    of_other = [sample for sample in of_reason if is_of_other(sample.raw, brought.dataset)]
+    if 2 * len(of_other) > len(of_reason) and not any(one.count("loaded") for one in delivery.brought):
         (other,) = set(DATASETS) - {brought.dataset}
         return f"{said}. Their keys are those of the {TITLES[other]}: the roots look exchanged{_roots(delivery.config)}"
     return said + _look(samples, reason, brought.dataset)
@@ -181,7 +185,10 @@ def _say_rejected_files(
     often_first = sorted(alike.items(), key=lambda item: -len(item[1]))
     for (reason, look), files in often_first[:_NAMED_FILES]:
         named = name_some([urls[source_id] for source_id in sorted(files)])
-        yield f"every record of {_files(len(files))} was rejected, most often as {reason}: {named}{look}"
+        yield (
+            f"every record of {_files(len(files))} of the {TITLES[brought.dataset]} was rejected, most often as "
+            f"{reason}: {named}{look}"
+        )
     if more := sum(len(files) for _, files in often_first[_NAMED_FILES:]):
         yield f"every record of {_files(more)} more was rejected, for other reasons; sparkify rejects shows them"
 
@@ -268,12 +275,12 @@ def _warn_of_copies(delivery: Delivery) -> Iterator[str]:
     copies = []
     for brought in delivery.brought:
         for entry in brought.loaded:
-            if entry.records.read:
+            if entry.records.loaded:
                 other = first.setdefault((brought.dataset, entry.fingerprint), entry.file.url)
                 if other != entry.file.url:
                     copies.append((entry.file.url, other))
     for url, other in copies[:_NAMED_FILES]:
-        yield f"{url} has the same content as {other}, and both are loaded: a record of both counts once in the star"
+        yield f"{url} has the same content as {other}: a record of both counts once in the star"
     if more := copies[_NAMED_FILES:]:
         yield f"{_files(len(more))} more have the same content as others that are loaded too"
 
@@ -290,8 +297,10 @@ def _warn_of_names(delivery: Delivery) -> Iterator[str]:
 
 def _warn_of_new_keys(delivery: Delivery) -> Iterator[str]:
     for brought in delivery.brought:
-        if keys := [key[:60] for key in brought.unknown_keys]:
-            count = count_of(len(keys), "new key")
+        # What is rejected has no `other`.
+        keys = [key[:60] for key in brought.unknown_keys] if brought.count("loaded") else []
+        if keys:
+            count = count_of(len(keys), "unknown key")
             yield f"{count} in the {TITLES[brought.dataset]}, kept in other: {name_some(keys, _NAMED_KEYS)}"
 
 
@@ -300,7 +309,7 @@ def _warn_of_notes(delivery: Delivery) -> Iterator[str]:
     notes = [note for brought in delivery.brought for found in brought.notes.values() for note in found]
     yield from notes[:_NAMED_FILES]
     if more := notes[_NAMED_FILES:]:
-        yield f"{_files(len(more))} more with such a note"
+        yield f"{count_of(len(more), 'such note')} more, of other files"
 
 
 def _warn_of_jsonpath(delivery: Delivery) -> Iterator[str]:

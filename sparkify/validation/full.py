@@ -100,7 +100,7 @@ def _reasons_sql(dataset: Dataset, source: str, keys: Keys) -> str:
 ), {_values_sql(dataset, keys)}, token_lines AS (
     SELECT *,
         {_STEP.join(f"{_token(place, field, keys)} AS token_{field.name}" for place, field in enumerate(fields, 1))}
-    FROM written_lines
+    FROM other_lines
 ), value_lines AS (
     SELECT *,
         {_STEP.join(f"{_value(place, field, keys)} AS value_{field.name}" for place, field in enumerate(fields, 1))}
@@ -130,7 +130,7 @@ def _reasons_sql(dataset: Dataset, source: str, keys: Keys) -> str:
 
 
 def _values_sql(dataset: Dataset, keys: Keys) -> str:
-    """The steps from `json_lines` to `written_lines`: keys, places, the JSON text of each value, and `other`.
+    """The steps from `json_lines` to `other_lines`: keys, places, the JSON text of each value, and `other`.
 
     DuckDB writes numbers in its own way. Where they must stay as they were written, the line is parsed with all numbers
     as strings.
@@ -168,31 +168,41 @@ def _values_sql(dataset: Dataset, keys: Keys) -> str:
         {_STEP.join(places)}
         ] END AS places
     FROM listed_lines
-), unknown_lines AS (
+), first_lines AS (
     SELECT *,
         -- Of a key that stands twice, the first place.
         CASE WHEN sorted_keys IS NOT NULL THEN list_sort(list_transform(list_filter(sorted_keys,
             LAMBDA pair, number: number = 1 OR sorted_keys[number - 1].name <> pair.name), LAMBDA pair: pair.place))
         WHEN NOT has_known_keys THEN list_filter(range(1, len(keys) + 1),
             LAMBDA place: list_position(keys, keys[place]) = place)
-        END AS first_places,
-        list_filter(first_places, LAMBDA place: NOT list_contains(places, place)) AS unknown_places,
-        CASE WHEN len(unknown_places) > 0 THEN {other_sql("keys", "parsed", "unknown_places")} END AS parsed_other
+        END AS first_places
     FROM placed_lines
+), unknown_lines AS (
+    SELECT *,
+        list_filter(first_places, LAMBDA place: NOT list_contains(places, place)) AS unknown_places
+    FROM first_lines
+), named_lines AS (
+    SELECT *,
+        CASE WHEN len(unknown_places) > 0 THEN {other_sql("keys", "parsed", "unknown_places")} END AS parsed_other
+    FROM unknown_lines
 ), numbered_lines AS (
     SELECT *, CASE
         WHEN {" OR ".join(number_as_text)} THEN TRUE
         WHEN parsed_other IS NOT NULL THEN contains(text, '-0') OR {has_number}
         ELSE FALSE
     END AS has_written
-    FROM unknown_lines
+    FROM named_lines
 ), written_lines AS (
     SELECT *,
         CASE WHEN has_written THEN list_transform({tagged}, LAMBDA tagged: {_untagged("tagged")})
-            ELSE parsed END AS written,
+            ELSE parsed END AS written
+    FROM numbered_lines
+), other_lines AS (
+    -- In the step that computes it, a list in a lambda would be computed anew for each of its values.
+    SELECT *,
         CASE WHEN has_written AND parsed_other IS NOT NULL THEN {other_sql("keys", "written", "unknown_places")}
             ELSE parsed_other END AS value_other
-    FROM numbered_lines
+    FROM written_lines
 )"""
 
 

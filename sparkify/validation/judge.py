@@ -134,6 +134,7 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
 # ---- lines of several records ----
 
 # A line that may be nothing but objects, in SQL for its text: Python looks at these.
+_MAY_BE_SEVERAL = "reason IN ('not_json', 'bad_encoding')"
 _MAY_BE_OBJECTS = r"(?s)^[ \t\r\n,\x{FEFF}]*\{.*\}[ \t\r\n,\x{FEFF}]*$"
 
 
@@ -146,7 +147,8 @@ def _split_lines(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source
     more: Counter[int] = Counter()
     for row_id, source_id, line, data in _list_maybe_objects(connection, source):
         objects = split_objects(data)
-        if objects is not None:
+        # A line that is one object has been judged already.
+        if objects is not None and objects != [data.strip(b" \t\r\n")]:
             split.append(row_id)
             more[source_id] += len(objects) - 1
             pieces += [(source_id, line, one) for one in objects]
@@ -165,18 +167,18 @@ def _bundle_of(records: Sequence[tuple[int, int, bytes]]) -> Bundle:
 
 
 def _list_maybe_objects(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[Any, ...]]:
-    """Row id, source id, line and bytes of each line that is not JSON, and maybe nothing but objects."""
+    """Row id, source id, line and bytes of each line that is not one JSON value, and maybe nothing but objects."""
     found = _fetch(
         connection,
         "SELECT rowid, source_id, line, encode(raw) FROM judged "
-        f"WHERE reason = 'not_json' AND regexp_matches(raw, {quote(_MAY_BE_OBJECTS)})",
+        f"WHERE {_MAY_BE_SEVERAL} AND regexp_matches(raw, {quote(_MAY_BE_OBJECTS)})",
     )
-    if _count(connection, "SELECT count(*) FROM judged WHERE reason = 'not_json' AND raw IS NULL"):
+    if _count(connection, f"SELECT count(*) FROM judged WHERE {_MAY_BE_SEVERAL} AND raw IS NULL"):
         found += _fetch(
             connection,
             f"""SELECT judged.rowid, source_id, line, whole.bytes
             FROM judged INNER JOIN {source} AS whole USING (source_id, line)
-            WHERE judged.reason = 'not_json' AND judged.raw IS NULL
+            WHERE {_MAY_BE_SEVERAL} AND judged.raw IS NULL
                 AND regexp_matches(decode(whole.bytes, 'replace'), {quote(_MAY_BE_OBJECTS)})""",
         )
     return found
@@ -258,7 +260,7 @@ def _count_appended(connection: duckdb.DuckDBPyConnection, lists: Sequence[KeyLi
     """How many lines with each list of keys the quick way has appended."""
     names_taken = {tuple(one.name_taken(number) for number in range(len(one.places))) for one in lists}
     if len(names_taken) <= 1:
-        return [(one, appended) for one in lists[:1]]
+        return [(one, appended) for one in lists[:1] if appended]
     expected = ", ".join(names_sql(one.names) for one in lists)
     rows = _fetch(
         connection,

@@ -123,13 +123,13 @@ _HAS_NUL = "contains(text, '\\u0000')"
 RULES: tuple[Rule, ...] = (
     LineRule(
         "bad_encoding",
-        "the line is not valid UTF-8",
+        "the record is not valid UTF-8",
         broken="NOT is_utf8",
         doubtful=_UNREAD,
     ),
     LineRule(
         "not_json",
-        "the line is not exactly one JSON value by RFC 8259, which allows no NaN, no Infinity, no trailing comma, no "
+        "the record is not exactly one JSON value by RFC 8259, which allows no NaN, no Infinity, no trailing comma, no "
         "text after the value, no lone surrogate escape",
         broken=f"NOT is_json OR regexp_matches(bare_text, {quote(_COMMA)})",
         # Nearly all lines end with the closing quote of their last value and need no search.

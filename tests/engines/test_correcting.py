@@ -139,10 +139,11 @@ def test_replay_lets_in_what_passes_today(config: Config) -> None:
 
 
 def test_replay_keeps_what_is_still_bad_as_it_was(config: Config) -> None:
-    write_file(log_file(config), [play(), b'{"page": "\xff"}', "no JSON", play(ts=5), '{"nul": "\\u0000"}'])
+    write_file(log_file(config), [play(), b'{"page": "\xff"}', "no JSON", play(ts=5), '{"nul": "\\u0000"}', b"{}\0"])
     sparkify.load(config)
     before = snapshot(config)
     result = sparkify.replay(config)
+    # A byte that is not UTF-8 or is zero is not kept as it was.
     assert result.records == {"replayed": 3, "loaded": 0, "rejected": 3}
     assert snapshot(config) == before
 

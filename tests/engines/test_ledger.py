@@ -136,6 +136,8 @@ def test_moved_file_of_older_rules_is_read_again_when_asked(moved: Config) -> No
     assert (result.files["changed"], result.files["moved"]) == (1, 2)
     statuses = fetch(moved, "SELECT status FROM load_files WHERE dataset = 'events' ORDER BY source_id")
     assert [status for (status,) in statuses].count("superseded") == 1
+    # The older content is that of the file where it is now, so an undo can name it.
+    assert fetch(moved, "SELECT count(DISTINCT url) FROM load_files WHERE dataset = 'events'") == [(len(statuses) - 1,)]
     assert sparkify.load(moved).warnings == []
     assert read_star(moved) == expected_star(moved)
 

@@ -11,7 +11,7 @@ from msgspec import structs
 import sparkify
 from sparkify.settings import Config
 from tests.reference import Row
-from tests.support import event, fetch, log_file, play, song, song_file, write_file
+from tests.support import event, fetch, log_file, play, settle, song, song_file, write_file
 
 PLAY = play(artist="Muse", location="Teignmouth", userAgent="Mozilla/5.0")
 
@@ -63,11 +63,26 @@ def test_one_root_for_both(config: Config) -> None:
     assert any("events.json. They look like log data" in warning for warning in warnings)
 
 
+def test_one_record_of_the_other_dataset_does_not_say_that_roots_are_exchanged(config: Config) -> None:
+    write_file(log_file(config), [*(str(play(userId=number)) for number in range(9)), song()])
+    assert "They look like Python dictionaries" in said(config, "most often as not_json (9)")
+
+
+def test_files_without_a_record(config: Config) -> None:
+    write_file(log_file(config), ["", "  "])
+    assert said(config, "no record") == "there is no record in the 1 file of the log data"
+
+
+def test_keys_of_rejects_are_in_no_other(config: Config) -> None:
+    write_file(log_file(config), [{"device": "phone"}])
+    assert not any("kept in other" in warning for warning in sparkify.load(config).warnings)
+
+
 def test_files_of_which_every_record_was_rejected_are_told_together(config: Config) -> None:
     write_file(log_file(config), plays(5))
     for number in range(7):
         write_file(log_file(config, f"bad{number}.json"), [str(play(userId=number)) for _ in range(2)])
-    found = said(config, "every record of 7 files was rejected, most often as not_json")
+    found = said(config, "every record of 7 files of the log data was rejected, most often as not_json")
     assert "bad4.json and 2 more. They look like Python dictionaries" in found
 
 
@@ -76,7 +91,7 @@ def test_many_files_of_many_reasons_make_few_sentences(config: Config) -> None:
     for name in ("num_songs", "artist_latitude", "artist_longitude", "duration", "year", "title", "song_id"):
         write_file(song_file(config, f"{name}.json"), [song(**{name: []})])
     warnings = sparkify.load(config).warnings
-    assert sum("every record of 1 file was rejected" in warning for warning in warnings) == 5
+    assert sum("every record of 1 file of the song data was rejected" in warning for warning in warnings) == 5
     assert "every record of 2 files more was rejected, for other reasons; sparkify rejects shows them" in warnings
 
 
@@ -147,7 +162,7 @@ def test_file_with_the_content_of_another(config: Config) -> None:
     first = write_file(log_file(config, "day.json"), plays(2))
     sparkify.load(config)
     copy = write_file(log_file(config, "day (1).json"), plays(2))
-    assert said(config, "same content").startswith(f"{copy} has the same content as {first}, and both are loaded")
+    assert said(config, "same content").startswith(f"{copy} has the same content as {first}: a record of both")
     assert sparkify.load(config).warnings == []
 
 
@@ -158,7 +173,19 @@ def test_file_that_is_gone_elsewhere(config: Config) -> None:
     old.rename(old.with_name("new"))
     moved = structs.replace(config, log_data=str(old.with_name("new")))
     write_file(log_file(moved), plays(1, song="Starlight"))
-    assert str(log_file(config)) in said(moved, "1 loaded file outside of today's roots no longer there")
+    assert str(log_file(config)) in said(moved, "1 loaded file outside of the roots cannot be found any more")
+
+
+def test_copies_are_told_of_what_is_loaded_and_where_it_is(config: Config) -> None:
+    first = write_file(log_file(config, "a.json"), plays(2))
+    settle(first)
+    sparkify.load(config)
+    moved = first.rename(first.with_name("b.json"))
+    copy = write_file(log_file(config, "c.json"), plays(2))
+    for name in ("x.json", "y.json"):
+        write_file(song_file(config, name), ["no JSON"])
+    copies = [warning for warning in sparkify.load(config).warnings if "same content" in warning]
+    assert copies == [f"{copy} has the same content as {moved}: a record of both counts once in the star"]
 
 
 # ---- read otherwise than written ----
@@ -166,7 +193,7 @@ def test_file_that_is_gone_elsewhere(config: Config) -> None:
 
 def test_new_keys_are_named_once(config: Config) -> None:
     write_file(log_file(config), [PLAY | {f"key{number:02}": 1 for number in range(12)}])
-    found = said(config, "12 new keys in the log data")
+    found = said(config, "12 unknown keys in the log data")
     assert found.endswith("key00, key01, key02, key03, key04, key05, key06, key07, key08, key09 and 2 more")
 
 

@@ -27,14 +27,11 @@ LOCK load_lock;
 RESET statement_timeout;
 
 SELECT source_id, dataset, reason, count(*) FROM rejected_records
-    WHERE reason <> 'bad_encoding' AND coalesce(raw_size, 0) <= 65535
-        AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
+    WHERE reason <> 'bad_encoding' AND strpos("raw", chr(92) || 'x00') = 0 AND coalesce(raw_size, 0) <= 65535 AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
     GROUP BY source_id, dataset, reason;
 
 SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat
     FROM load_files WHERE status = 'loaded' ORDER BY source_id;
-
-SELECT count(*) FROM rejected_records;
 
 DROP TABLE IF EXISTS changed_files;
 
@@ -59,6 +56,8 @@ DROP TABLE IF EXISTS touched_songs;
 DROP TABLE IF EXISTS touched_artists;
 
 -- changes/touched_artists/create.sql
+
+SELECT count(*) FROM rejected_records;
 
 DELETE FROM changed_files;
 
@@ -120,6 +119,8 @@ SELECT pg_last_copy_count();
 -- tables/load_files/recount.sql
 
 -- tables/load_history/recount.sql
+
+SELECT count(*) FROM rejected_records;
 
 DELETE FROM changed_files;
 
@@ -227,8 +228,6 @@ VALUES ($1);
 -- check load_files.loaded_is_staged, only what was touched
 
 -- check load_files.rejected_is_kept
-
-SELECT count(*) FROM rejected_records;
 
 COMMIT;
 

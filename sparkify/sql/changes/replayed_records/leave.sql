@@ -2,4 +2,5 @@
 DELETE FROM rejected_records
 WHERE reason <> 'bad_encoding'
     AND coalesce(raw_size, 0) <= 65535
+    AND strpos("raw", chr(92) || 'x00') = 0
     AND source_id IN (SELECT source_id FROM changed_files)

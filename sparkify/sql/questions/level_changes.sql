@@ -1,6 +1,5 @@
 -- How often do levels change?
--- A change is an event at another level than the user's event before it: where a span of `user_levels` ends and the next
--- one begins. Upgrades lead to the level `paid`, downgrades lead away from it; by ISO week, named by its Monday (UTC).
+-- A change is an event at another level than the user's event before it. Upgrades lead to the level `paid`, downgrades lead away from it; by ISO week, named by its Monday (UTC).
 -- Users are the distinct users with any change that week. Weeks without a change are left out.
 -- It does not say when a user decided: a change shows at the first event after it.
 -- Chapter: paying 15.

@@ -256,7 +256,7 @@ COMMENT ON COLUMN user_levels.level IS 'subscription in this span: free or paid'
 
 COMMENT ON COLUMN user_levels.valid_from IS 'the user''s first event with this level, UTC';
 
-COMMENT ON COLUMN user_levels.valid_to IS 'the first event with the next level, UTC, which is no longer in the span; NULL for the latest span';
+COMMENT ON COLUMN user_levels.valid_to IS 'when the next span begins, UTC; NULL for the latest span';
 
 CREATE TABLE IF NOT EXISTS songplays (
     songplay_id CHAR(32) NOT NULL ENCODE RAW,
@@ -484,7 +484,8 @@ COMMENT ON COLUMN repeated_moments.item_in_session IS 'position of the event in 
 COMMENT ON COLUMN repeated_moments.ts IS 'time of the event, in milliseconds since 1970-01-01 UTC';
 
 -- Grain: one event at a moment of its session for which staging has several records: mostly events with copies.
--- Source: staging_events at repeated_moments. Of the records of an event the smallest counts, NULLs last: for a play, that of songplays.
+-- Source: staging_events at repeated_moments. Of the records of an event the smallest counts, NULLs last: for a play,
+-- that of songplays.
 CREATE OR REPLACE VIEW repeated_events AS
 WITH ranked_records AS (
     SELECT

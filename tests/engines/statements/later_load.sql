@@ -282,7 +282,7 @@ COMMIT;
 
 -- check staging_events.session_lasts_at_most_a_day, only what was touched
 
--- check staging_events.times_are_to_the_millisecond
+-- check staging_events.times_are_to_the_millisecond, only what was touched
 
 -- check songplays.match_rate_is_useful
 
@@ -290,7 +290,7 @@ COMMIT;
 
 -- check songplays.length_is_not_negative, only what was touched
 
--- check songplays.lengths_are_in_seconds
+-- check songplays.lengths_are_in_seconds, only what was touched
 
 -- check songplays.last_delivery_is_newest
 

@@ -89,6 +89,7 @@ WHERE start_time IS NOT NULL
 -- Most tracks are more than an hour long: their length may be in milliseconds, where seconds are expected.
 SELECT count(song_length) AS lengths, sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) AS over_an_hour
 FROM songplays
+WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
 HAVING sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) * 2 > count(song_length);
 
 -- warn: last_delivery_is_newest

@@ -1,5 +1,6 @@
 -- Grain: one play, which is one natural key (user_id, session_id, item_in_session, start_time).
--- Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs, exact or by normalized_texts.
+-- Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs, exact or by
+-- normalized_texts.
 -- Keys: PRIMARY KEY (songplay_id), FOREIGN KEY (user_id) REFERENCES users (user_id),
 -- FOREIGN KEY (song_id) REFERENCES songs (song_id), FOREIGN KEY (artist_id) REFERENCES artists (artist_id),
 -- FOREIGN KEY (start_time) REFERENCES time (start_time)

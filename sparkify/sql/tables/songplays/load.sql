@@ -143,6 +143,22 @@ artist_matches AS (
     SELECT artist, coalesce(min(exact_id), min(similar_id)) AS artist_id
     FROM artist_candidates
     GROUP BY artist
+),
+
+-- One join with the plays: of two, DuckDB turns one round, and a single thread does the work.
+track_matches AS (
+    SELECT
+        tracks.song, tracks.artist, tracks.length,
+        song_matches.song_id,
+        coalesce(song_matches.artist_id, artist_matches.artist_id) AS artist_id,
+        coalesce(song_matches.kind, CASE WHEN artist_matches.artist_id IS NOT NULL THEN 'artist' END) AS kind
+    FROM tracks
+    LEFT JOIN song_matches
+        ON tracks.song = song_matches.song
+            AND tracks.artist = song_matches.artist
+            AND (tracks.length = song_matches.length OR (tracks.length IS NULL AND song_matches.length IS NULL))
+    LEFT JOIN artist_matches ON tracks.artist = artist_matches.artist
+    WHERE song_matches.song_id IS NOT NULL OR artist_matches.artist_id IS NOT NULL
 )
 
 SELECT
@@ -155,8 +171,8 @@ SELECT
     + cast(event.ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time,
     event.userId AS user_id,
     event.level,
-    song_matches.song_id,
-    coalesce(song_matches.artist_id, artist_matches.artist_id) AS artist_id,
+    track_matches.song_id,
+    track_matches.artist_id,
     event.sessionId AS session_id,
     event.location,
     event.userAgent AS user_agent,
@@ -164,10 +180,9 @@ SELECT
     event.song AS song_title,
     event.artist AS artist_name,
     event.length AS song_length,
-    coalesce(song_matches.kind, CASE WHEN artist_matches.artist_id IS NOT NULL THEN 'artist' END) AS match
+    track_matches.kind AS match
 FROM single_plays AS event
-LEFT JOIN song_matches
-    ON event.song = song_matches.song
-        AND event.artist = song_matches.artist
-        AND (event.length = song_matches.length OR (event.length IS NULL AND song_matches.length IS NULL))
-LEFT JOIN artist_matches ON event.artist = artist_matches.artist
+LEFT JOIN track_matches
+    ON event.song = track_matches.song
+        AND event.artist = track_matches.artist
+        AND (event.length = track_matches.length OR (event.length IS NULL AND track_matches.length IS NULL))

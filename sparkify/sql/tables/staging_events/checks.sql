@@ -27,4 +27,5 @@ HAVING max(ts) - min(ts) > 86400000;
 -- Most times are whole multiples of ten seconds: a spreadsheet may have rounded them, and events lost their order.
 SELECT count(*) AS events, sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) AS rounded
 FROM staging_events
+WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
 HAVING sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) * 2 > count(*);

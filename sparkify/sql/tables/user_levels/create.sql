@@ -7,5 +7,5 @@ CREATE TABLE IF NOT EXISTS user_levels (
     user_id INTEGER NOT NULL, -- user: users.user_id
     level VARCHAR(1024) NOT NULL, -- subscription in this span: free or paid
     valid_from TIMESTAMP NOT NULL, -- the user's first event with this level, UTC
-    valid_to TIMESTAMP -- the first event with the next level, UTC, which is no longer in the span; NULL for the latest span
+    valid_to TIMESTAMP -- when the next span begins, UTC; NULL for the latest span
 )

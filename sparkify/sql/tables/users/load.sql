@@ -1,7 +1,10 @@
 -- One row per user: each attribute by itself has its latest value that is not NULL, of equally late ones the greatest.
 INSERT INTO users (user_id, first_name, last_name, gender, level, registered_at)
 WITH user_events AS (
-    SELECT userId, ts, sessionId, itemInSession, firstName, lastName, gender, level, registration
+    SELECT
+        userId, ts, sessionId, itemInSession, firstName, lastName, gender, level,
+        -- Older rules let in what no timestamp holds.
+        CASE WHEN registration BETWEEN -62135596800000 AND 253402300799999 THEN registration END AS registration
     FROM staging_events
     WHERE userId IS NOT NULL
         AND userId IN (SELECT user_id FROM touched_users) -- touched
@@ -21,61 +24,42 @@ last_moments AS (
     GROUP BY userId
 ),
 
+-- rank gives events of one place the same number: of their values the greatest stays.
 last_events AS (
     SELECT
-        event.userId, event.sessionId, event.itemInSession,
-        CASE WHEN event.ts = last_moments.first_name_ts THEN event.firstName END AS firstName,
-        CASE WHEN event.ts = last_moments.last_name_ts THEN event.lastName END AS lastName,
-        CASE WHEN event.ts = last_moments.gender_ts THEN event.gender END AS gender,
-        CASE WHEN event.ts = last_moments.level_ts THEN event.level END AS level,
-        CASE WHEN event.ts = last_moments.registration_ts THEN event.registration END AS registration
+        event.userId, event.firstName, event.lastName, event.gender, event.level, event.registration,
+        rank() OVER (PARTITION BY event.userId ORDER BY event.ts, event.sessionId, event.itemInSession) AS place
     FROM user_events AS event
     INNER JOIN last_moments ON event.userId = last_moments.userId
-    WHERE event.ts = last_moments.any_ts
-        OR event.ts = last_moments.first_name_ts
-        OR event.ts = last_moments.last_name_ts
-        OR event.ts = last_moments.gender_ts
-        OR event.ts = last_moments.level_ts
-        OR event.ts = last_moments.registration_ts
+    WHERE event.ts IN (
+            last_moments.any_ts, last_moments.first_name_ts, last_moments.last_name_ts, last_moments.gender_ts,
+            last_moments.level_ts, last_moments.registration_ts
+        )
 ),
 
-ranked_events AS (
-    SELECT
-        userId, firstName, lastName, gender, level, registration,
-        row_number() OVER (
-            PARTITION BY userId, CASE WHEN firstName IS NULL THEN 1 END
-            ORDER BY sessionId DESC, itemInSession DESC, firstName DESC
-        ) AS first_name_rank,
-        row_number() OVER (
-            PARTITION BY userId, CASE WHEN lastName IS NULL THEN 1 END
-            ORDER BY sessionId DESC, itemInSession DESC, lastName DESC
-        ) AS last_name_rank,
-        row_number() OVER (
-            PARTITION BY userId, CASE WHEN gender IS NULL THEN 1 END
-            ORDER BY sessionId DESC, itemInSession DESC, gender DESC
-        ) AS gender_rank,
-        row_number() OVER (
-            PARTITION BY userId, CASE WHEN level IS NULL THEN 1 END
-            ORDER BY sessionId DESC, itemInSession DESC, level DESC
-        ) AS level_rank,
-        row_number() OVER (
-            PARTITION BY userId, CASE WHEN registration IS NULL THEN 1 END
-            ORDER BY sessionId DESC, itemInSession DESC, registration DESC
-        ) AS registration_rank
-    FROM last_events
-),
-
--- A rank of 1 also has the first of the NULLs, which max passes over.
-latest_values AS (
+last_places AS (
     SELECT
         userId,
-        max(CASE WHEN first_name_rank = 1 THEN firstName END) AS first_name,
-        max(CASE WHEN last_name_rank = 1 THEN lastName END) AS last_name,
-        max(CASE WHEN gender_rank = 1 THEN gender END) AS gender,
-        max(CASE WHEN level_rank = 1 THEN level END) AS level,
-        max(CASE WHEN registration_rank = 1 THEN registration END) AS registration
-    FROM ranked_events
+        max(CASE WHEN firstName IS NOT NULL THEN place END) AS first_name_place,
+        max(CASE WHEN lastName IS NOT NULL THEN place END) AS last_name_place,
+        max(CASE WHEN gender IS NOT NULL THEN place END) AS gender_place,
+        max(CASE WHEN level IS NOT NULL THEN place END) AS level_place,
+        max(CASE WHEN registration IS NOT NULL THEN place END) AS registration_place
+    FROM last_events
     GROUP BY userId
+),
+
+latest_values AS (
+    SELECT
+        event.userId,
+        max(CASE WHEN event.place = last_places.first_name_place THEN event.firstName END) AS first_name,
+        max(CASE WHEN event.place = last_places.last_name_place THEN event.lastName END) AS last_name,
+        max(CASE WHEN event.place = last_places.gender_place THEN event.gender END) AS gender,
+        max(CASE WHEN event.place = last_places.level_place THEN event.level END) AS level,
+        max(CASE WHEN event.place = last_places.registration_place THEN event.registration END) AS registration
+    FROM last_events AS event
+    INNER JOIN last_places ON event.userId = last_places.userId
+    GROUP BY event.userId
 )
 
 SELECT

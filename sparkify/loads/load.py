@@ -36,7 +36,7 @@ from sparkify.loads.retry import retry_conflicts
 from sparkify.loads.warnings import Brought, Delivery, Replaced, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
-from sparkify.sources.file import SourceFile, read_state
+from sparkify.sources.file import SourceFile, unchanged_state
 from sparkify.sources.listing import LeftOut, Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_records, count_rows, match_rates
@@ -306,9 +306,8 @@ def _entry(
     if end.error is not None:
         return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
     count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)), taken.repaired[source_id])
-    # The bytes were read between two looks at the same state.
-    stat = file.state if file.state is not None and read_state(file.url) == file.state else None
-    return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", end.shape, stat)
+    state = unchanged_state(file)
+    return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", end.shape, state)
 
 
 def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:

@@ -13,7 +13,7 @@ from sparkify.loads.moves import find_moved
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import SCHEME
 from sparkify.sources.content import read_fingerprint
-from sparkify.sources.file import SourceFile, read_state
+from sparkify.sources.file import SourceFile, unchanged_state
 from sparkify.sources.listing import DATA_NAMES, LeftOut, Listing, list_files, resolve_root
 from sparkify.sources.lookup import list_gone
 from sparkify.star.version import open_existing, require_version
@@ -178,14 +178,13 @@ def plan_found(
 def list_settled(planned: Sequence[PlannedFile], *states: State) -> dict[int, str]:
     """The states of the local files of a plan whose bytes were read for it and are the loaded ones, by source id."""
     return {
-        file.loaded.source_id: file.file.state
+        file.loaded.source_id: state
         for file in planned
         if file.loaded is not None
         and file.file is not None
         and file.state in states
-        and file.file.state not in (None, file.loaded.stat)
-        # Read between two looks at the same state.
-        and read_state(file.url) == file.file.state
+        and file.file.state != file.loaded.stat
+        and (state := unchanged_state(file.file)) is not None
     }
 
 

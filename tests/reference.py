@@ -103,13 +103,11 @@ class FileResult:
 def read_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The lines with a record, each with its physical line number from 1 and without its terminator.
 
-    The last line may lack its \n; one \r at its end still counts as terminator. A byte-order mark is no record.
+    The last line may lack its \n; one \r at its end still counts as terminator. White space and byte-order
+    marks alone are not a record.
     """
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        without_mark = line
-        while without_mark.startswith(MARK.encode()):
-            without_mark = without_mark.removeprefix(MARK.encode())
-        if without_mark.strip(b" \t\r\n"):
+        if line.replace(MARK.encode(), b"").strip(b" \t\r\n"):
             yield number, line.removesuffix(b"\r")
 
 

@@ -6,8 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
+
+from tests.http_server import Handler, serve
 
 Fault = Literal["none", "busy", "cut", "hung_up", "expired", "other_region", "moved", "no_bucket", "folder_mark"]
 
@@ -56,9 +57,7 @@ def run_s3_proxy(server_port: int) -> Iterator[S3Proxy]:
     lock = threading.Lock()
     at_once = 0
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Answer(Handler):
         def do_GET(self) -> None:
             nonlocal at_once
             path = self.path.split("?")[0]
@@ -111,19 +110,6 @@ def run_s3_proxy(server_port: int) -> Iterator[S3Proxy]:
             finally:
                 connection.close()
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 256
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        proxy = S3Proxy(server.server_address[1])
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve(Answer) as port:
+        proxy = S3Proxy(port)
+        yield proxy

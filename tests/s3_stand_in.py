@@ -1,14 +1,14 @@
 """A stand-in for stores that a real server cannot play: it lists and gets, checks no signature, and answers as told."""
 
 import hashlib
-import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import NamedTuple
 from xml.sax.saxutils import escape
+
+from tests.http_server import Handler, serve
 
 
 class Request(NamedTuple):
@@ -91,9 +91,7 @@ def _etag(data: bytes) -> str:
 def run_stand_in() -> Iterator[StandIn]:
     """Start a stand-in, and stop it."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Answer(Handler):
         def do_GET(self) -> None:
             # A proxy gets the whole address.
             url = urllib.parse.urlsplit(self.path)
@@ -116,19 +114,6 @@ def run_stand_in() -> Iterator[StandIn]:
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 256
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        store = StandIn(server.server_address[1])
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield store
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve(Answer) as port:
+        store = StandIn(port)
+        yield store

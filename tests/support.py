@@ -116,8 +116,11 @@ def new_sample_warehouse(folder: Path) -> Config:
 
 def settle(path: Path) -> None:
     """Wait until the state of a file can be noted: until a further change would get another time."""
-    while read_state(str(path)) is None:
+    for _ in range(1_000):
+        if read_state(str(path)) is not None:
+            return
         time.sleep(0.01)
+    raise AssertionError(f"the clock of the file system of {path} is ahead")
 
 
 def log_file(config: Config, name: str = "events.json") -> Path:

@@ -97,7 +97,7 @@ class Read:
 
 
 def _has_text(line: bytes) -> bool:
-    return re.fullmatch(rb"(\xef\xbb\xbf)*[ \t\r\n]*", line) is None
+    return re.fullmatch(rb"(?:\xef\xbb\xbf|[ \t\r\n])*", line) is None
 
 
 def read(paths: Iterable[Path], *, bundle_bytes: int = 1 << 20, first_id: int = 1) -> Read:

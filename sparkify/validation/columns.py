@@ -5,7 +5,7 @@ from sparkify.sql import quote
 from sparkify.validation.fields import FIELDS, Field
 
 MARK = "\ufeff"  # the byte-order mark, which may begin any line
-_BLANK = rf"^{MARK}*[ \t\r\n]*$"
+_BLANK = rf"^[ \t\r\n{MARK}]*$"
 
 # The first byte decides about all lines except those that begin with white space or, perhaps, with the mark.
 HAS_TEXT = (

@@ -30,7 +30,7 @@ FAST := not engine and not browser and not slow
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check browser older demo test test-newest test-long coverage lint lint-style lint-types \
-	lint-layers lint-sql hooks format docs bench bench-growth bench-storage bench-check bench-docs bench-s3 lock clean
+	lint-layers lint-sql hooks format docs picture bench bench-growth bench-storage bench-check bench-docs bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -61,7 +61,7 @@ browser: setup ## install Debian's headless Chromium for the tests of the report
 
 older: $(OLDER)/.stamp ## make .venv-older with the older DuckDB that a test opens a warehouse with
 
-check: lint ## lint, and the fast tests: a minute or two (T=tests/test_cli.py for a part of them)
+check: lint ## lint, and the fast tests: about a minute (T=tests/test_cli.py for a part of them)
 	$(BIN)/$(PYTEST) -m "$(FAST)" $(or $(T),$(wildcard tests/test_*.py))
 
 test: $(if $(T),setup,browser) older ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
@@ -138,6 +138,10 @@ format: setup ## fix what can be fixed automatically
 docs: setup ## regenerate the generated parts of docs/, and the statements on file
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m tests.engines.statements
+
+picture: demo browser ## take README's picture of the report, of the demo's data
+	"$$($(BIN)/python -m tests.browser.chromium)" --no-sandbox --hide-scrollbars --window-size=1240,1700 \
+	    --virtual-time-budget=8000 --screenshot=docs/report.png file://$(CURDIR)/build/demo/report.html
 
 # What is measured: SIZE=S, M or L (0.1, 1 or 10 million events), ROUNDS=5, CONTENDERS="handwritten polars".
 BENCH_OPTIONS = $(if $(SIZE),--size $(SIZE)) $(if $(ROUNDS),--rounds $(ROUNDS)) \

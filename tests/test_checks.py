@@ -309,6 +309,7 @@ def test_warning_of_a_late_delivery(warehouse: Config) -> None:
 # ---- a load that would break a check ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "statement"),
     [

@@ -707,6 +707,7 @@ def test_only_what_is_read_is_cut_and_comes_before() -> None:
     assert cut_sql("SELECT 1 FROM events", {}, without=COPIES).startswith("WITH events AS (")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_on_the_views_a_question_is_asked_of_the_whole_log(data: Data, name: str) -> None:
     question = get_question(name)

@@ -134,6 +134,7 @@ def test_whether_an_array_is_still_open_is_known() -> None:
 # ---- long records ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "start", "filling"),
     [
@@ -150,6 +151,7 @@ def test_record_of_more_than_16_mib_is_refused_by_its_number(before: bytes, star
         collections.deque(map(splitter.split, [block] * 40), maxlen=0)
 
 
+@pytest.mark.slow
 def test_record_of_16_mib_is_the_longest() -> None:
     longest = b'{"a":"' + b"x" * (LONGEST_RECORD - 8) + b'"}'
     assert split(*cut(b"[" + longest + b",{}]", 1 << 20)) == [longest, b"{}"]

@@ -170,6 +170,7 @@ def test_the_same_records_in_any_shape_and_compression_are_read_alike(
 # ---- long lines and records ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "filling", "place"),
     [
@@ -234,6 +235,7 @@ def test_a_bundle_tells_whether_it_has_long_records(tmp_path: Path) -> None:
         assert sum(bundle.has_long for bundle in bundles) == (data != short)
 
 
+@pytest.mark.slow
 def test_one_line_of_many_objects_may_be_as_long_as_it_likes(tmp_path: Path) -> None:
     count = 20_000_000 // len(ONE)
     for data in (ONE * count, b"[" + b",".join([ONE] * count) + b"]"):

@@ -459,6 +459,7 @@ def test_lines_over_many_reads_of_a_plain_file(tmp_path: Path) -> None:
     assert result.records(1) == list(reference.read_lines(data))
 
 
+@pytest.mark.slow
 def test_compressed_block_that_grows_a_thousandfold(tmp_path: Path) -> None:
     data = b"\n".join([b'{"a":"%s"}' % (b"x" * 50_000)] * 400)
     names = {form: tmp_path / f"a.{form}" for form in FORMS}
@@ -468,6 +469,7 @@ def test_compressed_block_that_grows_a_thousandfold(tmp_path: Path) -> None:
         assert result.records(source_id) == list(reference.read_lines(data))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["gz", "zst", "bz2", "xz"])
 def test_memory_is_bounded_whatever_a_file_unfolds_to(form: str) -> None:
     """A bomb: a gigabyte of spaces, in helpings of at most a megabyte or so."""

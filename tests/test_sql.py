@@ -120,6 +120,7 @@ def test_two_refreshes(case: Case, engine: Warehouse, order: int) -> None:
     case.hold(fetch_star(engine))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", STAR)
 def test_all_cases_of_a_table_through_the_loader(ballasted: Config, table: str) -> None:
     """The events first, then the catalogue."""

@@ -176,6 +176,7 @@ def test_corpus_has_the_references_rows_and_raw_texts(connection: duckdb.DuckDBP
     check(connection, dataset, [b"\n".join(record.line for record in CORPUS[dataset])])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_corpus_over_many_bundles(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     lines = [record.line for record in CORPUS[dataset]]
@@ -445,6 +446,7 @@ def test_a_record_that_is_not_utf_8_leaves_its_neighbour_on_the_line(
     check(connection, "events", [event() + seam + bad + b"\n" + bad + b"\n" + event()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distinct", [7, 50_000])
 def test_records_of_very_many_keys(connection: duckdb.DuckDBPyConnection, distinct: int) -> None:
     # The time must not grow with the square of their number.
@@ -489,6 +491,7 @@ def test_records_with_a_repaired_text_are_counted(connection: duckdb.DuckDBPyCon
     assert judge_bundles(connection, "events", *bundles_of(files)).repaired == {1: 3}
 
 
+@pytest.mark.slow
 @given(
     texts=st.lists(st.text("abÃ©Â€éÿŒ%+! \0\x80\x9fı日😀ñ™"), max_size=20), rounds=st.integers(0, 4), by=st.booleans()
 )

@@ -47,6 +47,11 @@ def read_warehouse(text: str) -> str:
     return _local_path(rest) if found[1].lower() == "file" else f"{found[1].lower()}:{rest}"
 
 
+def path_of(address: str) -> str | None:
+    """The path of a warehouse that is a file: of a path, or of `duckdb:PATH`. None for one on another machine."""
+    return None if "://" in address else address.removeprefix("duckdb:")
+
+
 def _local_path(rest: str) -> str:
     """The path of a `file:` address, percent-decoded."""
     host, slash, path = rest.removeprefix("//").partition("/") if rest.startswith("//") else ("", "/", rest[1:])

@@ -303,6 +303,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     # By field; each has a section of its own in dwh.cfg, and neither variable nor option.
     event_keys: dict[str, Key] = {}
     song_keys: dict[str, Key] = {}
+    # The file that was read, if it was there. Not a setting.
+    config_file: str = DEFAULT_CONFIG_FILE
 
     def __hash__(self) -> int:
         """Equal settings have equal hashes, although dicts have none."""
@@ -345,7 +347,7 @@ _NO_FIELDS = ("source_id", "line", "other")
 
 def _list_settings() -> Iterable[Setting]:
     for field in msgspec.structs.fields(Config):
-        if field.name in _KEY_SETTINGS:
+        if field.name in (*_KEY_SETTINGS, "config_file"):
             continue
         (setting,) = field.type.__metadata__
         # The type of an optional setting is the one beside None.
@@ -386,7 +388,7 @@ def load_config(
         name: _BY_NAME[name].convert(value) if name in _BY_NAME else _check_keys(name, value)
         for name, value in found.items()
     }
-    return Config(**converted)
+    return Config(**converted, config_file=str(path))
 
 
 def clean_aws_variables() -> None:

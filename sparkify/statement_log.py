@@ -6,11 +6,15 @@ not logged.
 """
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
+
+# How a file that `write_statements` wrote begins.
+BEGINNING = re.compile(rb"-- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n")
 
 _logger = logging.getLogger("sparkify")
 

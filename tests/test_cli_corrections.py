@@ -142,7 +142,7 @@ def test_rejects_are_exported_as_they_were_read(loaded: Config, tmp_path: Path) 
     assert (ran.code, ran.out, ran.err) == (0, "", f"1 rejected record in {file}\n")
     assert file.read_text(encoding="utf-8") == "no JSON\n"
     again = run_here("rejects", "--dataset", "events", "--export", file, *at(loaded))
-    assert (again.code, again.err) == (2, f"sparkify: {file} exists already; choose another file for the export\n")
+    assert (again.code, again.err) == (2, f"sparkify: {file} exists already; choose another file\n")
 
 
 def test_one_file_is_of_one_dataset(loaded: Config, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_log_shows_which_statement_failed(loaded: Config, tmp_path: Path) -> Non
 def test_log_that_cannot_be_written(loaded: Config, tmp_path: Path) -> None:
     ran = run_here("check", "--log-sql", tmp_path, *at(loaded))
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith(f"sparkify: cannot write the log {tmp_path}: ")
+    assert ran.err.startswith(f"sparkify: cannot write {tmp_path}: ")
 
 
 def test_plan_shows_why_a_file_is_pending_again(loaded: Config) -> None:

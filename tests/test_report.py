@@ -512,7 +512,7 @@ def test_command_writes_the_page_and_shows_where(simulated: Config, page: Page, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "missing/a.html"], "cannot write the page missing/a.html"),
+        (["-o", "missing/a.html"], "cannot write missing/a.html: No such file or directory"),
         (["-o", f"{__file__}/a.html"], "Not a directory"),
         (["-o", "a" * 300], "File name too long"),
         (["--from", "2018-11-31"], "'2018-11-31' is not a day"),

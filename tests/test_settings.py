@@ -325,7 +325,7 @@ def test_case_of_names_does_not_matter() -> None:
 def test_empty_file_sets_nothing() -> None:
     write_config("")
     nothing = load_config()
-    assert load_config(write_config("# nothing\n\n[S3]\n", "comment.cfg")) == nothing
+    assert load_config(write_config("# nothing\n\n[S3]\n")) == nothing
     assert load_config().warehouse_address == "sparkify.duckdb"
 
 

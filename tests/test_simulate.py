@@ -390,6 +390,11 @@ def test_impossible_options_are_refused(tmp_path: Path, options: SimulateOptions
 def test_existing_data_are_never_mixed_with_new(tmp_path: Path) -> None:
     simulate(tmp_path, SMALL)
     before = read_tree(tmp_path)
+    with pytest.raises(UsageError, match=r"truth.json exists already: remove it"):
+        simulate(tmp_path, SMALL)
+    assert read_tree(tmp_path) == before
+    (tmp_path / "truth.json").unlink()
+    before = read_tree(tmp_path)
     with pytest.raises(UsageError, match=r"log_data already holds data: remove it"):
         simulate(tmp_path, SMALL)
     assert read_tree(tmp_path) == before
@@ -398,7 +403,6 @@ def test_existing_data_are_never_mixed_with_new(tmp_path: Path) -> None:
 def test_empty_folders_are_used(tmp_path: Path) -> None:
     (tmp_path / "log_data").mkdir()
     (tmp_path / "song_data").mkdir()
-    (tmp_path / "truth.json").write_text("{}")
     assert json.loads(simulate(tmp_path, SMALL).truth.read_text())["datasets"]["events"]["read"] == 2_000
 
 

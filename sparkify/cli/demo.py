@@ -9,11 +9,14 @@ import click
 
 import sparkify
 from sparkify.cli.options import command, echo_json, import_duckdb, output
-from sparkify.cli.report import write_page
+from sparkify.cli.report import PAGE
 from sparkify.console import print_checks, print_load, print_table, say, show_load, show_simulation
 from sparkify.errors import UsageError
+from sparkify.outputs import open_output
 from sparkify.report import require_packages
 from sparkify.settings import Config
+
+_WAREHOUSE, _REPORT = "sparkify.duckdb", "report.html"
 
 
 @command()
@@ -24,11 +27,14 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """Try it on made-up data in DIR: load, check, ask, report."""
     import_duckdb()
     folder = Path(directory)
+    for file in (folder / _WAREHOUSE, folder / _REPORT):
+        if file.exists() or file.is_symlink():
+            raise UsageError(f"{file} exists already; give the demo a folder of its own")
     silent = as_json or quiet
     with show_simulation(silent) as on_records:
         data = sparkify.simulate(folder, sparkify.SimulateOptions(dirty=0.002, seed=seed), on_progress=on_records)
     # Not from load_config: the user's dwh.cfg and variables must not affect the demo.
-    warehouse = folder / "sparkify.duckdb"
+    warehouse = folder / _WAREHOUSE
     config = Config(warehouse=str(warehouse), log_data=str(data.log_data), song_data=str(data.song_data))
     with show_load(silent) as on_progress:
         result = sparkify.load(config, on_progress=on_progress)
@@ -67,6 +73,8 @@ def _report(config: Config, folder: Path, quiet: bool) -> str | None:
         require_packages()
     except UsageError:
         return None
-    file = str(folder / "report.html")
-    write_page(sparkify.render_report(config, on_note=None if quiet else say).encode(), file)
-    return file
+    file = folder / _REPORT
+    page = sparkify.render_report(config, on_note=None if quiet else say).encode()
+    with open_output(file, config, PAGE) as stream:
+        stream.write(page)
+    return str(file)

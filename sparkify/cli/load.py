@@ -1,5 +1,6 @@
 """sparkify load."""
 
+import re
 from dataclasses import asdict
 from typing import Any, TextIO
 
@@ -12,7 +13,12 @@ from sparkify.console import print_load, show_load
 from sparkify.errors import SourceError
 from sparkify.formats import to_json
 from sparkify.loads.progress import OnEvent
+from sparkify.outputs import Kind
 from sparkify.settings import Config
+
+_EVENT_LOG = Kind(
+    "a log of loads", re.compile(rb'{"event": "(started|file|refreshed|committed|failed)", "at": "\d{4}-\d\d-\d\dT')
+)
 
 
 @command()
@@ -36,7 +42,7 @@ def load(
     if dry_run:
         show_plan(sparkify.plan(config, reread=reread, verify=verify), as_json, quiet, with_files=True)
         return
-    with open_log(log_json) as stream, show_load(as_json or quiet) as on_progress:
+    with open_log(log_json, config, _EVENT_LOG) as stream, show_load(as_json or quiet) as on_progress:
         on_event = _event_writer(stream) if stream else None
         result = sparkify.load(
             config,

@@ -1,24 +1,26 @@
 """What the commands share: options, questions before what cannot be taken back, and results as JSON."""
 
 import functools
+import io
 import logging
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
+from sparkify import outputs
+from sparkify.cli.streams import Log
 from sparkify.console import say
 from sparkify.errors import UsageError
 from sparkify.formats import to_json
 from sparkify.questions.cut import Cut, parse_day
-from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Group, Setting, clean_aws_variables, load_config
-from sparkify.statement_log import write_statements
+from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Config, Group, Setting, clean_aws_variables, load_config
+from sparkify.statement_log import BEGINNING, write_statements
 
 Function = Callable[..., Any]
 
@@ -36,6 +38,7 @@ class _Command(click.Command):
 
 
 _logger = logging.getLogger("sparkify")
+_SQL_LOG = outputs.Kind("a log of statements", BEGINNING)
 
 
 def command() -> Callable[[Function], click.Command]:
@@ -66,7 +69,7 @@ def common(*groups: Group) -> Callable[[Function], Function]:
             clean_aws_variables()
             config = load_config(config_file, on_note=None if options["quiet"] else say, **given)
             import_duckdb()
-            with show_notes(options["quiet"]), open_log(log_sql) as stream, write_statements(stream):
+            with show_notes(options["quiet"]), open_log(log_sql, config, _SQL_LOG) as stream, write_statements(stream):
                 return function(*args, config=config, **options)
 
         return wrapped
@@ -133,14 +136,22 @@ class _NoteHandler(logging.Handler):
 
 
 @contextmanager
-def open_log(file: str | None) -> Iterator[TextIO | None]:
-    """Open a file to append to, or give None without a file. Raises UsageError."""
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(Path(file).open("a", encoding="utf-8", newline="")) if file else None
-        except OSError as error:
-            raise UsageError(f"cannot write the log {file}: {error.strerror}; choose another file") from None
-        yield stream
+def open_log(file: str | None, config: Config, kind: outputs.Kind) -> Iterator[TextIO | None]:
+    """Open a log to append to, or give None without a file. Raises UsageError.
+
+    If it cannot be written any more, the command goes on, and the user is told at the end.
+    """
+    if file is None:
+        yield None
+        return
+    log = Log(outputs.open_log(file, config, kind))
+    try:
+        # A name that is not UTF-8 gets escapes.
+        with io.TextIOWrapper(io.BufferedWriter(log), "utf-8", errors="backslashreplace", newline="") as stream:
+            yield stream
+    finally:
+        if log.failure is not None and not isinstance(log.failure, InterruptedError):
+            say(f"the log {file} is incomplete: {log.failure.strerror}; the command went on without it")
 
 
 def echo_json(value: object) -> None:

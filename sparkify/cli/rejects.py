@@ -1,7 +1,6 @@
 """sparkify rejects."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 import click
@@ -13,6 +12,7 @@ from sparkify.datasets import Dataset
 from sparkify.errors import UsageError
 from sparkify.formats import count_of
 from sparkify.inspection.rejects import count_rejects
+from sparkify.outputs import check_output, open_output
 from sparkify.settings import Config
 
 # So few records are shown where a filter names them.
@@ -40,12 +40,14 @@ def rejects(
 
     The records are shown with --list, and where a filter names few.
     """
+    if export is not None:
+        check_output(export, config)
     counts = count_rejects(config, **chosen)
     total = sum(one["records"] for one in counts)
     few = total <= _FEW and any(value is not None for value in chosen.values())
     found = sparkify.list_rejects(config, **chosen) if with_records or few or as_json or export is not None else []
     if export is not None:
-        _export(found, export)
+        _export(found, export, config)
     if as_json:
         echo_json({"reasons": counts, "rejects": found})
         return
@@ -77,13 +79,8 @@ def _say_total(total: int, replayable: int, export: str | None) -> None:
         )
 
 
-def _export(rejects: Sequence[dict[str, Any]], file: str) -> None:
+def _export(rejects: Sequence[dict[str, Any]], file: str, config: Config) -> None:
     if len({reject["dataset"] for reject in rejects}) > 1:
         raise UsageError("there are rejects of both datasets, and a file holds only one; add --dataset events or songs")
-    try:
-        with Path(file).open("x", encoding="utf-8", newline="") as stream:
-            stream.writelines(f"{reject['raw']}\n" for reject in rejects)
-    except FileExistsError:
-        raise UsageError(f"{file} exists already; choose another file for the export") from None
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}; choose another file") from None
+    with open_output(file, config) as stream:
+        stream.writelines(f"{reject['raw']}\n".encode() for reject in rejects)

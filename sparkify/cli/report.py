@@ -1,17 +1,18 @@
 """sparkify report."""
 
-from contextlib import suppress
-from pathlib import Path
+import re
 
 import click
 
 import sparkify
 from sparkify.cli.options import command, common, cutting, echo_json
 from sparkify.console import say
-from sparkify.errors import UsageError
 from sparkify.formats import format_bytes
+from sparkify.outputs import Kind, check_output, open_output
 from sparkify.questions.cut import Cut
 from sparkify.settings import Config
+
+PAGE = Kind("a report", re.compile(rb'<!doctype html>.*<meta name="generator" content="sparkify ', re.DOTALL))
 
 
 @command()
@@ -21,29 +22,12 @@ from sparkify.settings import Config
 @common()
 def report(config: Config, output: str, cut: Cut, with_people: bool, as_json: bool, quiet: bool) -> None:
     """Write one HTML page that answers every prepared question. It needs no other file and no network."""
+    # Before the work.
+    check_output(output, config, PAGE)
     page = sparkify.render_report(config, cut=cut, with_people=with_people, on_note=None if quiet else say).encode()
-    write_page(page, output)
+    with open_output(output, config, PAGE) as stream:
+        stream.write(page)
     if as_json:
         echo_json({"report": output, "bytes": len(page)})
     elif not quiet:
         say(f"{output}: {format_bytes(len(page))}; open it in a browser")
-
-
-def write_page(page: bytes, file: str) -> None:
-    """Write a page to a file, replacing it. Raises UsageError if it cannot be written."""
-    path = Path(file)
-    try:
-        if path.exists() and (path.is_symlink() or not path.is_file()):
-            # A device or a link stays what it is.
-            path.write_bytes(page)
-            return
-        unfinished = Path(f"{file}.unfinished")
-        try:
-            unfinished.write_bytes(page)
-            unfinished.replace(path)
-        except OSError:
-            with suppress(OSError):
-                unfinished.unlink()
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot write the page {file}: {error.strerror}; choose another file") from None

@@ -1,13 +1,18 @@
 """Standard output and error: a command runs to its own end and exit code, even if its output cannot be written."""
 
+import errno
 import io
 import os
+import select
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+_LOG_MILLISECONDS = 10_000
 
 
 class Output(io.FileIO):
@@ -22,6 +27,27 @@ class Output(io.FileIO):
             except OSError as error:
                 self.failure = error
         return memoryview(data).nbytes
+
+
+class Log(Output):
+    """A log beside the output. A reader that takes nothing for ten seconds counts as gone.
+
+    Who waits for it may hold the warehouse.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, "w")
+        self._ready = select.poll()
+        self._ready.register(descriptor, select.POLLOUT)
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        if self.failure is None:
+            # If Ctrl-C ends the wait, what is left is not to be waited for again.
+            self.failure = InterruptedError(errno.EINTR, os.strerror(errno.EINTR))
+            is_ready = self._ready.poll(_LOG_MILLISECONDS)
+            self.failure = None if is_ready else TimeoutError(errno.ETIMEDOUT, "its reader takes nothing")
+        # A pipe that is ready takes so many bytes at once.
+        return super().write(memoryview(data)[: select.PIPE_BUF])
 
 
 def open_outputs() -> Output | None:

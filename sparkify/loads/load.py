@@ -340,7 +340,6 @@ def _record(begun: _Begun, outcome: _Outcome, status: str, mode: Mode | None, *,
 
 def _note_failure(begun: _Begun, error: BaseException) -> None:
     """Record how a rolled-back load ended, if the warehouse still accepts statements."""
-    begun.reporter.emit("failed", error=str(error) or type(error).__name__)
     with suppress(SparkifyError), begun.warehouse.transaction():
         if isinstance(error, ConflictError):
             ledger.forget_load(begun.warehouse, begun.entry.load_id)
@@ -353,6 +352,8 @@ def _note_failure(begun: _Begun, error: BaseException) -> None:
                 finished_at=utc_now(),
                 detail=_detail(begun.reporter, str(error)),
             )
+    # Last, because the receiver may be what failed.
+    begun.reporter.emit("failed", error=str(error) or type(error).__name__)
 
 
 def _detail(reporter: Reporter, error: str | None = None) -> str:

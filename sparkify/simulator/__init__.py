@@ -48,11 +48,13 @@ def simulate(
     """Write DIRECTORY/log_data, DIRECTORY/song_data and, last, DIRECTORY/truth.json.
 
     `on_progress` is called with the records written and the records to write. Raises UsageError for impossible options
-    and if the folders already hold data; then nothing is written.
+    and if one of these is there already, except for an empty folder; then nothing is written.
     """
     check_options(options)
     root = Path(directory)
     log_data, song_data, truth_file = root / "log_data", root / "song_data", root / "truth.json"
+    if truth_file.exists() or truth_file.is_symlink():
+        raise UsageError(f"{truth_file} exists already: remove it, or simulate into another folder")
     _claim_folders(log_data, song_data)
     truth = Truth(options, on_progress)
     catalogue, taken = build_catalogue(stream(options.seed, "catalogue"), options.songs)
@@ -61,7 +63,8 @@ def simulate(
     playlist = Playlist(rng, loaded, invent_strangers(rng, catalogue, taken), options.match_rate)
     users = Users(stream(options.seed, "users"), options)
     event_files = write_events(log_data, users, playlist, truth)
-    truth_file.write_text(json.dumps(truth.as_json(), indent=2) + "\n", encoding="utf-8", newline="\n")
+    with truth_file.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(json.dumps(truth.as_json(), indent=2) + "\n")
     return SimulateResult(
         log_data, song_data, truth_file, event_files, options.songs, options.events, options.songs, truth.count_faults()
     )

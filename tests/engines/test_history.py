@@ -91,7 +91,7 @@ def test_log_that_cannot_be_written_is_reported(tmp_path: Path, capsys: pytest.C
     with pytest.raises(SystemExit) as ended:
         cli.main(["load", "--log-json", str(tmp_path), "--log-data", str(config.log_data)])
     assert ended.value.code == 2
-    assert f"cannot write the log {tmp_path}: Is a directory; choose another file" in capsys.readouterr().err
+    assert f"cannot write {tmp_path}: it is a folder; choose another file" in capsys.readouterr().err
 
 
 def test_second_process_waits_as_long_as_configured(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sparkify.datasets import Dataset
-from sparkify.loads.looks import describe_record, find_inner_key
+from sparkify.loads.looks import describe_record, describe_value, find_inner_key
 from tests.support import TS, play, song
 
 WRAPPED = json.dumps({key: {"0": value, "1": value} for key, value in song().items()})
@@ -17,6 +17,13 @@ WRAPPED = json.dumps({key: {"0": value, "1": value} for key, value in song().ite
         ("{'page': 'NextSong', 'ts': 1}", "not_json", "events", "Python dictionaries"),
         ('{"page": None}', "not_json", "events", "Python dictionaries"),
         ('{"page": "NextSong"', "not_json", "events", None),
+        ('{page: "NextSong", ts: 1}', "not_json", "events", "JavaScript objects"),
+        ("// exported on Monday", "not_json", "events", "comments"),
+        ('{"page": "NextSong", "ts": 1,}', "not_json", "events", "JSON but for a comma"),
+        ('{"page": ",}", "ts": x}', "not_json", "events", None),
+        ('{"length": NaN}', "not_json:nan", "events", "NaN or Infinity"),
+        ('{"artist": "Zo\\xeb"}', "bad_encoding", "events", "Windows-1252 or Latin-1"),
+        (json.dumps([play(), play()]), "not_object", "events", "lists of records"),
         (WRAPPED, "bad_type:num_songs", "songs", "values wrapped by row number"),
         ('{"ts": [1, 2], "page": ["a", "b"]}', "bad_type:ts", "events", "whole columns"),
         (json.dumps(song()), "missing:ts", "events", "song data"),
@@ -27,7 +34,7 @@ WRAPPED = json.dumps({key: {"0": value, "1": value} for key, value in song().ite
         (json.dumps(play(ts=TS // 1000)), "out_of_range:ts", "events", "times in seconds"),
         (json.dumps(play(ts=str(TS * 1000))), "out_of_range:ts", "events", "times in micro- or nanoseconds"),
         (json.dumps(play(ts="2018-11-21T21:56:47Z")), "bad_type:ts", "events", "times as text, such as 2018-11-21T21"),
-        ('{"name": "x", "email": "y"}', "missing:ts", "events", "with keys such as name, email"),
+        ('{"name": "x", "email": "y"}', "missing:ts", "events", "with keys such as 'name', 'email'"),
         (json.dumps(play(song=None)), "missing:song", "events", None),
         ("42", "not_object", "events", None),
         ("{}", "missing:ts", "events", None),
@@ -38,6 +45,26 @@ def test_look(raw: str, reason: str, dataset: Dataset, look: str | None) -> None
     described = describe_record(raw, reason, dataset)
     assert (look is None) == (described is None), described
     assert look is None or look in str(described)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason", "said"),
+    [
+        (json.dumps(play(ts={"$date": 1})), "bad_type:ts", '{"$date": 1} for ts, which takes a whole number'),
+        (json.dumps(play(song=True)), "bad_type:song", "true for song, which takes a text or a number"),
+        (
+            json.dumps(play(status=1 << 40)),
+            "out_of_range:status",
+            "1099511627776 for status, which is out of its range",
+        ),
+        ('{"USER_ID": "x"}', "bad_type:userId", '"x" for userId, which takes a whole number'),
+        ("{}", "bad_type:userId", None),
+        ('{"page": 1', "bad_type:userId", None),
+        ("{}", "missing:userId", None),
+    ],
+)
+def test_value(raw: str, reason: str, said: str | None) -> None:
+    assert describe_value(raw, reason, "events") == said
 
 
 @pytest.mark.parametrize(

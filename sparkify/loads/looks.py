@@ -18,25 +18,59 @@ _MOST_TRIED = 50
 # A key, and the brace of an object that is its value or the first of a list that is.
 _INNER = re.compile(r'"((?:[^"\\]|\\.){1,100})"\s*:\s*(?:\[\s*)?(?=\{)')
 _PYTHON = re.compile(r"\s*\{(?:\s*u?'|.*:\s*(?:None|True|False)\s*[,}])", re.DOTALL)
+_JAVASCRIPT = re.compile(r"\s*\{\s*[A-Za-z_$][\w$]*\s*:")
+_COMMENT = re.compile(r"\s*(?://|#|/\*)")
+_LAST_COMMA = re.compile(r",(?=\s*[}\]])")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_KNOWN = {dataset: {field.name.lower().replace("_", "") for field in FIELDS[dataset]} for dataset in DATASETS}
+_TAKES = {"text": "takes a text or a number", "whole": "takes a whole number", "decimal": "takes a number"}
+_MOST_SHOWN = 40
 
 
 def describe_record(raw: str, reason: str, dataset: Dataset) -> str | None:
-    """What a rejected record looks like, as the end of a sentence that begins with "they look like"."""
-    if _PYTHON.match(raw) and reason.startswith("not_json"):
-        return "Python dictionaries; json.dumps writes JSON"
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
+    """What rejected records like this one are, where that can be told: the end of a sentence."""
+    if reason.startswith("not_json"):
+        return _describe_no_json(raw, reason)
+    if reason == "bad_encoding":
+        return "text that is not UTF-8; if it is Windows-1252 or Latin-1, iconv -f WINDOWS-1252 -t UTF-8 converts it"
+    value = _loads(raw)
     if isinstance(value, str) and _is_object(value):
         return "JSON that was written as a text once more; write the object itself"
     if isinstance(value, list):
+        if any(isinstance(one, dict) and count_known(one, dataset) >= _FEWEST_KEYS for one in value):
+            return "lists of records among other values; write each record by itself"
         return "lists of values; a record is an object with a name for each value"
     if not isinstance(value, dict):
         return None
     return next((look for describe in _DESCRIBE_OBJECT if (look := describe(value, reason, dataset))), None)
+
+
+def describe_value(raw: str, reason: str, dataset: Dataset) -> str | None:
+    """The value that a record was rejected for, and why it does not fit: the end of a sentence."""
+    code, _, name = reason.partition(":")
+    field = next((field for field in FIELDS[dataset] if field.name == name), None)
+    value = _loads(raw)
+    if field is None or code not in ("bad_type", "out_of_range") or not isinstance(value, dict):
+        return None
+    key = min((key for key in value if _plain(key) == _plain(name)), key=lambda key: key != name, default=None)
+    if key is None:
+        return None
+    shown = json.dumps(value[key], ensure_ascii=False)
+    shown = shown if len(shown) <= _MOST_SHOWN else shown[:_MOST_SHOWN] + "…"
+    return f"{shown} for {name}, which {_TAKES[field.kind] if code == 'bad_type' else 'is out of its range'}"
+
+
+def _describe_no_json(raw: str, reason: str) -> str | None:
+    if reason == "not_json:nan":
+        return "numbers written as NaN or Infinity, which JSON does not have; its word for no number is null"
+    if _PYTHON.match(raw):
+        return "Python dictionaries; json.dumps writes JSON"
+    if _JAVASCRIPT.match(raw):
+        return "JavaScript objects; in JSON each key is in double quotes"
+    if _COMMENT.match(raw):
+        return "comments, which JSON does not have"
+    if (without := _LAST_COMMA.sub("", raw)) != raw and isinstance(_loads(without), dict | list):
+        return "JSON but for a comma after the last value, which JSON does not allow"
+    return None
 
 
 def find_inner_key(raw: str, dataset: Dataset) -> str | None:
@@ -47,25 +81,19 @@ def find_inner_key(raw: str, dataset: Dataset) -> str | None:
     for found in list(_INNER.finditer(raw))[:_MOST_TRIED]:
         if (inner := _decode(raw, found.end())) is not None and count_known(inner, dataset) >= _FEWEST_KEYS:
             return _unescape(found[1])
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
+    value = _loads(raw)
     texts = ((key, text) for key, text in _pairs(value) if isinstance(text, str) and _is_object(text))
     return next((key for key, text in texts if count_known(json.loads(text), dataset) >= _FEWEST_KEYS), None)
 
 
 def count_known(record: dict[str, Any], dataset: Dataset) -> int:
     """How many keys of a record are those of a dataset, in any spelling."""
-    return len({key.lower().replace("_", "") for key in record} & _KNOWN[dataset])
+    return len({*map(_plain, record)} & {_plain(field.name) for field in FIELDS[dataset]})
 
 
 def is_of_other(raw: str, dataset: Dataset) -> bool:
     """Whether a record has the keys of the other dataset."""
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return False
+    value = _loads(raw)
     return isinstance(value, dict) and bool(_describe_other(value, "", dataset))
 
 
@@ -108,7 +136,7 @@ def _describe_time(record: dict[str, Any], reason: str, dataset: Dataset) -> str
 def _describe_strange(record: dict[str, Any], reason: str, dataset: Dataset) -> str | None:
     if not record or count_known(record, dataset):
         return None
-    return f"objects of another kind, with keys such as {', '.join(key[:40] for key in list(record)[:5])}"
+    return f"objects of another kind, with keys such as {', '.join(repr(key[:40]) for key in list(record)[:5])}"
 
 
 _DESCRIBE_OBJECT: tuple[Callable[[dict[str, Any], str, Dataset], str | None], ...] = (
@@ -125,12 +153,19 @@ def _to_number(value: object) -> float:
 
 
 def _is_object(text: str) -> bool:
-    if not text.lstrip().startswith("{"):
-        return False
+    return text.lstrip().startswith("{") and isinstance(_loads(text), dict)
+
+
+def _loads(text: str) -> Any:
+    """The value of a JSON text, or None if it is none."""
     try:
-        return isinstance(json.loads(text), dict)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return False
+        return None
+
+
+def _plain(key: str) -> str:
+    return key.lower().replace("_", "")
 
 
 def _pairs(value: object) -> Iterator[tuple[str, Any]]:

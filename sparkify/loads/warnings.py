@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sparkify.datasets import DATASETS, Dataset
 from sparkify.formats import count_of, name_some
 from sparkify.loads.ledger import FileEntry, LoadedFile
-from sparkify.loads.looks import TITLES, describe_record, find_inner_key, is_of_other
+from sparkify.loads.looks import TITLES, describe_record, describe_value, find_inner_key, is_of_other
 from sparkify.settings import Config
 from sparkify.sql import list_columns
 from sparkify.warehouses import Appended, Warehouse
@@ -129,7 +129,7 @@ def list_warnings(delivery: Delivery) -> list[str]:
 
 
 def _warn_of_rejected(delivery: Delivery) -> Iterator[str]:
-    """A dataset or files of which every record was rejected, and records that lie one level down."""
+    """A dataset or files of which every record was rejected, rejects of a kind that can be told, and inner records."""
     for brought in delivery.brought:
         groups = delivery.list_groups(brought)
         samples = delivery.list_samples(groups)
@@ -139,6 +139,7 @@ def _warn_of_rejected(delivery: Delivery) -> Iterator[str]:
             yield _say_all_rejected(delivery, brought, groups, samples)
         elif groups:
             yield from _say_rejected_files(brought, groups, samples)
+            yield from _say_rejected_records(brought, groups, samples)
         yield from _say_inner(brought, samples)
 
 
@@ -193,15 +194,35 @@ def _say_rejected_files(
         yield f"every record of {_files(more)} more was rejected, for other reasons; sparkify rejects shows them"
 
 
+def _say_rejected_records(
+    brought: Brought, groups: Sequence[tuple[int, str, int, int, int]], samples: Sequence[_Sample]
+) -> Iterator[str]:
+    """Rejects beside good records of the same files, by reason, where it can be told what they are."""
+    entries = {entry.source_id: entry for entry in brought.loaded if entry.records.loaded}
+    counts: Counter[str] = Counter()
+    for source_id, reason, count, _, _ in groups:
+        if source_id in entries:
+            counts[reason] += count
+    for reason, count in counts.most_common():
+        of_reason = [sample for sample in samples if sample.reason == reason and sample.source_id in entries]
+        looks = Counter({sample: describe_record(sample.raw, reason, brought.dataset) for sample in of_reason}.values())
+        look, _ = looks.most_common(1)[0] if looks else (None, 0)
+        if look is not None:
+            entry = entries[of_reason[0].source_id]
+            yield (
+                f"{count_of(count, 'record')} of the {TITLES[brought.dataset]} rejected as {reason}, such as "
+                f"{entry.file.url}, {_place(entry, of_reason[0].line)}. Such records look like {look}"
+            )
+
+
 def _look(samples: Iterable[_Sample], reason: str, dataset: Dataset) -> str:
     """What the rejected records look like, as the end of a sentence."""
-    looks = Counter(
-        look
-        for sample in samples
-        if sample.reason == reason and (look := describe_record(sample.raw, sample.reason, dataset))
-    )
+    raws = [sample.raw for sample in samples if sample.reason == reason]
+    looks = Counter(look for raw in raws if (look := describe_record(raw, reason, dataset)))
     if looks:
         return f". They look like {looks.most_common(1)[0][0]}"
+    if value := next((value for raw in raws if (value := describe_value(raw, reason, dataset))), None):
+        return f". One of them has {value}"
     if reason == "missing:page":
         return ". If each of them is a play, say page = 'NextSong' in [EVENT_KEYS] of dwh.cfg"
     if reason.startswith("missing:"):

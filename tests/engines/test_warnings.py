@@ -68,6 +68,23 @@ def test_one_record_of_the_other_dataset_does_not_say_that_roots_are_exchanged(c
     assert "They look like Python dictionaries" in said(config, "most often as not_json (9)")
 
 
+def test_rejects_beside_good_records_are_told_where_it_is_clear_what_they_are(config: Config) -> None:
+    write_file(log_file(config), [*plays(5), *(str(play(userId=number)) for number in range(2)), {"device": "phone"}])
+    warnings = sparkify.load(config).warnings
+    told = [warning for warning in warnings if "rejected as" in warning]
+    assert told == [
+        f"2 records of the log data rejected as not_json, such as {log_file(config)}, line 6. Such records look like "
+        "Python dictionaries; json.dumps writes JSON",
+        f"1 record of the log data rejected as missing:itemInSession, such as {log_file(config)}, line 8. Such records "
+        "look like objects of another kind, with keys such as 'device'",
+    ]
+
+
+def test_value_that_every_record_was_rejected_for_is_told(config: Config) -> None:
+    write_file(log_file(config), [play(ts={"$date": number}) for number in range(3)])
+    assert said(config, "bad_type:ts (3)").endswith('. One of them has {"$date": 0} for ts, which takes a whole number')
+
+
 def test_files_without_a_record(config: Config) -> None:
     write_file(log_file(config), ["", "  "])
     assert said(config, "no record") == "there is no record in the 1 file of the log data"

@@ -52,6 +52,15 @@ def path_of(address: str) -> str | None:
     return None if "://" in address else address.removeprefix("duckdb:")
 
 
+def is_unicode(text: str) -> bool:
+    """False for what the operating system passed as bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _local_path(rest: str) -> str:
     """The path of a `file:` address, percent-decoded."""
     host, slash, path = rest.removeprefix("//").partition("/") if rest.startswith("//") else ("", "/", rest[1:])

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from sparkify.addresses import read_root, read_warehouse
+from sparkify.addresses import is_unicode, read_root, read_warehouse
 from sparkify.datasets import Dataset, Key
 from sparkify.errors import ConfigError
 from sparkify.sql import list_columns
@@ -116,7 +116,8 @@ class Setting(msgspec.Struct, frozen=True):
             stripped = value.strip()
             is_bare = self.type is Secret and _unquote(stripped) == stripped
             value = value.strip("\r\n") if is_bare else _unquote(stripped)
-            value = Secret(value) if self.type is Secret else self._read(_expand_home(value))
+            value = self._check_text(value if self.type is Secret else self._read(_expand_home(value)))
+            value = Secret(value) if self.type is Secret else value
         try:
             if self.type is bool:
                 return msgspec.convert(_SWITCHES.get(str(value).lower(), value), bool)
@@ -135,6 +136,14 @@ class Setting(msgspec.Struct, frozen=True):
             return self.read(value) if self.read else value
         except ValueError as error:
             raise ConfigError(f"the setting {self.name} is not valid: {error}") from None
+
+    def _check_text(self, value: str) -> str:
+        """The value, if everything that gets it can take it. Only addresses may name a file in other bytes."""
+        if "\0" in value:
+            raise ConfigError(f"the setting {self.name} is not valid: it holds a zero byte; write it without")
+        if self.read is None and not is_unicode(value):
+            raise ConfigError(f"the setting {self.name} is not valid: it is not UTF-8; write it in UTF-8")
+        return value
 
     def _refusal(self) -> ConfigError:
         return ConfigError(
@@ -375,9 +384,11 @@ def load_config(
     message never repeats a value.
     """
     path = Path(_expand_home(os.fspath(config_file if config_file is not None else DEFAULT_CONFIG_FILE)))
-    if config_file is not None and not path.is_file():
+    # Unlike Path's, this takes any text, also one that is too long for a path.
+    is_file = os.path.isfile(path)  # noqa: PTH113
+    if config_file is not None and not is_file:
         raise ConfigError(f"there is no configuration file {path}; give an existing one or leave --config out")
-    found = _read_file(path, on_note) if path.is_file() else {}
+    found = _read_file(path, on_note) if is_file else {}
     # An empty variable counts as absent.
     found |= {one.name: value for one in SETTINGS if _unquote((value := os.environ.get(one.variable, "")).strip())}
     found |= {name: value for name, value in settings.items() if value is not None}

@@ -62,7 +62,10 @@ def _run(arguments: list[str] | None) -> int:
             return cli.main(arguments, standalone_mode=False) or 0
         finally:
             sys.stdout.flush()
-    except (Exception, KeyboardInterrupt) as error:
+    except (SystemExit, GeneratorExit):
+        raise
+    # A panic of a library in Rust is no Exception.
+    except BaseException as error:
         # click makes another error of Ctrl-C, and so does Python 3.11 where it comes while a class is made.
         cause = error.__cause__ if isinstance(error.__cause__, KeyboardInterrupt) else error
         if isinstance(cause, click.ClickException):
@@ -73,8 +76,24 @@ def _run(arguments: list[str] | None) -> int:
             _say_error("interrupted")
             _forget_ctrl_c()
         else:
-            raise
+            _say_error(f"sparkify: {_describe_unexpected(cause)}")
         return next((code for code, _, kinds in reversed(_EXIT_CODES) if isinstance(cause, kinds)), 1)
+
+
+def _describe_unexpected(error: BaseException) -> str:
+    """The sentence about an error that no part of the program has turned into its own."""
+    words = " ".join(str(error).split())
+    name = type(error).__name__
+    if isinstance(error, MemoryError):
+        return (
+            "the machine gave this process too little memory; what was committed before stays. Close other programs, "
+            "or give less with --memory-limit and --threads"
+        )
+    return (
+        f"sparkify met an error that it did not expect ({name}{': ' if words else ''}{words}); what was committed "
+        "before stays, and nothing else was. Please report this as a fault of sparkify, with the command; of a load, "
+        "--log-json FILE writes where it happened"
+    )
 
 
 def _forget_ctrl_c() -> None:

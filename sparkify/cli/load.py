@@ -1,6 +1,9 @@
 """sparkify load."""
 
 import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TextIO
 
@@ -10,14 +13,15 @@ import sparkify
 from sparkify.cli.options import command, common, dry_run, echo_json, open_log, verify
 from sparkify.cli.plan import show_plan
 from sparkify.console import print_load, show_load
-from sparkify.errors import SourceError
+from sparkify.errors import SourceError, SparkifyError
 from sparkify.formats import to_json
-from sparkify.loads.progress import OnEvent
+from sparkify.loads.progress import OnEvent, utc_now
 from sparkify.outputs import Kind
 from sparkify.settings import Config
 
 _EVENT_LOG = Kind(
-    "a log of loads", re.compile(rb'{"event": "(started|file|refreshed|committed|failed)", "at": "\d{4}-\d\d-\d\dT')
+    "a log of loads",
+    re.compile(rb'{"event": "(started|file|refreshed|committed|failed|fault)", "at": "\d{4}-\d\d-\d\dT'),
 )
 
 
@@ -44,14 +48,15 @@ def load(
         return
     with open_log(log_json, config, _EVENT_LOG) as stream, show_load(as_json or quiet) as on_progress:
         on_event = _event_writer(stream) if stream else None
-        result = sparkify.load(
-            config,
-            max_rejects=max_rejects,
-            reread=reread,
-            verify=verify,
-            on_progress=on_progress,
-            on_event=on_event,
-        )
+        with _unexpected_logged(on_event):
+            result = sparkify.load(
+                config,
+                max_rejects=max_rejects,
+                reread=reread,
+                verify=verify,
+                on_progress=on_progress,
+                on_event=on_event,
+            )
     if as_json:
         echo_json(asdict(result))
     elif not quiet:
@@ -71,3 +76,16 @@ def _event_writer(stream: TextIO) -> OnEvent:
         stream.flush()
 
     return write
+
+
+@contextmanager
+def _unexpected_logged(on_event: OnEvent | None) -> Iterator[None]:
+    """Log where an error happened that no part of the program has turned into its own: the user gets a sentence."""
+    try:
+        yield
+    except (SparkifyError, KeyboardInterrupt):
+        raise
+    except BaseException:
+        if on_event is not None:
+            on_event({"event": "fault", "at": f"{utc_now().isoformat()}Z", "traceback": traceback.format_exc()})
+        raise

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sparkify.addresses import is_unicode
+from sparkify.errors import UsageError
 from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
 from sparkify.questions.cut import COPIES, WHOLE_LOG, Cut, cut_sql, view_sql
 from sparkify.settings import Config
@@ -83,6 +85,8 @@ def query(
 
 def query_sql(config: Config, sql: str) -> tuple[list[str], list[Row]]:
     """Run one SELECT, read-only; returns column names and rows. Raises UsageError for anything else."""
+    if not is_unicode(sql):
+        raise UsageError("the SQL cannot be read: it is not UTF-8; write it in UTF-8")
     with open_warehouse(config, read_only=True) as warehouse:
         return warehouse.fetch_user_query(sql)
 

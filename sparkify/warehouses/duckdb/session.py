@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from sparkify.addresses import is_unicode
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
 from sparkify.settings import Config
 from sparkify.statement_log import logged
@@ -79,8 +80,7 @@ class DuckDBWarehouse:
             raise UsageError(f"the SQL cannot be read: {words_of(error)}") from error
         if len(statements) != 1:
             raise UsageError(f"the SQL has {len(statements)} statements; give exactly one SELECT")
-        if statements[0].type != duckdb.StatementType.SELECT:
-            kind = statements[0].type.name.replace("_", " ")
+        if (kind := _kind_of(statements[0])) != "SELECT":
             raise UsageError(f"the SQL is a statement of kind {kind}; only a SELECT is allowed")
         with mapped_errors(self._connection):
             # A SELECT could still read files and other databases.
@@ -138,14 +138,23 @@ class DuckDBWarehouse:
             self._connection.close()
 
 
+def _kind_of(statement: duckdb.Statement) -> str:
+    try:
+        return statement.type.name.replace("_", " ")
+    except ValueError:
+        # The Python client has no name for some kinds, such as that of UPDATE EXTENSIONS.
+        return "OTHER"
+
+
 def open_session(address: str, config: Config, *, read_only: bool = False) -> DuckDBWarehouse:
     """Open a file. Raises UsageError for an impossible path, EngineError if DuckDB cannot open it."""
     path = Path(address.removeprefix("duckdb:"))
-    check_path(path, read_only=read_only)
+    if not is_unicode(str(path)):
+        raise UsageError(f"the warehouse {str(path)!a} cannot be opened: its name is not UTF-8; rename it")
     try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"the warehouse {str(path)!a} cannot be opened: its name is not UTF-8; rename it") from None
+        check_path(path, read_only=read_only)
+    except OSError as error:
+        raise UsageError(f"the warehouse {path} cannot be opened: {error.strerror}; give another file") from None
     try:
         connection = _connect(path, list_options(config, read_only=read_only), read_only)
     except duckdb.Error as error:

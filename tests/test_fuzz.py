@@ -1,0 +1,67 @@
+"""Hostile calls of every command end with a sentence and an exit code, and change nothing that is not theirs."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines.commands import ROOT, run_python, variables_of
+from tests.fuzz import DRAWING, Bench, Call, draw, list_single
+from tests.support import TIMES, log_file, new_warehouse, play, write_file
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with Bench.made(tmp_path_factory.mktemp("fuzz")) as made:
+        yield made
+
+
+def run_all(bench: Bench, calls: list[Call]) -> None:
+    wrong = [f"{call} {found}" for call in calls if (found := bench.run(call))]
+    assert wrong == []
+
+
+def test_values_that_no_user_means(bench: Bench) -> None:
+    calls = list_single()
+    run_all(bench, random.Random(1).sample(calls, min(len(calls), 50 * TIMES)))
+
+
+def test_values_that_no_user_means_together(bench: Bench) -> None:
+    run_all(bench, [draw(seed) for seed in range(50 * TIMES)])
+
+
+def test_commands_that_draw(bench: Bench) -> None:
+    run_all(bench, [draw(seed, DRAWING) for seed in range(TIMES)])
+
+
+_FAULTY = "raise ValueError('29 is not a\\nvalid kind')"
+
+
+def test_error_that_nobody_expects_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "duckdb.py").write_text(_FAULTY)
+    ended = run_python("-m", "sparkify", "status", PYTHONPATH=f"{tmp_path}:{ROOT}")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(
+        "sparkify: sparkify met an error that it did not expect (ValueError: 29 is not a valid kind); what was "
+        "committed before stays, and nothing else was. Please report this"
+    )
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_log_says_where_an_error_that_nobody_expects_happened(tmp_path: Path) -> None:
+    config = new_warehouse(tmp_path)
+    write_file(log_file(config), [play()])
+    (tmp_path / "nanoarrow.py").write_text(_FAULTY)
+    log = tmp_path / "load.log"
+    variables = variables_of(config) | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    ended = run_python("-m", "sparkify", "load", "-q", "--log-json", log, **variables)
+    assert (ended.code, "did not expect" in ended.err) == (1, True)
+    (fault,) = [event for event in map(json.loads, log.read_text().splitlines()) if event["event"] == "fault"]
+    assert fault["traceback"].startswith("Traceback")
+    assert "nanoarrow.py" in fault["traceback"]

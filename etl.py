@@ -6,6 +6,7 @@ from sparkify.cli import main as run
 from sparkify.loads.load import load_into
 from sparkify.settings import load_config
 from sparkify.star.changes import refresh_star
+from sparkify.star.version import require_version
 from sparkify.warehouses import wrap_cursor
 
 
@@ -22,6 +23,7 @@ def load_staging_tables(cur: Any, conn: Any) -> None:
 def insert_tables(cur: Any, conn: Any) -> None:
     """Compute the whole star anew from staging, in one transaction of the cursor's own."""
     warehouse = wrap_cursor(cur, conn)
+    require_version(warehouse)
     with warehouse.transaction():
         refresh_star(warehouse, rebuild=True)
 

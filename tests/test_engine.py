@@ -286,6 +286,13 @@ def test_list_tables_leaves_out_temporary_ones_and_views(engine: Warehouse) -> N
     assert engine.list_tables() == set()
 
 
+def test_list_tables_names_those_of_this_schema_in_small_letters(engine: Warehouse) -> None:
+    engine.execute("CREATE SCHEMA other")
+    engine.execute("CREATE TABLE other.users (id INTEGER)")
+    engine.execute('CREATE TABLE "Songs" (id INTEGER)')
+    assert engine.list_tables() == {"plays", "songs"}
+
+
 # ---- insert_rows ----
 
 

@@ -157,6 +157,14 @@ def test_insert_tables_of_empty_staging(conn: Cursor, cur: Cursor) -> None:
     assert [conn.execute(f"SELECT count(*) FROM {table}").fetchall() for table in STAR] == [[(0,)]] * len(STAR)
 
 
+def test_foreign_tables_are_left_alone(conn: Cursor, cur: Cursor) -> None:
+    conn.execute("CREATE TABLE users AS SELECT 5 AS user_id")
+    for function in (create_tables.drop_tables, create_tables.create_tables, etl.insert_tables):
+        with pytest.raises(UsageError, match="has other tables with the names of sparkify's tables"):
+            function(cur, conn)
+    assert conn.execute("SELECT * FROM users").fetchall() == [(5,)]
+
+
 @pytest.mark.parametrize(
     "function", [create_tables.drop_tables, create_tables.create_tables, etl.load_staging_tables, etl.insert_tables]
 )

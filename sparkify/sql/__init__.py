@@ -130,6 +130,11 @@ def digest_sql(texts: Iterable[str]) -> str:
     return md5("\n".join(normalized).encode(), usedforsecurity=False).hexdigest()
 
 
+def list_changes() -> list[str]:
+    """The names of the temporary tables in `changes/`."""
+    return sorted(folder.name for folder in (files("sparkify.sql") / "changes").iterdir() if folder.is_dir())
+
+
 def list_migrations() -> dict[int, str]:
     """The names of the migrations, by the layout that each creates."""
     folder = files("sparkify.sql") / "migrations"

@@ -1,9 +1,10 @@
 """The tables and views of the warehouse: their order, creating and dropping them, and counting rows."""
 
 from collections.abc import Iterable
+from functools import cache
 
 from sparkify.datasets import Dataset
-from sparkify.sql import comment_sql, create_sql
+from sparkify.sql import comment_sql, create_sql, list_changes
 from sparkify.warehouses import Warehouse
 
 STAGING = ("staging_events", "staging_songs")
@@ -25,7 +26,7 @@ _LIST_VIEWS = "SELECT viewname FROM pg_views WHERE schemaname = current_schema()
 
 def create_tables(warehouse: Warehouse) -> list[str]:
     """Create the tables and views that are missing; returns their names."""
-    existing = warehouse.list_tables() | _list_views(warehouse)
+    existing = warehouse.list_tables() | list_views(warehouse)
     missing = [name for name in (*CREATION_ORDER, *VIEWS) if name not in existing]
     for name in missing:
         warehouse.execute(create_sql(name, warehouse.dialect))
@@ -41,13 +42,20 @@ def write_comments(warehouse: Warehouse, name: str) -> None:
 
 def drop_views(warehouse: Warehouse) -> None:
     """Drop the views that there are."""
-    views = _list_views(warehouse)
+    views = list_views(warehouse)
     for view in reversed([view for view in VIEWS if view in views]):
         warehouse.execute(f"DROP VIEW {view}")
 
 
-def _list_views(warehouse: Warehouse) -> set[str]:
-    return {name for (name,) in warehouse.fetch(_LIST_VIEWS)}
+def list_views(warehouse: Warehouse) -> set[str]:
+    """The names of the existing views."""
+    return {name.lower() for (name,) in warehouse.fetch(_LIST_VIEWS)}
+
+
+@cache
+def list_temporary() -> frozenset[str]:
+    """The names of all temporary tables of a session."""
+    return frozenset({*list_changes(), "judged", *(f"before_{table}" for table in STAR)})
 
 
 def drop_tables(warehouse: Warehouse) -> list[str]:

@@ -15,7 +15,7 @@ from sparkify._version import __version__
 from sparkify.errors import EngineError, NoWarehouseError, VersionError
 from sparkify.settings import Config
 from sparkify.sql import digest_sql, list_migrations, read_sql
-from sparkify.star.tables import CREATION_ORDER, STAR, TOUCHED, VIEWS
+from sparkify.star.tables import CREATION_ORDER, STAR, TOUCHED, VIEWS, list_temporary, list_views
 from sparkify.warehouses import Warehouse, open_warehouse
 
 LAYOUT = max(list_migrations())
@@ -65,9 +65,15 @@ def read_version(warehouse: Warehouse) -> Version | None:
     Raises VersionError for a warehouse that is newer than this program or older than layout 1, and NoWarehouseError for
     other tables with our names.
     """
-    tables = warehouse.list_tables()
+    tables, views = warehouse.list_tables(), list_views(warehouse)
+    # Also where there is a ledger: a load drops its temporary tables by name, and takes what is there for its own.
+    if others := (tables & {*VIEWS, *list_temporary()}) | (views & {*CREATION_ORDER, *list_temporary()}):
+        raise _foreign_names(warehouse, others)
     if "warehouse_version" in tables:
-        rows = warehouse.fetch("SELECT layout, star, program FROM warehouse_version")
+        try:
+            rows = warehouse.fetch("SELECT CAST(layout AS INTEGER), star, program FROM warehouse_version")
+        except EngineError as error:
+            raise _foreign_names(warehouse, {"warehouse_version"}) from error
         # Tables created by the plain CREATE statements have no row.
         version = Version(*rows[0]) if rows else Version(LAYOUT, "", __version__)
         if version.is_newer:
@@ -76,14 +82,11 @@ def read_version(warehouse: Warehouse) -> Version | None:
                 f"this is sparkify {__version__}, which knows layouts up to {LAYOUT}: update sparkify"
             )
         return version
-    ours = sorted(tables.intersection(CREATION_ORDER))
+    ours = (tables & {*CREATION_ORDER}) | (views & {*VIEWS})
     if not ours:
         return None
     if not {"load_files", "load_history"} <= tables:
-        raise NoWarehouseError(
-            f"{warehouse.address} has other tables with the names of sparkify's tables "
-            f"({', '.join(ours[:5])}); rename or drop them, or give another --warehouse"
-        )
+        raise _foreign_names(warehouse, ours)
     try:
         warehouse.fetch(_LEDGER_OF_LAYOUT_1)
     except EngineError as error:
@@ -92,6 +95,13 @@ def read_version(warehouse: Warehouse) -> Version | None:
             "sparkify's; load the files into a new warehouse"
         ) from error
     return Version(1, "", "")
+
+
+def _foreign_names(warehouse: Warehouse, names: set[str]) -> NoWarehouseError:
+    return NoWarehouseError(
+        f"{warehouse.address} has other tables with the names of sparkify's tables "
+        f"({', '.join(sorted(names)[:5])}); rename or drop them, or give another --warehouse"
+    )
 
 
 def write_version(warehouse: Warehouse) -> None:

@@ -258,15 +258,34 @@ def test_database_without_our_tables(config: Config) -> None:
             verb(config)
 
 
-def test_foreign_tables_of_the_same_names(config: Config) -> None:
+FOREIGN = {
+    "users": "CREATE TABLE users (user_id INTEGER, first_name TEXT, last_name TEXT, gender TEXT, level TEXT)",
+    "events": "CREATE TABLE events (user_id INTEGER, level TEXT)",
+    "songs": "CREATE VIEW songs AS SELECT 5 AS number",
+    "plays": "CREATE VIEW plays AS SELECT 5 AS number",
+    "touched_users": "CREATE TABLE touched_users (user_id INTEGER, level TEXT)",
+    "judged": "CREATE TABLE judged (number INTEGER, name TEXT)",
+    "before_users": "CREATE TABLE before_users (number INTEGER, name TEXT)",
+    "warehouse_version": "CREATE TABLE warehouse_version (number INTEGER, name TEXT)",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign_tables_of_the_same_names(config: Config, name: str) -> None:
     with open_warehouse(config) as warehouse:
-        warehouse.execute("CREATE TABLE users (number INTEGER)")
-        warehouse.execute("INSERT INTO users VALUES (5)")
+        warehouse.execute(FOREIGN[name])
+        if "VIEW" not in FOREIGN[name]:
+            columns = "(user_id, level)" if name == "users" else ""
+            warehouse.execute(f"INSERT INTO {name} {columns} VALUES (5, 'mine')")
     write_file(log_file(config), [play()])
     for verb in (sparkify.load, sparkify.create, lambda config: sparkify.create(config, drop=True), sparkify.status):
-        with pytest.raises(NoWarehouseError, match=r"has other tables with the names of sparkify's tables \(users\)"):
+        with pytest.raises(
+            NoWarehouseError, match=rf"has other tables with the names of sparkify's tables \({name}\); rename or drop"
+        ):
             verb(config)
-    assert sparkify.query_sql(config, "SELECT number FROM users")[1] == [(5,)]
+    with open_warehouse(config, read_only=True) as warehouse:
+        assert [row[0] for row in warehouse.fetch(f"SELECT * FROM {name}")] == [5]
+        assert warehouse.list_tables() == ({name} if "TABLE" in FOREIGN[name] else set())
 
 
 def test_warehouse_of_before_the_first_layout(old: Config) -> None:

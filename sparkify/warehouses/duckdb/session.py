@@ -37,6 +37,9 @@ _NEW_PROCESS_SETTINGS = {
 }
 
 
+# DuckDB takes a name in any case of letters for the same.
+_LIST_TABLES = """SELECT lower(table_name) FROM duckdb_tables()
+WHERE NOT temporary AND NOT internal AND database_name = current_database() AND schema_name = current_schema()"""
 _MEASURE_FILE = """SELECT databases.path, databases.tags['storage_version'], size.block_size, size.used_blocks
 FROM pragma_database_size() AS size
 INNER JOIN duckdb_databases() AS databases USING (database_name)
@@ -106,10 +109,7 @@ class DuckDBWarehouse:
             sent.rows = len(rows)
 
     def list_tables(self) -> set[str]:
-        return {
-            name
-            for (name,) in self.fetch("SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal")
-        }
+        return {name for (name,) in self.fetch(_LIST_TABLES)}
 
     def measure_file(self) -> StoredFile | None:
         for path, version, block_size, used_blocks in self.fetch(_MEASURE_FILE):

@@ -26,8 +26,7 @@ def plan(config: Config, files: bool, verify: bool, as_json: bool, quiet: bool) 
 
 def show_plan(planned: Plan, as_json: bool, quiet: bool, *, with_files: bool = False) -> None:
     """Print a plan, as tables or as JSON."""
-    states = Counter(file.state for file in planned)
-    counts = {state: states[state] for state in STATES}
+    counts = planned.count_states()
     if as_json:
         files = [
             {"dataset": f.dataset, "url": f.url, "size": f.size, "state": f.state, "reason": f.reason} for f in planned
@@ -45,7 +44,7 @@ def show_plan(planned: Plan, as_json: bool, quiet: bool, *, with_files: bool = F
             [[f.state, f.dataset, f.size, f.url, f.reason] for f in shown],
         )
     if not quiet:
-        size = sum(f.size for f in planned if f.is_pending)
+        size = sum(f.size for f in planned.pending)
         say(", ".join(f"{n:,} {state}" for state, n in counts.items()) + f"; {format_bytes(size)} to load")
         for warning in planned.warnings:
             say(f"warning: {warning}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sparkify.datasets import Dataset
 from sparkify.formats import count_of
-from sparkify.loads.ledger import FileCount, FileEntry
+from sparkify.loads.ledger import FileCount, FileEntry, count_reasons
 from sparkify.loads.warnings import Brought, Delivery, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
@@ -60,11 +60,10 @@ def read_sample(config: Config, dataset: Dataset, files: Sequence[SourceFile]) -
             taken = scratch.intake.append(dataset, 1, urls, _read_beginnings(config, chosen), lambda bundle: None)
         entries = _list_entries(scratch, dataset, chosen, taken)
         found = Brought.of(dataset, entries, taken)
-        reasons = "SELECT reason, count(*) FROM rejected_records GROUP BY reason ORDER BY 2 DESC, 1"
         return Sample(
             len(entries),
             {what: found.count(what) for what in ("read", "loaded", "rejected", "repaired")},
-            dict(scratch.fetch(reasons)),
+            count_reasons(scratch),
             dict(Counter(entry.shape for entry in entries if entry.shape)),
             [end.error for end in taken.files.values() if end.error is not None],
             list_warnings(Delivery(scratch, config, [found], [], [])),

@@ -2,12 +2,11 @@
 
 import datetime as dt
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from sparkify.loads import ledger
-from sparkify.loads.plan import STATES, list_sources, plan_found
+from sparkify.loads.plan import list_sources, plan_found
 from sparkify.questions.answers import count_lag, find_newest_event
 from sparkify.settings import Config
 from sparkify.star.tables import TABLES, count_rows, match_rates
@@ -55,10 +54,8 @@ def status(config: Config) -> Status:
         )[0]
         pending: dict[str, int] | None = None
         if found is not None:
-            states = Counter(
-                file.state for file in plan_found(config, found, ledger.list_loaded(warehouse, layout=version.layout))
-            )
-            pending = {state: states[state] for state in STATES}
+            loaded = ledger.list_loaded(warehouse, layout=version.layout)
+            pending = plan_found(config, found, loaded).count_states()
         newest_event = find_newest_event(warehouse)
         return Status(
             warehouse=warehouse.address,

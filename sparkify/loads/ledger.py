@@ -122,6 +122,13 @@ def next_source_id(warehouse: Warehouse) -> int:
     return _fetch_number(warehouse, "SELECT coalesce(max(source_id), 0) + 1 FROM load_files")
 
 
+def count_reasons(warehouse: Warehouse, load_id: int | None = None) -> dict[str, int]:
+    """The rejects by reason, the most frequent first: all of them, or those of one load."""
+    of_load = "" if load_id is None else "WHERE load_id = $1 "
+    sql = f"SELECT reason, count(*) FROM rejected_records {of_load}GROUP BY reason ORDER BY 2 DESC, 1"
+    return dict(warehouse.fetch(sql, [] if load_id is None else [load_id]))
+
+
 # ---- a load ----
 
 

@@ -21,15 +21,7 @@ from sparkify.loads import ledger
 from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, count_loaded
 from sparkify.loads.limit import RejectLimit, refuse
 from sparkify.loads.migrate import bring_up_to_date
-from sparkify.loads.plan import (
-    STATES,
-    PlannedFile,
-    list_outdated,
-    list_root_warnings,
-    list_settled,
-    list_sources,
-    plan_found,
-)
+from sparkify.loads.plan import Plan, PlannedFile, list_plan_warnings, list_settled, list_sources, plan_found
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
 from sparkify.loads.result import LoadResult
 from sparkify.loads.retry import retry_conflicts
@@ -37,7 +29,7 @@ from sparkify.loads.warnings import Brought, Delivery, Replaced, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile, unchanged_state
-from sparkify.sources.listing import LeftOut, Listing
+from sparkify.sources.listing import Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_records, count_rows, match_rates
 from sparkify.validation.version import rules_digest
@@ -90,25 +82,12 @@ class _Options:
 
 
 @dataclass(frozen=True)
-class _Planned:
-    """What a load would do, the loaded files when it was planned, and what else is below the roots."""
-
-    files: list[PlannedFile]
-    loaded: list[LoadedFile]
-    left_out: LeftOut
-
-    @property
-    def pending(self) -> list[PlannedFile]:
-        return [file for file in self.files if file.is_pending]
-
-
-@dataclass(frozen=True)
 class _Begun:
     """A load that is in the ledger: its id, its work and its reporter."""
 
     warehouse: Warehouse
     config: Config
-    planned: _Planned
+    planned: Plan
     limit: RejectLimit | None
     reporter: Reporter
     entry: LoadEntry
@@ -163,15 +142,14 @@ def _load_once(warehouse: Warehouse, config: Config, found: dict[Dataset, Listin
     bring_up_to_date(warehouse)
     with warehouse.load_transaction():
         loaded = ledger.list_loaded(warehouse)
-        files = plan_found(config, found, loaded, reread=options.reread, verify=options.verify)
-        planned = _Planned(files, loaded, LeftOut.sum_of(listing.left_out for listing in found.values()))
+        planned = plan_found(config, found, loaded, reread=options.reread, verify=options.verify)
         begun = _begin(warehouse, config, planned, options) if planned.pending else None
-        ledger.note_states(warehouse, list_settled(files, "unchanged", "to_reread"))
+        ledger.note_states(warehouse, list_settled(planned, "unchanged", "to_reread"))
         if begun is None:
             _move_files(warehouse, planned)
-    warnings = list_root_warnings(config, found, planned.files, loaded) + list_outdated(planned.files)
+    planned.warnings = list_plan_warnings(config, found, planned)
     if begun is None:
-        return _result(warehouse, planned, started, warnings)
+        return _result(warehouse, planned, started)
     try:
         with warehouse.load_transaction():
             if _without_states(ledger.list_loaded(warehouse)) != _without_states(loaded):
@@ -184,21 +162,21 @@ def _load_once(warehouse: Warehouse, config: Config, found: dict[Dataset, Listin
         begun.reporter.emit("failed", error=str(refusal))
         raise refusal
     begun.reporter.emit("committed", records=outcome.records, seconds=seconds_since(started))
-    return _result(warehouse, planned, started, warnings, (begun, outcome, change))
+    return _result(warehouse, planned, started, (begun, outcome, change))
 
 
-def _move_files(warehouse: Warehouse, planned: _Planned) -> None:
+def _move_files(warehouse: Warehouse, planned: Plan) -> None:
     # A moved file that is read again counts as changed.
-    pairs = [(file.loaded, file.url) for file in planned.files if file.file is not None and file.loaded is not None]
+    pairs = [(file.loaded, file.url) for file in planned if file.file is not None and file.loaded is not None]
     ledger.move_files(warehouse, [(loaded, url) for loaded, url in pairs if loaded.url != url])
-    ledger.note_states(warehouse, list_settled(planned.files, "moved"))
+    ledger.note_states(warehouse, list_settled(planned, "moved"))
 
 
 def _without_states(files: Iterable[LoadedFile]) -> list[LoadedFile]:
     return [file._replace(stat=None) for file in files]
 
 
-def _begin(warehouse: Warehouse, config: Config, planned: _Planned, options: _Options) -> _Begun:
+def _begin(warehouse: Warehouse, config: Config, planned: Plan, options: _Options) -> _Begun:
     """Record that the load runs, in the transaction that planned it."""
     started_at = utc_now()
     load_id = ledger.begin_load(warehouse, started_at, __version__)
@@ -314,11 +292,11 @@ def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:
     counts, load_id = outcome.records, begun.entry.load_id
     if begun.limit is None or not begun.limit.is_exceeded(counts["read"], counts["rejected"]):
         return None
-    reasons = _count_reasons(begun.warehouse, load_id)
+    reasons = ledger.count_reasons(begun.warehouse, load_id)
     return refuse(begun.warehouse, load_id, begun.limit, records=counts, reasons=reasons)
 
 
-def _supersede(planned: _Planned, outcome: _Outcome) -> list[LoadedFile]:
+def _supersede(planned: Plan, outcome: _Outcome) -> list[LoadedFile]:
     """The contents that this load's files replace. If the new content cannot be read, the old one stays."""
     done = {(entry.dataset, entry.file.url): entry for entry in outcome.loaded}
     leaving = []
@@ -374,16 +352,10 @@ def _refreshing(begun: _Begun, table: str) -> Iterator[None]:
 # ---- the result ----
 
 
-def _count_reasons(warehouse: Warehouse, load_id: int) -> dict[str, int]:
-    """The rejects of a load by reason, the most frequent first."""
-    sql = "SELECT reason, count(*) FROM rejected_records WHERE load_id = $1 GROUP BY reason ORDER BY 2 DESC, 1"
-    return dict(warehouse.fetch(sql, [load_id]))
-
-
 def _delivery(begun: _Begun, outcome: _Outcome) -> Delivery:
     pending = {file.loaded.source_id for file in begun.planned.pending if file.loaded is not None}
     # Where they are now: some have moved.
-    urls = {file.loaded.source_id: file.url for file in begun.planned.files if file.loaded is not None}
+    urls = {file.loaded.source_id: file.url for file in begun.planned if file.loaded is not None}
     kept = [
         file._replace(url=urls.get(file.source_id, file.url))
         for file in begun.planned.loaded
@@ -394,25 +366,20 @@ def _delivery(begun: _Begun, outcome: _Outcome) -> Delivery:
 
 def _result(
     warehouse: Warehouse,
-    planned: _Planned,
+    planned: Plan,
     started: float,
-    warnings: list[str],
     done: tuple[_Begun, _Outcome, StarChange] | None = None,
 ) -> LoadResult:
     """What a load did, or that there was nothing to do."""
     begun, outcome, change = done or (None, _Outcome(), None)
-    states = Counter(file.state for file in planned.files)
-    files: dict[str, int] = {state: states[state] for state in STATES}
-    files["failed"] = len(outcome.entries) - len(outcome.loaded)
     broken = change.list_warnings() if change else []
-    if begun:
-        warnings = [*list_warnings(_delivery(begun, outcome)), *warnings]
+    warnings = list_warnings(_delivery(begun, outcome)) if begun else []
     return LoadResult(
         load_id=begun.entry.load_id if begun else None,
         status=outcome.status if begun else "nothing_to_do",
-        files=files,
+        files=planned.count_states() | {"failed": len(outcome.entries) - len(outcome.loaded)},
         records=outcome.records,
-        reasons=_count_reasons(warehouse, begun.entry.load_id) if begun else {},
+        reasons=ledger.count_reasons(warehouse, begun.entry.load_id) if begun else {},
         tables=count_rows(warehouse),
         match_rate=match_rates(warehouse),
         seconds=seconds_since(started),
@@ -423,6 +390,6 @@ def _result(
         left_out=planned.left_out,
         replaced=outcome.replaced,
         errors=outcome.errors,
-        warnings=warnings,
+        warnings=warnings + planned.warnings,
         broken_checks=[f"{found.check.table}.{found.check.name}: {found.check.why}" for found in broken],
     )

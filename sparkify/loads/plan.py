@@ -1,5 +1,6 @@
 """The files at the configured roots, and what a load would do with each. Writes nothing."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple, get_args
@@ -45,15 +46,26 @@ class PlannedFile(NamedTuple):
 
 
 class Plan(list[PlannedFile]):
-    """The files of a plan, dataset by dataset. `warnings` are sentences about them and about the roots.
+    """The files of a plan, dataset by dataset.
 
-    `left_out` is what else is below the roots and is no data.
+    `loaded` are the files that were in the warehouse when it was made, `left_out` is what else is below the roots and
+    is no data, and `warnings` are sentences about the files and the roots.
     """
 
-    def __init__(self, files: Iterable[PlannedFile], warnings: list[str], left_out: LeftOut) -> None:
+    def __init__(self, files: Iterable[PlannedFile], loaded: list[LoadedFile], left_out: LeftOut) -> None:
         super().__init__(files)
-        self.warnings = warnings
+        self.loaded = loaded
         self.left_out = left_out
+        self.warnings: list[str] = []
+
+    @property
+    def pending(self) -> list[PlannedFile]:
+        return [file for file in self if file.is_pending]
+
+    def count_states(self) -> dict[str, int]:
+        """The number of files in each state."""
+        counts = Counter(file.state for file in self)
+        return {state: counts[state] for state in STATES}
 
 
 def plan(config: Config, *, reread: bool = False, verify: bool = False) -> Plan:
@@ -68,10 +80,10 @@ def plan(config: Config, *, reread: bool = False, verify: bool = False) -> Plan:
         if warehouse is not None:
             reasons = ledger.list_unfinished(warehouse)
             loaded = ledger.list_loaded(warehouse, layout=require_version(warehouse).layout)
-        files = plan_found(config, found, loaded, reread=reread, verify=verify)
-        warnings = list_root_warnings(config, found, files, loaded) + list_outdated(files)
-        left_out = LeftOut.sum_of(listing.left_out for listing in found.values())
-        return Plan((_with_reason(file, reasons) for file in files), warnings, left_out)
+        planned = plan_found(config, found, loaded, reread=reread, verify=verify)
+        planned[:] = [_with_reason(file, reasons) for file in planned]
+        planned.warnings = list_plan_warnings(config, found, planned)
+        return planned
 
 
 def _with_reason(file: PlannedFile, reasons: dict[tuple[str, str], str]) -> PlannedFile:
@@ -104,10 +116,13 @@ def describe_left_out(root: str, listing: Listing, patterns: Sequence[str]) -> s
     return f"there is no data file below {root}: data are files whose names {data}; {seen}"
 
 
-def list_root_warnings(
-    config: Config, found: Mapping[Dataset, Listing], planned: Sequence[PlannedFile], loaded: Iterable[LoadedFile]
-) -> list[str]:
-    """A sentence for each root without data, for files below both roots, and for files that are gone elsewhere."""
+def list_plan_warnings(config: Config, found: Mapping[Dataset, Listing], planned: Plan) -> list[str]:
+    """Sentences about the roots, about files that are gone elsewhere, and about files that were read by older rules."""
+    return [*_list_root_warnings(config, found), *_list_gone_warnings(planned), *_list_outdated(planned)]
+
+
+def _list_root_warnings(config: Config, found: Mapping[Dataset, Listing]) -> list[str]:
+    """A sentence for each root without data, and for files below both roots."""
     roots = config.roots
     sentences = [
         sentence
@@ -120,25 +135,28 @@ def list_root_warnings(
             f"{count_of(len(both), 'file')} below both roots, read as log data and as song data: {name_some(both)}; "
             "give each dataset a folder of its own"
         )
-    if any(file.state == "new" for file in planned) and (gone := _list_gone_elsewhere(planned, loaded)):
-        loads = ", ".join(map(str, sorted({file.load_id for file in gone})))
-        sentences.append(
-            f"{count_of(len(gone), 'loaded file')} outside of the roots cannot be found any more: "
-            f"{name_some([file.url for file in gone])}. The rows stay. If the files were moved and then changed, both "
-            f"contents are loaded: sparkify undo removes all that a load brought (here: load {loads})"
-        )
     return sentences
 
 
-def _list_gone_elsewhere(planned: Sequence[PlannedFile], loaded: Iterable[LoadedFile]) -> list[LoadedFile]:
-    """The loaded local files that a plan does not know, and that stand nowhere any more."""
+def _list_gone_warnings(planned: Plan) -> list[str]:
+    """A sentence for the loaded local files that a plan does not know, and that stand nowhere any more."""
+    if not any(file.state == "new" for file in planned):
+        return []
     known = {file.loaded.source_id for file in planned if file.loaded is not None}
-    elsewhere = [file for file in loaded if file.source_id not in known and not file.url.startswith(SCHEME)]
-    gone = list_gone((file.url for file in elsewhere), S3Access())
-    return [file for file in elsewhere if file.url in gone]
+    elsewhere = [file for file in planned.loaded if file.source_id not in known and not file.url.startswith(SCHEME)]
+    urls = list_gone((file.url for file in elsewhere), S3Access())
+    gone = [file for file in elsewhere if file.url in urls]
+    if not gone:
+        return []
+    loads = ", ".join(map(str, sorted({file.load_id for file in gone})))
+    return [
+        f"{count_of(len(gone), 'loaded file')} outside of the roots cannot be found any more: "
+        f"{name_some([file.url for file in gone])}. The rows stay. If the files were moved and then changed, both "
+        f"contents are loaded: sparkify undo removes all that a load brought (here: load {loads})"
+    ]
 
 
-def list_outdated(planned: Sequence[PlannedFile]) -> list[str]:
+def _list_outdated(planned: Plan) -> list[str]:
     """A sentence for the files that were read by older rules, and one for those of them that have vanished."""
     sentences = []
     if outdated := [file.url for file in planned if file.state in ("to_reread", "moved") and file.is_outdated]:
@@ -161,8 +179,8 @@ def plan_found(
     *,
     reread: bool = False,
     verify: bool = False,
-) -> list[PlannedFile]:
-    """What a load would do with each file, dataset by dataset.
+) -> Plan:
+    """What a load would do with each file, dataset by dataset, still without warnings.
 
     A local file is read only where nothing else tells whether it is the loaded one; with `verify`, each of the same
     size is. With `reread`, files that were read by other rules than the current ones count as changed.
@@ -172,7 +190,8 @@ def plan_found(
     for dataset, files in found.items():
         planned += _plan_files(dataset, resolve_root(roots[dataset]), files, loaded, verify)
     rules = rules_digest(config)
-    return [_with_rules(file, rules, reread) for file in _with_moved(planned, loaded, config)]
+    current = (_with_rules(file, rules, reread) for file in _with_moved(planned, loaded, config))
+    return Plan(current, loaded, LeftOut.sum_of(listing.left_out for listing in found.values()))
 
 
 def list_settled(planned: Sequence[PlannedFile], *states: State) -> dict[int, str]:

@@ -46,10 +46,11 @@ def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
         if dry_run:
             return _plan_replay(warehouse)[0]
         result = retry_conflicts(lambda: _replay(warehouse))
-        sql = "SELECT reason, count(*) FROM rejected_records GROUP BY reason ORDER BY 2 DESC, 1"
-        reasons: dict[str, int] = dict(warehouse.fetch(sql))
         return replace(
-            result, reasons=reasons, tables=count_rows(warehouse), seconds=round(time.monotonic() - started, 3)
+            result,
+            reasons=ledger.count_reasons(warehouse),
+            tables=count_rows(warehouse),
+            seconds=round(time.monotonic() - started, 3),
         )
 
 

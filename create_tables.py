@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sparkify.cli import main as run
-from sparkify.loads.create import drop_all
-from sparkify.loads.migrate import bring_up_to_date
-from sparkify.warehouses import wrap_cursor
+from sparkify.__main__ import main as run
 
 
 def drop_tables(cur: Any, conn: Any) -> None:
     """Drop every table of the warehouse, in one transaction of the cursor's own."""
+    from sparkify.loads.create import drop_all
+    from sparkify.warehouses import wrap_cursor
+
     warehouse = wrap_cursor(cur, conn)
     with warehouse.transaction():
         drop_all(warehouse)
@@ -17,6 +17,9 @@ def drop_tables(cur: Any, conn: Any) -> None:
 
 def create_tables(cur: Any, conn: Any) -> None:
     """Create the tables that are missing, in one transaction of the cursor's own."""
+    from sparkify.loads.migrate import bring_up_to_date
+    from sparkify.warehouses import wrap_cursor
+
     bring_up_to_date(wrap_cursor(cur, conn))
 
 

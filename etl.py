@@ -2,12 +2,7 @@
 
 from typing import Any
 
-from sparkify.cli import main as run
-from sparkify.loads.load import load_into
-from sparkify.settings import load_config
-from sparkify.star.changes import refresh_star
-from sparkify.star.version import require_version
-from sparkify.warehouses import wrap_cursor
+from sparkify.__main__ import main as run
 
 
 def load_staging_tables(cur: Any, conn: Any) -> None:
@@ -16,12 +11,20 @@ def load_staging_tables(cur: Any, conn: Any) -> None:
     Staging, rejects, ledger and star change in one transaction of the cursor's own: were the star left for later, a
     kill in between would leave it behind a ledger that says all is done.
     """
+    from sparkify.loads.load import load_into
+    from sparkify.settings import load_config
+    from sparkify.warehouses import wrap_cursor
+
     config = load_config()
     load_into(wrap_cursor(cur, conn, config), config)
 
 
 def insert_tables(cur: Any, conn: Any) -> None:
     """Compute the whole star anew from staging, in one transaction of the cursor's own."""
+    from sparkify.star.changes import refresh_star
+    from sparkify.star.version import require_version
+    from sparkify.warehouses import wrap_cursor
+
     warehouse = wrap_cursor(cur, conn)
     require_version(warehouse)
     with warehouse.transaction():

@@ -6,11 +6,10 @@ Config that `load_config` makes and raises a SparkifyError, a sentence for a use
 driver; the first use of a verb does.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from sparkify._version import __version__
 
+# As in typing, whose import alone would make `sparkify` deaf to Ctrl-C for a while.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sparkify.errors import SparkifyError
     from sparkify.inspection.check import check, compare
@@ -83,7 +82,9 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"sparkify.{_HOMES[name]}"), name)

@@ -1138,33 +1138,3 @@ def test_two_loads_at_once(left_alone: Config, tmp_path: Path) -> None:
     assert codes == [0, 0] or any("is in use by process" in error for error in errors)
     assert differing_rows(config, left_alone) == {}
     assert fetch(config, "SELECT count(*) FROM load_history") == [(1,)]
-
-
-# Ctrl-C in the first call of a function of a file, or of a text that is run as code.
-PRESS = """
-import signal, sys
-from sparkify.cli import cli, main
-
-def press(frame, event, argument):
-    if event == "call" and f"{frame.f_code.co_filename}:{frame.f_code.co_name}".endswith(name):
-        sys.setprofile(None)
-        signal.raise_signal(signal.SIGINT)
-
-name, *arguments = sys.argv[1:]
-sys.setprofile(press)
-main(arguments)
-"""
-
-
-@pytest.mark.usefixtures("interruptible")
-# DuckDB makes an enumeration; a dataclass gets a field; its methods are made.
-@pytest.mark.slow
-@pytest.mark.parametrize("function", ["enum.py:_create_", "dataclasses.py:__set_name__", "<string>:<module>"])
-@pytest.mark.parametrize("arguments", [["status"], ["report"], ["demo"]], ids=lambda arguments: arguments[0])
-def test_ctrl_c_during_an_import(tmp_path: Path, function: str, arguments: list[str]) -> None:
-    (tmp_path / "press.py").write_text(PRESS, encoding="utf-8")
-    ended = subprocess.run(
-        [sys.executable, "-m", "press", function, *arguments],
-        cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (130, "", "interrupted")

@@ -136,7 +136,7 @@ def test_wheel_holds_the_package_and_the_root_modules(wheel: Path) -> None:
 @pytest.mark.slow
 def test_wheel_has_the_command(installed: Path) -> None:
     (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
-    assert "sparkify = sparkify.cli:main" in entry_points.read_text(encoding="utf-8").splitlines()
+    assert "sparkify = sparkify.__main__:main" in entry_points.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.slow

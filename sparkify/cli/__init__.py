@@ -9,6 +9,7 @@ from importlib import import_module
 
 import click
 
+from sparkify import interrupts
 from sparkify._version import __version__
 from sparkify.cli.streams import open_outputs
 from sparkify.errors import (
@@ -52,6 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
     if output and output.failure and not isinstance(output.failure, ConnectionError):
         _say_error(f"sparkify: cannot write the output: {output.failure.strerror}; send it elsewhere")
         code = code or 1
+    interrupts.leave()
+    interrupts.ignore()
     sys.exit(code)
 
 
@@ -66,18 +69,22 @@ def _run(arguments: list[str] | None) -> int:
         raise
     # A panic of a library in Rust is no Exception.
     except BaseException as error:
-        # click makes another error of Ctrl-C, and so does Python 3.11 where it comes while a class is made.
-        cause = error.__cause__ if isinstance(error.__cause__, KeyboardInterrupt) else error
-        if isinstance(cause, click.ClickException):
-            cause.show()
-        elif isinstance(cause, SparkifyError):
-            _say_error(f"sparkify: {cause}")
-        elif isinstance(cause, click.Abort | KeyboardInterrupt):
-            _say_error("interrupted")
-            _forget_ctrl_c()
-        else:
-            _say_error(f"sparkify: {_describe_unexpected(cause)}")
-        return next((code for code, _, kinds in reversed(_EXIT_CODES) if isinstance(cause, kinds)), 1)
+        return _tell(error)
+
+
+def _tell(error: BaseException) -> int:
+    """Say what ended a command; returns the exit code."""
+    # Others make another error of Ctrl-C: click, DuckDB, and Python where it comes while a class is made.
+    interrupts.leave()
+    if isinstance(error, click.ClickException):
+        error.show()
+    elif isinstance(error, SparkifyError):
+        _say_error(f"sparkify: {error}")
+    elif isinstance(error, click.Abort | KeyboardInterrupt):
+        _say_error("interrupted")
+    else:
+        _say_error(f"sparkify: {_describe_unexpected(error)}")
+    return next((code for code, _, kinds in reversed(_EXIT_CODES) if isinstance(error, kinds)), 1)
 
 
 def _describe_unexpected(error: BaseException) -> str:
@@ -94,14 +101,6 @@ def _describe_unexpected(error: BaseException) -> str:
         "before stays, and nothing else was. Please report this as a fault of sparkify, with the command; of a load, "
         "--log-json FILE writes where it happened"
     )
-
-
-def _forget_ctrl_c() -> None:
-    """Let the exit code count: Python would end by the signal where Ctrl-C came while it ran a text as code.
-
-    Making a dataclass does that. Running any other text clears it.
-    """
-    exec("")
 
 
 def _say_error(text: str) -> None:

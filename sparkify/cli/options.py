@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from sparkify import outputs
+from sparkify import interrupts, outputs
 from sparkify.cli.streams import Log
 from sparkify.console import say
 from sparkify.errors import UsageError
@@ -26,7 +26,14 @@ Function = Callable[..., Any]
 
 
 class _Command(click.Command):
-    """A command that refuses an option with a value given twice: which of the two is meant cannot be known."""
+    """A command that refuses an option with a value given twice: which of the two is meant cannot be known.
+
+    While it runs, Ctrl-C raises, so that it can clean up.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        interrupts.raise_from_now()
+        return super().invoke(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         _, _, given = self.make_parser(ctx).parse_args(list(args))

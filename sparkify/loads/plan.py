@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple, get_args
 
 from sparkify.datasets import Dataset
@@ -13,10 +12,11 @@ from sparkify.loads.ledger import LoadedFile
 from sparkify.loads.moves import find_moved
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import SCHEME
-from sparkify.sources.content import read_fingerprint
+from sparkify.sources.content import read_fingerprint, read_fingerprints
 from sparkify.sources.file import SourceFile, unchanged_state
 from sparkify.sources.listing import DATA_NAMES, LeftOut, Listing, list_files, resolve_root
 from sparkify.sources.lookup import list_gone
+from sparkify.sources.threads import run_all
 from sparkify.star.version import open_existing, require_version
 from sparkify.validation.version import rules_digest
 
@@ -100,11 +100,10 @@ def list_sources(config: Config) -> dict[Dataset, Listing]:
     if not roots:
         raise UsageError("no source is set; give --log-data, --song-data or both, or set them in dwh.cfg")
     # Both at once: a store needs no longer for two lists than for one.
-    with ThreadPoolExecutor(len(roots)) as executor:
-        found = executor.map(
-            lambda item: list_files(item[1], config.s3_access, config.patterns[item[0]]), roots.items()
-        )
-        return dict(zip(roots, found, strict=True))
+    found = run_all(
+        lambda item: list_files(item[1], config.s3_access, config.patterns[item[0]]), roots.items(), len(roots)
+    )
+    return dict(zip(roots, found, strict=True))
 
 
 def describe_left_out(root: str, listing: Listing, patterns: Sequence[str]) -> str:
@@ -129,6 +128,7 @@ def _list_root_warnings(config: Config, found: Mapping[Dataset, Listing]) -> lis
         for dataset, listing in found.items()
         if (sentence := describe_left_out(roots[dataset], listing, config.patterns[dataset]))
     ]
+    sentences += [note for listing in found.values() for note in listing.notes]
     urls = [{file.url for file in files} for files in found.values()]
     if len(urls) == len(roots) > 1 and (both := sorted(set.intersection(*urls))):
         sentences.append(
@@ -182,13 +182,16 @@ def plan_found(
 ) -> Plan:
     """What a load would do with each file, dataset by dataset, still without warnings.
 
-    A local file is read only where nothing else tells whether it is the loaded one; with `verify`, each of the same
+    A file is read only where nothing else tells whether it is the loaded one; with `verify`, each local one of the same
     size is. With `reread`, files that were read by other rules than the current ones count as changed.
     """
     roots = config.roots
     planned: list[PlannedFile] = []
     for dataset, files in found.items():
-        planned += _plan_files(dataset, resolve_root(roots[dataset]), files, loaded, verify)
+        known = {file.url: file for file in loaded if file.dataset == dataset}
+        unsure = [file for file in files if _is_unsure(file, known.get(file.url), verify)]
+        read = dict(zip((file.url for file in unsure), read_fingerprints(unsure, config.s3_access), strict=True))
+        planned += _plan_files(dataset, resolve_root(roots[dataset]), files, known, read)
     rules = rules_digest(config)
     current = (_with_rules(file, rules, reread) for file in _with_moved(planned, loaded, config))
     return Plan(current, loaded, LeftOut.sum_of(listing.left_out for listing in found.values()))
@@ -207,19 +210,29 @@ def list_settled(planned: Sequence[PlannedFile], *states: State) -> dict[int, st
     }
 
 
+def _is_unsure(file: SourceFile, before: LoadedFile | None, verify: bool) -> bool:
+    """Whether only its bytes tell whether a file is the loaded one."""
+    if before is None or file.size != before.size or file.etag is not None:
+        return False
+    return verify or file.state is None or file.state != before.stat
+
+
 def _plan_files(
-    dataset: Dataset, root: str, found: Sequence[SourceFile], loaded: Iterable[LoadedFile], verify: bool
+    dataset: Dataset,
+    root: str,
+    found: Sequence[SourceFile],
+    known: Mapping[str, LoadedFile],
+    read: Mapping[str, str | SourceError],
 ) -> list[PlannedFile]:
     """What a load would do with each file of one root, in the order found, the vanished ones last.
 
     A file that cannot be read is pending, and the load of this one file fails. A file outside of the root is not
-    reported as vanished.
+    reported as vanished. `known` are the loaded files of the dataset, `read` the fingerprints of those that were read.
     """
-    known = {file.url: file for file in loaded if file.dataset == dataset}
     planned = []
     for file in found:
         before = known.get(file.url)
-        state, reason = _compare(file, before, verify)
+        state, reason = _compare(file, before, read.get(file.url, file.etag))
         planned.append(PlannedFile(dataset, file.url, file.size, state, reason, file, before))
     present = {file.url for file in found}
     below = root.rstrip("/") + "/"
@@ -231,18 +244,15 @@ def _plan_files(
     return planned
 
 
-def _compare(file: SourceFile, before: LoadedFile | None, verify: bool) -> tuple[State, str]:
+def _compare(file: SourceFile, before: LoadedFile | None, fingerprint: str | SourceError | None) -> tuple[State, str]:
     if before is None:
         return "new", "not loaded yet"
     if file.size != before.size:
         return "changed", f"{before.size:,} bytes when loaded, {file.size:,} now"
-    if verify or file.state is None or file.state != before.stat:
-        try:
-            fingerprint = file.etag or read_fingerprint(file)
-        except SourceError as error:
-            return "changed", str(error)
-        if fingerprint != before.fingerprint:
-            return "changed", "same size, other content"
+    if isinstance(fingerprint, SourceError):
+        return "changed", str(fingerprint)
+    if fingerprint is not None and fingerprint != before.fingerprint:
+        return "changed", "same size, other content"
     return "unchanged", "loaded already"
 
 
@@ -263,7 +273,8 @@ def _with_moved(planned: list[PlannedFile], loaded: list[LoadedFile], config: Co
     new = [(file.dataset, file.file) for file in planned if file.state == "new" and file.file is not None]
     listed = {(file.dataset, file.url) for file in planned if file.file is not None}
     absent = [file for file in loaded if (file.dataset, file.url) not in listed]
-    moved = find_moved(new, absent, read_fingerprint, config.s3_access) if new else {}
+    access = config.s3_access
+    moved = find_moved(new, absent, lambda file: read_fingerprint(file, access), access) if new else {}
     left = {before.source_id for before in moved.values()}
     return [
         file._replace(state="moved", reason=f"loaded from {before.url}, where nothing stands any more", loaded=before)

@@ -11,6 +11,8 @@ import importlib.util
 import ipaddress
 import os
 import re
+import ssl
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,15 +20,25 @@ from urllib.parse import urlsplit
 
 from sparkify.errors import ConfigError, SourceError, SparkifyError
 from sparkify.settings import S3Access
-from sparkify.sources.refusals import MOST_SECONDS, clean_words, explain_error, hide_secrets
+from sparkify.sources.refusals import (
+    CONNECT_SECONDS,
+    MOST_REQUEST_SECONDS,
+    MOST_SECONDS,
+    clean_words,
+    explain_error,
+    hide_secrets,
+)
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config, S3Credential, S3Store
+    from obstore.store import ClientConfig, S3Config, S3Credential, S3Store
 
 SCHEME = "s3://"
 # Some stores unpack an object that is marked as gzip, unless the request takes gzip.
 AS_STORED = {"accept-encoding": "gzip"}
 
+# Nothing listens on port 0.
+_NOWHERE = "http://127.0.0.1:0"
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _YES, _NO = ("1", "true", "on", "yes", "y"), ("", "0", "false", "off", "no", "n")
@@ -41,7 +53,7 @@ class S3Folder:
         self.root = root.rstrip("/")
         self._access = access
         bucket, self._prefix = split_url(root)
-        self._store = open_bucket(bucket, access)
+        self._store = open_bucket(locate(bucket, access))
 
     def put(self, name: str, content: bytes | Path) -> str:
         """Write an object, in parts if it is large; returns its URL."""
@@ -121,11 +133,10 @@ def locate(bucket: str, access: S3Access) -> Place:
     return Place(bucket, endpoint or f"https://s3.{region}.amazonaws.com", region, is_virtual, find_credentials)
 
 
-def open_bucket(bucket: str, access: S3Access) -> "S3Store":
-    """The store's client for a bucket. Raises ConfigError, or SourceError without credentials."""
+def open_bucket(place: Place) -> "S3Store":
+    """The store's client for a bucket. Raises ConfigError for a variable that the client does not take."""
     from obstore.store import S3Store
 
-    place = locate(bucket, access)
     settings: S3Config = {"region": place.region, "virtual_hosted_style_request": place.is_virtual}
     if _endpoint() or place.is_virtual:
         # The client prefers the second one, which it reads from the environment too.
@@ -134,15 +145,11 @@ def open_bucket(bucket: str, access: S3Access) -> "S3Store":
         settings["skip_signature"] = True
     try:
         return S3Store(
-            bucket,
+            place.bucket,
             config=settings,
-            client_options={
-                "timeout": f"{MOST_SECONDS}s",
-                "connect_timeout": "5s",
-                "allow_http": place.endpoint.startswith("http://"),
-                "default_headers": AS_STORED,
-            },
-            retry_config={"max_retries": 5, "retry_timeout": dt.timedelta(seconds=MOST_SECONDS)},
+            client_options=_client_options(place),
+            # Not again after a silence.
+            retry_config={"max_retries": 5, "retry_timeout": dt.timedelta(seconds=MOST_SECONDS - 10)},
             # The client reads the environment's keys itself.
             credential_provider=None if place.find_credentials is _environment_keys else place.find_credentials,
         )
@@ -150,6 +157,45 @@ def open_bucket(bucket: str, access: S3Access) -> "S3Store":
         if is_ours(error):
             raise
         raise ConfigError(_explain_settings(error)) from None
+
+
+def _client_options(place: Place) -> "ClientConfig":
+    options: ClientConfig = {
+        "timeout": f"{MOST_REQUEST_SECONDS}s",
+        "read_timeout": f"{MOST_SECONDS}s",
+        "connect_timeout": f"{CONNECT_SECONDS}s",
+        "allow_http": place.endpoint.startswith("http://"),
+        "default_headers": AS_STORED,
+    }
+    if authorities := read_authorities():
+        options["root_certificate"] = authorities
+    url = urlsplit(place.endpoint)
+    host = url.hostname or ""
+    if not urllib.request.getproxies().keys() & {url.scheme, "all"} or urllib.request.proxy_bypass(host):
+        # The client follows redirects, and carries the session token along: so it reaches no other host than this.
+        options |= {"proxy_url": _NOWHERE, "proxy_excludes": host}
+    return options
+
+
+def read_authorities() -> str | None:
+    """The certificates of AWS_CA_BUNDLE, trusted beside those of the system. Raises ConfigError."""
+    path = os.environ.get("AWS_CA_BUNDLE")
+    if not path:
+        return None
+    try:
+        text = Path(path).expanduser().read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"AWS_CA_BUNDLE names a file that cannot be read: {error.strerror}") from None
+    except (ValueError, RuntimeError):
+        raise ConfigError("AWS_CA_BUNDLE is no path of a file") from None
+    if not (found := _CERTIFICATE.findall(text)):
+        raise ConfigError("AWS_CA_BUNDLE names a file without a certificate; it must hold them in PEM form")
+    bundle = "\n".join(found)
+    try:
+        ssl.create_default_context(cadata=bundle)
+    except ssl.SSLError:
+        raise ConfigError("AWS_CA_BUNDLE names a file with a certificate that is damaged; get it anew") from None
+    return bundle
 
 
 def _endpoint() -> str | None:

@@ -18,6 +18,7 @@ from sparkify.sources.records import LONG_RECORD, LONGEST_RECORD, Splitter
 from sparkify.sources.shape import Shape, read_head
 
 _MOST_AHEAD = 8
+_MOST_SECONDS_TO_STOP = 2
 _DEFAULT_ACCESS = S3Access()
 
 
@@ -272,4 +273,5 @@ def _run_ahead(produce: Callable[[], Iterator[Bundle]]) -> Generator[Bundle, Non
             yield bundle
     finally:
         stopped.set()
-        thread.join()
+        # A request without an answer is left to itself.
+        thread.join(_MOST_SECONDS_TO_STOP)

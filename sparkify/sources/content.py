@@ -18,19 +18,31 @@ from sparkify.sources.s3 import S3Reader
 
 READ_BYTES = 1 << 20
 _SMALL_READ_BYTES = 64 << 10
+_DEFAULT_ACCESS = S3Access()
 # So many zero bytes are no UTF-16 or UTF-32.
 _ZEROS = bytes(4)
 
 
-def read_fingerprint(file: SourceFile) -> str:
-    """The fingerprint that a load of this local file would store. Raises SourceError."""
-    stored = StoredFile(file, _read_local(file))
-    try:
-        for _ in stored:
-            pass
-    except (OSError, SourceError) as error:
-        raise unreadable(file, error) from error
-    return stored.fingerprint
+def read_fingerprint(file: SourceFile, access: S3Access = _DEFAULT_ACCESS) -> str:
+    """The fingerprint that a load of this file would store. Raises SourceError."""
+    (found,) = read_fingerprints([file], access)
+    if isinstance(found, SourceError):
+        raise found
+    return found
+
+
+def read_fingerprints(files: Sequence[SourceFile], access: S3Access) -> Iterator[str | SourceError]:
+    """For each file in turn the fingerprint that a load of it would store, or why it cannot be read."""
+    with open_blocks(list(enumerate(files)), access) as blocks_of:
+        for place, file in enumerate(files):
+            stored = StoredFile(file, blocks_of(place))
+            try:
+                for _ in stored:
+                    pass
+            except (OSError, SourceError) as error:
+                yield unreadable(file, error)
+            else:
+                yield stored.fingerprint
 
 
 @contextlib.contextmanager

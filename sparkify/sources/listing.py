@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
-from sparkify.sources import s3
 from sparkify.sources.bucket import SCHEME
 from sparkify.sources.file import SourceFile, modified_time, settled_state
+from sparkify.sources.s3_listing import list_objects
 
 DATA_NAMES = "end in .json, .jsonl or .ndjson, also with .gz, .zst, .bz2 or .xz after it"
 _DATA_NAME = re.compile(r".*\.(?:json|jsonl|ndjson)(?:\.(?:gz|zst|bz2|xz))?", re.IGNORECASE | re.DOTALL)
@@ -61,10 +61,16 @@ class LeftOut:
 
 
 class Listing(list[SourceFile]):
-    """The data files of a root, sorted by URL as text, and what was left out."""
+    """The data files of a root, sorted by URL as text, and what was left out.
 
-    def __init__(self, files: Iterable[SourceFile], left_out: Iterable[tuple[str, str]]) -> None:
+    `notes` are sentences about what is odd in a store's listing, for a warning.
+    """
+
+    def __init__(
+        self, files: Iterable[SourceFile], left_out: Iterable[tuple[str, str]], notes: Iterable[str] = ()
+    ) -> None:
         """`left_out` are the paths and kinds of what is no data."""
+        self.notes = list(notes)
         super().__init__(sorted(files, key=lambda file: file.url))
         others = sorted(left_out)
         kinds = Counter(kind for _, kind in others)
@@ -229,7 +235,8 @@ def _local_file(url: str, found: os.stat_result) -> SourceFile:
 def _list_s3(root: str, access: S3Access, rule: _Rule) -> Listing:
     below = resolve_root(root) + "/"
     files, left_out = [], []
-    for file in s3.list_objects(root, access):
+    found = list_objects(root, access)
+    for file in found.files:
         key = file.url.removeprefix(below)
         is_marker = key.endswith(("/", "_$folder$"))
         # A root that is one object has nothing below it.
@@ -238,4 +245,4 @@ def _list_s3(root: str, access: S3Access, rule: _Rule) -> Listing:
             files.append(file)
         else:
             left_out.append((file.url, kind))
-    return Listing(files, left_out)
+    return Listing(files, left_out, found.notes)

@@ -1,13 +1,13 @@
 """Whether something still stands at the place of a file that was loaded, below today's roots or not."""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sparkify.errors import SparkifyError
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME, is_ours, open_bucket, split_url
+from sparkify.sources.bucket import SCHEME, is_ours, locate, open_bucket, split_url
 from sparkify.sources.signed import is_odd
+from sparkify.sources.threads import run_all
 
 
 def list_gone(urls: Iterable[str], access: S3Access) -> set[str]:
@@ -32,7 +32,7 @@ def _list_gone_objects(urls: set[str], access: S3Access) -> set[str]:
     import obstore
 
     try:
-        stores = {bucket: open_bucket(bucket, access) for bucket in {split_url(url)[0] for url in urls}}
+        stores = {bucket: open_bucket(locate(bucket, access)) for bucket in {split_url(url)[0] for url in urls}}
     except SparkifyError:
         return set()
 
@@ -51,5 +51,5 @@ def _list_gone_objects(urls: set[str], access: S3Access) -> set[str]:
         return False
 
     ordered = sorted(urls)
-    with ThreadPoolExecutor(min(len(ordered), access.concurrency)) as executor:
-        return {url for url, gone in zip(ordered, executor.map(is_gone, ordered), strict=True) if gone}
+    found = run_all(is_gone, ordered, min(len(ordered), access.concurrency))
+    return {url for url, gone in zip(ordered, found, strict=True) if gone}

@@ -12,11 +12,13 @@ from typing import NamedTuple
 from sparkify.settings import S3Access
 from sparkify.sources.file import CHANGED
 
-# The store's client repeats a request after no answer or a status of 500 and above, for at most this long.
-MOST_SECONDS = 30
+# A connection is made within this time, and a store says something, and goes on to, within the next.
+CONNECT_SECONDS, MOST_SECONDS = 5, 30
+# A request has ended within this time, however slowly its answer comes. Parts of objects need more on slow lines.
+MOST_ANSWER_SECONDS, MOST_REQUEST_SECONDS = 60, 120
 
 _ANSWER = re.compile(r"status code: (\d{3})[^:]*: ?(.*)", re.DOTALL)
-_ELEMENTS = re.compile(r"<(Code|Message|Region)>(.*?)</\1>", re.DOTALL)
+_ELEMENTS = re.compile(r"<(Code|Message|Region|Endpoint|Location)>(.*?)</\1>", re.DOTALL)
 _SIGNATURE = re.compile(r"\b[0-9a-f]{64}\b|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|(?<=Signature=)[^\s&<]+")
 _SECRET_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _MOST_WORDS, _LEAST_SECRET = 300, 4
@@ -38,22 +40,31 @@ _SENTENCES = {
 _OTHER_REGION = ("PermanentRedirect", "IllegalLocationConstraintException", "AuthorizationHeaderMalformed")
 _OVERLOADED = ("SlowDown", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded", "Throttling")
 _NO_PATH_STYLE = re.compile(r"SecondLevelDomain|virtual[- ]?host|path[- ]?style", re.IGNORECASE)
-# Words of the client's report on a request without an answer.
+_AWS_REGION = re.compile(r"s3[.-]([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com")
+_SILENCE = re.compile("timed out|kind: Timeout")
+# Words of a report on a request without an answer.
 _CONNECTION = {
     "ConnectionRefused": "nothing listens there; check AWS_ENDPOINT_URL",
     "dns error": "the name of its host is not known; check AWS_ENDPOINT_URL, AWS_REGION and the network",
-    "InvalidCertificate": "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE",
+    "InvalidCertificate": "its certificate is not trusted here; name the file of its authority in AWS_CA_BUNDLE",
     "InvalidContentType": "it does not speak HTTPS; write http:// in AWS_ENDPOINT_URL",
+    "WRONG_VERSION_NUMBER": "it does not speak HTTPS; write http:// in AWS_ENDPOINT_URL",
+    "RECORD_LAYER_FAILURE": "it does not speak HTTPS; write http:// in AWS_ENDPOINT_URL",
+    "TlsFailure": "it and this machine agree on no encryption; check AWS_ENDPOINT_URL",
+    "NoHttp": "what answers there does not speak HTTP; check AWS_ENDPOINT_URL",
 }
 
 
 class Answer(NamedTuple):
-    """What a store answered: its status, 0 without an answer, the code and words of its error, and a region."""
+    """What a store answered: its status, 0 without an answer, the code and words of its error, a region, and the place
+    to which it sends.
+    """
 
     status: int = 0
     code: str = ""
     words: str = ""
     region: str = ""
+    place: str = ""
 
     def __str__(self) -> str:
         told = ": ".join(filter(None, (self.code, self.words)))
@@ -68,7 +79,16 @@ def read_answer(error: BaseException) -> Answer:
     parts = dict(_ELEMENTS.findall(found[2]))
     # What is no S3 comes from a proxy or from another server, often as a page.
     words = parts.get("Message", "" if parts else re.sub(r"<style.*?</style>|<[^>]*>", " ", found[2], flags=re.DOTALL))
-    return Answer(int(found[1]), parts.get("Code", ""), clean_words(words), parts.get("Region", ""))
+    place = _read_place(html.unescape(parts.get("Location") or parts.get("Endpoint", "")))
+    named = _AWS_REGION.search(place)
+    region = clean_words(parts.get("Region", "")) or (named[1] if named else "")
+    return Answer(int(found[1]), parts.get("Code", ""), clean_words(words), region, place)
+
+
+def _read_place(text: str) -> str:
+    """Scheme and host of an address, or the host alone: the rest may hold a signature."""
+    found = re.fullmatch(r"(https?://)?(?:[^/?#@]*@)?([\w.:\[\]-]+)(?:[/?#].*)?", text, re.DOTALL)
+    return clean_words(f"{found[1] or ''}{found[2]}") if found else ""
 
 
 def hide_secrets(*values: str | None) -> None:
@@ -84,6 +104,16 @@ def is_passing(error: BaseException) -> bool:
     )
 
 
+def is_redirect(error: BaseException) -> bool:
+    """Whether the store sends to another place."""
+    return 300 <= read_answer(error).status < 400
+
+
+def is_silence(error: BaseException) -> bool:
+    """Whether no answer came in time."""
+    return not read_answer(error).status and _SILENCE.search(str(error)) is not None
+
+
 def explain_error(error: BaseException, access: S3Access, permission: str) -> str:
     """What an error of the store's client means. `permission` is the right that the request needs, such as
     s3:GetObject.
@@ -97,9 +127,15 @@ def explain_error(error: BaseException, access: S3Access, permission: str) -> st
 
 def _explain_answer(answer: Answer, access: S3Access, permission: str) -> str:
     # The header may be malformed for other reasons; then the store names no region.
-    if answer.code in _OTHER_REGION and (answer.region or answer.code != "AuthorizationHeaderMalformed"):
+    is_other_region = answer.code in _OTHER_REGION or 300 <= answer.status < 400
+    if is_other_region and (answer.region or (answer.code == "PermanentRedirect" and not answer.place)):
         place = f"the region {answer.region}" if answer.region else "another region"
         return f"the bucket is in {place}; set AWS_REGION to it"
+    if 300 <= answer.status < 400:
+        return (
+            f"the store sends to {answer.place or 'another place'}, to which credentials are not carried; if it is the "
+            "right one, set AWS_ENDPOINT_URL or AWS_REGION to it"
+        )
     if answer.code in _SENTENCES:
         return _SENTENCES[answer.code]
     if answer.status == 200:
@@ -136,15 +172,17 @@ def _explain_client(error: BaseException) -> str:
     text = str(error)
     if "without LOCATION" in text:
         return "the bucket is in another region; set AWS_REGION to it"
-    if "timed out" in text or "kind: Timeout" in text:
-        return f"the store does not answer within {MOST_SECONDS} s; try later"
+    if _SILENCE.search(text):
+        return "the store does not answer in time; check AWS_ENDPOINT_URL and the network, or try later"
     for report, words in _CONNECTION.items():
         if report in text:
-            return f"the store cannot be reached: {words}"
+            # The certificate's own fault, such as its end or another name.
+            told = re.search(r"InvalidCertificate \((.+?)\)", text)
+            return f"the store cannot be reached: {words}{f' ({clean_words(told[1])})' if told else ''}"
+    if "body error" in text:
+        return "the connection broke before all of the answer had come; try later"
     if "kind: Connect" in text or "error sending request" in text:
         return "the store cannot be reached; check AWS_ENDPOINT_URL and the network"
-    if "body error" in text:
-        return "the connection broke; try later"
     words = clean_words(text.partition("\n\nDebug source")[0])
     return f"the store's client fails, for a reason that is not known here: {words or type(error).__name__}"
 

@@ -1,27 +1,25 @@
-"""Objects in S3: listing a root, and reading their bytes, with many requests at a time."""
+"""The bytes of objects in S3, with many requests at a time."""
 
-import contextlib
-import datetime as dt
-import itertools
 import re
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME, client_errors, is_ours, open_bucket, split_url
-from sparkify.sources.file import SourceFile
-from sparkify.sources.refusals import explain_error, is_passing
-from sparkify.sources.signed import SignedRequests, StoreError, is_odd
+from sparkify.sources.bucket import is_ours, locate, open_bucket, split_url
+from sparkify.sources.file import CHANGED, SourceFile
+from sparkify.sources.refusals import MOST_SECONDS, explain_error, is_passing, is_redirect, is_silence
+from sparkify.sources.s3_listing import strong_etag
+from sparkify.sources.signed import Piece, SignedRequests, is_odd
+from sparkify.sources.threads import Threads
 
 if TYPE_CHECKING:
     from obstore import GetOptions
-    from obstore.store import S3Store
 
 # A larger object is fetched in parts, so that requests are short and memory is bounded.
 _PART_BYTES = 8 << 20
@@ -32,61 +30,12 @@ _SMALL_BYTES = 16 << 10
 _MOST_PER_TASK = 8
 # The store's client repeats requests without an answer; a truncated body is requested again here.
 _ATTEMPTS = 4
-# The client cannot read these answers: keys that it cannot name, a redirect, no length, a range that was ignored.
+# The client cannot read these answers: keys that it cannot name, a redirect, no length, a range that was ignored. It
+# tells all of a connection's failures alike.
 _NOT_READ = re.compile(
-    "invalid path|invalid list response|without LOCATION|following redirect|"
-    "Content-Length Header|Content-Range|non-partial"
+    "invalid path|without LOCATION|following redirect|Content-Length Header|Content-Range|non-partial|"
+    r"Requested \d|error sending request"
 )
-
-
-def list_objects(root: str, access: S3Access) -> list[SourceFile]:
-    """Every object below a root, or the one object that the root names, in the store's order.
-
-    A root is a folder, not a key prefix. Etags are without their quotes. Raises SourceError if there is nothing or if
-    it cannot be listed.
-    """
-    bucket, key = split_url(root)
-    doing = f"cannot list {root}"
-    try:
-        with client_errors(doing, access, "s3:ListBucket"):
-            found = _list_objects(bucket, key, access)
-    except SourceError as error:
-        # Some reasons are found before a request is made.
-        raise error if str(error).startswith(doing) else SourceError(f"{doing}: {error}") from None
-    if not found:
-        hint = "; a root is a folder, no pattern" if "*" in key else ""
-        raise SourceError(f"there is no object below {root}; give the bucket and the folder of the JSON files{hint}")
-    return [
-        SourceFile(
-            f"{SCHEME}{bucket}/{meta['path']}",
-            meta["size"],
-            (meta["e_tag"] or "").strip('"') or None,
-            meta["last_modified"].astimezone(dt.UTC).replace(tzinfo=None),
-        )
-        for meta in found
-    ]
-
-
-def _list_objects(bucket: str, key: str, access: S3Access) -> list[Any]:
-    """What is below a key, else the object of that name."""
-    store = open_bucket(bucket, access)
-    found = None if is_odd(key) else _list_with_client(store, key, access)
-    # Where the client finds nothing, what it was told may be no listing; it gives `/a` and `a` one name.
-    if not found or len({meta["path"] for meta in found}) < len(found):
-        found = list(SignedRequests(bucket, access).list(f"{key}/" if key else ""))
-    # S3's console creates an object with the name of the folder.
-    found = [meta for meta in found if meta["path"] not in (key, f"{key}/")]
-    return found or (_find_object(store, key) if key and not is_odd(key) else [])
-
-
-def _list_with_client(store: "S3Store", key: str, access: S3Access) -> list[Any] | None:
-    """What is below a key, or None where the client cannot read the listing."""
-    try:
-        return _list_below(store, key, access)
-    except BaseException as error:
-        if is_ours(error) or not _NOT_READ.search(str(error)):
-            raise
-        return None
 
 
 @dataclass(frozen=True)
@@ -102,14 +51,24 @@ class _Part:
     def size(self) -> int:
         return self.end - self.start
 
+    @property
+    def is_whole(self) -> bool:
+        return self.size == self.item.size
+
+
+class _Untied(SourceError):
+    """No etag says that a part is of the same content as the others."""
+
 
 class S3Reader:
     """Reads objects in the given order, with many requests at a time and a limited number of bytes ahead.
 
-    Reads are conditional: an object that has changed since the listing is not read.
+    Every answer must have the size and the etag of the listing, so that no object is a mixture of two contents. A large
+    one without an etag is read in one answer.
     """
 
     def __init__(self, objects: Sequence[SourceFile], access: S3Access) -> None:
+        self._objects = objects
         self._access = access
         # Every thread gets a few tasks, so that all finish at about the same time.
         per_task = len(objects) // (_MOST_TASKS_AHEAD * access.concurrency)
@@ -117,12 +76,12 @@ class S3Reader:
         self._ahead: deque[tuple[list[_Part], Future[list[bytes | SourceError]]]] = deque()
         self._bytes_ahead = 0
         self._arrived: deque[tuple[_Part, bytes | SourceError]] = deque()
-        self._stores: dict[str, S3Store] = {}
-        self._own: dict[str, SignedRequests] = {}
-        self._executor = ThreadPoolExecutor(access.concurrency, thread_name_prefix="sparkify-s3")
+        self._buckets: dict[str, _Bucket] = {}
+        self._threads = Threads(access.concurrency, "sparkify-s3")
         self._closed = threading.Event()
         # Failures in a row.
         self._failures = 0
+        self._has_answered = False
         self._lock = threading.Lock()
 
     def read(self, place: int) -> Iterator[bytes]:
@@ -130,11 +89,20 @@ class S3Reader:
 
         Raises SourceError, with the reason only, if it cannot be read completely.
         """
+        item = self._objects[place]
+        if item.fault is not None:
+            raise SourceError(item.fault)
+        if _is_streamed(item):
+            yield from self._stream(item)
+            return
         while (part := self._next_part()) is not None and part.place <= place:
             _, data = self._arrived.popleft()
             # Left over from an earlier object whose reading failed.
             if part.place < place:
                 continue
+            if isinstance(data, _Untied) and part.start == 0:
+                yield from self._stream(item)
+                return
             if isinstance(data, SourceError):
                 raise data
             yield data
@@ -142,7 +110,7 @@ class S3Reader:
     def close(self) -> None:
         """Start no more requests; running ones end by themselves."""
         self._closed.set()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def _next_part(self) -> _Part | None:
         """The next part, once it has arrived or failed."""
@@ -161,7 +129,7 @@ class S3Reader:
             parts = next(self._tasks, None)
             if parts is None:
                 return
-            self._ahead.append((parts, self._executor.submit(self._fetch_all, parts)))
+            self._ahead.append((parts, self._threads.submit(lambda parts=parts: self._fetch_all(parts))))  # type: ignore[misc]
             self._bytes_ahead += sum(part.size for part in parts)
 
     def _fetch_all(self, parts: list[_Part]) -> list[bytes | SourceError]:
@@ -174,8 +142,7 @@ class S3Reader:
         return fetched
 
     def _fetch(self, part: _Part) -> bytes:
-        bucket, key = split_url(part.item.url)
-        reason = ""
+        reason, began = "", time.monotonic()
         for attempt in range(_ATTEMPTS):
             # Stop after many failures in a row: the store is down.
             if self._closed.is_set() or self._failures > 2 * self._access.concurrency:
@@ -183,68 +150,153 @@ class S3Reader:
             if attempt:
                 time.sleep(0.2 * 2**attempt)
             try:
-                data = self._get(bucket, key, part)
-                if len(data) != part.size:
-                    data = self._get(bucket, key, part, takes_gzip=False)
+                piece = self._get(part)
             except BaseException as error:
                 if is_ours(error):
                     raise
                 reason = explain_error(error, self._access, "s3:GetObject")
                 if not is_passing(error):
                     raise SourceError(reason) from None
+                if is_silence(error):
+                    # One that never said a word is down; one that did may be slow.
+                    self._count_failures(self._access.concurrency * (1 if self._has_answered else 3))
+                    break
             else:
-                if len(data) == part.size:
-                    self._failures = 0
-                    return data
-                if len(data) > part.size:
-                    raise SourceError(
-                        f"the store sends {len(data):,} bytes where it lists {part.size:,}: it changes objects on the "
-                        "way, perhaps by unpacking them; copy the object without its Content-Encoding"
-                    )
-                reason = f"only {len(data):,} of {part.size:,} bytes arrived"
-        with self._lock:
-            self._failures += 1
+                if len(piece.data) == part.size:
+                    self._failures, self._has_answered = 0, True
+                    return piece.data
+                reason = f"only {len(piece.data):,} of {part.size:,} bytes arrived"
+            if time.monotonic() - began > MOST_SECONDS:
+                break
+        self._count_failures(1)
         raise SourceError(reason or "the store failed too many requests; try later")
 
-    def _get(self, bucket: str, key: str, part: _Part, *, takes_gzip: bool = True) -> bytes:
+    def _get(self, part: _Part) -> Piece:
+        """The part, or less of it. Raises SourceError where the answer is of other content."""
+        name, key = split_url(part.item.url)
+        bucket = self._open(name)
+        piece = bucket.get(key, part)
+        if len(piece.data) != part.size:
+            piece = bucket.get(key, part, takes_gzip=False)
+        _check(piece, part)
+        return piece
+
+    def _stream(self, item: SourceFile) -> Iterator[bytes]:
+        """The bytes of an object, in one answer."""
+        name, key = split_url(item.url)
+        received = 0
+        try:
+            for piece in self._open(name).stream(key, item):
+                if _is_other(piece.etag, item.etag):
+                    raise SourceError(CHANGED)
+                received += len(piece.data)
+                if received > item.size:
+                    raise _other_size(piece.size or received, item.size)
+                yield piece.data
+        except Exception as error:
+            if is_ours(error):
+                raise
+            raise SourceError(explain_error(error, self._access, "s3:GetObject")) from None
+        if received != item.size:
+            raise SourceError(f"only {received:,} of {item.size:,} bytes arrived")
+
+    def _count_failures(self, number: int) -> None:
+        with self._lock:
+            self._failures += number
+
+    def _open(self, name: str) -> "_Bucket":
+        with self._lock:
+            if name not in self._buckets:
+                self._buckets[name] = _Bucket(name, self._access)
+            return self._buckets[name]
+
+
+class _Bucket:
+    """Requests for objects: by the store's client where it can, else in our own hand."""
+
+    def __init__(self, name: str, access: S3Access) -> None:
+        place = locate(name, access)
+        self._own = SignedRequests(place)
+        self._store = open_bucket(place)
+        self._first = threading.Lock()
+        self._takes_client: bool | None = None
+
+    def get(self, key: str, part: _Part, *, takes_gzip: bool = True) -> Piece:
+        if takes_gzip and not is_odd(key):
+            if self._takes_client is None:
+                with self._first:
+                    if self._takes_client is None:
+                        return self._get_first(key, part)
+            if self._takes_client:
+                try:
+                    return self._get_with_client(key, part)
+                except Exception as error:
+                    if is_silence(error) or not _NOT_READ.search(str(error)):
+                        raise
+        return self._get_own(key, part, takes_gzip)
+
+    def stream(self, key: str, item: SourceFile) -> Iterator[Piece]:
+        return self._own.stream(key, etag=item.etag)
+
+    def _get_first(self, key: str, part: _Part) -> Piece:
+        """The part, in our own hand: the client would follow a redirect, and carry the credentials to its end."""
+        is_led_away = False
+        try:
+            return self._get_own(key, part, takes_gzip=True)
+        except OSError as error:
+            is_led_away = is_redirect(error)
+            raise
+        finally:
+            self._takes_client = not is_led_away
+
+    def _get_own(self, key: str, part: _Part, takes_gzip: bool) -> Piece:
+        start = None if part.is_whole else part.start
+        return self._own.get(key, part.size, start=start, etag=part.item.etag, takes_gzip=takes_gzip)
+
+    def _get_with_client(self, key: str, part: _Part) -> Piece:
         import obstore
 
-        span = None if part.size == part.item.size else (part.start, part.end)
-        # A weak etag never matches, by RFC 9110.
-        etag = None if part.item.etag is None or part.item.etag.startswith("W/") else part.item.etag
-        if takes_gzip and not is_odd(key):
-            options: GetOptions = {"range": span} if span else {}
-            options |= {"if_match": f'"{etag}"'} if etag else {}
-            try:
-                return bytes(obstore.get(self._open(bucket), key, options=options).bytes())
-            except FileNotFoundError:
-                # The client lists a key that begins with a slash without it.
-                with contextlib.suppress(StoreError):
-                    return self._open_own(bucket).get(f"/{key}", span=span, etag=etag)
-                raise
-            except Exception as error:
-                if not _NOT_READ.search(str(error)):
-                    raise
-        return self._open_own(bucket).get(key, span=span, etag=etag, takes_gzip=takes_gzip)
+        options: GetOptions = {} if part.is_whole else {"range": (part.start, part.end)}
+        options |= {"if_match": f'"{part.item.etag}"'} if part.item.etag else {}
+        found = obstore.get(self._store, key, options=options)
+        return Piece(bytes(found.bytes()), found.meta["e_tag"], found.meta["size"])
 
-    def _open(self, bucket: str) -> "S3Store":
-        with self._lock:
-            if bucket not in self._stores:
-                self._stores[bucket] = open_bucket(bucket, self._access)
-            return self._stores[bucket]
 
-    def _open_own(self, bucket: str) -> SignedRequests:
-        with self._lock:
-            if bucket not in self._own:
-                self._own[bucket] = SignedRequests(bucket, self._access)
-            return self._own[bucket]
+def _check(piece: Piece, part: _Part) -> None:
+    """Raise SourceError if the answer is of other content than what was listed, or does not say of which."""
+    if _is_other(piece.etag, part.item.etag):
+        raise SourceError(CHANGED)
+    if len(piece.data) > part.size or piece.size not in (None, part.item.size):
+        raise _other_size(piece.size or len(piece.data), part.item.size)
+    if not part.is_whole and strong_etag(piece.etag) is None:
+        raise _Untied("the store does not say of which content a part of it is")
+
+
+def _is_other(etag: str | None, listed: str | None) -> bool:
+    """Whether an etag says that content is other than what was listed."""
+    found = strong_etag(etag)
+    return found is not None and listed is not None and found != listed
+
+
+def _other_size(size: int, listed: int) -> SourceError:
+    return SourceError(
+        f"the store sends {size:,} bytes where it lists {listed:,}: it has changed since, or the store changes objects "
+        "on the way, perhaps by unpacking them; then copy the object without its Content-Encoding"
+    )
+
+
+def _is_streamed(item: SourceFile) -> bool:
+    """Whether an object is read in one answer: its parts could be of two contents."""
+    return item.size > _PART_BYTES and item.etag is None
 
 
 def _cut(objects: Sequence[SourceFile]) -> Iterator[_Part]:
-    """The parts of each object in turn; an empty object has none."""
+    """The parts of each object in turn; one that is streamed or not read has none."""
     for place, item in enumerate(objects):
-        for start in range(0, item.size, _PART_BYTES):
-            yield _Part(place, item, start, min(start + _PART_BYTES, item.size))
+        if item.fault is None and not _is_streamed(item):
+            # An empty object has a part too: what is listed as empty may not be.
+            for start in range(0, max(item.size, 1), _PART_BYTES):
+                yield _Part(place, item, start, min(start + _PART_BYTES, item.size))
 
 
 def _group(parts: Iterator[_Part], most_small: int) -> Iterator[list[_Part]]:
@@ -261,28 +313,3 @@ def _group(parts: Iterator[_Part], most_small: int) -> Iterator[list[_Part]]:
             group = []
     if group:
         yield group
-
-
-def _list_below(store: "S3Store", prefix: str, access: S3Access) -> list[Any]:
-    """What is below a prefix, unordered. The pages of a listing come in turn, but folders can be listed at once."""
-    import obstore
-
-    def list_flat(folder: str) -> list[Any]:
-        return [meta for page in obstore.list(store, prefix=folder or None, chunk_size=1000) for meta in page]
-
-    top = obstore.list_with_delimiter(store, prefix=prefix or None)
-    folders = top["common_prefixes"]
-    if not 1 < len(folders) <= access.concurrency:
-        # If there are very many folders, most hold little, and one page covers many of them.
-        return list_flat(prefix)
-    with ThreadPoolExecutor(len(folders)) as executor:
-        return [*top["objects"], *itertools.chain.from_iterable(executor.map(list_flat, folders))]
-
-
-def _find_object(store: "S3Store", key: str) -> list[Any]:
-    import obstore
-
-    try:
-        return [obstore.head(store, key)]
-    except FileNotFoundError:
-        return []

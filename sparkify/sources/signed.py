@@ -1,7 +1,9 @@
-"""Requests to a store in our own hand, for what its client cannot do: keys that it cannot name, answers it cannot read.
+"""Requests to a store in our own hand, for what its client cannot do or does not tell.
 
-Slower than the client: a connection for each request, and a listing page by page. Errors are StoreErrors, which report
-the store's answer as the client's errors do.
+These are listings, whose pages have to be examined one by one, keys that the client cannot name, answers that it cannot
+read, and objects that have to come in one piece. No redirect is followed: it would carry credentials to another place.
+Slower than the client: each request has a connection of its own. Errors are StoreErrors, which report the store's
+answer as the client's errors do. Every request has an end: see `MOST_SECONDS`.
 """
 
 import datetime as dt
@@ -9,25 +11,43 @@ import hashlib
 import hmac
 import http.client
 import re
+import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import quote, unquote_plus, urlsplit
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote, urlsplit
 
-from sparkify.settings import S3Access
-from sparkify.sources.bucket import AS_STORED, Place, is_requester, locate
-from sparkify.sources.refusals import MOST_SECONDS, is_passing
+from sparkify.sources.bucket import AS_STORED, Place, is_requester, read_authorities
+from sparkify.sources.pages import Listed, Page, StoreError, parse_page, parse_size
+from sparkify.sources.refusals import (
+    CONNECT_SECONDS,
+    MOST_ANSWER_SECONDS,
+    MOST_REQUEST_SECONDS,
+    MOST_SECONDS,
+    is_passing,
+)
+from sparkify.sources.threads import run_within
 
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _ATTEMPTS = 4
 _ODD = re.compile(r"(?:\A|/)(?:\.{0,2})(?:/|\Z)|[\x00-\x1f\x7f]")
+# A page holds at most 1,000 keys of 1,024 bytes.
+_MOST_PAGE_BYTES, _MOST_ERROR_BYTES = 32 << 20, 1 << 20
+_READ_BYTES = 1 << 20
+_LEAST_BYTES_PER_SECOND = 64 << 10
+
+T = TypeVar("T")
 
 
-class StoreError(OSError):
-    """The store refuses a request, or answers with something else than what was asked for."""
+class Piece(NamedTuple):
+    """Bytes of an object, the etag that came with them, and the size of the whole object where the answer tells it."""
+
+    data: bytes
+    etag: str | None
+    size: int | None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -35,6 +55,33 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any) -> None:
         return None
+
+
+class _Connection(http.client.HTTPConnection):
+    """One that is made quickly or not at all."""
+
+    def connect(self) -> None:
+        patience, self.timeout = self.timeout, CONNECT_SECONDS
+        super().connect()
+        self.sock.settimeout(patience)
+
+
+class _SecureConnection(_Connection, http.client.HTTPSConnection):
+    pass
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self) -> None:
+        self._trust = ssl.create_default_context(cadata=read_authorities())
+        super().__init__(context=self._trust)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_SecureConnection, req, context=self._trust)
 
 
 def is_odd(key: str) -> bool:
@@ -45,93 +92,150 @@ def is_odd(key: str) -> bool:
 class SignedRequests:
     """Lists a bucket and reads its objects, whatever their keys."""
 
-    def __init__(self, bucket: str, access: S3Access) -> None:
-        self._place = locate(bucket, access)
-        self._opener = urllib.request.build_opener(_NoRedirect)
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        handlers = [_NoRedirect(), _Http(), *([_Https()] if place.endpoint.startswith("https") else [])]
+        self._opener = urllib.request.build_opener(*handlers)
 
-    def list(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """Every object whose key begins with a prefix: its path, size, e_tag and last_modified, as from the client."""
+    def list_page(self, prefix: str, *, token: str | None = None, delimiter: str = "") -> Page:
+        """One page of the objects whose keys begin with a prefix, from a token on."""
         query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
-        while True:
-            page = _parse_page(self._repeat(query))
-            is_encoded = page.findtext("{*}EncodingType") == "url"
-            for entry in page.iterfind("{*}Contents"):
-                key = entry.findtext("{*}Key", "")
-                yield {
-                    "path": unquote_plus(key) if is_encoded else key,
-                    "size": int(entry.findtext("{*}Size", "0")),
-                    "e_tag": entry.findtext("{*}ETag"),
-                    "last_modified": _parse_time(entry.findtext("{*}LastModified", "")),
-                }
-            token = page.findtext("{*}NextContinuationToken")
-            if page.findtext("{*}IsTruncated") != "true" or not token:
-                return
-            query["continuation-token"] = token
+        query |= {"delimiter": delimiter} if delimiter else {}
+        query |= {"continuation-token": token} if token is not None else {}
+        return _repeat(lambda: parse_page(self._request("", query, {}, _MOST_PAGE_BYTES)[1]))
+
+    def head(self, key: str) -> Listed | None:
+        """What the store says of the object of this name, if there is one."""
+        try:
+            headers, _ = _repeat(lambda: self._request(key, {}, {}, 0, method="HEAD"))
+        except StoreError as error:
+            if "status code: 404" in str(error):
+                return None
+            raise
+        return Listed(key, headers.get("Content-Length", ""), headers.get("ETag"), headers.get("Last-Modified", ""))
 
     def get(
-        self, key: str, *, span: tuple[int, int] | None = None, etag: str | None = None, takes_gzip: bool = True
-    ) -> bytes:
-        """The bytes of an object, or those from `span[0]` to `span[1]`, exclusive; only while it has this etag.
+        self, key: str, most: int, *, start: int | None = None, etag: str | None = None, takes_gzip: bool = True
+    ) -> Piece:
+        """An object, or `most` bytes of it from `start` on; only while it has this etag. Of one with more than `most`
+        bytes, one more than these.
 
         A store that unpacks objects sends them as they are stored to whom `takes_gzip`, one that packs them to others.
         """
-        headers = AS_STORED if takes_gzip else {"accept-encoding": "identity"}
-        if etag:
-            headers = headers | {"if-match": f'"{etag}"'}
-        if span:
-            headers = headers | {"range": f"bytes={span[0]}-{span[1] - 1}"}
-        with self._open(key, {}, headers) as answer:
-            if span and answer.status != http.HTTPStatus.PARTIAL_CONTENT:
-                raise StoreError("the store sends the whole object where a part was asked for")
-            return _read(answer)
+        headers = _reading(etag, takes_gzip)
+        headers |= {} if start is None else {"range": f"bytes={start}-{start + most - 1}"}
+        told, data = self._request(key, {}, headers, most + 1)
+        whole = told.get("Content-Length", "") if start is None else told.get("Content-Range", "").rpartition("/")[2]
+        if start is not None and "Content-Range" not in told:
+            raise StoreError("the store sends the whole object where a part was asked for")
+        return Piece(data, told.get("ETag"), parse_size(whole))
 
-    def _repeat(self, query: dict[str, str]) -> bytes:
-        for attempt in range(_ATTEMPTS):
-            try:
-                with self._open("", query, {}) as answer:
-                    return _read(answer)
-            except OSError as error:
-                if attempt == _ATTEMPTS - 1 or not is_passing(error):
-                    raise
-            time.sleep(0.2 * 2**attempt)
-        raise AssertionError
+    def stream(self, key: str, *, etag: str | None = None) -> Iterator[Piece]:
+        """An object in one answer, in pieces of at most 1 MiB."""
+        began = time.monotonic()
+        answer = run_within(MOST_REQUEST_SECONDS, lambda: self._open("GET", key, {}, _reading(etag, True)))
+        told, received = answer.headers, 0
+        size = parse_size(told.get("Content-Length", ""))
+        with answer:
+            while data := _tell(lambda: answer.read1(_READ_BYTES)):
+                received += len(data)
+                if time.monotonic() - began > MOST_REQUEST_SECONDS + received / _LEAST_BYTES_PER_SECOND:
+                    raise StoreError("timed out")
+                yield Piece(data, told.get("ETag"), size)
 
-    def _open(self, key: str, query: dict[str, str], headers: dict[str, str]) -> Any:
-        url, signed = _sign(self._place, key, query, headers)
-        request = urllib.request.Request(url, headers=signed)
+    def _request(
+        self, key: str, query: dict[str, str], headers: dict[str, str], most_bytes: int, *, method: str = "GET"
+    ) -> tuple[http.client.HTTPMessage, bytes]:
+        """The headers and the body of an answer, whose body may have so many bytes."""
+
+        def ask() -> tuple[http.client.HTTPMessage, bytes]:
+            with self._open(method, key, query, headers) as answer:
+                return answer.headers, _tell(lambda: _read(answer, most_bytes))
+
         try:
-            return self._opener.open(request, timeout=MOST_SECONDS)
+            return run_within(MOST_REQUEST_SECONDS if key and most_bytes else MOST_ANSWER_SECONDS, ask)
+        except TimeoutError:
+            raise StoreError("timed out") from None
+
+    def _open(self, method: str, key: str, query: dict[str, str], headers: dict[str, str]) -> Any:
+        url, signed = _sign(self._place, method, key, query, headers)
+        request = urllib.request.Request(url, headers=signed, method=method)
+        try:
+            return _tell(lambda: self._opener.open(request, timeout=MOST_SECONDS))
         except urllib.error.HTTPError as error:
-            region = error.headers.get("x-amz-bucket-region")
-            body = error.read().decode("utf-8", "replace") + (f"<Region>{region}</Region>" if region else "")
-            raise StoreError(f"status code: {error.code} {error.reason}: {body}") from None
-        except urllib.error.URLError as error:
-            raise StoreError(f"error sending request: {error.reason}") from None
+            raise StoreError(f"status code: {error.code} {error.reason}: {_read_refusal(error)}") from None
 
 
-def _read(answer: Any) -> bytes:
+def _read_refusal(error: urllib.error.HTTPError) -> str:
+    """The body of a refusal, with what its headers say as elements more."""
+    told = {"Region": error.headers.get("x-amz-bucket-region"), "Location": error.headers.get("location")}
+    body = _tell(lambda: _read(error, _MOST_ERROR_BYTES)).decode("utf-8", "replace")
+    return body + "".join(f"<{name}>{value}</{name}>" for name, value in told.items() if value)
+
+
+def _reading(etag: str | None, takes_gzip: bool) -> dict[str, str]:
+    headers = AS_STORED if takes_gzip else {"accept-encoding": "identity"}
+    return headers | ({"if-match": f'"{etag}"'} if etag else {})
+
+
+def _repeat(request: Callable[[], T]) -> T:
+    """What a request returns, sent again where that may help, while there is time."""
+    began = time.monotonic()
+    for attempt in range(_ATTEMPTS):
+        try:
+            return request()
+        except StoreError as error:
+            is_last = attempt == _ATTEMPTS - 1 or time.monotonic() - began > MOST_SECONDS / 2
+            if is_last or not is_passing(error):
+                raise
+        time.sleep(0.2 * 2**attempt)
+    raise AssertionError
+
+
+def _read(answer: Any, most_bytes: int) -> bytes:
+    """The body, but no more than so many bytes of it."""
+    blocks, left = [], most_bytes
+    while left > 0 and (block := answer.read(min(left, _READ_BYTES))):
+        blocks.append(block)
+        left -= len(block)
+    if left > 0 and answer.length:
+        raise StoreError("body error: the answer ends too early")
+    return b"".join(blocks)
+
+
+def _tell(call: Callable[[], T]) -> T:
+    """What a call returns; what it raises is told as the client tells it."""
     try:
-        return bytes(answer.read())
-    except http.client.HTTPException:
+        return call()
+    except (urllib.error.HTTPError, StoreError):
+        raise
+    except http.client.IncompleteRead:
         raise StoreError("body error: the answer ends too early") from None
+    except Exception as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise StoreError(f"error sending request: {_name(reason)}") from None
 
 
-def _parse_page(content: bytes) -> ET.Element:
-    try:
-        page = ET.fromstring(content)
-    except ET.ParseError:
-        page = ET.Element("")
-    if page.tag.rpartition("}")[2] != "ListBucketResult":
-        words = content.decode("utf-8", "replace")
-        raise StoreError(f"status code: 200 OK, and no listing: {words}")
-    return page
+def _name(reason: object) -> str:
+    """Why there is no answer, in the client's words where it has some."""
+    if isinstance(reason, TimeoutError):
+        return "timed out"
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"InvalidCertificate ({reason.verify_message})"
+    if isinstance(reason, ssl.SSLError):
+        return f"TlsFailure ({reason.reason or reason})"
+    if isinstance(reason, ConnectionRefusedError):
+        return "ConnectionRefused"
+    if isinstance(reason, socket.gaierror | UnicodeError):
+        return "dns error"
+    if isinstance(reason, ConnectionError | http.client.RemoteDisconnected):
+        return "body error: the connection was closed"
+    return f"NoHttp ({reason})" if isinstance(reason, http.client.HTTPException) else str(reason)
 
 
-def _parse_time(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text) if text else dt.datetime.fromtimestamp(0, dt.UTC)
-
-
-def _sign(place: Place, key: str, query: dict[str, str], headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+def _sign(
+    place: Place, method: str, key: str, query: dict[str, str], headers: dict[str, str]
+) -> tuple[str, dict[str, str]]:
     """The address of a request and its headers, signed with AWS Signature Version 4.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
@@ -154,7 +258,7 @@ def _sign(place: Place, key: str, query: dict[str, str], headers: dict[str, str]
     names = ";".join(signed)
     canonical = [path, asked, *(f"{name}:{headers[name]}" for name in signed), "", names, _EMPTY]
     scope = f"{now[:8]}/{place.region}/s3/aws4_request"
-    digest = hashlib.sha256("\n".join(["GET", *canonical]).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join([method, *canonical]).encode()).hexdigest()
     secret = f"AWS4{keys['secret_access_key']}".encode()
     for part in scope.split("/"):
         secret = hmac.digest(secret, part.encode(), "sha256")

@@ -1,0 +1,67 @@
+"""Calls in threads that nobody has to wait for: Ctrl-C and the end of the process come at once while a call hangs."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+
+class Threads:
+    """Runs calls in at most `most` threads, in the order in which they come."""
+
+    def __init__(self, most: int, name: str) -> None:
+        self._most = most
+        self._name = name
+        self._started = 0
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+
+    def submit(self, function: Callable[[], T]) -> "Future[T]":
+        future: Future[T] = Future()
+        self._calls.put((future, function))
+        if self._started < self._most:
+            self._started += 1
+            # The interpreter waits at its end for all threads but these.
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        return future
+
+    def close(self) -> None:
+        """Start no more calls; running ones end by themselves."""
+        self._closed.set()
+        for _ in range(self._started):
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            future, function = call
+            if self._closed.is_set():
+                future.cancel()
+                continue
+            try:
+                future.set_result(function())
+            except BaseException as error:
+                future.set_exception(error)
+
+
+def run_all(function: Callable[[Item], T], items: Iterable[Item], most: int) -> list[T]:
+    """What a function returns for each item, with at most `most` calls at a time. Raises what the first one raises."""
+    threads = Threads(most, "sparkify-call")
+    try:
+        # A lambda in a loop would see the last item.
+        futures = [threads.submit(lambda item=item: function(item)) for item in items]  # type: ignore[misc]
+        return [future.result() for future in futures]
+    finally:
+        threads.close()
+
+
+def run_within(seconds: float, function: Callable[[], T]) -> T:
+    """What a function returns. Raises TimeoutError after so many seconds, and leaves the call to itself."""
+    threads = Threads(1, "sparkify-call")
+    try:
+        return threads.submit(function).result(seconds)
+    finally:
+        threads.close()

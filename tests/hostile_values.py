@@ -161,6 +161,29 @@ QUESTIONS = (
     "top_songs", "overview", "retention", "levels", "places", "nothing", "", "top_song", "\udcff", "x" * 5000, "--",
     "Ω",
 )  # fmt: skip
+# Of songs, artists, places and users.
+_ODD_LETTERS = (
+    *range(1, 0x20), 0x7F, 0x85, 0xAD, 0x34F, 0x61C, 0x180E, 0x200B, 0x200D, 0x200F, 0x2028, 0x2029, 0x202E, 0x2060,
+    0xD7FF, 0xE000, 0xF8FF, 0xFDD0, 0xFEFF, 0xFFF9, 0xFFFD, 0xFFFE, 0xFFFF, 0x1F3FB, 0x1FFFE, 0xE0001, 0xE0041,
+    0x10FFFE, 0x10FFFF,
+)  # fmt: skip
+NAMES = (
+    *(f"a{chr(code)}b" for code in _ODD_LETTERS), "\u0301", "\u0301" * 512, "a" + "\u0301" * 500, "\u202e",
+    "\u202eabc", "\u2066" * 300, "\u2069" * 300, "x" * 1024, "W" * 1024, "." * 1024, "😀" * 256, "👨‍👩‍👧‍👦" * 30,
+    "名" * 341,
+    "ﷺﷻ﷽" * 50, "\u0627" * 500, "ก็" * 150, "\u1100\u1161\u11a8" * 100, "ཧཱུྃ" * 40, "\u200b" * 300, "\u00ad" * 400,
+    " " * 1024, "\t" * 20, "\n" * 500, "\r\n" * 300, "\u3000" * 300, "a.b[0]", "a\\.b", "a.b", "[0]", "']", "datum.x",
+    "datum['x']", "__proto__", "constructor", "toString", "hasOwnProperty", "prototype", "length", "null", "undefined",
+    "NaN", "true", "false", "-1", "0", "1e999", "2018-11-01", "2018-11-01T00:00:00Z", "Infinity", "{}", "[]",
+    "{\"signal\":\"x\"}", "signal", "expr", "%s%d%n", "%Y-%m-%d", ",.2f", "$,.3s", "~s", ".999999f", "{0}", "${x}",
+    "{{x}}", "{%x%}", "<b>", "</svg>", "</script>", "</text>", "<![CDATA[", "]]>", "<!--", "-->", "&amp;", "&#0;",
+    "&#x7;", "&bad;", "&", "<?xml?>", "<!DOCTYPE x [<!ENTITY a \"b\">]>", "javascript:alert(1)", "data:text/html,x",
+    "url(#x)", "url(http://127.0.0.1:9/x)", "expression(x)", "*/ x {} /*", "@import 'x'", "\\u003c", "\\", "\\\\",
+    "\\x00", "\"", "'", "`", "\"'`", "http://127.0.0.1:9/x.png", "id=\"clip1\"", "url(#clip1)", "clip1", "M0,0L1,1",
+    " d=\"M1.12345\"", "width=\"1.23456789\"", "…", "...", "a" * 1000 + " b", "-" * 1024, "_" * 1024, "/" * 1024,
+    "a b " * 256, "A, B", "x, NY", ", ", ",", ", NY", "NY", "x" * 1020 + ", A", "İstanbul", "ß", "ﬁ", "ǆ", "K", "Ⅷ",
+    "½", "²", "０", "A\u030a", "Å", "", " ", "\u00a0",
+)  # fmt: skip
 
 
 def fill(query: str) -> str:

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Mapping
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -37,7 +39,20 @@ from sparkify.report.questions import draw
 from sparkify.report.words import list_places
 from sparkify.settings import Config
 from sparkify.simulator import SimulateOptions, simulate
-from tests.support import TS, event, log_file, needs_sample, new_sample_warehouse, new_warehouse, play, write_file
+from tests.hostile_values import NAMES
+from tests.support import (
+    TIMES,
+    TS,
+    event,
+    log_file,
+    needs_sample,
+    new_sample_warehouse,
+    new_warehouse,
+    play,
+    song,
+    song_file,
+    write_file,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -181,6 +196,23 @@ def test_a_cache_that_cannot_be_written_is_done_without(simulated: Config, tmp_p
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert (tmp_path / "sparkify-report.html").read_text(encoding="utf-8") == render_report(simulated)
+
+
+@pytest.mark.parametrize("kept", [b"window.vegaEmbed", b"\xff"], ids=["cut", "not UTF-8"])
+def test_script_in_the_cache_that_is_not_complete_is_made_again(
+    simulated: Config, page: Page, tmp_path: Path, kept: bytes
+) -> None:
+    file = tmp_path / "cache" / "sparkify" / f"vega-embed-{version('vl-convert-python')}.js"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(kept)
+    variables = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ended = run("report", "-q", "--warehouse", simulated.warehouse_address, folder=tmp_path, **variables)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert without_library((tmp_path / "sparkify-report.html").read_text(encoding="utf-8")) == without_library(
+        page.source
+    )
+    assert file.stat().st_size > 100_000
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_page_names_nothing_on_the_network(page: Page) -> None:
@@ -425,6 +457,14 @@ def test_every_text_can_be_drawn() -> None:
         assert shown in drawn
 
 
+@pytest.mark.parametrize("text", ["😀" * 256, "a😀" * 200, "𝕏" * 99 + "ü"], ids=ascii)
+def test_long_texts_beyond_the_basic_plane_can_be_drawn(text: str) -> None:
+    """Vega cuts a text that has no room, also in the middle of such a character."""
+    spec = named(DEADLY, [text]) | {"config": {"axis": {"labelLimit": 100}}}
+    drawn = "".join(ElementTree.fromstring(draw_picture("long", spec)).itertext())
+    assert "…" in drawn
+
+
 def test_texts_keep_what_xml_can_hold() -> None:
     text = "tab\tline\nend\r\x7f\u202e \ufffd \U0001f600"
     assert make_drawable({"values": [text, 1, None, True]}) == {"values": [text, 1, None, True]}
@@ -489,6 +529,38 @@ def test_page_without_any_drawing_has_its_numbers(
     written = Page((tmp_path / "sparkify-report.html").read_text(encoding="utf-8"))
     assert (written.tables, written.findings) == (page.tables, page.findings)
     assert written.source.count(f"This could not be drawn: {words}.") == page.source.count("<noscript><svg")
+
+
+@pytest.mark.parametrize("home", ["~nobody-of-this-name", "relative"])
+def test_a_home_that_is_none_is_done_without(simulated: Config, page: Page, tmp_path: Path, home: str) -> None:
+    ended = run(
+        "report", "-q", "--warehouse", simulated.warehouse_address, folder=tmp_path, HOME=home, XDG_CACHE_HOME=home
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert without_library((tmp_path / "sparkify-report.html").read_text(encoding="utf-8")) == without_library(
+        page.source
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["sparkify-report.html"]
+
+
+def test_a_drawing_process_that_stands_still_leaves_the_numbers() -> None:
+    with start_drawing(longest_seconds=0.5) as draw_all:
+        (drawing,) = [one for one in psutil.Process().children() if "serve()" in str(one.cmdline())]
+        drawing.suspend()
+        drawn = draw_all({"one": make_drawable(DEADLY), "other": WRONG})
+    assert drawn.pictures == {}
+    assert drawn.failures == dict.fromkeys(["one", "other", "library"], "the process that draws took too long")
+    assert not drawing.is_running()
+
+
+def test_a_drawing_process_that_cannot_start_leaves_the_numbers(simulated: Config, page: Page, tmp_path: Path) -> None:
+    script = "import os, sys; sys.executable = '/nowhere/python'; from sparkify.cli import main; main()"
+    command = [sys.executable, "-c", script, "report", "--warehouse", simulated.warehouse_address]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert "library; the process that draws could not be started (No such file or directory)" in ended.stderr
+    written = Page((tmp_path / "sparkify-report.html").read_text(encoding="utf-8"))
+    assert (written.tables, written.findings) == (page.tables, page.findings)
 
 
 # ---- the command ----
@@ -624,3 +696,39 @@ def test_every_week_and_level_of_the_sample_is_drawn(sample: Config) -> None:
     assert drawing.failures == {}
     assert drawing.pictures.keys() == specs.keys()
     assert len(specs) > 15 * 10
+
+
+# ---- hostile texts ----
+
+_A_BATCH = 30
+
+
+@pytest.mark.parametrize("batch", range(min(TIMES, -(-len(NAMES) // _A_BATCH))))
+def test_any_text_in_any_field_is_drawn(tmp_path: Path, batch: int) -> None:
+    texts = random.Random(7).sample(NAMES, len(NAMES))[batch * _A_BATCH :][:_A_BATCH]
+    config = new_warehouse(tmp_path)
+    others = ["level", "location", "firstName", "lastName", "gender", "userAgent", "auth", "method"]
+    plays = [
+        play(
+            userId=2 * number + user, sessionId=number, itemInSession=item,
+            ts=TS + number % 9 * DAY + item * 1000 + user,
+            **dict.fromkeys(others, text), song=f"{text}s"[:300], artist=f"{text}a"[:300],
+        )
+        for number, text in enumerate(texts)
+        for user in range(2)
+        for item in range(_A_BATCH + 1 - number)
+    ]  # fmt: skip
+    pages = [event(page=text, sessionId=999, itemInSession=number) for number, text in enumerate(texts) if text]
+    write_file(log_file(config), [*plays, *pages])
+    songs = [
+        song(song_id=f"S{number}", artist_id=f"A{number}", title=f"{text}s"[:300], artist_name=f"{text}a"[:300],
+             artist_location=text)
+        for number, text in enumerate(texts)
+    ]  # fmt: skip
+    write_file(song_file(config), songs)
+    assert sparkify.load(config).records["loaded"] > len(plays)
+    notes: list[str] = []
+    source = render_report(config, with_people=True, on_note=notes.append)
+    assert notes == []
+    for picture in re.findall(r"<svg.*?</svg>", source, re.DOTALL):
+        ElementTree.fromstring(picture)

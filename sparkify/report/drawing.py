@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,8 +35,11 @@ _LIBRARY = "window.vegaEmbed = vegaEmbed;"
 _PICTURE = {"width": 640, "config": config_of("sans-serif") | {"aria": False}}
 _SHAPE = re.compile(r' (?:d|transform|x|y|x1|y1|x2|y2|width|height)="[^"]*"')
 _FRACTION = re.compile(r"\d+\.\d{3,}")
+# For all pictures; a process that is stopped, or a script without an end, must not hold up the page.
+_LONGEST_SECONDS = 300
 # https://www.w3.org/TR/xml/#charsets
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_BASIC = re.compile("[\U00010000-\U0010ffff]")
 _SIGNS = {chr(code): chr(0x2400 + code) for code in range(0x20)}
 _CLIP = re.compile(r'(?<=id=")clip\d+(?=")|(?<=url\(#)clip\d+(?=\))')
 
@@ -62,17 +66,18 @@ class Drawing:
 
 
 Draw = Callable[[Mapping[str, Spec]], Drawing]
+_Process = subprocess.Popen[bytes]
 # The result of drawing one thing: its text as `made`, or the reason as `failure`.
 Outcome = dict[str, str]
 
 
 @contextmanager
-def start_drawing() -> Iterator[Draw]:
+def start_drawing(longest_seconds: float = _LONGEST_SECONDS) -> Iterator[Draw]:
     """Start drawing in the background; yields a function that draws specifications, once. See Drawing.failures."""
     with _start_process() as process:
 
         def draw(specs: Mapping[str, Spec]) -> Drawing:
-            library, outcomes = _ask(process, specs)
+            library, outcomes = _ask(process, specs, time.monotonic() + longest_seconds)
             outcomes |= {_LIBRARY_NAME: library}
             pictures = {name: outcomes[name]["made"] for name in specs if "made" in outcomes[name]}
             failures = {name: outcome["failure"] for name, outcome in outcomes.items() if "failure" in outcome}
@@ -82,21 +87,27 @@ def start_drawing() -> Iterator[Draw]:
 
 
 @contextmanager
-def _start_process() -> Iterator["subprocess.Popen[bytes]"]:
+def _start_process() -> Iterator[_Process | Outcome]:
+    """The process that draws; the failure if it cannot be started."""
     command = "from sparkify.report.drawing import serve; serve()"
     # -P: files in the working folder must not be imported as modules. The package's own folder is passed on.
     home = [str(Path(sparkify.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, home)), "PYTHONUTF8": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-P", "-c", command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        # vl-convert's messages there help only its authors.
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        # Ctrl-C is handled by this process, which ends the other.
-        start_new_session=True,
-    ) as process:
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # vl-convert's messages there help only its authors.
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            # Ctrl-C is handled by this process, which ends the other.
+            start_new_session=True,
+        )
+    except OSError as error:
+        yield {"failure": f"the process that draws could not be started ({error.strerror})"}
+        return
+    with process:
         try:
             yield process
         finally:
@@ -104,22 +115,39 @@ def _start_process() -> Iterator["subprocess.Popen[bytes]"]:
             process.wait()
 
 
-def _ask(process: "subprocess.Popen[bytes]", specs: Mapping[str, Spec]) -> tuple[Outcome, dict[str, Outcome]]:
-    """The results for the library and each specification, even if one of them kills the process."""
-    answer, _ = process.communicate(json.dumps(specs).encode())
+def _ask(process: _Process | Outcome, specs: Mapping[str, Spec], end: float) -> tuple[Outcome, dict[str, Outcome]]:
+    """The results for the library and each specification, even if one of them kills the process.
+
+    At `end`, a time of the monotonic clock, what is not drawn has failed.
+    """
+    if not isinstance(process, subprocess.Popen):
+        return process, dict.fromkeys(specs, process)
+    answer, early = _read_answer(process, json.dumps(specs).encode(), end)
     # The last line is empty, or incomplete if the process was killed.
     lines = [json.loads(line) for line in answer.split(b"\n")[:-1]]
-    early = {"failure": _describe_end(process.returncode)}
     if not lines:
         return early, dict.fromkeys(specs, early)
     library, *drawn = lines
     outcomes = dict(zip(specs, drawn, strict=False))
-    if left := list(specs)[len(drawn) :]:
+    left = list(specs)[len(drawn) :]
+    if time.monotonic() >= end:
+        outcomes |= dict.fromkeys(left, early)
+    elif left:
         outcomes[left[0]] = early
         # A new process draws the rest.
         with _start_process() as another:
-            outcomes |= _ask(another, {name: specs[name] for name in left[1:]})[1]
+            outcomes |= _ask(another, {name: specs[name] for name in left[1:]}, end)[1]
     return library, outcomes
+
+
+def _read_answer(process: _Process, question: bytes, end: float) -> tuple[bytes, Outcome]:
+    """What a process answers, and why it has not answered more, if so."""
+    try:
+        answer, _ = process.communicate(question, timeout=max(0.0, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[0], {"failure": "the process that draws took too long"}
+    return answer, {"failure": _describe_end(process.returncode)}
 
 
 def _describe_end(code: int) -> str:
@@ -154,18 +182,41 @@ def _attempt(make: Callable[[], str]) -> Outcome:
 
 def _make_library() -> str:
     """The library's script, from the user's cache if possible: making it takes two seconds."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sparkify")
-    kept = cache / f"vega-embed-{version('vl-convert-python')}.js"
-    with suppress(OSError):
-        return kept.read_text(encoding="utf-8")
+    cache = _find_cache()
+    kept = cache / f"vega-embed-{version('vl-convert-python')}.js" if cache is not None else None
+    if kept is not None and (found := _read_kept(kept)) is not None:
+        return found
     script: str = vl_convert.javascript_bundle(_LIBRARY)
     # If the cache cannot be written, it is made again next time.
     with suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-        unfinished = kept.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(script, encoding="utf-8")
-        unfinished.replace(kept)
+        if cache is not None and kept is not None:
+            cache.mkdir(parents=True, exist_ok=True)
+            unfinished = kept.with_suffix(f".{os.getpid()}")
+            unfinished.write_bytes(f"{script}{_signature(script)}".encode())
+            unfinished.replace(kept)
     return script
+
+
+def _find_cache() -> Path | None:
+    """The folder of the cache, as https://specifications.freedesktop.org/basedir/ has it; None without a home."""
+    places = [Path(os.environ.get("XDG_CACHE_HOME") or "")]
+    with suppress(RuntimeError):
+        places.append(Path.home() / ".cache")
+    return next((place / "sparkify" for place in places if place.is_absolute()), None)
+
+
+def _read_kept(kept: Path) -> str | None:
+    """The script in a file of the cache; None if it is not there or not complete."""
+    with suppress(OSError, UnicodeDecodeError):
+        script, sign, digest = kept.read_bytes().decode().rpartition(_signature("")[:4])
+        if sign + digest == _signature(script):
+            return script
+    return None
+
+
+def _signature(script: str) -> str:
+    """The last line of a file of the cache."""
+    return f"\n// {name_source(script)}"
 
 
 def draw_picture(name: str, spec: Spec) -> str:
@@ -173,10 +224,21 @@ def draw_picture(name: str, spec: Spec) -> str:
     # Vega numbers its clip paths from the start of the process. On a page the names must be different, and always the
     # same.
     clips: dict[str, str] = {}
-    svg = vl_convert.vegalite_to_svg(spec | _PICTURE)
+    svg = _draw(spec | _PICTURE)
     svg = _CLIP.sub(lambda found: clips.setdefault(found[0], f"{name}-clip{len(clips)}"), svg)
     # More than two decimals of a pixel are not visible, and would make half of the file.
     return _SHAPE.sub(lambda found: _FRACTION.sub(lambda one: f"{float(one[0]):.2f}", found[0]), svg)
+
+
+def _draw(spec: Spec) -> str:
+    try:
+        return str(vl_convert.vegalite_to_svg(spec))
+    except ValueError:
+        # Vega cuts a long text also in the middle of a character of two UTF-16 units, which vl-convert cannot read.
+        basic = _replace_texts(spec, lambda text: _NOT_BASIC.sub("□", text))
+        if basic == spec:
+            raise
+        return str(vl_convert.vegalite_to_svg(basic))
 
 
 def make_drawable(value: Any) -> Any:
@@ -185,12 +247,17 @@ def make_drawable(value: Any) -> Any:
     A picture is XML, which does not allow most control characters: each is replaced by its Unicode symbol (U+2419 for
     U+0019), and other characters that XML does not allow by U+FFFD. White space that XML allows stays.
     """
+    return _replace_texts(value, lambda text: _NOT_IN_XML.sub(lambda found: _SIGNS.get(found[0], "\ufffd"), text))
+
+
+def _replace_texts(value: Any, replace: Callable[[str], str]) -> Any:
+    """A value with every text in it replaced."""
     if isinstance(value, str):
-        return _NOT_IN_XML.sub(lambda found: _SIGNS.get(found[0], "\ufffd"), value)
+        return replace(value)
     if isinstance(value, Mapping):
-        return {make_drawable(key): make_drawable(part) for key, part in value.items()}
+        return {_replace_texts(key, replace): _replace_texts(part, replace) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [make_drawable(part) for part in value]
+        return [_replace_texts(part, replace) for part in value]
     return value
 
 

@@ -32,7 +32,6 @@ class Kind:
 
 # So many bytes of a file tell what it is.
 _BEGINNING = 4096
-_MAGIC = slice(8, 12), b"DUCK"
 # What DuckDB writes beside its file: W.wal, W.wal.checkpoint and so on, and the folder W.tmp.
 _BESIDE = re.compile(r"(\.wal.*|\.tmp)?", re.IGNORECASE | re.DOTALL)
 _DESCRIPTOR = re.compile(r"/dev/(?:stdin|(stdout)|(stderr)|fd/(\d+))|/proc/self/fd/(\d+)")
@@ -95,6 +94,11 @@ def _refusal(path: str | os.PathLike[str], error: OSError) -> UsageError:
 # ---- whether ----
 
 
+def is_database(beginning: bytes) -> bool:
+    """Whether a file that begins like this is a DuckDB database."""
+    return beginning[8:12] == b"DUCK"
+
+
 def _find(path: Path, config: Config, kind: Kind | None) -> os.stat_result | None:
     """The state of what is at a path that may be written, or None if nothing is there. Raises UsageError, OSError."""
     try:
@@ -131,8 +135,7 @@ def _check_owned(path: Path, found: os.stat_result, kind: Kind | None) -> None:
     with path.open("rb") as stream:
         beginning = stream.read(_BEGINNING)
     if not kind.beginning.match(beginning):
-        place, magic = _MAGIC
-        what = "a DuckDB database" if beginning[place] == magic else f"not {kind.name} that sparkify made"
+        what = "a DuckDB database" if is_database(beginning) else f"not {kind.name} that sparkify made"
         raise UsageError(f"cannot write {path}: it exists, and is {what}; choose another file")
 
 

@@ -4,12 +4,14 @@ An engine is a folder with two modules: `session`, whose `open_session` and `wra
 `doctor`, whose `list_findings` examines it. It is chosen here, by address or driver, and only then imported.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, TypeVar
 
+from sparkify.addresses import path_of
 from sparkify.errors import LockedError, UsageError
 from sparkify.settings import Config
 from sparkify.warehouses.base import Appended, Intake, Row, StoredFile, Warehouse, fetch_dicts
@@ -36,6 +38,8 @@ __all__ = [
 
 _ENGINES_OF_SCHEMES = {"redshift": "redshift"}
 _ENGINES_OF_DRIVERS = {"duckdb": "duckdb", "_duckdb": "duckdb", "redshift_connector": "redshift"}
+_FORMS = "give a file, duckdb:PATH or redshift://user@host:5439/database"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _ASK_AGAIN_SECONDS = 0.2
 _T = TypeVar("_T")
 
@@ -86,12 +90,21 @@ def engine_of(address: str) -> str:
     """The engine of an address: `duckdb` for a path or `duckdb:PATH`, else by its scheme. Raises UsageError."""
     scheme, separator, _ = address.partition("://")
     if not separator:
+        _check_file(path_of(address) or "")
         return "duckdb"
     if scheme not in _ENGINES_OF_SCHEMES:
-        raise UsageError(
-            f"{scheme}:// is not a warehouse; give a file, duckdb:PATH or redshift://user@host:5439/database"
-        )
+        raise UsageError(f"{scheme}:// is not a warehouse; {_FORMS}")
     return _ENGINES_OF_SCHEMES[scheme]
+
+
+def _check_file(path: str) -> None:
+    """Raises UsageError for what DuckDB would take for something else than a file."""
+    if not path:
+        raise UsageError(f"the warehouse has no path; {_FORMS}")
+    if path.lower().startswith(":memory:"):
+        raise UsageError(f"a warehouse in memory would keep nothing; {_FORMS}")
+    if found := _SCHEME.match(path):
+        raise UsageError(f"{found[0]} is not a warehouse; {_FORMS}. A file of such a name is written ./NAME")
 
 
 def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = None) -> Warehouse:

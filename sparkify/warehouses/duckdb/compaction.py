@@ -12,18 +12,13 @@ from pathlib import Path
 
 import duckdb
 
+from sparkify.addresses import path_of
 from sparkify.errors import EngineError
 from sparkify.settings import Config
 from sparkify.sql import quote
 from sparkify.warehouses.base import StoredFile
-from sparkify.warehouses.duckdb.session import (
-    COMPACTION_PREFIX,
-    DuckDBWarehouse,
-    check_path,
-    list_options,
-    open_session,
-    opening_error,
-)
+from sparkify.warehouses.duckdb.opening import SCRATCH_PREFIX, check_path, opening_error, place_of
+from sparkify.warehouses.duckdb.session import DuckDBWarehouse, list_options, open_session
 from sparkify.warehouses.scratch import open_scratch_folder
 
 # Changes that are not in the file of the name before the suffix yet: DuckDB replays them when it opens that.
@@ -48,14 +43,14 @@ def compact_file(address: str, config: Config) -> StoredFile:
 
     Raises LockedError while another process has it open, and EngineError where the copy cannot be made.
     """
-    path = Path(address.removeprefix("duckdb:"))
+    path = Path(path_of(address) or "")
     check_path(path, read_only=True)
     # A symbolic link stays: the file that it leads to is replaced.
-    place = path.resolve()
+    place = place_of(path)
     with (
         _locked(path, config) as warehouse,
         _mapped_os_errors(path),
-        open_scratch_folder(place.parent, COMPACTION_PREFIX) as folder,
+        open_scratch_folder(place.parent, SCRATCH_PREFIX) as folder,
     ):
         copy = folder / "compacted.duckdb"
         warehouse.execute(f"SET temp_directory = {quote(str(folder / 'swapped'))}")
@@ -80,7 +75,7 @@ def _locked(path: Path, config: Config) -> Iterator[DuckDBWarehouse]:
         raise opening_error(path, error, config) from error
     with closing(connection):
         try:
-            connection.execute(f"ATTACH {quote(str(path))} AS original")
+            connection.execute(f"ATTACH {quote(str(place_of(path)))} AS original")
         except duckdb.Error as error:
             raise opening_error(path, error, config) from error
         yield DuckDBWarehouse(connection, str(path), config)

@@ -1,7 +1,7 @@
 """DuckDB's session: one connection to one file."""
 
+import logging
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,18 +9,22 @@ from typing import Any
 
 import duckdb
 
-from sparkify.addresses import is_unicode
-from sparkify.errors import EngineError, LockedError, NoWarehouseError, UsageError
+from sparkify.addresses import is_unicode, path_of
+from sparkify.errors import EngineError, UsageError
 from sparkify.settings import Config
 from sparkify.statement_log import logged
 from sparkify.warehouses.base import Row, StoredFile
 from sparkify.warehouses.duckdb import memory
 from sparkify.warehouses.duckdb.errors import mapped_errors, words_of
 from sparkify.warehouses.duckdb.intake import DuckDBIntake
+from sparkify.warehouses.duckdb.opening import SCRATCH_PREFIX, check_path, connect, opening_error, place_of
 from sparkify.warehouses.scratch import clear_scratch_folders
+
+_logger = logging.getLogger("sparkify")
 
 # At most this, and at most half of the machine: the loader streams, so more memory would not make it faster.
 _MOST_MEMORY = 1_228 << 20
+_NO_CHECKPOINT = "FATAL Error: Failed to create checkpoint because of error: "
 _SETTINGS = {
     # Redshift's order: NULLs are greater than all values.
     "default_null_order": "NULLS_LAST_ON_ASC_FIRST_ON_DESC",
@@ -46,19 +50,18 @@ INNER JOIN duckdb_databases() AS databases USING (database_name)
 WHERE databases.database_name = current_database() AND databases.path IS NOT NULL"""
 
 
-# A folder beside the file, in which a compaction writes the new one.
-COMPACTION_PREFIX = ".sparkify-compact-"
-
-
 class DuckDBWarehouse:
     """A Warehouse over one connection; see `sparkify.warehouses.base`."""
 
     dialect = "duckdb"
     own_tables: tuple[str, ...] = ()
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, address: str, config: Config) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, address: str, config: Config, *, is_writing: bool = False
+    ) -> None:
         self.address = address
         self._connection = connection
+        self._is_writing = is_writing
         self.intake = DuckDBIntake(self, connection, config)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
@@ -134,8 +137,26 @@ class DuckDBWarehouse:
     load_transaction = transaction
 
     def close(self) -> None:
+        if self._is_writing:
+            self._checkpoint()
         with suppress(duckdb.Error):
             self._connection.close()
+
+    def _checkpoint(self) -> None:
+        """Write what is committed into the file. Closing does so too, but says nothing if it cannot."""
+        try:
+            with mapped_errors(self._connection):
+                self._connection.execute("CHECKPOINT")
+        except EngineError as error:
+            # Others, such as that a transaction is open, lose nothing.
+            _, failed, why = str(error).partition(_NO_CHECKPOINT)
+            if failed:
+                _logger.warning(
+                    "the file of the warehouse could not be completed: %s. What is committed is safe in the log beside "
+                    "it: keep %s.wal with the file, and free some space; the next command that writes completes it",
+                    why,
+                    self.address,
+                )
 
 
 def _kind_of(statement: duckdb.Statement) -> str:
@@ -148,20 +169,21 @@ def _kind_of(statement: duckdb.Statement) -> str:
 
 def open_session(address: str, config: Config, *, read_only: bool = False) -> DuckDBWarehouse:
     """Open a file. Raises UsageError for an impossible path, EngineError if DuckDB cannot open it."""
-    path = Path(address.removeprefix("duckdb:"))
+    path = Path(path_of(address) or "")
     if not is_unicode(str(path)):
         raise UsageError(f"the warehouse {str(path)!a} cannot be opened: its name is not UTF-8; rename it")
     try:
         check_path(path, read_only=read_only)
+        connection = connect(path, list_options(config, read_only=read_only), read_only=read_only)
     except OSError as error:
         raise UsageError(f"the warehouse {path} cannot be opened: {error.strerror}; give another file") from None
-    try:
-        connection = _connect(path, list_options(config, read_only=read_only), read_only)
     except duckdb.Error as error:
         raise opening_error(path, error, config) from error
-    if not read_only:
-        _clear_leftovers(connection, path)
-    return DuckDBWarehouse(connection, str(path), config)
+    if read_only:
+        return DuckDBWarehouse(connection, str(path), config)
+    place = place_of(path)
+    _clear_leftovers(connection, place)
+    return DuckDBWarehouse(connection, str(path), config, is_writing=True)
 
 
 def list_options(config: Config, *, read_only: bool) -> dict[str, str]:
@@ -181,23 +203,6 @@ def longest_record(config: Config) -> int:
     return memory.longest_record(memory.read_size(list_options(config, read_only=True)["memory_limit"]))
 
 
-def _connect(path: Path, options: dict[str, str], read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Open and lock the file of that name. A compaction may replace it after it is opened, before it is locked."""
-    while True:
-        before = _identify(path)
-        connection = duckdb.connect(str(path), read_only=read_only, config=dict(options))
-        if before is None or before == _identify(path):
-            return connection
-        connection.close()
-
-
-def _identify(path: Path) -> tuple[int, int] | None:
-    with suppress(FileNotFoundError):
-        found = path.stat()
-        return found.st_dev, found.st_ino
-    return None
-
-
 def wrap_cursor(cursor: duckdb.DuckDBPyConnection, connection: Any, config: Config) -> DuckDBWarehouse:
     """A warehouse over the caller's connection or cursor."""
     with mapped_errors(cursor):
@@ -206,20 +211,10 @@ def wrap_cursor(cursor: duckdb.DuckDBPyConnection, connection: Any, config: Conf
     return DuckDBWarehouse(cursor, "the caller's connection", config)
 
 
-def check_path(path: Path, *, read_only: bool) -> None:
-    """Raises UsageError for a path where no file can be, NoWarehouseError for a file to read that does not exist."""
-    if path.is_dir():
-        raise UsageError(f"the warehouse {path} is a folder; give a file, such as {path / 'sparkify.duckdb'}")
-    if not path.parent.is_dir():
-        raise UsageError(f"the warehouse {path} cannot be made: there is no folder {path.parent}; create it first")
-    if read_only and not path.exists():
-        raise NoWarehouseError(f"there is no warehouse {path} yet; run sparkify load, or give another --warehouse")
-
-
-def _clear_leftovers(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _clear_leftovers(connection: duckdb.DuckDBPyConnection, place: Path) -> None:
     """Remove the temporary files of a killed process, which DuckDB does not. No other process has the file open."""
-    clear_scratch_folders(path.resolve().parent, COMPACTION_PREFIX)
-    folder = Path(f"{path}.tmp")
+    clear_scratch_folders(place.parent, SCRATCH_PREFIX)
+    folder = Path(f"{place}.tmp")
     # Another connection of this process may use them.
     if not folder.is_dir() or connection.execute("SELECT 1 FROM duckdb_temporary_files()").fetchall():
         return
@@ -231,24 +226,3 @@ def _clear_leftovers(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _machine_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def opening_error(path: Path, error: duckdb.Error, config: Config) -> EngineError | UsageError:
-    """An error of DuckDB's while it opens a file, as ours."""
-    words = words_of(error)
-    if "Unique file handle conflict" in words or "different configuration than existing connections" in words:
-        return LockedError(f"the warehouse {path} is in use by this process; close it first")
-    if isinstance(error, duckdb.InvalidInputException) and config.storage_version in words:
-        return UsageError(
-            f"the storage version {config.storage_version} is not usable, for DuckDB {duckdb.__version__} does not "
-            "know it; name the version of the oldest client that opens the file, such as v1.4.0"
-        )
-    if "lock" in words.lower() and isinstance(error, duckdb.IOException):
-        holder = re.search(r"PID (\d+)", words)
-        who = f"process {holder[1]}" if holder else "another process"
-        return LockedError(f"the warehouse {path} is in use by {who}; wait until it ends, or give --wait SECONDS")
-    if "not a valid DuckDB database" in words or "magic bytes" in words:
-        return EngineError(f"{path} is not a DuckDB database; give another --warehouse, or remove the file")
-    if config.memory_limit and "memory" in words.lower():
-        return UsageError(f"the memory limit {config.memory_limit} is not valid: {words}; write it as 2GB or 500MB")
-    return EngineError(f"cannot open the warehouse {path}: {words}")

@@ -1,6 +1,7 @@
 """A stand-in for stores that a real server cannot play: it lists and gets, checks no signature, and answers as told."""
 
 import hashlib
+import ssl
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,8 +36,8 @@ def refusal(status: int, code: str, words: str = "", more: str = "") -> Reply:
 class StandIn:
     """A running store with one bucket. `answer` may answer a request in its own way, or give None."""
 
-    def __init__(self, port: int) -> None:
-        self.endpoint = f"http://127.0.0.1:{port}"
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
         self.objects: dict[str, bytes] = {}
         self.answer: Callable[[Request], Reply | None] = lambda request: None
         self.requests: list[Request] = []
@@ -88,7 +89,7 @@ def _etag(data: bytes) -> str:
 
 
 @contextmanager
-def run_stand_in() -> Iterator[StandIn]:
+def run_stand_in(encryption: ssl.SSLContext | None = None) -> Iterator[StandIn]:
     """Start a stand-in, and stop it."""
 
     class Answer(Handler):
@@ -114,6 +115,6 @@ def run_stand_in() -> Iterator[StandIn]:
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
 
-    with serve(Answer) as port:
-        store = StandIn(port)
+    with serve(Answer, encryption) as port:
+        store = StandIn(f"http{'s' if encryption else ''}://127.0.0.1:{port}")
         yield store

@@ -1,19 +1,16 @@
 """What stores answer, what the environment holds, and keys that the client cannot name: each with its true cause."""
 
-import contextlib
 import gzip
 import os
 import re
-import socket
 import ssl
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import obstore
 import pytest
+import trustme
 
 import sparkify
 from sparkify.errors import ConfigError, SourceError, SparkifyError
@@ -196,28 +193,54 @@ def test_answer_without_its_length(store: StandIn) -> None:
     assert read_errors() == {f"{ROOT}/a.json": None}
 
 
-def test_certificate_that_is_not_trusted(store: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = [str(tmp_path / "key.pem"), str(tmp_path / "own.pem")]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, "-keyout", files[0]]
-    subprocess.run([*command, "-out", files[1]], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files[1], files[0])
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_shake_hands, args=(listener, context), daemon=True)
-        thread.start()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{listener.getsockname()[1]}")
-        assert "cannot be reached: its certificate is not trusted here" in failure()
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+def test_certificates(tmp_path: Path, store: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    bundle = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(bundle)
+    encryption = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(encryption)
+    with run_stand_in(encryption) as secure:
+        secure.objects = {"log_data/a.json": b"{}\n", "log_data/b.json": b"{}\n"}
+        monkeypatch.setenv("AWS_ENDPOINT_URL", secure.endpoint)
+        assert "its certificate is not trusted here; name the file of its authority in AWS_CA_BUNDLE" in failure()
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+        assert read_errors() == {f"{ROOT}/a.json": None, f"{ROOT}/b.json": None}
+        monkeypatch.setenv("AWS_ENDPOINT_URL", secure.endpoint.replace("127.0.0.1", "localhost"))
+        assert re.search(r"not trusted here; .* \(Hostname mismatch", failure())
+        monkeypatch.delenv("AWS_CA_BUNDLE")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", secure.endpoint)
+        monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+        assert read_errors() == {f"{ROOT}/a.json": None, f"{ROOT}/b.json": None}
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+        assert "SSL_CERT_FILE names no file" in failure()
+        monkeypatch.delenv("SSL_CERT_FILE")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", secure.endpoint.replace("https", "http"))
+        assert "cannot be reached: what answers there does not speak HTTP" in failure() or "broke" in failure()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store.endpoint.replace("http", "https"))
+    assert "it does not speak HTTPS; write http:// in AWS_ENDPOINT_URL" in failure()
 
 
-def _shake_hands(listener: socket.socket, context: ssl.SSLContext) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = listener.accept()
-            with contextlib.suppress(OSError), connection:
-                context.wrap_socket(connection, server_side=True)
+@pytest.mark.parametrize(
+    "text", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
+)
+def test_authorities_that_cannot_be_read(
+    tmp_path: Path, store: StandIn, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    bundle = tmp_path / "authority.pem"
+    if text is not None:
+        bundle.write_text(text)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    with pytest.raises(ConfigError, match="AWS_CA_BUNDLE names a file"):
+        list_files(ROOT, S3Access())
+
+
+def test_proxy_that_is_none_is_named(store: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("::::", "localhost:9", "http://user:planted-password@127.0.0.1:9", "socks5://127.0.0.1:9", "x y"):
+        monkeypatch.setenv("http_proxy", value)
+        error = failure()
+        assert "cannot be reached" in error
+        assert "check it too" in error
+        assert "planted-password" not in error
 
 
 # ---- keys that the client cannot name ----
@@ -302,10 +325,11 @@ def test_requests_in_our_own_hand_are_signed(s3_server: S3Server, monkeypatch: p
 BAD_VALUES = {
     "AWS_ENDPOINT_URL": ["localhost:9000", "127.0.0.1", "http://", "http://a b", "ftp://x", "http://h:99999", "//x",
                          "http://[::1", "http://ex%zzample", "http://me:pw@127.0.0.1:9", "http://h?x=1", "http://h:x",
-                         "http://h\x01", "http://256.1.1.1", "http://1.2.3.4.5:9"],
+                         "http://h\x01", "http://256.1.1.1", "http://1.2.3.4.5:9", "http:/h", "::::"],
     "AWS_ENDPOINT_URL_S3": ["localhost:9000", "http://h:99999"],
     "AWS_ENDPOINT": ["localhost:9000"],
-    "AWS_REGION": ["us east", "é", "us\n-east"],
+    "AWS_REGION": ["us east", "é", "us\n-east", "us@example.com", "us/east", "us#", "-", "x" * 64],
+    "AWS_DEFAULT_REGION": ["us east"],
     "AWS_ACCESS_KEY_ID": ["a\nb", "é", "a\x01", "a b"],
     "AWS_SECRET_ACCESS_KEY": [""],
     "AWS_SESSION_TOKEN": ["a\nb", "é"],
@@ -325,6 +349,8 @@ def test_bad_value_of_a_variable_is_named(
 ) -> None:
     if name == "AWS_ENDPOINT":
         monkeypatch.delenv("AWS_ENDPOINT_URL")
+    if name == "AWS_DEFAULT_REGION":
+        monkeypatch.delenv("AWS_REGION")
     monkeypatch.setenv(name, value)
     load_config()
     with pytest.raises(ConfigError) as caught:

@@ -42,6 +42,8 @@ _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE---
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _YES, _NO = ("1", "true", "on", "yes", "y"), ("", "0", "false", "off", "no", "n")
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 # AWS_ENDPOINT is a name that only the client knows.
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
@@ -120,12 +122,16 @@ class Place(NamedTuple):
 def locate(bucket: str, access: S3Access) -> Place:
     """Read the AWS_* variables and, without keys there, ask boto3. Raises ConfigError, SourceError."""
     _check_variables()
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = next((value for name in _REGIONS if (value := os.environ.get(name, "").strip())), None)
     find_credentials: Callable[[], S3Credential] | None = None
     if not access.anonymous and not _switch("AWS_SKIP_SIGNATURE"):
         find_credentials, of_profile = _find_credentials()
         region = region or of_profile
     region = region or "us-east-1"
+    if not _REGION.fullmatch(region):
+        raise ConfigError(
+            "the region of the profile is no name of one, such as us-west-2; correct it, or set AWS_REGION"
+        )
     endpoint, is_virtual = _endpoint(), _switch("AWS_VIRTUAL_HOSTED_STYLE_REQUEST")
     if is_virtual:
         scheme, _, host = (endpoint or f"https://s3.{region}.amazonaws.com").partition("://")
@@ -179,6 +185,8 @@ def _client_options(place: Place) -> "ClientConfig":
 
 def read_authorities() -> str | None:
     """The certificates of AWS_CA_BUNDLE, trusted beside those of the system. Raises ConfigError."""
+    if (named := os.environ.get("SSL_CERT_FILE")) and not Path(named).is_file():
+        raise ConfigError("SSL_CERT_FILE names no file; it must hold the certificates to trust in PEM form")
     path = os.environ.get("AWS_CA_BUNDLE")
     if not path:
         return None
@@ -217,7 +225,7 @@ def _endpoint() -> str | None:
         raise ConfigError(f"{name} holds a user or a password; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")
     if not is_valid or url.scheme.lower() not in ("http", "https") or url.query or url.fragment or " " in endpoint:
         raise ConfigError(f"{name} is no address of a store; write it as http://host:port or https://host")
-    return endpoint
+    return f"{url.scheme}{endpoint[len(url.scheme) :]}"
 
 
 def _is_host(name: str) -> bool:
@@ -231,9 +239,13 @@ def _is_host(name: str) -> bool:
 
 def _check_variables() -> None:
     """Raise ConfigError for values that no request can carry, and for half of a key. No message repeats a value."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"):
         if not _is_carried(os.environ.get(name, "").strip()):
             raise ConfigError(f"{name} holds a character that is no part of such a value; set it anew")
+    for name in _REGIONS:
+        # It becomes a part of a host's name.
+        if (region := os.environ.get(name, "").strip()) and not _REGION.fullmatch(region):
+            raise ConfigError(f"{name} is no name of a region, such as us-west-2; set it anew")
     halves = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     absent = [name for name in halves if not os.environ.get(name)]
     if len(absent) == 1:

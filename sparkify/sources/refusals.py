@@ -7,6 +7,7 @@ equals a credential or a signature is left in them.
 import html
 import os
 import re
+import urllib.request
 from typing import NamedTuple
 
 from sparkify.settings import S3Access
@@ -17,6 +18,7 @@ CONNECT_SECONDS, MOST_SECONDS = 5, 30
 # A request has ended within this time, however slowly its answer comes. Parts of objects need more on slow lines.
 MOST_ANSWER_SECONDS, MOST_REQUEST_SECONDS = 60, 120
 
+_DEBUG = "\n\nDebug source"
 _ANSWER = re.compile(r"status code: (\d{3})[^:]*: ?(.*)", re.DOTALL)
 _ELEMENTS = re.compile(r"<(Code|Message|Region|Endpoint|Location)>(.*?)</\1>", re.DOTALL)
 _SIGNATURE = re.compile(r"\b[0-9a-f]{64}\b|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|(?<=Signature=)[^\s&<]+")
@@ -73,7 +75,7 @@ class Answer(NamedTuple):
 
 def read_answer(error: BaseException) -> Answer:
     """The store's answer that the client reports."""
-    found = _ANSWER.search(str(error).partition("\n\nDebug source")[0])
+    found = _ANSWER.search(str(error).partition(_DEBUG)[0])
     if found is None:
         return Answer()
     parts = dict(_ELEMENTS.findall(found[2]))
@@ -136,6 +138,8 @@ def _explain_answer(answer: Answer, access: S3Access, permission: str) -> str:
             f"the store sends to {answer.place or 'another place'}, to which credentials are not carried; if it is the "
             "right one, set AWS_ENDPOINT_URL or AWS_REGION to it"
         )
+    if answer.status == 404 and permission == "s3:ListBucket":
+        return _SENTENCES["NoSuchBucket"]
     if answer.code in _SENTENCES:
         return _SENTENCES[answer.code]
     if answer.status == 200:
@@ -169,7 +173,15 @@ def _explain_denial(answer: Answer, access: S3Access, permission: str) -> str:
 
 def _explain_client(error: BaseException) -> str:
     """What an error means that no answer of the store caused."""
-    text = str(error)
+    told = _explain_failure(str(error)) or (
+        "the store's client fails, for a reason that is not known here: "
+        f"{clean_words(str(error).partition(_DEBUG)[0]) or type(error).__name__}"
+    )
+    is_led = "cannot be reached" in told and urllib.request.getproxies().keys() & {"http", "https", "all"}
+    return told + ("; requests go through the proxy of HTTP_PROXY or HTTPS_PROXY, check it too" if is_led else "")
+
+
+def _explain_failure(text: str) -> str | None:
     if "without LOCATION" in text:
         return "the bucket is in another region; set AWS_REGION to it"
     if _SILENCE.search(text):
@@ -183,8 +195,7 @@ def _explain_client(error: BaseException) -> str:
         return "the connection broke before all of the answer had come; try later"
     if "kind: Connect" in text or "error sending request" in text:
         return "the store cannot be reached; check AWS_ENDPOINT_URL and the network"
-    words = clean_words(text.partition("\n\nDebug source")[0])
-    return f"the store's client fails, for a reason that is not known here: {words or type(error).__name__}"
+    return None
 
 
 def clean_words(text: str) -> str:

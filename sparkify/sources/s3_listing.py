@@ -60,9 +60,10 @@ class _Search:
         # The client that reads the objects does not take every setting: that is told before anything is done.
         open_bucket(place)
         self._most_at_once = access.concurrency
-        self._bucket = bucket
+        self._base = f"{SCHEME}{bucket}/"
         self._key = key
         self._prefix = f"{key}/" if key else ""
+        # By URL: keys beside it would take a quarter more memory.
         self._found: dict[str, SourceFile] = {}
         self._twice: set[str] = set()
         self._began = time.monotonic()
@@ -75,7 +76,7 @@ class _Search:
             # What still runs in a thread stops at its next page.
             self._is_over = True
         # S3's console creates an object with the name of the folder.
-        self._found.pop(self._prefix, None)
+        self._found.pop(self._base + self._prefix, None)
         if not self._found and self._key and (one := self._requests.head(self._key)):
             self._add([one])
         return Objects(list(self._found.values()), list(self._list_notes()))
@@ -118,15 +119,16 @@ class _Search:
 
     def _add(self, objects: Iterable[Listed]) -> None:
         for one in objects:
-            if one.key in self._found:
-                self._twice.add(one.key)
-            self._found[one.key] = _source_file(f"{SCHEME}{self._bucket}/{one.key}", one)
+            url = self._base + one.key
+            if url in self._found:
+                self._twice.add(url)
+            self._found[url] = _source_file(url, one)
 
     def _list_notes(self) -> Iterable[str]:
         if self._twice:
             yield (
-                f"the store lists {count_of(len(self._twice), 'object')} twice, such as "
-                f"{SCHEME}{self._bucket}/{min(self._twice)}; each is read once"
+                f"the store lists {count_of(len(self._twice), 'object')} twice, such as {min(self._twice)}; "
+                "each is read once"
             )
 
 

@@ -56,8 +56,10 @@ def run(config: Config, *arguments: str, stdout: int, stderr: int = subprocess.P
     )  # fmt: skip
 
 
-def load(config: Config, **streams: int) -> Ended:
-    return run(config, "load", "--log-data", str(config.log_data), "--song-data", str(config.song_data), **streams)
+def load(config: Config, *arguments: str, **streams: int) -> Ended:
+    return run(
+        config, "load", *arguments, "--log-data", str(config.log_data), "--song-data", str(config.song_data), **streams
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,21 @@ def test_output_that_cannot_be_written_is_a_sentence(broken: Config, full: int, 
     assert ended.stderr == own.stderr + sentence
     assert ended.returncode == (own.returncode or 1)
     assert run(broken, *arguments, stdout=full, stderr=full).returncode == ended.returncode
+
+
+def test_what_is_done_has_not_failed_if_its_output_is_lost(warehouse: Config, full: int) -> None:
+    write_file(log_file(warehouse), [play()])
+    sentence = "sparkify: cannot write the output: No space left on device; what the command was to do is done"
+    for arguments in ([], ["--json"], ["-q", "--json"]):
+        ended = load(warehouse, *arguments, stdout=full)
+        assert (ended.returncode, ended.stderr.splitlines()[-1]) == (0, sentence)
+        assert fetch(warehouse, "SELECT status FROM load_history") == [("loaded",)]
+    for verb in ("rebuild", "compact"):
+        ended = run(warehouse, verb, stdout=full)
+        assert (ended.returncode, ended.stderr.splitlines()[-1]) == (0, sentence)
+    # What is only shown is all that is done.
+    ended = run(warehouse, "rebuild", "-n", stdout=full)
+    assert (ended.returncode, "send it elsewhere" in ended.stderr) == (1, True)
 
 
 def test_messages_that_cannot_be_written_change_nothing(broken: Config, full: int) -> None:

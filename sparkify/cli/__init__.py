@@ -48,28 +48,31 @@ def main(arguments: list[str] | None = None) -> None:
     # The process lives for seconds: imports stay, and the many objects of a listing form no cycles.
     gc.set_threshold(100_000)
     output = open_outputs()
-    code = _run(arguments)
+    code, is_done = _run(arguments)
     # A reader that has closed the pipe (`| head`) is not an error.
     if output and output.failure and not isinstance(output.failure, ConnectionError):
-        _say_error(f"sparkify: cannot write the output: {output.failure.strerror}; send it elsewhere")
-        code = code or 1
+        advice = "what the command was to do is done" if is_done else "send it elsewhere"
+        _say_error(f"sparkify: cannot write the output: {output.failure.strerror}; {advice}")
+        code = code or (0 if is_done else 1)
     interrupts.leave()
     interrupts.ignore()
     sys.exit(code)
 
 
-def _run(arguments: list[str] | None) -> int:
+def _run(arguments: list[str] | None) -> tuple[int, bool]:
+    """Run the command; returns its exit code, and whether it has done what stays done without its output."""
     try:
         try:
-            # --help and --version return an exit code, a command returns None.
-            return cli.main(arguments, standalone_mode=False) or 0
+            # --help and --version return an exit code, a command a bool.
+            ended = cli.main(arguments, standalone_mode=False)
+            return (0, ended) if isinstance(ended, bool) else (ended, False)
         finally:
             sys.stdout.flush()
     except (SystemExit, GeneratorExit):
         raise
     # A panic of a library in Rust is no Exception.
     except BaseException as error:
-        return _tell(error)
+        return _tell(error), False
 
 
 def _tell(error: BaseException) -> int:

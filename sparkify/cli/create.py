@@ -8,7 +8,7 @@ from sparkify.console import say
 from sparkify.settings import Config
 
 
-@command()
+@command(changes=True)
 @click.option("--drop", is_flag=True, help="Drop every table and its data first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run

@@ -19,7 +19,7 @@ from sparkify.settings import Config
 _WAREHOUSE, _REPORT = "sparkify.duckdb", "report.html"
 
 
-@command()
+@command(changes=True)
 @click.argument("directory", metavar="[DIR]", default="sparkify-demo")
 @click.option("--seed", default=0, show_default=True, help="Seed of the simulated data.")
 @output

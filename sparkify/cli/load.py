@@ -25,7 +25,7 @@ _EVENT_LOG = Kind(
 )
 
 
-@command()
+@command(changes=True)
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
 @click.option("--reread", is_flag=True, help="Also replace files that were read by other rules than the current ones.")
 @verify

@@ -31,9 +31,15 @@ class _Command(click.Command):
     While it runs, Ctrl-C raises, so that it can clean up.
     """
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def __init__(self, *args: Any, changes: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._changes = changes
+
+    def invoke(self, ctx: click.Context) -> bool:
+        """Run it; returns whether it has changed something, and has not only printed."""
         interrupts.raise_from_now()
-        return super().invoke(ctx)
+        super().invoke(ctx)
+        return self._changes and not ctx.params.get("dry_run")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         _, _, given = self.make_parser(ctx).parse_args(list(args))
@@ -48,9 +54,9 @@ _logger = logging.getLogger("sparkify")
 _SQL_LOG = outputs.Kind("a log of statements", BEGINNING)
 
 
-def command() -> Callable[[Function], click.Command]:
-    """Make a function a command."""
-    return click.command(cls=_Command)
+def command(*, changes: bool = False) -> Callable[[Function], click.Command]:
+    """Make a function a command; one that `changes` something has not failed if its output is lost."""
+    return click.command(cls=_Command, changes=changes)
 
 
 def common(*groups: Group) -> Callable[[Function], Function]:

@@ -15,7 +15,7 @@ from sparkify.settings import Config
 PAGE = Kind("a report", re.compile(rb'<!doctype html>.*<meta name="generator" content="sparkify ', re.DOTALL))
 
 
-@command()
+@command(changes=True)
 @click.option("-o", "--output", metavar="FILE", default="sparkify-report.html", show_default=True, help="Output file.")
 @click.option("--with-people", is_flag=True, help="Also name places that have a single listener.")
 @cutting

@@ -17,7 +17,7 @@ _DIRTY = "Share of records that are planted faults. Others are odd, but a load t
 _SHAPES = "A record a line; records joined without line ends; one JSON array a file; a line for each value."
 
 
-@command()
+@command(changes=True)
 @click.argument("directory", metavar="DIR")
 @click.option("--events", default=50_000, show_default=True, help="Log records.")
 @click.option("--users", default=200, show_default=True, help="Users.")

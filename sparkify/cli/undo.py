@@ -10,7 +10,7 @@ from sparkify.console import print_undo
 from sparkify.settings import Config
 
 
-@command()
+@command(changes=True)
 @click.argument("load_id", type=int)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run

@@ -8,6 +8,8 @@ NEWEST_PYTHON ?=
 T ?=
 # `make lock UPGRADE=--upgrade` moves every pin to the newest release; without it a pin moves only where it must.
 UPGRADE ?=
+# What the native library is built with (native/README.md).
+CARGO ?= cargo
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,13 +31,13 @@ FAST := not engine and not browser and not slow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check browser older demo test test-newest test-long coverage lint lint-style lint-types \
+.PHONY: help setup native check browser older demo test fuzz test-newest test-long coverage lint lint-style lint-types \
 	lint-layers lint-sql hooks format docs picture bench bench-growth bench-storage bench-check bench-docs bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-setup: $(VENV)/.stamp ## make .venv with sparkify and the developers' tools
+setup: $(VENV)/.stamp build/native/.stamp ## make .venv with sparkify and the developers' tools, and the native library where cargo is
 
 demo: setup ## simulate, load, check, ask and report, all in build/demo
 	rm -rf build/demo
@@ -44,6 +46,18 @@ demo: setup ## simulate, load, check, ask and report, all in build/demo
 # With -qq apt-get prints only errors. An index that cannot be fetched is an error, so that it is tried again.
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq -o APT::Update::Error-Mode=any -o Acquire::Retries=3 \
 	-o DPkg::Lock::Timeout=300
+
+# Debian's cargo brings a C compiler, for its linker.
+native: $(VENV)/.stamp ## build the native library; installs Debian's cargo where there is none
+	@$(CARGO) --version >/dev/null 2>&1 || { \
+	    if [ "$$(id -u)" = 0 ]; then root=env; elif sudo -n true 2>/dev/null; then root='sudo -n env'; else root=; fi; \
+	    if [ -n "$$root" ] && apt-get --version >/dev/null 2>&1; then \
+	        echo "native: installing cargo for the native library"; \
+	        for try in 1 2 3; do $$root $(APT_GET) update && break; sleep 5; done; \
+	        $$root $(APT_GET) install --yes --no-install-recommends cargo >/dev/null; \
+	    fi; }
+	@$(call build-native)
+	@mkdir -p build/native && touch build/native/.stamp
 
 # Chromium draws no text without a font. What SPARKIFY_TEST_BROWSER names is never replaced.
 browser: setup ## install Debian's headless Chromium for the tests of the report, unless a Chromium or Chrome is there
@@ -64,18 +78,23 @@ older: $(OLDER)/.stamp ## make .venv-older with the older DuckDB that a test ope
 check: lint ## lint, and the fast tests: about a minute (T=tests/test_cli.py for a part of them)
 	$(BIN)/$(PYTEST) -m "$(FAST)" $(or $(T),$(wildcard tests/test_*.py))
 
-test: $(if $(T),setup,browser) older ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
+test: $(if $(T),setup,browser) native older ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
 	$(BIN)/$(PYTEST) $(T)
 	$(if $(T),,@$(MAKE) --no-print-directory test-newest)
 
 # Coverage costs an eighth of the time. Processes that a test starts are not measured.
-coverage: browser older ## run all tests, and list the lines of sparkify that they do not run
+coverage: browser native older ## run all tests, and list the lines of sparkify that they do not run
 	$(BIN)/$(PYTEST) --cov $(T)
 
 # With TIMES=25 half an hour: then every statement is a moment to kill at.
 TIMES ?= 25
-test-long: browser older ## run all tests with TIMES as many histories, lines and moments to kill at (TIMES=25)
+test-long: browser native older ## run all tests with TIMES as many histories, lines and moments to kill at (TIMES=25)
 	SPARKIFY_TEST_TIMES=$(TIMES) $(BIN)/$(PYTEST) --durations 30 $(T)
+
+# The lines of the corpus, mutated: what the native library takes of them is compared with the reference.
+FUZZ_SECONDS ?= 60
+fuzz: native ## try mutated lines on the native library for FUZZ_SECONDS (60)
+	SPARKIFY_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest -n 2 -rP tests/test_native.py -k mutated
 
 # What depends on the Python more than on DuckDB, a driver, a server or a browser.
 ON_NEWEST := $(foreach name,cli engine package settings sources validation,tests/test_$(name).py)
@@ -218,6 +237,28 @@ $(VENV)/.stamp: $(LOCKS) pyproject.toml Makefile
 	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt; }
 	$(call install,$(VENV))
 	@touch $@
+
+# $(call build-native): the library is made for exactly the rules of this checkout. A process may have the old one open,
+# so the new one takes its name.
+define build-native
+rules=$$($(BIN)/python -c 'from sparkify.validation.version import rules_digest as digest; print(digest())') && \
+SPARKIFY_RULES="$$rules" CARGO_TARGET_DIR=build/native $(CARGO) build --quiet --release --offline --locked \
+    --manifest-path native/Cargo.toml && \
+for made in build/native/release/libsparkify_native.so build/native/release/libsparkify_native.dylib; do \
+    if [ -f "$$made" ]; then cp "$$made" $(NATIVE).new && mv $(NATIVE).new $(NATIVE); fi; \
+done
+endef
+
+NATIVE := sparkify/validation/libnative.so
+
+build/native/.stamp: $(VENV)/.stamp $(wildcard native/Cargo.* native/src/*.rs sparkify/validation/*.py)
+	@rm -f $(NATIVE)
+	@if ! $(CARGO) --version >/dev/null 2>&1; then \
+	    echo "setup: there is no cargo, so records are judged by SQL; 'make native' gets it and builds the native library"; \
+	elif ! { $(call build-native); }; then \
+	    echo "setup: the native library could not be built, so records are judged by SQL"; \
+	fi
+	@mkdir -p $(@D) && touch $@
 
 $(NEWEST)/.stamp-%: $(VENV)/.stamp
 	@$(UV) venv --quiet --clear --python "$(NEWEST_PYTHON)" $(NEWEST)

@@ -154,6 +154,8 @@ def print_load(result: LoadResult) -> None:
         print(f"  replaced {count_of(len(others), 'other file')}: {left:,} left, {entered:,} entered")
     print_counts(result.tables)
     _print_match_rates(result.match_rate)
+    if result.judged_by == "sql":
+        print("judged by SQL, not by the native library; `sparkify doctor` says why")
     for broken in result.broken_checks:
         print(f"warning from check {printable(broken)}")
     for warning in result.warnings:

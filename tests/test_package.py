@@ -8,8 +8,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.tags import platform_tags
 
 import sparkify
+from sparkify.validation import native
 
 ROOT = Path(__file__).parents[1]
 ROOT_MODULES = ("create_tables.py", "etl.py", "sql_queries.py")
@@ -117,7 +119,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_wheel_is_named_by_the_version(wheel: Path) -> None:
-    assert wheel.name == f"sparkify-{sparkify.__version__}-py3-none-any.whl"
+    platform = next(platform_tags()) if native.FILE.exists() else "any"
+    assert wheel.name == f"sparkify-{sparkify.__version__}-py3-none-{platform}.whl"
 
 
 @pytest.mark.slow
@@ -149,3 +152,5 @@ def test_wheel_runs_on_its_own_files(installed: Path) -> None:
     command = ["query", "levels", "--warehouse", "sparkify-demo/sparkify.duckdb", "--json", "-q"]
     answer = json.loads(run_python("-m", "sparkify", *command, path=installed))
     assert len(answer["rows"]) > 0
+    doctor = run_python("-m", "sparkify", "doctor", path=installed)
+    assert native.describe() in doctor

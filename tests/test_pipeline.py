@@ -28,6 +28,7 @@ from sparkify.errors import (
 from sparkify.loads.progress import Progress
 from sparkify.settings import Config, load_config
 from sparkify.star.tables import TABLES, VERSION, VIEWS
+from sparkify.validation import native
 from tests.support import (
     TS,
     event,
@@ -84,6 +85,7 @@ def test_load_reports_what_it_did(warehouse: Config) -> None:
         "reasons": {"missing:song": 1, "not_json": 1},
         "match_rate": {"song": 0.5, "artist": 1.0},
         "mode": "rebuild",
+        "judged_by": native.way(),
         "unknown_keys": {"events": [], "songs": []},
         "errors": [],
         "taken_names": {"events": [], "songs": []},

@@ -18,6 +18,7 @@ from sparkify.loads.plan import describe_left_out
 from sparkify.settings import Config
 from sparkify.sources.listing import list_files
 from sparkify.star.version import read_version
+from sparkify.validation import native
 from sparkify.warehouses import Finding, Warehouse, examine, open_warehouse
 
 _DRIVERS = ("duckdb", "obstore", "redshift-connector", "boto3")
@@ -26,6 +27,7 @@ _DRIVERS = ("duckdb", "obstore", "redshift-connector", "boto3")
 def list_findings(config: Config) -> Iterator[Finding]:
     """Examine versions, sources and the warehouse, one after the other."""
     yield Finding("versions", True, _versions())
+    yield Finding("validator", True, native.describe())
     names: dict[str, Dataset] = {"log data": "events", "song data": "songs"}
     for name, dataset in names.items():
         yield _look_at_dataset(name, dataset, config)

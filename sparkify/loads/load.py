@@ -371,6 +371,9 @@ def _result(
     done: tuple[_Begun, _Outcome, StarChange] | None = None,
 ) -> LoadResult:
     """What a load did, or that there was nothing to do."""
+    # Only a load needs it.
+    from sparkify.validation import native
+
     begun, outcome, change = done or (None, _Outcome(), None)
     broken = change.list_warnings() if change else []
     warnings = list_warnings(_delivery(begun, outcome)) if begun else []
@@ -384,6 +387,7 @@ def _result(
         match_rate=match_rates(warehouse),
         seconds=seconds_since(started),
         mode=change.mode if change else None,
+        judged_by=native.way() if begun else None,
         unknown_keys=outcome.unknown_keys,
         taken_names={brought.dataset: brought.taken_names for brought in outcome.brought},
         shapes=dict(Counter(entry.shape for entry in outcome.loaded if entry.shape)),

@@ -16,6 +16,7 @@ class LoadResult:
     `shapes` counts the loaded files by shape. `left_out` is what is below the roots and is no data. `replaced` has the
     records that left and entered with each changed file.
     `warnings` are sentences.
+    `judged_by` says how the records were judged: `native`, by the native library, or `sql`; None if none were.
     `broken_checks` are the checks of severity warn that found rows. A check of severity fail makes the load fail.
     """
 
@@ -28,6 +29,7 @@ class LoadResult:
     match_rate: dict[str, float | None]
     seconds: float
     mode: Mode | None = None
+    judged_by: Literal["native", "sql"] | None = None
     unknown_keys: dict[str, list[str]] = field(default_factory=dict)
     taken_names: dict[str, list[TakenName]] = field(default_factory=dict)
     shapes: dict[str, int] = field(default_factory=dict)

@@ -5,7 +5,7 @@ makes streams from existing batches only; a stream that makes its batches on dem
 """
 
 import ctypes
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -51,18 +51,18 @@ class Table:
         return CArrayStream.from_c_arrays(list(self._batches), self._schema).__arrow_c_stream__()
 
 
-class LineStream:
-    """The lines of bundles that are still to come, as a table that can be read once.
+class Stream:
+    """Batches that are still to come, as a table that can be read once.
 
-    A bundle is taken when the reader asks for more: in one of its threads, one at a time. All are kept in `taken`. If
-    taking one raises, `error` is the exception, and the reader fails with an error of its own.
+    A batch is taken when the reader asks for more: in one of its threads, one at a time. If taking one raises, `error`
+    is the exception, and the reader fails with an error of its own.
     """
 
-    def __init__(self, bundles: Iterable[Bundle]) -> None:
-        self.taken: list[Bundle] = []
+    def __init__(self, schema: Any, batches: Generator[Any, None, None]) -> None:
         self.error: BaseException | None = None
-        self._coming = iter(bundles)
-        self._empty = CArrayStream.from_c_arrays([], _SCHEMA)
+        self._schema = schema
+        self._coming = batches
+        self._empty = CArrayStream.from_c_arrays([], schema)
         # C code calls these while this object lives, so they must not be garbage-collected before.
         self._functions = (
             _GetSchema(lambda stream, schema: _call("get_schema", self._empty, schema)),
@@ -78,25 +78,36 @@ class LineStream:
         return stream.__arrow_c_stream__()
 
     def let_go(self) -> None:
-        """Free the bundles, even if this object is still referenced, as by the functions that C calls."""
-        self.taken = []
+        """Free what the batches are made of, even if this object is still referenced, as by functions that C calls."""
+        self._coming.close()
 
     def _get_next(self, array: int) -> int:
         try:
-            bundle = next((bundle for bundle in self._coming if len(bundle)), None)
-            if bundle is None:
+            batch = next(self._coming, None)
+            if batch is None:
                 # A released array ends the stream.
                 ctypes.memset(array, 0, _SIZE_OF_ARRAY)
                 return 0
-            self.taken.append(bundle)
-            return _call("get_next", CArrayStream.from_c_arrays([_batch(bundle)], _SCHEMA), array)
+            return _call("get_next", CArrayStream.from_c_arrays([batch], self._schema), array)
         except BaseException as error:
             self.error = error
             return _EIO
 
 
+def stream_lines(bundles: Iterable[Bundle], taken: list[Bundle]) -> Stream:
+    """The lines of bundles that are still to come, as `Table.of_lines` has them. The bundles are added to `taken`."""
+
+    def batches() -> Generator[Any, None, None]:
+        for bundle in bundles:
+            if len(bundle):
+                taken.append(bundle)
+                yield _batch(bundle)
+
+    return Stream(_SCHEMA, batches())
+
+
 @contextmanager
-def registered(connection: duckdb.DuckDBPyConnection, name: str, table: Table | LineStream) -> Iterator[None]:
+def registered(connection: duckdb.DuckDBPyConnection, name: str, table: Table | Stream) -> Iterator[None]:
     """Give a table a name in SQL; free it afterwards. Raises the table's own error instead of the reader's.
 
     DuckDB keeps a reference until the transaction ends. Without `let_go`, a load would keep in memory all that it has

@@ -37,7 +37,7 @@ def text_values(dataset: Dataset) -> list[str]:
 def column_value(field: Field) -> str:
     """The column's value, for a record that breaks no rule."""
     if field.kind == "whole":
-        return f"nullif(whole_{field.name}, 0)" if field.name == "year" else f"whole_{field.name}"
+        return f"nullif(whole_{field.name}, 0)" if field.zero_is_null else f"whole_{field.name}"
     value = f"value_{field.name}"
     # 0.0 and -0.0 are equal, but must also have the same bytes.
     return f"CASE WHEN {value} = 0 THEN 0.0 ELSE {value} END" if field.kind == "decimal" else value

@@ -28,7 +28,8 @@ class Field:
     """One known key, or `other`.
 
     `example` is a JSON value as the app writes it. `needed` says which records are rejected without the field.
-    `range` bounds a whole number; `is_quoted` says that the app writes the number as a string.
+    `range` bounds a whole number; `is_quoted` says that the app writes the number as a string, and `zero_is_null` that
+    it means no value by 0.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Field:
     needed: Literal["", "always", "in plays"] = ""
     range: Range = INT32
     is_quoted: bool = False
+    zero_is_null: bool = False
 
     @property
     def type(self) -> str:
@@ -81,6 +83,6 @@ FIELDS: dict[Dataset, tuple[Field, ...]] = {
         Field("song_id", "text", '"SOUPIRU12A6D4FA1E1"', needed="always"),
         Field("title", "text", '"Supermassive Black Hole"', needed="always"),
         Field("duration", "decimal", "209.34485"),
-        Field("year", "whole", "2006"),
+        Field("year", "whole", "2006", zero_is_null=True),
     ),
 }

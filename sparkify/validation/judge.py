@@ -5,7 +5,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 
@@ -17,6 +17,10 @@ from sparkify.validation import full, quick
 from sparkify.validation.columns import HAS_TEXT, column_names
 from sparkify.validation.fields import FIELDS
 from sparkify.validation.keys import NO_KEYS, KeyList, Keys, names_sql, standard_list
+
+if TYPE_CHECKING:
+    # It imports what only a load needs.
+    from sparkify.validation.native import Judge, Quick
 
 # Of the lists of keys in a run, those with at least this share of its lines are expected from then on.
 _LEAST_SHARE = 0.005
@@ -56,19 +60,67 @@ def append_rows(
     `reason`: source_id, line, reason, `raw`, the line's text, and `raw_size`, its length in bytes. The caller's
     transaction stays open. An error while taking a bundle is raised.
 
-    `keys` say which keys some fields are read from. `lists` affect only speed: give those of the result before. Without
-    one, lines of exactly the known keys are the fastest, and others slow.
+    `keys` say which keys some fields are read from. `lists` affect only speed, and only without the native library:
+    give those of the result before. Without one, lines of exactly the known keys are the fastest, and others slow.
     """
     # Only a load needs it, and every command imports this module.
-    from sparkify.validation.arrow import LineStream, Table, registered
+    from sparkify.validation import native
+
+    library = native.find()
+    if library is not None:
+        return _append_natively(connection, native.Judge(library, dataset, keys=keys), bundles, table)
+    return _append_by_sql(connection, dataset, bundles, table, keys, lists)
+
+
+def _append_natively(
+    connection: duckdb.DuckDBPyConnection, judge: "Judge", bundles: Iterable[Bundle], table: str
+) -> Judged:
+    from sparkify.validation.arrow import Stream, Table, registered
+
+    dataset, keys = judge.dataset, judge.keys
+    judged: list[Quick] = []
+    ((threads,),) = _fetch(connection, "SELECT current_setting('threads')")
+    # DuckDB takes about twice as long to write a batch as the library to judge it.
+    batches = judge.stream(bundles, judged, (threads + 1) // 2)
+    with registered(connection, "quick", Stream(judge.schema, batches)):
+        columns = column_names(dataset)
+        connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM quick")
+    read, names = Counter[int](), Counter[tuple[str, str]]()
+    for one in judged:
+        read.update(one.lines)
+        names.update(one.names)
+    connection.execute(full.create_judged_sql(dataset))
+    doubts = [one.doubts for one in judged if len(one.doubts)]
+    if doubts:
+        with registered(connection, "bundle", Table.of_lines(doubts)):
+            read.subtract(dict(_fetch(connection, _BLANK_PER_FILE)))
+            read.update(_append_judged(connection, dataset, "bundle", table, keys))
+    found = _list_found(connection)
+    return Judged(
+        +read,
+        Counter(dict(_fetch(connection, _REPAIRED_PER_FILE))),
+        names + _count_taken(dataset, found),
+        _name_unknown(found).union(*(one.unknown_keys for one in judged)),
+        (),
+    )
+
+
+def _append_by_sql(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    bundles: Iterable[Bundle],
+    table: str,
+    keys: Keys,
+    lists: Sequence[KeyList],
+) -> Judged:
+    from sparkify.validation.arrow import Table, registered, stream_lines
 
     standard = standard_list(dataset, keys)
     if standard.unknown_places and not lists:
         lists = [standard]
-    stream = LineStream(bundles)
-    with registered(connection, "bundle", stream):
+    taken: list[Bundle] = []
+    with registered(connection, "bundle", stream_lines(bundles, taken)):
         appended = _count(connection, quick.append_sql(dataset, table, "bundle", lists=lists, keys=keys))
-        taken = stream.taken
     with registered(connection, "bundle", Table.of_lines(taken)):
         read = Counter(dict(_fetch(connection, _READ_PER_FILE)))
         connection.execute(full.create_judged_sql(dataset))
@@ -76,12 +128,12 @@ def append_rows(
             # The table holds no other rows of these files: their source ids are new.
             read.update(_append_judged(connection, dataset, _bundle_without(table), table, keys))
         found = _list_found(connection)
-        names = _count_names(connection, dataset, lists, appended, found)
+        names = _count_taken(dataset, found + _count_appended(connection, lists, appended))
     return Judged(
         read,
         Counter(dict(_fetch(connection, _REPAIRED_PER_FILE))),
         names,
-        {one.names[place - 1] for one, _ in found for place in one.unknown_places},
+        _name_unknown(found),
         _expect(lists or [standard], found, read.total()) if lists or _has_others(connection) else (),
     )
 
@@ -241,14 +293,15 @@ def _is_plain(one: KeyList) -> bool:
     )
 
 
-def _count_names(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, lists: Sequence[KeyList], appended: int, found: _Found
-) -> Counter[tuple[str, str]]:
-    """How often each field was read from a name other than its own. `judged` has the lines of `found`."""
+def _name_unknown(found: _Found) -> set[str]:
+    return {one.names[place - 1] for one, _ in found for place in one.unknown_places}
+
+
+def _count_taken(dataset: Dataset, found: _Found) -> Counter[tuple[str, str]]:
+    """How often each field was read from a name other than its own."""
     fields = [field.name for field in FIELDS[dataset]]
     names: Counter[tuple[str, str]] = Counter()
-    taken = found + _count_appended(connection, lists, appended)
-    for one, count in taken:
+    for one, count in found:
         for number, field in enumerate(fields):
             name = one.name_taken(number)
             if name is not None and name != field:
@@ -272,4 +325,5 @@ def _count_appended(connection: duckdb.DuckDBPyConnection, lists: Sequence[KeyLi
 
 # Counted from the lines themselves, so that a record lost by the statements above would show.
 _READ_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE {HAS_TEXT} GROUP BY source_id"
+_BLANK_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE NOT {HAS_TEXT} GROUP BY source_id"
 _REPAIRED_PER_FILE = "SELECT source_id, count(*) FROM judged WHERE is_repaired GROUP BY source_id"

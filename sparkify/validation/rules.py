@@ -25,6 +25,9 @@ from dataclasses import dataclass
 from sparkify.sql import quote
 from sparkify.validation.fields import Field
 
+# A record with this value in this field is a play.
+PLAY = ("page", "NextSong")
+
 _LONGEST_TEXT_BYTES = 1024
 
 _LONGEST_OTHER_BYTES = 65_535
@@ -53,7 +56,8 @@ class LineRule:
 class FieldRule:
     """A rule about each field that it `concerns`, maybe `other` too: its reason codes end in `:FIELD`.
 
-    `only_where` is a quick condition on the whole line: without it, no field can break the rule.
+    `only_where` is a quick condition on the whole line: without it, no field can break the rule. `figures` are what a
+    program that knows the rule by its code has to know of a field.
     """
 
     code: str
@@ -62,6 +66,7 @@ class FieldRule:
     broken: Callable[[Field], str]
     doubtful: Callable[[Field], str]
     only_where: str | None = None
+    figures: Callable[[Field], tuple[int | str, ...]] = lambda field: ()
 
 
 Rule = LineRule | FieldRule
@@ -108,13 +113,18 @@ def _out_of_range(field: Field) -> str:
     return f"value_{field.name} NOT BETWEEN {field.range.low} AND {field.range.high}"
 
 
+def _most_bytes(field: Field) -> int:
+    return _LONGEST_OTHER_BYTES if field.kind == "other" else _LONGEST_TEXT_BYTES
+
+
 def _too_long(field: Field) -> str:
-    return f"strlen(value_{field.name}) > {_LONGEST_OTHER_BYTES if field.kind == 'other' else _LONGEST_TEXT_BYTES}"
+    return f"strlen(value_{field.name}) > {_most_bytes(field)}"
 
 
 def _missing(field: Field) -> str:
     absent = f"value_{field.name} IS NULL"
-    return absent if field.needed == "always" else f"value_page = 'NextSong' AND {absent}"
+    name, value = PLAY
+    return absent if field.needed == "always" else f"value_{name} = {quote(value)} AND {absent}"
 
 
 _HAS_LONG_TEXT = f"strlen(text) > {_LONGEST_TEXT_BYTES}"
@@ -161,6 +171,7 @@ RULES: tuple[Rule, ...] = (
         concerns=_is_whole,
         broken=_out_of_range,
         doubtful=lambda field: f"value_{field.name} <= {field.range.low} OR value_{field.name} >= {field.range.high}",
+        figures=lambda field: (field.range.low, field.range.high),
     ),
     # Unescaping never makes a text longer, and a NUL needs an escape: the whole line can rule out both.
     FieldRule(
@@ -171,6 +182,7 @@ RULES: tuple[Rule, ...] = (
         broken=_too_long,
         doubtful=lambda field: f"{_HAS_LONG_TEXT} AND {_too_long(field)}",
         only_where=_HAS_LONG_TEXT,
+        figures=lambda field: (_most_bytes(field),),
     ),
     FieldRule(
         "nul_character",
@@ -186,5 +198,6 @@ RULES: tuple[Rule, ...] = (
         concerns=lambda field: field.needed != "",
         broken=_missing,
         doubtful=_missing,
+        figures=lambda field: (field.needed,),
     ),
 )

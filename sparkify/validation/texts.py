@@ -17,10 +17,10 @@ _GUEST = re.compile(r"\s(?:feat|ft|featuring)\b.*", re.DOTALL)
 _ARTICLE = re.compile(r"\s*the\s")
 _ROUNDS = 3
 # The bytes of windows-1252 whose characters are not those of latin-1, by character.
-_WINDOWS = {
+WINDOWS = {
     bytes([byte]).decode("cp1252"): byte for byte in range(0x80, 0xA0) if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 }
-_SPECIALS = "".join(_WINDOWS)
+_SPECIALS = "".join(WINDOWS)
 # Doubled text holds a first byte of UTF-8 and a byte that continues it, each as a character.
 _DOUBLED = rf"[\x{{C2}}-\x{{F4}}][\x{{80}}-\x{{BF}}{_SPECIALS}]"
 _MAPPABLE = rf"(?s)[\x{{00}}-\x{{FF}}{_SPECIALS}]*"
@@ -47,7 +47,7 @@ def repair_text(text: str) -> str:
     """The text that was meant, or the same."""
     for _ in range(_ROUNDS):
         try:
-            meant = bytes(_WINDOWS.get(character, ord(character)) for character in text).decode()
+            meant = bytes(WINDOWS.get(character, ord(character)) for character in text).decode()
         except ValueError:
             return text
         if meant == text:
@@ -71,7 +71,7 @@ def repaired_sql(texts: str) -> str:
 
 def _repaired_once(text: str) -> str:
     encoded = f"url_encode({text})"
-    for character, byte in _WINDOWS.items():
+    for character, byte in WINDOWS.items():
         encoded = f"replace({encoded}, '{_percent(character.encode())}', '%{byte:02X}')"
     # Below U+0100, C2 precedes the bytes up to BF, and C3 those from C0. url_encode writes no `!`: it marks the bytes
     # that must not be mapped again.

@@ -65,6 +65,13 @@ def open_output(file: str | os.PathLike[str], config: Config, kind: Kind | None 
         raise _refusal(path, error) from None
 
 
+def replace_file(place: Path, content: bytes) -> None:
+    """Write a file that is the program's alone, such as a cache, whatever is there. Raises OSError."""
+    place.unlink(missing_ok=True)
+    with _open_unfinished(place, None) as stream:
+        stream.write(content)
+
+
 def open_log(file: str | os.PathLike[str], config: Config, kind: Kind) -> int:
     """A file descriptor that appends to a log: a new file, an empty one, or one of that kind. Raises UsageError."""
     path = Path(file)

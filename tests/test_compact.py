@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 import sparkify
-from sparkify.errors import LockedError, NoWarehouseError
+from sparkify.errors import EngineError, LockedError, NoWarehouseError
 from sparkify.settings import Config, load_config
 from sparkify.warehouses import StoredFile, open_warehouse, wrap_cursor
 from sparkify.warehouses.duckdb.compaction import find_difference
@@ -135,6 +135,16 @@ def test_what_a_user_added_stays(loaded: Config) -> None:
     ]
     execute(loaded, 'INSERT INTO "my own"."odd ""name""" (n) SELECT nextval(\'numbers\') + 1')
     assert fetch(loaded, 'SELECT sum(n) FROM "my own"."odd ""name"""') == [(6,)]
+
+
+def test_file_with_a_second_name_is_left_alone(loaded: Config, tmp_path: Path) -> None:
+    second = tmp_path / "second.duckdb"
+    second.hardlink_to(loaded.warehouse_address)
+    before = second.read_bytes()
+    with pytest.raises(EngineError, match="has a second name, a hard link, which would keep the old one"):
+        sparkify.compact(loaded)
+    assert Path(loaded.warehouse_address).read_bytes() == before
+    assert second.samefile(loaded.warehouse_address)
 
 
 def test_link_owner_and_mode_stay(loaded: Config, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,9 @@ from hypothesis import strategies as st
 import sparkify
 from sparkify.cli.load import _EVENT_LOG
 from sparkify.cli.report import PAGE
+from sparkify.cli.streams import Log
 from sparkify.errors import UsageError
-from sparkify.outputs import Kind, open_log, open_output
+from sparkify.outputs import Kind, open_log, open_output, replace_file
 from sparkify.settings import Config
 from tests.engines.commands import run_here
 from tests.support import fetch, log_file, new_warehouse, play, write_file
@@ -246,6 +249,17 @@ def test_pipe_and_device_get_the_bytes(around: Config, tmp_path: Path) -> None:
         write(Path("/dev/full"), around)
 
 
+def test_cache_replaces_a_link_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("mine")
+    (tmp_path / "kept").symlink_to("target")
+    replace_file(tmp_path / "kept", b"new")
+    assert ((tmp_path / "kept").read_bytes(), (tmp_path / "target").read_text()) == (b"new", "mine")
+    assert not (tmp_path / "kept").is_symlink()
+    with pytest.raises(OSError, match="File name too long"):
+        replace_file(tmp_path / ("a" * 300), b"new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "target"]
+
+
 # ---- the commands ----
 
 
@@ -286,6 +300,40 @@ def test_log_that_cannot_be_written_does_not_undo_the_load(warehouse: Config) ->
         assert ran.code == 0
         assert "the log /dev/full is incomplete: No space left on device; the command went on without it" in ran.err
         assert fetch(warehouse, "SELECT status FROM load_history") == [("loaded",)]
+
+
+def test_two_logs_do_not_go_to_one_file(warehouse: Config) -> None:
+    ran = run_here("load", *options(warehouse), "--log-sql", "log", "--log-json", "./log")
+    assert (ran.code, ran.err) == (2, "sparkify: cannot write ./log: another log goes there; choose another file\n")
+    assert not Path(warehouse.warehouse_address).exists()
+
+
+def test_reader_that_takes_nothing_is_not_waited_for_without_end(around: Config) -> None:
+    os.mkfifo("pipe")
+    reading = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with Log(open_log("pipe", around, _EVENT_LOG), patience=0.1) as log:
+        taken = sum(log.write(b"x" * 1_000_000) for _ in range(10_000) if log.failure is None)
+        # What is written later is dropped.
+        assert log.write(LINE) == len(LINE)
+        assert log.failure is not None
+        assert log.failure.strerror == "its reader takes nothing"
+    held = 0
+    while part := os.read(reading, 1_000_000):
+        held += len(part)
+    os.close(reading)
+    assert 0 < held <= taken
+
+
+def test_reader_that_takes_its_time_gets_all(around: Config) -> None:
+    os.mkfifo("pipe")
+    reading = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reading, True)
+    lines = LINE * 5_000
+    with ThreadPoolExecutor() as pool, os.fdopen(reading, "rb") as reader:
+        got = pool.submit(reader.read)
+        with Log(open_log("pipe", around, _EVENT_LOG)) as log, io.BufferedWriter(log) as stream:
+            stream.write(lines)
+        assert got.result(timeout=60) == lines
 
 
 def test_failure_is_in_the_ledger_before_the_caller_hears_of_it(warehouse: Config) -> None:

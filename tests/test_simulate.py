@@ -406,6 +406,16 @@ def test_empty_folders_are_used(tmp_path: Path) -> None:
     assert json.loads(simulate(tmp_path, SMALL).truth.read_text())["datasets"]["events"]["read"] == 2_000
 
 
+def test_disk_that_is_full_is_a_sentence(tmp_path: Path) -> None:
+    """A limit of the size of files stands for the disk."""
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+    code += "from sparkify.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "simulate", str(tmp_path), "--events", "100", "--songs", "3", "--days", "1"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"sparkify: cannot simulate into {tmp_path}: File too large; remove")
+
+
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(UsageError, match="data/log_data"):

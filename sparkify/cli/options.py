@@ -3,7 +3,9 @@
 import functools
 import io
 import logging
+import os
 import signal
+import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -158,6 +160,7 @@ def open_log(file: str | None, config: Config, kind: outputs.Kind) -> Iterator[T
         yield None
         return
     log = Log(outputs.open_log(file, config, kind))
+    _refuse_second_log(file, log)
     try:
         # A name that is not UTF-8 gets escapes.
         with io.TextIOWrapper(io.BufferedWriter(log), "utf-8", errors="backslashreplace", newline="") as stream:
@@ -165,6 +168,16 @@ def open_log(file: str | None, config: Config, kind: outputs.Kind) -> Iterator[T
     finally:
         if log.failure is not None and not isinstance(log.failure, InterruptedError):
             say(f"the log {file} is incomplete: {log.failure.strerror}; the command went on without it")
+
+
+def _refuse_second_log(file: str, log: Log) -> None:
+    """Raises UsageError if another log of the command goes to the same file."""
+    found = os.fstat(log.fileno())
+    logs = click.get_current_context().meta.setdefault("sparkify.logs", set())
+    if stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) in logs:
+        log.close()
+        raise UsageError(f"cannot write {file}: another log goes there; choose another file")
+    logs.add((found.st_dev, found.st_ino))
 
 
 def echo_json(value: object) -> None:

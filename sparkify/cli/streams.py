@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
-_LOG_MILLISECONDS = 10_000
-
-
 class Output(io.FileIO):
     """A file descriptor for output. After an OSError, kept as `failure`, all further output is dropped."""
 
@@ -30,13 +27,14 @@ class Output(io.FileIO):
 
 
 class Log(Output):
-    """A log beside the output. A reader that takes nothing for ten seconds counts as gone.
+    """A log beside the output. A reader that takes nothing for some seconds counts as gone.
 
     Who waits for it may hold the warehouse.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, patience: float = 10) -> None:
         super().__init__(descriptor, "w")
+        self._patience = patience
         self._ready = select.poll()
         self._ready.register(descriptor, select.POLLOUT)
 
@@ -44,7 +42,7 @@ class Log(Output):
         if self.failure is None:
             # If Ctrl-C ends the wait, what is left is not to be waited for again.
             self.failure = InterruptedError(errno.EINTR, os.strerror(errno.EINTR))
-            is_ready = self._ready.poll(_LOG_MILLISECONDS)
+            is_ready = self._ready.poll(1_000 * self._patience)
             self.failure = None if is_ready else TimeoutError(errno.ETIMEDOUT, "its reader takes nothing")
         # A pipe that is ready takes so many bytes at once.
         return super().write(memoryview(data)[: select.PIPE_BUF])

@@ -26,6 +26,7 @@ import vl_convert
 from markupsafe import Markup
 
 import sparkify
+from sparkify.outputs import replace_file
 from sparkify.report.marks import Spec, config_of
 
 _LIBRARY_NAME = "library"
@@ -191,9 +192,7 @@ def _make_library() -> str:
     with suppress(OSError):
         if cache is not None and kept is not None:
             cache.mkdir(parents=True, exist_ok=True)
-            unfinished = kept.with_suffix(f".{os.getpid()}")
-            unfinished.write_bytes(f"{script}{_signature(script)}".encode())
-            unfinished.replace(kept)
+            replace_file(kept, f"{script}{_signature(script)}".encode())
     return script
 
 

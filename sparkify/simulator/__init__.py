@@ -48,10 +48,19 @@ def simulate(
     """Write DIRECTORY/log_data, DIRECTORY/song_data and, last, DIRECTORY/truth.json.
 
     `on_progress` is called with the records written and the records to write. Raises UsageError for impossible options
-    and if one of these is there already, except for an empty folder; then nothing is written.
+    and if one of these is there already, except for an empty folder; then nothing is written. Raises it also if the
+    files cannot be written, as on a full disk.
     """
     check_options(options)
-    root = Path(directory)
+    try:
+        return _simulate(Path(directory), options, on_progress)
+    except OSError as error:
+        raise UsageError(
+            f"cannot simulate into {directory}: {error.strerror or error}; remove what is there, and try another folder"
+        ) from error
+
+
+def _simulate(root: Path, options: SimulateOptions, on_progress: Callable[[int, int], None] | None) -> SimulateResult:
     log_data, song_data, truth_file = root / "log_data", root / "song_data", root / "truth.json"
     if truth_file.exists() or truth_file.is_symlink():
         raise UsageError(f"{truth_file} exists already: remove it, or simulate into another folder")

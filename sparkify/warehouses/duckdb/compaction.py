@@ -131,6 +131,11 @@ def _replace(place: Path, copy: Path) -> None:
         if Path(ahead).exists():
             raise EngineError(f"the warehouse {place} cannot be compacted: {ahead} still exists; it is as it was")
     owner = place.stat()
+    if owner.st_nlink > 1:
+        raise EngineError(
+            f"the warehouse {place} cannot be compacted: its file has a second name, a hard link, which would keep the "
+            "old one; it is as it was"
+        )
     # Only root may give a file away.
     with suppress(PermissionError):
         os.chown(copy, owner.st_uid, owner.st_gid)

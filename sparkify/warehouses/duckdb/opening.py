@@ -103,7 +103,7 @@ def _locking_error(path: Path, reason: str) -> EngineError:
 
 
 def _no_database(path: Path) -> EngineError:
-    return EngineError(f"{path} is not a DuckDB database; give another --warehouse, or remove the file")
+    return EngineError(f"{path} is not a DuckDB database; give another --warehouse")
 
 
 def _identify(place: Path) -> tuple[int, int] | None:

@@ -15,6 +15,7 @@ The first of these that has a setting wins:
 import math
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -384,11 +385,10 @@ def load_config(
     message never repeats a value.
     """
     path = Path(_expand_home(os.fspath(config_file if config_file is not None else DEFAULT_CONFIG_FILE)))
-    # Unlike Path's, this takes any text, also one that is too long for a path.
-    is_file = os.path.isfile(path)  # noqa: PTH113
-    if config_file is not None and not is_file:
+    is_there = _is_there(path)
+    if config_file is not None and not is_there:
         raise ConfigError(f"there is no configuration file {path}; give an existing one or leave --config out")
-    found = _read_file(path, on_note) if is_file else {}
+    found = _read_file(path, on_note) if is_there else {}
     # An empty variable counts as absent.
     found |= {one.name: value for one in SETTINGS if _unquote((value := os.environ.get(one.variable, "")).strip())}
     found |= {name: value for name, value in settings.items() if value is not None}
@@ -400,6 +400,24 @@ def load_config(
         for name, value in found.items()
     }
     return Config(**converted, config_file=str(path))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a settings file is there. Raises ConfigError for what is there and no file: it is never opened."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            return False
+        words = getattr(error, "strerror", None) or "it is no path"
+        leads = "it is a link that leads to no file" if os.path.islink(path) else words  # noqa: PTH114
+        raise ConfigError(
+            f"cannot read the configuration file {path}: {leads}; give --config with a regular file"
+        ) from None
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a named pipe" if stat.S_ISFIFO(mode) else "a socket or a device"
+        raise ConfigError(f"cannot read the configuration file {path}: it is {what}; give --config with a regular file")
+    return True
 
 
 def clean_aws_variables() -> None:

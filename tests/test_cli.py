@@ -605,6 +605,13 @@ def test_rejects_that_cannot_be_replayed(run: Run, warehouse: Config) -> None:
     assert len(max(shown.out.splitlines(), key=len)) < 1_000
 
 
+@pytest.mark.parametrize("number", ["9" * 20, "0", "-1"])
+def test_rejects_of_a_load_that_cannot_be(run: Run, settled: Config, number: str) -> None:
+    ended = run("rejects", *at(settled), "--load", number)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{number} is not in the range 1<=x<=2147483647" in ended.err
+
+
 def test_rejects_by_reason_and_load(run: Run, loaded: Config) -> None:
     write_file(log_file(loaded, "later.json"), [event(ts=None)])
     sparkify.load(loaded)
@@ -980,7 +987,15 @@ def test_simulate(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["data", "--start", "yesterday"], ["data", "--events", "-1"], ["data", "--dirty", "2"], ["file/data"]]
+    "arguments",
+    [
+        ["data", "--start", "yesterday"],
+        ["data", "--events", "-1"],
+        ["data", "--dirty", "2"],
+        ["file/data"],
+        ["d" * 300],
+        *(["data", option, "9" * 20] for option in ("--events", "--users", "--songs", "--days")),
+    ],
 )
 def test_simulate_that_is_refused(run: Run, arguments: list[str]) -> None:
     Path("file").touch()

@@ -2,6 +2,7 @@
 
 import os
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,11 +99,34 @@ def test_named_file_stands_for_dwh_cfg() -> None:
     assert load_config(str(named)).log_data == "named"
 
 
-@pytest.mark.parametrize("name", ["missing.cfg", "folder", ""])
-def test_named_file_that_is_none(name: str) -> None:
-    Path("folder").mkdir()
+def test_named_file_that_is_missing() -> None:
     with pytest.raises(ConfigError, match="there is no configuration file"):
-        load_config(name)
+        load_config("missing.cfg")
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (Path.mkdir, "a folder"),
+        (os.mkfifo, "a named pipe"),
+        (lambda path: path.symlink_to("dwh.cfg"), "a link that leads to no file"),
+        (lambda path: path.symlink_to("nowhere"), "a link that leads to no file"),
+        (lambda path: path.symlink_to("/dev/null"), "a socket or a device"),
+    ],
+    ids=["folder", "pipe", "circle", "dangling", "device"],
+)
+def test_settings_that_are_no_file_are_told_and_never_opened(make: Callable[[Path], None], what: str) -> None:
+    make(Path("dwh.cfg"))
+    for name in (None, "dwh.cfg"):
+        with pytest.raises(ConfigError, match=rf"configuration file dwh\.cfg: it is {what}"):
+            load_config(name)
+
+
+def test_settings_below_a_file_or_of_an_endless_name() -> None:
+    Path("file").touch()
+    for name in ("file/dwh.cfg", "x" * 300, ""):
+        with pytest.raises(ConfigError, match="cannot read the configuration file"):
+            load_config(name)
 
 
 def test_address_of_the_warehouse(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -378,6 +378,11 @@ def test_clean_data_have_no_fault(clean: SimulateResult) -> None:
         (SimulateOptions(dirty=float("nan")), "dirty"),
         (SimulateOptions(start=datetime.date(1999, 12, 31)), "1999-12-31"),
         (SimulateOptions(start=datetime.date(2099, 12, 31), days=2), "2 days"),
+        (SimulateOptions(events=10**20), "events must be from 0 to 300,000,000, not 100,000,000,000,000,000,000"),
+        (SimulateOptions(users=10**20), "users must be from 1 to 10,000,000"),
+        (SimulateOptions(songs=10**20), "songs must be from 1 to 1,000,000"),
+        (SimulateOptions(days=10**20), "100,000,000,000,000,000,000 days"),
+        (SimulateOptions(events=10**11, days=36_500, start=datetime.date(2000, 1, 1)), "more than 30,000.0 GB, and "),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -9,6 +9,8 @@ import lzma
 import os
 import re
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -305,6 +307,80 @@ def test_a_hundred_links_to_one_another_are_no_hundred_folders(tmp_path: Path) -
         for other in range(20):
             (tmp_path / f"{one:02}" / f"to-{other:02}").symlink_to(f"../{other:02}")
     assert len(names_below(tmp_path)) == 20
+
+
+def test_what_the_system_shows_of_itself_is_not_entered(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD})
+    (tmp_path / "p").symlink_to("/proc")
+    (tmp_path / "q").symlink_to("/sys")
+    assert names_below(tmp_path) == ["a.json"]
+    if Path("/proc/self").exists():
+        assert list_files(str(tmp_path)).left_out.kinds["system folder"] >= 1
+
+
+def test_a_path_that_is_too_long_is_left_out_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD})
+    name = "d" * 200
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir(name, dir_fd=here)
+        inner = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(os.open(f"{name}.json", os.O_CREAT | os.O_WRONLY, dir_fd=inner))
+        os.close(here)
+        here = inner
+    os.close(here)
+    listing = list_files(str(tmp_path))
+    assert Path(listing[0].url).name == "a.json"
+    assert len(listing) > 10
+    assert listing.left_out.kinds["path too long"] >= 1
+    # pytest could not remove it.
+    subprocess.run(["rm", "-rf", tmp_path / name], check=True)
+
+
+@pytest.mark.parametrize("seconds", [253_402_300_800, -62_135_596_801], ids=["year 10000", "year 0"])
+def test_a_time_that_no_date_can_tell_is_the_nearest_one(seconds: int) -> None:
+    if not Path("/dev/shm").is_dir():
+        pytest.skip("no file system here keeps such times")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        write(Path(folder), {"a.json": GOOD})
+        os.utime(Path(folder, "a.json"), (seconds, seconds))
+        (file,) = list_files(folder)
+        assert file.modified in (dt.datetime.min, dt.datetime.max)
+        assert Read(list(read_bundles([(0, file)], bundle_bytes=1))).errors == {0: None}
+
+
+# Writes, renames and removes files until its input ends.
+CHURN = """
+import os, select, sys
+print("ready", flush=True)
+number = 0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    name = number % 50
+    os.makedirs(f"day{name}", exist_ok=True)
+    open(f"new{name}.json", "w").close()
+    open(f"day{name}/new.json", "w").close()
+    os.rename(f"new{name}.json", f"done{name}.json")
+    os.unlink(f"done{name}.json")
+    os.unlink(f"day{name}/new.json")
+    os.rmdir(f"day{name}")
+    number += 1
+"""
+
+
+@pytest.mark.slow
+def test_files_that_come_and_go_do_not_disturb_a_listing(tmp_path: Path) -> None:
+    stay = {f"{number:03}.json" for number in range(300)}
+    write(tmp_path, dict.fromkeys(stay, GOOD))
+    with subprocess.Popen(
+        [sys.executable, "-c", CHURN], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as churn:
+        assert churn.stdin is not None
+        assert churn.stdout is not None
+        assert churn.stdout.readline() == "ready\n"
+        for _ in range(30 * TIMES):
+            assert stay <= set(names_below(tmp_path))
+        churn.stdin.close()
+    assert churn.returncode == 0
 
 
 def test_two_dots_after_a_link_are_those_of_the_system(tmp_path: Path) -> None:

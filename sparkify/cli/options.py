@@ -126,7 +126,7 @@ def output(function: Function) -> Function:
 
 def import_duckdb() -> None:
     """Import DuckDB while Ctrl-C waits: it ends the process where an exception comes into its import."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         import_module("duckdb")
     finally:
@@ -135,14 +135,16 @@ def import_duckdb() -> None:
 
 @contextmanager
 def show_notes(quiet: bool) -> Iterator[None]:
-    """Show the library's warnings on stderr, unless `quiet`."""
-    handler = _NoteHandler(logging.WARNING)
+    """Show the library's notes and warnings on stderr, unless `quiet`."""
+    handler, level = _NoteHandler(logging.INFO), _logger.level
     if not quiet:
         _logger.addHandler(handler)
+        _logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         _logger.removeHandler(handler)
+        _logger.setLevel(level)
 
 
 class _NoteHandler(logging.Handler):

@@ -22,7 +22,7 @@ _SHOWN_CHARACTERS = 300
 
 @command()
 @click.option("--reason", metavar="CODE", help="Only this reason, with or without its field: missing or missing:ts.")
-@click.option("--load", "load_id", type=int, help="Only this load.")
+@click.option("--load", "load_id", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Only this load.")
 @click.option("--file", "url", metavar="URL", help="Only this file.")
 @click.option("--dataset", type=click.Choice(get_args(Dataset)), help="Only this dataset.")
 @click.option("--list", "with_records", is_flag=True, help="Show the records, also where there are many.")

@@ -7,15 +7,17 @@ used with the four basic operations only, which IEEE 754 defines exactly.
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sparkify.errors import UsageError
+from sparkify.formats import format_bytes
 from sparkify.simulator.catalogue import build_catalogue, invent_strangers, write_songs
 from sparkify.simulator.listeners import Playlist, Users
 from sparkify.simulator.logs import write_events
-from sparkify.simulator.options import SimulateOptions, check_options
+from sparkify.simulator.options import SimulateOptions, check_options, least_bytes
 from sparkify.simulator.sampling import stream
 from sparkify.simulator.truth import Truth
 
@@ -47,9 +49,9 @@ def simulate(
 ) -> SimulateResult:
     """Write DIRECTORY/log_data, DIRECTORY/song_data and, last, DIRECTORY/truth.json.
 
-    `on_progress` is called with the records written and the records to write. Raises UsageError for impossible options
-    and if one of these is there already, except for an empty folder; then nothing is written. Raises it also if the
-    files cannot be written, as on a full disk.
+    `on_progress` is called with the records written and the records to write. Raises UsageError for impossible options,
+    for data that the disk has no room for, and if one of these is there already, except for an empty folder; then
+    nothing is written. Raises it also if the files cannot be written, as on a full disk.
     """
     check_options(options)
     try:
@@ -64,6 +66,7 @@ def _simulate(root: Path, options: SimulateOptions, on_progress: Callable[[int, 
     log_data, song_data, truth_file = root / "log_data", root / "song_data", root / "truth.json"
     if truth_file.exists() or truth_file.is_symlink():
         raise UsageError(f"{truth_file} exists already: remove it, or simulate into another folder")
+    _check_room(root, least_bytes(options))
     _claim_folders(log_data, song_data)
     truth = Truth(options, on_progress)
     catalogue, taken = build_catalogue(stream(options.seed, "catalogue"), options.songs)
@@ -77,6 +80,17 @@ def _simulate(root: Path, options: SimulateOptions, on_progress: Callable[[int, 
     return SimulateResult(
         log_data, song_data, truth_file, event_files, options.songs, options.events, options.songs, truth.count_faults()
     )
+
+
+def _check_room(folder: Path, least: int) -> None:
+    whole = folder.absolute()
+    disk = shutil.disk_usage(next(part for part in (whole, *whole.parents) if part.exists()))
+    # Some file systems do not tell their size.
+    if disk.total and least > disk.free:
+        raise UsageError(
+            f"the data would take more than {format_bytes(least)}, and {folder} has room for "
+            f"{format_bytes(disk.free)}: simulate fewer events and songs, or into another folder"
+        )
 
 
 def _claim_folders(*folders: Path) -> None:

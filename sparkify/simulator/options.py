@@ -10,6 +10,12 @@ from sparkify.errors import UsageError
 from sparkify.simulator.shapes import LAYOUTS, Shape
 
 DAY = 86_400_000  # milliseconds
+# The songs, the users and the events of a day are held in memory: each of these takes up to two gigabytes.
+_MOST_SONGS = 1_000_000
+_MOST_USERS = 10_000_000
+_MOST_EVENTS_A_DAY = 10_000_000
+# At least so many bytes take a record of the log and a song's file on a disk.
+_LEAST_EVENT, _LEAST_SONG = 300, 200
 
 
 @dataclass(frozen=True)
@@ -28,18 +34,26 @@ class SimulateOptions:
 
 
 def check_options(options: SimulateOptions) -> None:
-    for name, least in (("events", 0), ("users", 1), ("days", 1), ("songs", 1)):
-        if getattr(options, name) < least:
-            raise UsageError(f"{name} must be at least {least}, not {getattr(options, name)}")
+    if options.days < 1:
+        raise UsageError(f"days must be at least 1, not {options.days:,}")
+    # Outside of these dates a load would reject every event.
+    first, end = datetime.date(2000, 1, 1), datetime.date(2100, 1, 1)
+    if options.start < first or options.start >= end or options.days > (end - options.start).days:
+        raise UsageError(f"{options.days:,} days from {options.start} are not all between {first} and {end}")
+    most_events = _MOST_EVENTS_A_DAY * options.days
+    for name, least, most in (("users", 1, _MOST_USERS), ("songs", 1, _MOST_SONGS), ("events", 0, most_events)):
+        if not least <= (number := getattr(options, name)) <= most:
+            raise UsageError(f"{name} must be from {least} to {most:,}, not {number:,}")
     for name in ("match_rate", "dirty"):
         if not 0 <= getattr(options, name) <= 1:
             raise UsageError(f"{name} must be between 0 and 1, not {getattr(options, name)}")
     if options.shape not in LAYOUTS:
         raise UsageError(f"shape must be {' or '.join(LAYOUTS)}, not {options.shape}")
-    # Outside of these dates a load would reject every event.
-    first, end = datetime.date(2000, 1, 1), datetime.date(2100, 1, 1)
-    if options.start < first or options.start >= end or options.days > (end - options.start).days:
-        raise UsageError(f"{options.days} days from {options.start} are not all between {first} and {end}")
+
+
+def least_bytes(options: SimulateOptions) -> int:
+    """The data take more than so many bytes."""
+    return options.events * _LEAST_EVENT + options.songs * _LEAST_SONG
 
 
 def midnight(date: datetime.date) -> int:

@@ -6,6 +6,9 @@ import time
 from typing import NamedTuple
 
 _EPOCH = dt.datetime(1970, 1, 1)
+# Some file systems keep times that a date cannot tell: the nearest one that it can stands for them.
+_EARLIEST = (dt.datetime.min - _EPOCH) // dt.timedelta(microseconds=1)
+_LATEST = (dt.datetime.max - _EPOCH) // dt.timedelta(microseconds=1)
 # With this begins the fingerprint of a local file, and no etag.
 LOCAL_FINGERPRINT = "sha256:"
 # The clock of a file system is at least so fine: that of the kernel ticks a hundred times a second or more.
@@ -34,7 +37,7 @@ class SourceFile(NamedTuple):
 
 def modified_time(stat: os.stat_result) -> dt.datetime:
     """When a local file was last modified, as in `SourceFile.modified`."""
-    return _EPOCH + dt.timedelta(microseconds=stat.st_mtime_ns // 1000)
+    return _EPOCH + dt.timedelta(microseconds=min(max(stat.st_mtime_ns // 1000, _EARLIEST), _LATEST))
 
 
 def settled_state(stat: os.stat_result) -> str | None:

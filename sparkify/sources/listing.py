@@ -1,10 +1,13 @@
 """Which files below a root are data, in a local folder or in S3 (docs/sources.md), and what else is there."""
 
+import errno
 import fnmatch
 import heapq
+import logging
 import os
 import re
 import stat
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +33,20 @@ _OTHER_TYPES = {
 }
 _DANGLING = "dangling link"
 _MARKER = "folder marker"
+_SYSTEM = "system folder"
+_TOO_LONG = "path too long"
+# What the system shows of itself as files: without an end, and no data.
+_SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
+_HINTS = {
+    errno.ELOOP: "it is a link that leads to itself",
+    errno.ENAMETOOLONG: "its path is longer than this system takes",
+}
+# It vanished, or something else took its place, while others were listed.
+_GONE = (errno.ENOENT, errno.ENOTDIR)
+# How long a listing goes on before it says how far it is, and then again.
+_SECONDS_UNTIL_NOTE = 1.0
+_SECONDS_BETWEEN_NOTES = 5.0
+_logger = logging.getLogger("sparkify")
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,7 @@ class LeftOut:
     """What is below a root and is no data, counted by kind, with the first five of them.
 
     A kind is an ending such as `.csv`, `no ending`, `hidden` (one that begins with `.` or `_`, a local folder counts
-    as one), `named pipe`, `socket`, `device`, `dangling link` or `folder marker`.
+    as one), `named pipe`, `socket`, `device`, `dangling link`, `system folder`, `path too long` or `folder marker`.
     """
 
     count: int
@@ -117,7 +134,8 @@ def list_files(root: str, access: S3Access = _DEFAULT_ACCESS, patterns: Sequence
         if kind == "folder":
             return _Walk(path, rule).listing()
     except OSError as error:
-        raise SourceError(f"cannot list {root}: {error.strerror} ({error.filename}); check its permissions") from error
+        hint = _HINTS.get(error.errno or 0, "check its permissions")
+        raise SourceError(f"cannot list {root}: {error.strerror} ({_show(str(error.filename))}); {hint}") from error
     if kind is None:
         raise SourceError(f"there is no folder or file {root}; give the folder of the JSON files")
     raise SourceError(f"{root} is a {kind}, which is never opened; write its data to a file, and give that")
@@ -161,8 +179,11 @@ class _Walk:
         self._rule = rule
         self._files: list[SourceFile] = []
         self._left_out: list[tuple[str, str]] = []
+        self._progress = _Progress(root)
         real = Path(root).resolve()
         self._entered = {_identity(folder.stat()) for folder in real.parents}
+        system = [Path(folder) for folder in _SYSTEM_FOLDERS]
+        self._system = {_identity(folder.stat()) for folder in system if folder != real and folder.is_dir()}
 
     def listing(self) -> Listing:
         # A folder's name is less than those of all folders in it, so the least known one is next.
@@ -180,12 +201,16 @@ class _Walk:
             if identity in self._entered:
                 return
             self._entered.add(identity)
+            if identity in self._system:
+                self._left_out.append((folder, _SYSTEM))
+                return
             entries = os.scandir(folder)
-        except FileNotFoundError:
-            # It vanished while others were listed.
+        except OSError as error:
+            self._pass_over(folder, error)
             return
         with entries:
             for entry in entries:
+                self._progress.count(len(self._files))
                 path = folder + entry.name
                 if entry.name[0] in "._":
                     self._left_out.append((path + ("/" if entry.is_dir(follow_symlinks=False) else ""), "hidden"))
@@ -197,9 +222,11 @@ class _Walk:
     def _note(self, path: str, entry: os.DirEntry[str]) -> None:
         try:
             found = entry.stat()
-        except OSError:
-            if os.path.lexists(path):
+        except OSError as error:
+            if entry.is_symlink() and error.errno != errno.ENAMETOOLONG:
                 self._left_out.append((path, _DANGLING))
+            else:
+                self._pass_over(path, error)
             return
         if not stat.S_ISREG(found.st_mode):
             self._left_out.append((path, _OTHER_TYPES.get(stat.S_IFMT(found.st_mode), "device")))
@@ -207,6 +234,28 @@ class _Walk:
             self._left_out.append((path, kind))
         else:
             self._files.append(_local_file(path, found))
+
+    def _pass_over(self, path: str, error: OSError) -> None:
+        if error.errno == errno.ENAMETOOLONG:
+            self._left_out.append((path, _TOO_LONG))
+        elif error.errno not in _GONE:
+            raise error
+
+
+class _Progress:
+    """Says now and then how far a long listing is: a root may hold more than its user thinks."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._seen = 0
+        self._next = time.monotonic() + _SECONDS_UNTIL_NOTE
+
+    def count(self, data_files: int) -> None:
+        self._seen += 1
+        # The clock costs as much as the rest of an entry.
+        if self._seen % 1_000 == 0 and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _SECONDS_BETWEEN_NOTES
+            _logger.info("listing %s: %s seen, %s of them data", self._root, f"{self._seen:,}", f"{data_files:,}")
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

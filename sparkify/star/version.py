@@ -71,7 +71,7 @@ def read_version(warehouse: Warehouse) -> Version | None:
         raise _foreign_names(warehouse, others)
     if "warehouse_version" in tables:
         try:
-            rows = warehouse.fetch("SELECT CAST(layout AS INTEGER), star, program FROM warehouse_version")
+            rows = warehouse.fetch("SELECT cast(layout AS INTEGER), star, program FROM warehouse_version")
         except EngineError as error:
             raise _foreign_names(warehouse, {"warehouse_version"}) from error
         # Tables created by the plain CREATE statements have no row.

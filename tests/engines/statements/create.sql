@@ -1,5 +1,7 @@
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
 BEGIN;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();

@@ -1,6 +1,8 @@
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
-SELECT layout, star, program FROM warehouse_version;
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
 BEGIN;
 

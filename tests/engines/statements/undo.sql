@@ -1,10 +1,14 @@
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
-SELECT layout, star, program FROM warehouse_version;
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
-SELECT layout, star, program FROM warehouse_version;
+SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
 BEGIN;
 

@@ -26,7 +26,7 @@ from sparkify.sources.bundles import Bundle
 from sparkify.sources.records import split_objects
 from sparkify.sql import create_sql
 from sparkify.validation import native
-from sparkify.validation.arrow import Table, registered
+from sparkify.validation.arrow import Table, registered, stream_lines
 from sparkify.validation.fields import FIELDS, OTHER
 from sparkify.validation.judge import Judged, append_rows
 from sparkify.validation.keys import NO_KEYS, KeyList, Keys, standard_list
@@ -354,6 +354,13 @@ def test_error_while_bundles_are_taken_reaches_the_caller(
         with pytest.raises(ZeroDivisionError, match=str(after)):
             append_rows(connection, "events", fail(after), "staging", lists=lists)
     assert judge_bundles(connection, "events", *bundles_of([event()])).read == {1: 1}
+
+
+def test_a_stream_that_is_not_read_to_its_end_is_an_interruption(sql_connection: duckdb.DuckDBPyConnection) -> None:
+    # Else what was taken and not read would be lost.
+    stream = stream_lines(bundles_of([event()] * 10, lines_per_bundle=1), [])
+    with pytest.raises(KeyboardInterrupt), registered(sql_connection, "bundle", stream):
+        pass
 
 
 def test_bundles_are_taken_as_they_come_and_all_counted(connection: duckdb.DuckDBPyConnection) -> None:

@@ -55,11 +55,12 @@ class Stream:
     """Batches that are still to come, as a table that can be read once.
 
     A batch is taken when the reader asks for more: in one of its threads, one at a time. If taking one raises, `error`
-    is the exception, and the reader fails with an error of its own.
+    is the exception, and the reader fails with an error of its own. `is_ended` says that the reader has had all.
     """
 
     def __init__(self, schema: Any, batches: Generator[Any, None, None]) -> None:
         self.error: BaseException | None = None
+        self.is_ended = False
         self._schema = schema
         self._coming = batches
         self._empty = CArrayStream.from_c_arrays([], schema)
@@ -87,6 +88,7 @@ class Stream:
             if batch is None:
                 # A released array ends the stream.
                 ctypes.memset(array, 0, _SIZE_OF_ARRAY)
+                self.is_ended = True
                 return 0
             return _call("get_next", CArrayStream.from_c_arrays([batch], self._schema), array)
         except BaseException as error:
@@ -116,6 +118,9 @@ def registered(connection: duckdb.DuckDBPyConnection, name: str, table: Table | 
     connection.register(name, table)
     try:
         yield
+        # Ctrl-C in the first moment of a function that C calls is lost, and ends the stream for the reader.
+        if isinstance(table, Stream) and not table.is_ended:
+            raise KeyboardInterrupt
     except (duckdb.Error, RuntimeError):
         if table.error is not None:
             raise table.error from None
@@ -131,10 +136,11 @@ class _Struct(ctypes.Structure):
     """struct ArrowArrayStream."""
 
 
-_GetSchema = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Struct), ctypes.c_void_p)
-_GetNext = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Struct), ctypes.c_void_p)
-_GetLastError = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.POINTER(_Struct))
-_Release = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Struct))
+# The stream is an address: Ctrl-C while a pointer to it is made would be told as a fault of Python.
+_GetSchema = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+_GetNext = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+_GetLastError = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+_Release = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _Struct._fields_ = [
     ("get_schema", _GetSchema),
     ("get_next", _GetNext),
@@ -154,8 +160,8 @@ def _call(function: str, stream: CArrayStream, target: int) -> int:
     return code
 
 
-def _release(stream: Any) -> None:
-    stream.contents.release = _Release()
+def _release(stream: int) -> None:
+    _Struct.from_address(stream).release = _Release()
 
 
 def _column(values: Sequence[Any]) -> Any:

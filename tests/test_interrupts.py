@@ -224,6 +224,20 @@ def test_a_store_that_is_silent_ends_at_once(silent: socket.socket, monkeypatch:
             assert end(process) == (130, "interrupted")
 
 
+@pytest.mark.parametrize("answer", [b"", b"S"], ids=["to nothing", "after its S"])
+def test_a_server_that_is_silent_ends_at_once(
+    silent: socket.socket, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKIFY_DB_PASSWORD", "x")
+    address = f"redshift://loader@127.0.0.1:{silent.getsockname()[1]}/dev"
+    with running("status", "--warehouse", address) as process:
+        silent.accept()[0].close()
+        with silent.accept()[0] as client:
+            assert client.recv(8)
+            client.sendall(answer)
+            assert end(process) == (130, "interrupted")
+
+
 # Says so when it is about to sleep.
 SLEEPER = """
 import sys, time

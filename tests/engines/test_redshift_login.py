@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from moto import mock_aws
 from psycopg import sql
 from redshift_connector.iam_helper import IamHelper
 
-from sparkify.errors import ConfigError
+from sparkify.errors import ConfigError, EngineError
 from sparkify.settings import Config, load_config
 from sparkify.warehouses import open_warehouse
-from sparkify.warehouses.redshift.login import Address, find_credentials
+from sparkify.warehouses.redshift.login import Address, find_credentials, login
 from tests.engines.commands import Ran, run_command, run_here, run_python, run_secrets_manager
 from tests.engines.conftest import ROLE
 from tests.redshift.server import Redshift
@@ -277,6 +278,35 @@ def test_server_without_tls(log_in: Callable[..., Ran]) -> None:
 def test_server_that_breaks_tls_off(log_in: Callable[..., Ran]) -> None:
     with plain_server(b"S") as port:
         assert_refused(log_in(host="127.0.0.1", port=port), 4, f"127.0.0.1:{port}: TLS failed (")
+
+
+@refused
+@pytest.mark.parametrize("answers", [False, True], ids=["to nothing", "after its S"])
+def test_server_that_says_nothing(answers: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as executor:
+        port = listening.getsockname()[1]
+        config = load_config(warehouse=f"redshift://loader@127.0.0.1:{port}/dev", db_password="x")
+        ending = executor.submit(login, Address.parse(config.warehouse_address, config), config, seconds=2)
+        # The first connection only finds out whether anybody listens.
+        listening.accept()[0].close()
+        with listening.accept()[0] as client:
+            assert client.recv(8)
+            if answers:
+                client.sendall(b"S")
+            with pytest.raises(EngineError, match="did not end within 2 seconds: the server does not answer"):
+                ending.result(60)
+
+
+def test_aws_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+        config = load_config(warehouse=f"redshift://127.0.0.1:{port}/dev", db_secret_arn=ARN)
+        with pytest.raises(EngineError, match="did not end within 3 seconds: AWS does not answer") as caught:
+            login(Address.parse(config.warehouse_address, config), config, seconds=3)
+    assert ARN not in str(caught.value)
 
 
 @pytest.mark.parametrize("mode", ["require", "prefer", "disable", "VERIFY-FULL"])

@@ -11,8 +11,14 @@ from typing import Any
 
 from sparkify.errors import ConfigError, EngineError, UsageError
 from sparkify.settings import Config
+from sparkify.sources.threads import run_within
 
 _CONNECT_SECONDS = 10
+# A login takes a few seconds, longer if it wakes a serverless warehouse.
+_LOGIN_SECONDS = 60
+# A request to AWS for a secret, and how often it is made.
+_AWS_SECONDS = 15
+_AWS_ATTEMPTS = 2
 _ADDRESS = re.compile(
     r"redshift://(?:(?P<user>[^@/:]*)@)?(?P<host>[^:/@]*)(?::(?P<port>\d+))?(?:/(?P<database>[^/]*))?"
 )
@@ -67,16 +73,35 @@ def check_driver() -> None:
         ) from None
 
 
-def login(address: Address, config: Config) -> Any:
+def login(address: Address, config: Config, *, seconds: float = _LOGIN_SECONDS) -> Any:
     """Connect. Raises ConfigError without credentials, EngineError without an answer or a trusted certificate.
 
-    Other errors of the driver pass through.
+    The whole of it takes at most so many seconds, whoever is silent. Other errors of the driver pass through.
     """
+    silent = "the server"
+
+    def sign_in() -> Any:
+        nonlocal silent
+        _reach(address)
+        silent = "AWS" if config.iam or config.db_secret_arn is not None else silent
+        credentials = find_credentials(address, config)
+        silent = "AWS or the server" if config.iam else "the server"
+        return _connect(address, config, credentials)
+
+    try:
+        # In a thread: the driver has no bound for the whole of a login, and the search for a host hears no Ctrl-C.
+        return run_within(seconds, sign_in)
+    except TimeoutError:
+        raise EngineError(
+            f"the login to {address.host}:{address.port} did not end within {seconds:g} seconds: {silent} does not "
+            "answer; check the endpoint and the network, and try again"
+        ) from None
+
+
+def _connect(address: Address, config: Config, credentials: dict[str, Any]) -> Any:
     import redshift_connector
     from redshift_connector.error import InterfaceError
 
-    _reach(address)
-    credentials = find_credentials(address, config)
     try:
         # With IAM, the driver itself asks AWS.
         with _aws_errors(_IAM_FAILED, "redshift:GetClusterCredentials, or redshift-serverless:GetCredentials"):
@@ -87,8 +112,11 @@ def login(address: Address, config: Config) -> Any:
                 ssl=True,
                 # Explicit: the driver's default only warns if the certificate is for another host.
                 sslmode=config.sslmode,
+                # A statement may take hours. A server that is gone is noticed after two minutes.
                 tcp_keepalive=True,
                 tcp_keepalive_idle=60,
+                tcp_keepalive_interval=10,
+                tcp_keepalive_count=6,
                 application_name="sparkify",
                 **credentials,
             )
@@ -188,13 +216,24 @@ def _open_session(region: str | None) -> Any:
     return boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
 
 
+def _aws_config() -> Any:
+    from botocore.config import Config as AwsConfig
+
+    return AwsConfig(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_AWS_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": _AWS_ATTEMPTS},
+    )
+
+
 def _read_secret(address: Address, arn: str) -> dict[str, Any]:
     """User and password from a secret in Secrets Manager. No message contains the ARN, which names the account."""
     import json
 
     region = arn.split(":")[3] if arn.count(":") >= 6 else None
     with _aws_errors("the secret of DB_SECRET_ARN cannot be read", "secretsmanager:GetSecretValue on it"):
-        answer = _open_session(region).client("secretsmanager").get_secret_value(SecretId=arn)
+        client = _open_session(region).client("secretsmanager", config=_aws_config())
+        answer = client.get_secret_value(SecretId=arn)
     try:
         secret = json.loads(answer["SecretString"])
         user, password = address.user or secret["username"], secret["password"]

@@ -136,9 +136,10 @@ def import_duckdb() -> None:
 @contextmanager
 def show_notes(quiet: bool) -> Iterator[None]:
     """Show the library's notes and warnings on stderr, unless `quiet`."""
-    handler, level = _NoteHandler(logging.INFO), _logger.level
+    # Without any handler, Python would write warnings itself.
+    handler, level = logging.NullHandler() if quiet else _NoteHandler(logging.INFO), _logger.level
+    _logger.addHandler(handler)
     if not quiet:
-        _logger.addHandler(handler)
         _logger.setLevel(logging.INFO)
     try:
         yield

@@ -31,9 +31,9 @@ class Appended:
     names: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_keys: set[str] = field(default_factory=set)
 
-    def add(self, bundles: Iterable[Bundle], judged: "Judged") -> None:
-        """Add more bundles, and the result of judging them."""
-        self.files |= {end.source_id: end for bundle in bundles for end in bundle.finished}
+    def add(self, finished: Iterable[FileRead], judged: "Judged") -> None:
+        """Add the files that ended in more bundles, and the result of judging these."""
+        self.files |= {end.source_id: end for end in finished}
         self.read.update(judged.read)
         self.repaired.update(judged.repaired)
         self.names.update(judged.names)

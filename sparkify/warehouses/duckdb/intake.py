@@ -8,7 +8,7 @@ import duckdb
 
 from sparkify.datasets import DATASETS, Dataset
 from sparkify.settings import Config
-from sparkify.sources.bundles import Bundle
+from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.validation import judge
 from sparkify.validation.keys import KeyList
 from sparkify.validation.version import keys_of
@@ -53,7 +53,7 @@ class DuckDBIntake:
                 )
             lists = judged.lists
             self._keep_rejects(dataset, load_id, urls)
-            appended.add(runs.taken, judged)
+            appended.add(runs.finished, judged)
             run_bytes = most_bytes
         with mapped_errors(self._connection):
             judge.drop_tables(self._connection)
@@ -95,27 +95,30 @@ class DuckDBIntake:
 
 
 class _Runs:
-    """Bundles in runs. `taken` are those of the current run. One with long records is a run of its own."""
+    """Bundles in runs. `finished` are the files that ended in the current run. Long records are a run of their own.
+
+    The bundles themselves are not kept: with the native library they are many times as large as what is left of them.
+    """
 
     def __init__(self, bundles: Iterable[Bundle], on_bundle: Callable[[Bundle], None]) -> None:
         self._coming = iter(bundles)
         self._on_bundle = on_bundle
         self._held: Bundle | None = None
-        self.taken: list[Bundle] = []
+        self.finished: list[FileRead] = []
 
     def begin(self, most_bytes: int) -> Iterator[Bundle] | None:
         """The bundles of the next run, up to about `most_bytes`; None if there are no more."""
         first = next(self._coming, None) if self._held is None else self._held
-        self._held, self.taken = None, []
+        self._held, self.finished = None, []
         return None if first is None else self._take(first, most_bytes)
 
     def _take(self, first: Bundle, most_bytes: int) -> Iterator[Bundle]:
         size = 0
         for bundle in itertools.chain([first], self._coming):
-            if self.taken and memory.is_heavy(bundle):
+            if size and memory.is_heavy(bundle):
                 self._held = bundle
                 return
-            self.taken.append(bundle)
+            self.finished += bundle.finished
             self._on_bundle(bundle)
             yield bundle
             size += len(bundle.data)

@@ -16,6 +16,7 @@ import pytest
 import sparkify
 from sparkify.settings import Config, load_config
 from sparkify.sources.file import read_state
+from sparkify.sources.records import find_objects
 from sparkify.sql import list_columns
 from sparkify.star.tables import STAR, TABLES, TEXTS
 from sparkify.warehouses import Warehouse, open_warehouse
@@ -233,3 +234,9 @@ def failing_checks(config: Config) -> list[str]:
         for result in sparkify.check(config)
         if result.check.severity == "fail" and not result.passed
     ]
+
+
+def objects_of(line: bytes) -> list[bytes]:
+    """The objects of a line that holds nothing but whole objects; none of another line."""
+    places = find_objects(line)
+    return [line[start:end] for start, end in zip(places[::2], places[1::2], strict=True)]

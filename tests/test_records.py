@@ -4,25 +4,29 @@ import collections
 import itertools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkify.sources.records import BROKEN, LONGEST_RECORD, NEED_MORE, Splitter, find_end, split_objects
-from tests.support import TIMES
+from sparkify.sources.records import BROKEN, LONGEST_RECORD, NEED_MORE, Splitter, find_end
+from tests.support import TIMES, objects_of
 
 BOM = b"\xef\xbb\xbf"
 
 
 def split(*blocks: bytes) -> list[bytes]:
     splitter = Splitter()
-    records = [record for block in blocks for record in splitter.split(block)]
-    records += splitter.split(b"", last=True)
+    records = [record for block in blocks for some in splitter.split(block) for record in some]
+    records += itertools.chain.from_iterable(splitter.split(b"", last=True))
     assert splitter.count == len(records)
     return records
+
+
+def exhaust(records: Iterable[list[bytes]]) -> None:
+    collections.deque(records, maxlen=0)
 
 
 def cut(data: bytes, size: int) -> list[bytes]:
@@ -126,9 +130,17 @@ def test_broken_text_is_one_record(data: bytes, records: list[bytes], size: int)
 def test_whether_an_array_is_still_open_is_known() -> None:
     for data, in_array in {b'[{"a":1},': True, b'[{"a":1}': True, b"[{}]": False, b"{}": False, b"[{}][": True}.items():
         splitter = Splitter()
-        splitter.split(data)
-        splitter.split(b"", last=True)
+        exhaust(splitter.split(data))
+        exhaust(splitter.split(b"", last=True))
         assert splitter.in_array == in_array
+
+
+def test_records_that_were_waited_for_come_in_lists_of_bounded_length() -> None:
+    # Only the last byte shows that the array has no end.
+    data = b'{"a":[' + b"\n{}," * 300_000 + b"}"
+    lists = [*Splitter().split(data)]
+    assert sum(map(len, lists)) == 300_001
+    assert max(map(len, lists)) < 100_000
 
 
 # ---- long records ----
@@ -145,10 +157,10 @@ def test_whether_an_array_is_still_open_is_known() -> None:
 )
 def test_record_of_more_than_16_mib_is_refused_by_its_number(before: bytes, start: bytes, filling: bytes) -> None:
     splitter = Splitter()
-    splitter.split(before + start)
+    exhaust(splitter.split(before + start))
     block = filling * ((1 << 20) // len(filling))
     with pytest.raises(ValueError, match="record 2 is longer than 16 MiB"):
-        collections.deque(map(splitter.split, [block] * 40), maxlen=0)
+        exhaust(itertools.chain.from_iterable(map(splitter.split, [block] * 40)))
 
 
 @pytest.mark.slow
@@ -180,7 +192,7 @@ def test_record_of_16_mib_is_the_longest() -> None:
     ],
 )
 def test_objects_of_a_line(line: bytes, objects: list[bytes] | None) -> None:
-    assert split_objects(line) == objects
+    assert objects_of(line) == (objects or [])
 
 
 # ---- properties ----
@@ -230,9 +242,7 @@ def test_the_end_of_a_value_is_found_where_json_finds_it(objects: list[Any]) -> 
     for end in range(1, len(data)):
         assert find_end(data[:end], 0) == NEED_MORE
     line = json.dumps(objects)[1:-1].encode()
-    assert [json.dumps(json.loads(item)) for item in split_objects(line) or []] == [
-        json.dumps(item) for item in objects
-    ]
+    assert [json.dumps(json.loads(item)) for item in objects_of(line)] == [json.dumps(item) for item in objects]
 
 
 _pieces = st.lists(

@@ -21,6 +21,7 @@ from sparkify.sources.bundles import FileRead, read_bundles
 from sparkify.sources.listing import list_files
 from sparkify.sources.records import LONGEST_RECORD
 from sparkify.sources.shape import read_head
+from tests import reference
 from tests.support import TIMES
 
 BOM = b"\xef\xbb\xbf"
@@ -98,6 +99,40 @@ def test_many_blank_lines_first_are_passed_over_and_counted(tmp_path: Path) -> N
     records, end = read_data(tmp_path, b" \n" * (1 << 20) + ONE + b"\n" + ONE)
     assert [(number, text) for number, text in records if text.strip()] == [(1 + (1 << 20), ONE), (2 + (1 << 20), ONE)]
     assert end.shape == "lines"
+
+
+_lines = st.lists(st.sampled_from([b"", b" \t", b"\r", BOM, BOM + b" \r", ONE, b" " + ONE, b"\x0c", b"\xbf", b"1"]))
+
+
+@given(lines=_lines, cuts=st.lists(st.integers(0, 200), max_size=4), times=st.sampled_from([1, 40_000]))
+@settings(deadline=None, max_examples=30 * TIMES)
+def test_blank_lines_are_left_out_and_counted(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], cuts: list[int], times: int
+) -> None:
+    # Members of a compressed file are blocks of their own: so a line may be cut anywhere.
+    data = b"\n".join([ONE, *lines * times])
+    places = sorted({0, len(data), *(min(place, len(data)) for place in cuts)})
+    members = b"".join(gzip.compress(data[start:end], 1) for start, end in itertools.pairwise(places))
+    records, _ = read_data(tmp_path_factory.mktemp("blank"), members)
+    assert [
+        (number, text.removesuffix(b"\r")) for number, text in records if text.replace(BOM, b"").strip(b" \t\r\n")
+    ] == [*reference.read_lines(data)]
+
+
+def test_floods_of_blank_lines_never_reach_the_engine(tmp_path: Path) -> None:
+    for blank in (b"\n", b" \t\r\n", BOM + b"\n"):
+        records, _ = read_data(tmp_path, ONE + b"\n" + blank * 1_000_000 + (ONE + b"\n" + blank * 9) * 9)
+        assert [text for _, text in records if text.replace(BOM, b"").strip()] == [ONE] * 10
+        # A blank line that is cut by the end of a block may be left.
+        assert len(records) < 30
+
+
+@pytest.mark.parametrize("between", [b"", b"\n", b","])
+def test_a_bundle_is_bounded_by_its_records(tmp_path: Path, between: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(b"{}" + (between + b"{}") * 999_999)
+    sizes = [len(bundle) for bundle in read_bundles([(1, list_files(str(tmp_path))[0])], bundle_bytes=8 << 20)]
+    assert sum(sizes) == 1_000_000
+    assert max(sizes) < 600_000
 
 
 def test_records_of_objects_and_arrays_are_numbered(tmp_path: Path) -> None:

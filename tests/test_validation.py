@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 
 from sparkify.datasets import Dataset, Key
 from sparkify.sources.bundles import Bundle
-from sparkify.sources.records import split_objects
 from sparkify.sql import create_sql
 from sparkify.validation import native
 from sparkify.validation.arrow import Table, registered, stream_lines
@@ -33,9 +32,10 @@ from sparkify.validation.keys import NO_KEYS, KeyList, Keys, standard_list
 from sparkify.validation.quick import append_sql
 from sparkify.validation.rules import RULES, LineRule, Rule
 from sparkify.validation.texts import repair_text, repaired_sql
+from sparkify.warehouses import Appended
 from tests import reference
 from tests.bad_records import BAD_RECORDS, BadRecord, event, song
-from tests.support import TIMES
+from tests.support import TIMES, objects_of
 
 DATASETS: list[Dataset] = ["events", "songs"]
 CORPUS: dict[Dataset, list[BadRecord]] = {
@@ -132,11 +132,7 @@ def list_outcomes(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> di
 def expected(dataset: Dataset, line: bytes, keys: tuple[tuple[str, Key], ...] = ()) -> tuple[Outcome, ...]:
     """The reference's results for one line without its terminator. How a line is split has its own tests."""
     judged = reference.classify(dataset, line, dict(keys))
-    if judged in ("not_json", "bad_encoding") and (pieces := split_objects(line)) not in (
-        None,
-        [line.strip(b" \t\r\n")],
-    ):
-        assert pieces is not None
+    if judged in ("not_json", "bad_encoding") and (pieces := objects_of(line)) not in ([], [line.strip(b" \t\r\n")]):
         return tuple(sorted((one for piece in pieces for one in expected(dataset, piece, keys)), key=repr))
     if isinstance(judged, str):
         return (Outcome(judged, None, reference.keep(line), len(line)),)
@@ -488,6 +484,29 @@ def test_unknown_keys_of_many_lines_are_named_once(connection: duckdb.DuckDBPyCo
     lines = [song(b'"tempo":1'), song(), song(b'"tempo":2', b'"key":3'), event()]
     judged = judge_bundles(connection, "songs", *bundles_of([b"\n".join(lines), lines[0]]))
     assert judged.unknown_keys == {"tempo", "key", *reference.EVENT_FIELDS}
+
+
+def test_of_keys_that_are_made_up_for_each_record_some_are_told(connection: duckdb.DuckDBPyConnection) -> None:
+    lines = [event(b'"k%d":1' % number, b'"t%ss":1' % (b"_" * number), ts=None) for number in range(1_200)]
+    judged = judge_bundles(connection, "events", *bundles_of([b"\n".join(lines)]))
+    appended = Appended()
+    for _ in range(2):
+        appended.add([], judged)
+    assert 990 < len(appended.names) <= len(appended.unknown_keys) == 1_000
+
+
+@pytest.mark.slow
+def test_what_python_looks_at_is_taken_in_parts(connection: duckdb.DuckDBPyConnection) -> None:
+    lines = [b"{},{}", b'{"a":"\xff"}', b"{\x00}", event()] * 5_000 + [b'{"a":"' + b"\xff" * 70_000 + b'"}{}'] * 3
+    lines.append(b"{}" * 70_000)
+    judged = judge_bundles(connection, "events", *bundles_of([b"\n".join(lines)]))
+    assert judged.read == {1: 5 * 5_000 + 2 * 3 + 70_000}
+    counts = "SELECT reason, count(*), count(raw) FROM judged WHERE reason IS NOT NULL GROUP BY reason ORDER BY reason"
+    assert connection.execute(counts).fetchall() == [
+        ("bad_encoding", 5_003, 5_003),
+        ("missing:itemInSession", 80_003, 80_003),
+        ("not_json", 5_000, 5_000),
+    ]
 
 
 # ---- which key a field is read from ----

@@ -6,7 +6,7 @@ import io
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,11 +14,14 @@ from sparkify.errors import SourceError
 from sparkify.settings import S3Access
 from sparkify.sources.content import READ_BYTES, StoredFile, open_blocks, open_content, unreadable
 from sparkify.sources.file import SourceFile
-from sparkify.sources.records import LONG_RECORD, LONGEST_RECORD, Splitter
+from sparkify.sources.records import BYTE_ORDER_MARK, LONG_RECORD, LONGEST_RECORD, Splitter
 from sparkify.sources.shape import Shape, read_head
 
-_MOST_AHEAD = 8
+_MOST_AHEAD = 4
 _MOST_SECONDS_TO_STOP = 2
+# Each record costs 12 bytes beside its own: so a bundle of short ones is bounded by their number, too.
+_MOST_RECORDS = 1 << 17
+_SPACE = b" \t\r\n"
 _DEFAULT_ACCESS = S3Access()
 
 
@@ -42,9 +45,9 @@ class Bundle:
     """Whole records of one or more files, in one buffer.
 
     Record i is `data[ends[i]:ends[i + 1]]`, ended by a line end. It belongs to file `source_ids[i]`. In a file of lines
-    it is the physical line `lines[i]` (from 1), whatever that holds. In a file of objects or arrays it is the record of
-    that number (from 1), and its text may hold line ends. `finished` lists the files whose last record is in this
-    bundle or an earlier one. `has_long` says that a record is longer than 1 MiB.
+    it is the physical line `lines[i]` (from 1), whatever that holds; most blank lines are left out. In a file of
+    objects or arrays it is the record of that number (from 1), and its text may hold line ends. `finished` lists the
+    files whose last record is in this bundle or an earlier one. `has_long` says that a record is longer than 1 MiB.
     """
 
     data: bytes | bytearray
@@ -98,6 +101,8 @@ class _Filling:
         if 0 < first_end < len(block):
             return self._add_lines(block, source_id, next_line)
         # Most small files have one line.
+        if first_end and not self.unended and block.isspace() and not block.strip(_SPACE):
+            return next_line + 1
         self.data += block
         if not first_end:
             return next_line
@@ -107,15 +112,22 @@ class _Filling:
     def _add_lines(self, block: bytes, source_id: int, next_line: int) -> int:
         # Reading lines from BytesIO is the fastest way to find their ends, and an array takes a list faster than an
         # iterator.
-        ends = list(itertools.accumulate(map(len, io.BytesIO(block)), initial=len(self.data)))
-        if not block.endswith(b"\n"):
-            ends.pop()
+        lines = io.BytesIO(block).readlines()
+        rest = b"" if block.endswith(b"\n") else lines.pop()
+        numbers = list(range(next_line, next_line + len(lines)))
+        following = next_line + len(lines)
+        if min(lines) < b"!" or max(lines) >= BYTE_ORDER_MARK:
+            has_text = _tell_text(lines)
+            # It may only end a line.
+            has_text[0] = has_text[0] or self.unended > 0
+            lines, numbers = list(itertools.compress(lines, has_text)), list(itertools.compress(numbers, has_text))
+            block = b"".join([*lines, rest])
+        ends = list(itertools.accumulate(map(len, lines), initial=len(self.data)))
         self.data += block
-        if count := len(ends) - 1:
-            self._ends.fromlist(ends[1:])
-            self._source_ids.extend(array.array("i", [source_id]) * count)
-            self._lines.fromlist(list(range(next_line, next_line + count)))
-        return next_line + count
+        self._ends.fromlist(ends[1:])
+        self._source_ids.extend(array.array("i", [source_id]) * len(lines))
+        self._lines.fromlist(numbers)
+        return following
 
     def add_records(self, records: list[bytes], source_id: int, first: int) -> int:
         """Add records of one file, the first of them of this number; returns the number of the next one."""
@@ -155,8 +167,19 @@ class _Filling:
         self.drop_unended()
         return Bundle(self.data, self._ends, self._source_ids, self._lines, self.finished, self.has_long), rest
 
+    def is_full(self, wanted_bytes: int) -> bool:
+        return len(self.data) >= wanted_bytes or len(self._lines) >= _MOST_RECORDS
+
     def __bool__(self) -> bool:
         return bool(self._lines or self.finished)
+
+
+def _tell_text(lines: list[bytes]) -> list[bool]:
+    """Whether each line holds more than white space and byte-order marks. These cost the engine more than a record."""
+    texts: Iterable[bytes] = lines
+    if max(lines) >= BYTE_ORDER_MARK:
+        texts = map(bytes.replace, lines, itertools.repeat(BYTE_ORDER_MARK), itertools.repeat(b""))
+    return list(map(bool, map(bytes.strip, texts, itertools.repeat(_SPACE))))
 
 
 class _Reading:
@@ -180,9 +203,8 @@ class _Reading:
             yield from blocks
             return
         splitter = Splitter()
-        for block in blocks:
-            yield splitter.split(block)
-        yield splitter.split(b"", last=True)
+        for block in itertools.chain(blocks, [None]):
+            yield from splitter.split(block or b"", last=block is None)
         if splitter.in_array:
             self._notes.append("its array is not closed at the end; was the file cut off?")
 
@@ -224,7 +246,7 @@ def _bundle(
             try:
                 for piece in reading.pieces():
                     reading.add(piece, filling)
-                    if filling and len(filling.data) >= wanted_bytes:
+                    if filling and filling.is_full(wanted_bytes):
                         bundle, filling = filling.split()
                         yield bundle
                         wanted_bytes = bundle_bytes

@@ -5,10 +5,11 @@ as it is, so that a record with NaN or with bytes that are no UTF-8 ends where i
 is valid JSON is for the validator to say.
 """
 
+import itertools
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 # Of a record and of a line. It is held in memory as a whole.
@@ -16,6 +17,9 @@ LONGEST_RECORD = 16 << 20
 # Judging a longer one than this takes much memory for its bytes.
 LONG_RECORD = 1 << 20
 IN_WORDS = f"{LONGEST_RECORD >> 20} MiB"
+
+# Each is an object of its own in memory until it is in a bundle.
+_MOST_RECORDS = 1 << 16
 
 # What `find_end` returns in place of an end.
 NEED_MORE: Final = -1
@@ -111,20 +115,20 @@ def find_end(data: bytes | bytearray, start: int, opened: "array[int] | None" = 
     return position
 
 
-def split_objects(line: bytes) -> list[bytes] | None:
-    """The objects of a line that holds nothing but whole objects, with separators around them; else None.
+def find_objects(line: bytes) -> "array[int]":
+    """Start and end of each object of a line that holds nothing but whole objects, with separators around them.
 
-    Separators are white space, commas and byte-order marks.
+    Empty for another line. Separators are white space, commas and byte-order marks.
     """
-    objects: list[bytes] = []
+    places = array("i")
     position = skip_separators(line, 0)
     while position < len(line):
         end = find_end(line, position) if line[position] == _OPEN_OBJECT else BROKEN
         if end < 0:
-            return None
-        objects.append(line[position:end])
+            return array("i")
+        places.extend((position, end))
         position = skip_separators(line, end)
-    return objects or None
+    return places
 
 
 class Splitter:
@@ -146,40 +150,43 @@ class Splitter:
         self._column = 0
         self._line_of_record: re.Pattern[bytes] | None = None
 
-    def split(self, block: bytes, *, last: bool = False) -> list[bytes]:
-        """The records that end in this block. With `last`, nothing follows it.
+    def split(self, block: bytes, *, last: bool = False) -> Iterator[list[bytes]]:
+        """The records that end in this block, in lists of bounded length. With `last`, nothing follows it.
 
         Raises ValueError for a record that is longer than 16 MiB.
         """
         self._coming.append(block)
         self._waiting += len(block)
         if not last and self._waiting < len(self._rest):
-            return []
+            return
         data = b"".join([self._rest, *self._coming])
         # Half of a byte-order mark is no text yet.
         cut = 0 if last else next((size for size in (2, 1) if data.endswith(BYTE_ORDER_MARK[:size])), 0)
         self._coming, self._waiting = [data[len(data) - cut :]], cut
         data = data[: len(data) - cut]
-        records: list[bytes] = []
-        position = self._take_all(data, records, last)
+        position = yield from self._take_all(data, last)
         if self._line_of_record is None:
             self._column = self._column_of(data, position)
         self._rest = data[position:]
-        return records
 
-    def _take_all(self, data: bytes, records: list[bytes], last: bool) -> int:
-        """Append the records of the data, up to the returned offset."""
+    def _take_all(self, data: bytes, last: bool) -> Generator[list[bytes], None, int]:
+        """Yield the records of the data, up to the returned offset."""
         position = 0
+        records: list[bytes] = []
         # Brackets that are known to have no end, in order.
         unended = array("i")
         while True:
             start = self._find_first(data, position) if self._line_of_record is None else position
             start = _take_objects(data, start, records)
             position = self._take_other(data, start, records, unended, last)
-            if len(data) > LONGEST_RECORD:
-                self._check(records, start if position == start else len(data), len(data))
-            if position == start:
+            is_end = position == start
+            if is_end or len(records) >= _MOST_RECORDS:
+                if len(data) > LONGEST_RECORD:
+                    self._check(records, len(data) - position if is_end else 0)
                 self.count += len(records)
+                yield records
+                records = []
+            if is_end:
                 return position
 
     def _find_first(self, data: bytes, position: int) -> int:
@@ -214,9 +221,8 @@ class Splitter:
         records.append(data[start:end].rstrip(b" \t\r\n,"))
         return end
 
-    def _check(self, records: list[bytes], start: int, end: int) -> None:
-        sizes = [*map(len, records), end - start]
-        for number, size in enumerate(sizes, self.count + 1):
+    def _check(self, records: list[bytes], waiting: int) -> None:
+        for number, size in enumerate([*map(len, records), waiting], self.count + 1):
             if size > LONGEST_RECORD:
                 raise ValueError(f"record {number:,} is longer than {IN_WORDS}")
 
@@ -233,14 +239,15 @@ def skip_separators(data: bytes | bytearray, position: int) -> int:
 
 
 def _take_objects(data: bytes, start: int, records: list[bytes]) -> int:
-    """Append all shallow objects from `start` on; returns the first offset after them and their separators."""
+    """Append shallow objects from `start` on; returns the first offset after them and their separators."""
     matches: Iterator[re.Match[bytes]] = _RECORD.finditer(data, start)
-    for found in matches:
+    for found in itertools.islice(matches, _MOST_RECORDS):
+        start = found.end()
         record = found[1]
         if record is None:
-            return found.end()
+            return start
         records.append(record)
-    return len(data)
+    return skip_separators(data, start)
 
 
 def _find_value(data: bytes, start: int, unended: "array[int]", last: bool) -> int:

@@ -3,7 +3,7 @@
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,7 @@ import duckdb
 
 from sparkify.datasets import Dataset
 from sparkify.sources.bundles import Bundle
-from sparkify.sources.records import split_objects
+from sparkify.sources.records import find_objects
 from sparkify.sql import quote
 from sparkify.validation import full, quick
 from sparkify.validation.columns import HAS_TEXT, column_names
@@ -27,6 +27,13 @@ _LEAST_SHARE = 0.005
 _MOST_LISTS = 16
 # Each name stands in the statement of the quick way.
 _MOST_NAMES = 200
+# What Python looks at: rows of `judged`, and objects of lines that hold several, at a time.
+_ROWS_AT_A_TIME = 1 << 14
+_OBJECTS_AT_A_TIME = 1 << 16
+_BYTES_AT_A_TIME = 4 << 20
+# Of names that a writer makes up, so many are told, each cut after so many characters.
+_MOST_TOLD_NAMES = 1_000
+_MOST_TOLD_CHARACTERS = 1_000
 
 
 class Judged(NamedTuple):
@@ -34,7 +41,8 @@ class Judged(NamedTuple):
 
     `read` counts the records of each file before they are judged, and `repaired` those loaded with a repaired text.
     `names` counts, for each field and name, the objects that the field was read from by a name other than its own.
-    `unknown_keys` are keys that no field was read from. `lists` are the lists of keys to expect in the next lines.
+    `unknown_keys` are keys that no field was read from. Of each there are at most 1,000 from lines that went the full
+    way, cut after 1,000 characters. `lists` are the lists of keys to expect in the next lines.
     """
 
     read: Counter[int]
@@ -95,12 +103,11 @@ def _append_natively(
         with registered(connection, "bundle", Table.of_lines(doubts)):
             read.subtract(dict(_fetch(connection, _BLANK_PER_FILE)))
             read.update(_append_judged(connection, dataset, "bundle", table, keys))
-    found = _list_found(connection)
     return Judged(
         +read,
         Counter(dict(_fetch(connection, _REPAIRED_PER_FILE))),
-        names + _count_taken(dataset, found),
-        _name_unknown(found).union(*(one.unknown_keys for one in judged)),
+        names + _count_names(connection, dataset),
+        _list_unknown(connection).union(*(one.unknown_keys for one in judged)),
         (),
     )
 
@@ -127,14 +134,13 @@ def _append_by_sql(
         if appended < read.total():
             # The table holds no other rows of these files: their source ids are new.
             read.update(_append_judged(connection, dataset, _bundle_without(table), table, keys))
-        found = _list_found(connection)
-        names = _count_taken(dataset, found + _count_appended(connection, lists, appended))
+        names = _count_names(connection, dataset, lists, appended)
     return Judged(
         read,
         Counter(dict(_fetch(connection, _REPAIRED_PER_FILE))),
         names,
-        _name_unknown(found),
-        _expect(lists or [standard], found, read.total()) if lists or _has_others(connection) else (),
+        _list_unknown(connection),
+        _expect(connection, lists or [standard], read.total()) if lists or _has_others(connection) else (),
     )
 
 
@@ -194,21 +200,43 @@ def _split_lines(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source
     """Judge each object by itself of a line that is nothing but objects; returns how many more records that makes."""
     from sparkify.validation.arrow import Table, registered
 
-    pieces: list[tuple[int, int, bytes]] = []
-    split: list[int] = []
     more: Counter[int] = Counter()
-    for row_id, source_id, line, data in _list_maybe_objects(connection, source):
-        objects = split_objects(data)
-        # A line that is one object has been judged already.
-        if objects is not None and objects != [data.strip(b" \t\r\n")]:
-            split.append(row_id)
-            more[source_id] += len(objects) - 1
-            pieces += [(source_id, line, one) for one in objects]
-    if split:
-        connection.execute("DELETE FROM judged WHERE rowid IN (SELECT unnest($1))", [split])
-        with registered(connection, "pieces", Table.of_lines([_bundle_of(pieces)])):
-            connection.execute(full.judge_sql(dataset, "pieces", keys))
+    for rows in _list_maybe_objects(connection, source):
+        split: list[int] = []
+        for pieces in _batch(_take_objects(rows, split, more)):
+            with registered(connection, "pieces", Table.of_lines([_bundle_of(pieces)])):
+                connection.execute(full.judge_sql(dataset, "pieces", keys))
+        if split:
+            connection.execute("DELETE FROM judged WHERE rowid IN (SELECT unnest($1))", [split])
     return more
+
+
+_Piece = tuple[int, int, bytes]
+
+
+def _take_objects(rows: list[tuple[Any, ...]], split: list[int], more: Counter[int]) -> Iterator[_Piece]:
+    """Source id, line and bytes of each object; the row ids of their lines are added to `split`."""
+    for row_id, source_id, line, data in rows:
+        places = find_objects(data)
+        # A line that is one object has been judged already.
+        if len(places) > 2 or (places and data[places[0] : places[1]] != data.strip(b" \t\r\n")):
+            split.append(row_id)
+            more[source_id] += len(places) // 2 - 1
+            for number in range(0, len(places), 2):
+                yield source_id, line, data[places[number] : places[number + 1]]
+
+
+def _batch(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
+    batch: list[_Piece] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += len(piece[2])
+        if len(batch) >= _OBJECTS_AT_A_TIME or size >= _BYTES_AT_A_TIME:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _bundle_of(records: Sequence[tuple[int, int, bytes]]) -> Bundle:
@@ -218,22 +246,32 @@ def _bundle_of(records: Sequence[tuple[int, int, bytes]]) -> Bundle:
     return Bundle(b"".join(text + b"\n" for text in texts), ends, array("i", source_ids), array("i", lines))
 
 
-def _list_maybe_objects(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[Any, ...]]:
+def _list_maybe_objects(connection: duckdb.DuckDBPyConnection, source: str) -> Iterator[list[tuple[Any, ...]]]:
     """Row id, source id, line and bytes of each line that is not one JSON value, and maybe nothing but objects."""
-    found = _fetch(
-        connection,
-        "SELECT rowid, source_id, line, encode(raw) FROM judged "
-        f"WHERE {_MAY_BE_SEVERAL} AND regexp_matches(raw, {quote(_MAY_BE_OBJECTS)})",
-    )
-    if _count(connection, f"SELECT count(*) FROM judged WHERE {_MAY_BE_SEVERAL} AND raw IS NULL"):
-        found += _fetch(
+    text = "coalesce(raw, decode(raw_bytes, 'replace'))"
+    for rows in _windows(connection):
+        found = f"FROM judged WHERE {rows} AND {_MAY_BE_SEVERAL}"
+        yield _fetch(
             connection,
-            f"""SELECT judged.rowid, source_id, line, whole.bytes
-            FROM judged INNER JOIN {source} AS whole USING (source_id, line)
-            WHERE {_MAY_BE_SEVERAL} AND judged.raw IS NULL
-                AND regexp_matches(decode(whole.bytes, 'replace'), {quote(_MAY_BE_OBJECTS)})""",
+            f"SELECT rowid, source_id, line, coalesce(encode(raw), raw_bytes) {found} "
+            f"AND raw_size <= {full.MOST_RAW_BYTES} AND regexp_matches({text}, {quote(_MAY_BE_OBJECTS)})",
         )
-    return found
+        cut = f"{found} AND raw_size > {full.MOST_RAW_BYTES}"
+        if _count(connection, f"SELECT count(*) {cut}"):
+            yield _fetch(
+                connection,
+                f"""SELECT id, source_id, line, whole.bytes
+                FROM (SELECT rowid AS id, source_id, line {cut}) INNER JOIN {source} AS whole USING (source_id, line)
+                WHERE regexp_matches(decode(whole.bytes, 'replace'), {quote(_MAY_BE_OBJECTS)})""",
+            )
+
+
+def _windows(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """The condition for some of the rows that `judged` has now, and for the next ones, until it was all of them."""
+    # Row ids of rows that are not committed begin at a great number.
+    ((start, end),) = _fetch(connection, "SELECT coalesce(min(rowid), 0), coalesce(max(rowid) + 1, 0) FROM judged")
+    for first in range(start, end, _ROWS_AT_A_TIME):
+        yield f"rowid >= {first} AND rowid < {min(first + _ROWS_AT_A_TIME, end)}"
 
 
 # ---- what is kept of rejects ----
@@ -241,15 +279,15 @@ def _list_maybe_objects(connection: duckdb.DuckDBPyConnection, source: str) -> l
 
 def _write_altered(connection: duckdb.DuckDBPyConnection) -> None:
     """Set `raw` where it is not simply the text of the line."""
-    row_ids, lines = connection.execute(
-        "SELECT list(rowid ORDER BY rowid), list(raw_bytes ORDER BY rowid) FROM judged WHERE raw_bytes IS NOT NULL"
-    ).fetchall()[0]
-    if row_ids:
-        connection.execute(
-            "UPDATE judged SET raw = kept.raw FROM (SELECT unnest($1) AS id, unnest($2) AS raw) AS kept "
-            "WHERE judged.rowid = kept.id",
-            [row_ids, list(map(_keep, lines))],
-        )
+    for rows in _windows(connection):
+        found = _fetch(connection, f"SELECT rowid, raw_bytes FROM judged WHERE {rows} AND raw_bytes IS NOT NULL")
+        if found:
+            row_ids, lines = zip(*found, strict=True)
+            connection.execute(
+                "UPDATE judged SET raw = kept.raw FROM (SELECT unnest($1) AS id, unnest($2) AS raw) AS kept "
+                "WHERE judged.rowid = kept.id",
+                [list(row_ids), list(map(_keep, lines))],
+            )
 
 
 def _keep(line: bytes) -> str:
@@ -260,29 +298,22 @@ def _keep(line: bytes) -> str:
 
 # ---- keys ----
 
-_Found = list[tuple[KeyList, int]]
-
-
-def _list_found(connection: duckdb.DuckDBPyConnection) -> _Found:
-    """The lists of keys that went the full way and are not the standard one, the most frequent first."""
-    rows = _fetch(
-        connection, "SELECT keys, places, count(*) FROM judged WHERE keys IS NOT NULL GROUP BY ALL ORDER BY 3 DESC, 1"
-    )
-    return [(KeyList(tuple(names), tuple(places)), count) for names, places, count in rows]
-
 
 def _has_others(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the strict cast failed for some line."""
     return bool(_count(connection, "SELECT count(*) FROM judged WHERE NOT has_known_keys"))
 
 
-def _expect(lists: Sequence[KeyList], found: _Found, lines: int) -> tuple[KeyList, ...]:
-    """The lists to expect, the earlier ones first."""
+def _expect(connection: duckdb.DuckDBPyConnection, lists: Sequence[KeyList], lines: int) -> tuple[KeyList, ...]:
+    """The lists to expect, the earlier ones first, then the most frequent of those that went the full way."""
+    rows = _fetch(
+        connection,
+        f"""SELECT keys, places FROM judged WHERE len(keys) <= {_MOST_NAMES}
+        GROUP BY ALL HAVING count(*) >= {lines * _LEAST_SHARE} ORDER BY count(*) DESC, keys""",
+    )
     known = {one.names for one in lists}
-    learned = [
-        one for one, count in found if count >= lines * _LEAST_SHARE and one.names not in known and _is_plain(one)
-    ]
-    return (*lists, *learned)[:_MOST_LISTS]
+    found = [KeyList(tuple(names), tuple(places)) for names, places in rows]
+    return (*lists, *(one for one in found if one.names not in known and _is_plain(one)))[:_MOST_LISTS]
 
 
 def _is_plain(one: KeyList) -> bool:
@@ -293,23 +324,39 @@ def _is_plain(one: KeyList) -> bool:
     )
 
 
-def _name_unknown(found: _Found) -> set[str]:
-    return {one.names[place - 1] for one, _ in found for place in one.unknown_places}
+def _list_unknown(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {name for (name,) in _fetch(connection, _UNKNOWN_KEYS)}
 
 
-def _count_taken(dataset: Dataset, found: _Found) -> Counter[tuple[str, str]]:
-    """How often each field was read from a name other than its own."""
+def _count_names(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, lists: Sequence[KeyList] = (), appended: int = 0
+) -> Counter[tuple[str, str]]:
+    """How often each field was read from a name other than its own, in `judged` and by the quick way."""
     fields = [field.name for field in FIELDS[dataset]]
     names: Counter[tuple[str, str]] = Counter()
-    for one, count in found:
+    for field, name, count in _fetch(connection, _taken_names_sql(fields)):
+        names[field, name] += count
+    for one, count in _count_appended(connection, lists, appended):
         for number, field in enumerate(fields):
-            name = one.name_taken(number)
-            if name is not None and name != field:
-                names[field, name] += count
+            taken = one.name_taken(number)
+            if taken is not None and taken != field:
+                names[field, taken] += count
     return names
 
 
-def _count_appended(connection: duckdb.DuckDBPyConnection, lists: Sequence[KeyList], appended: int) -> _Found:
+def _taken_names_sql(fields: Sequence[str]) -> str:
+    """The names that fields were read from in `judged`, other than their own, with their counts."""
+    return f"""SELECT taken.field, left(taken.name, {_MOST_TOLD_CHARACTERS}) AS taken_name, count(*)
+    FROM (SELECT unnest(list_filter(
+        list_transform(places, LAMBDA place, number: {{field: {names_sql(fields)}[number], name: keys[place]}}),
+        LAMBDA one: one.name <> one.field
+    )) AS taken FROM judged WHERE keys IS NOT NULL)
+    GROUP BY ALL ORDER BY count(*) DESC, 1, 2 LIMIT {_MOST_TOLD_NAMES}"""
+
+
+def _count_appended(
+    connection: duckdb.DuckDBPyConnection, lists: Sequence[KeyList], appended: int
+) -> list[tuple[KeyList, int]]:
     """How many lines with each list of keys the quick way has appended."""
     names_taken = {tuple(one.name_taken(number) for number in range(len(one.places))) for one in lists}
     if len(names_taken) <= 1:
@@ -323,6 +370,11 @@ def _count_appended(connection: duckdb.DuckDBPyConnection, lists: Sequence[KeyLi
     return [(lists[number - 1], count) for number, count in rows]
 
 
+_UNKNOWN_KEYS = f"""SELECT DISTINCT left(name, {_MOST_TOLD_CHARACTERS}) AS told FROM (
+    SELECT unnest(list_filter(
+        keys, LAMBDA name: NOT list_contains(list_transform(places, LAMBDA place: keys[place]), name)
+    )) AS name FROM judged WHERE keys IS NOT NULL
+) ORDER BY told LIMIT {_MOST_TOLD_NAMES}"""
 # Counted from the lines themselves, so that a record lost by the statements above would show.
 _READ_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE {HAS_TEXT} GROUP BY source_id"
 _BLANK_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE NOT {HAS_TEXT} GROUP BY source_id"

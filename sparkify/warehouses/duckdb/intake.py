@@ -113,7 +113,7 @@ class _Runs:
         return None if first is None else self._take(first, most_bytes)
 
     def _take(self, first: Bundle, most_bytes: int) -> Iterator[Bundle]:
-        size = 0
+        size = records = 0
         for bundle in itertools.chain([first], self._coming):
             if size and memory.is_heavy(bundle):
                 self._held = bundle
@@ -122,5 +122,6 @@ class _Runs:
             self._on_bundle(bundle)
             yield bundle
             size += len(bundle.data)
-            if size >= most_bytes or memory.is_heavy(bundle):
+            records += len(bundle)
+            if size >= most_bytes or records >= memory.MOST_RUN_RECORDS or memory.is_heavy(bundle):
                 return

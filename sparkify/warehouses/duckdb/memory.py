@@ -11,6 +11,8 @@ _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
 # Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
 # slow. So each INSERT gets as much as memory allows: a run is held in memory.
 _MOST_RUN_BYTES = 448 << 20
+# What went the full way is a row each in memory, however short it is.
+MOST_RUN_RECORDS = 1 << 20
 # DuckDB takes 2,048 records at a time, and judging takes some 70 times their bytes, beside what it always takes.
 _TIMES = 70
 _ALWAYS_TAKEN = 96 << 20

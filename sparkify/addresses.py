@@ -1,11 +1,12 @@
 """Addresses as people write them: of a root, and of a warehouse. What means the same becomes one form.
 
-A function returns that form, or raises ValueError with what is wrong and the right form. Nothing is opened here.
+A function returns that form, or raises ValueError with what is wrong and the right form. Nothing is opened here. `mask`
+hides what may be a secret in an address, or in a sentence that repeats one.
 """
 
 import os
 import re
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):(?=/)", re.IGNORECASE)
 # Hadoop's names for S3 are those of its clients, not of other stores.
@@ -20,11 +21,63 @@ _ELSEWHERE["gcs"], _ELSEWHERE["https"] = _ELSEWHERE["gs"], _ELSEWHERE["http"]
 _AWS_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com", re.IGNORECASE)
 _ARN = re.compile(r"arn:[\w-]+:s3:::(.+)")
 
+# What may be a secret, and what stands in its place. ~ is any character of an address: in a sentence, none but blanks
+# end one.
+_SECRETS = (
+    # //user:password@host, also as a path has it: a password may hold any character, also / and @.
+    (r"(\b[a-z][\w+.-]{0,30}:/+|/{2,})[^~/@]{0,300}?(?::|%3a)~*@", r"\1…@"),
+    # The same without slashes, and after the scheme of a path or of a bucket.
+    (
+        r"(?<![\w/.:…])((?:duckdb:|file:|s3[an]?:|arn:[\w-]*:s3:::)?)(?!duckdb:|file:|s3[an]?:|arn:)[^~/@:]{1,300}:(?!//)~*@",
+        r"\1…@",
+    ),
+    # //user@host: Redshift's user is shown, any other may be a token.
+    (r"\b(?!redshift:|s3[an]?:|file:|duckdb:)([a-z][\w+.-]{0,30}:/{2,})~+@", r"\1…@"),
+    (r"\b(s3[an]?:/{2,})[^~/@]+@", r"\1…@"),
+    # name=value, also in quotes, as in the texts of drivers, in queries and in signed addresses.
+    (
+        r"((?:password|passwd|passphrase|pwd|secret|token|signature|credentials?|(?:access|secret|api|private)[_-]?"
+        r"key(?:[_-]?id)?|(?<![a-z0-9])(?:pass|pw|sig|auth))[\"']?\s*=\s*)"
+        r"(?:\"[^\"]*\"|'[^']*'|~+)",
+        r"\1…",
+    ),
+    # A query, and the fragment of what is no path or key.
+    (r"\b([a-z][\w+.-]{0,30}:[^~?#]*[?#])(?=~*=)~+", r"\1…"),
+    (r"\b(?!s3[an]?:|file:|duckdb:)([a-z][\w+.-]{0,30}://[^~#]*#)~+", r"\1…"),
+    # Keys of AWS and tokens that are told by their form.
+    (r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?", "…"),
+)
+_IN_ADDRESS, _IN_SENTENCE = (
+    [(re.compile(pattern.replace("[^~", within).replace("~", any_of), flags), mark) for pattern, mark in _SECRETS]
+    for within, any_of, flags in (("[^\0", ".", re.IGNORECASE | re.DOTALL), (r"[^\s", r"\S", re.IGNORECASE))
+)
+_LONGEST = 4000
+
+
+def mask(text: str, *, is_address: bool = False) -> str:
+    """A sentence, or an address alone, with a mark in place of all that may be a secret."""
+    if len(text) > _LONGEST:
+        # The time grows with the square of the length.
+        parts = (text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST))
+        return "".join(mask(part, is_address=is_address) for part in parts)
+    masked = text
+    for pattern, mark in _IN_ADDRESS if is_address else _IN_SENTENCE:
+        masked = pattern.sub(mark, masked)
+    if masked == text and "%" in text and (decoded := unquote(text)) != text:
+        hidden = mask(decoded, is_address=is_address)
+        return text if hidden == decoded else hidden
+    return masked
+
+
+def may_hold_secret(address: str) -> bool:
+    """Whether an address has a part that may be a password, a key or a token."""
+    return mask(address, is_address=True) != address
+
 
 def read_root(text: str) -> str:
     """A root: `s3://bucket/folder`, also where it is written `s3a://` or `S3://`, or a local path, also as `file://`."""
     if found := _ARN.match(text):
-        raise ValueError(f"an ARN is not an address; write it as s3://{found[1]}")
+        raise ValueError(f"an ARN is not an address; write it as s3://{mask(found[1], is_address=True)}")
     if re.match(r"s3[an]?:(?!//[^/])", text, re.IGNORECASE):
         raise ValueError("it has no bucket; write it as s3://bucket/folder")
     found = _SCHEME.match(text)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from sparkify.addresses import mask
 from sparkify.formats import count_of, format_age, format_bytes, format_share, format_value, printable
 from sparkify.inspection.status import Status
 from sparkify.loads.compact import CompactResult
@@ -33,7 +34,7 @@ _Show = Callable[[str, int, int, str], None]
 
 def say(text: str) -> None:
     """Write a line for the user to stderr."""
-    print(printable(text), file=sys.stderr, flush=True)
+    print(printable(mask(text)), file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from sparkify.addresses import is_unicode, read_root, read_warehouse
+from sparkify.addresses import is_unicode, mask, may_hold_secret, read_root, read_warehouse
 from sparkify.datasets import Dataset, Key
 from sparkify.errors import ConfigError
 from sparkify.sql import list_columns
@@ -48,6 +48,15 @@ class Secret:
 
     def reveal(self) -> str:
         return self._value
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not pickled: it would be written down")
+
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Secret":
+        return self
 
 
 class S3Access(msgspec.Struct, frozen=True):
@@ -133,10 +142,19 @@ class Setting(msgspec.Struct, frozen=True):
         return converted
 
     def _read(self, value: str) -> str:
+        """The one form of a text. One that may hold a secret is refused: messages and process lists show it."""
         try:
-            return self.read(value) if self.read else value
+            found = self.read(value) if self.read else value
         except ValueError as error:
-            raise ConfigError(f"the setting {self.name} is not valid: {error}") from None
+            raise ConfigError(f"the setting {self.name} is not valid: {mask(str(error))}") from None
+        if may_hold_secret(value) or may_hold_secret(found):
+            if self.must_be and not self.pattern:
+                raise self._refusal()
+            raise ConfigError(
+                f"the setting {self.name} is not valid: it must be without a password, a key or a token; set "
+                "SPARKIFY_DB_PASSWORD for Redshift, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3"
+            )
+        return found
 
     def _check_text(self, value: str) -> str:
         """The value, if everything that gets it can take it. Only addresses may name a file in other bytes."""
@@ -167,8 +185,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             metavar="ADDRESS",
             unset=f"{DEFAULT_WAREHOUSE}, or Redshift if a host is set",
             read=read_warehouse,
-            # An address shows up in process lists and in the shell's history.
-            pattern="(?!redshift://[^/@]*:.*@)",
             must_be="an address without a password; set SPARKIFY_DB_PASSWORD in its place",
         ),
     ] = None
@@ -190,6 +206,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             group="warehouse",
             metavar="SIZE",
             unset="half of the machine's, at most 1.2 GiB",
+            pattern=r"(?i)\d*\.?\d+ ?(?:%|(?:[kmgt]i?)?(?:b|bytes?)?)\Z",
+            must_be="a size such as 2GB or 500MB",
         ),
     ] = None
     threads: Annotated[
@@ -316,6 +334,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     # The file that was read, if it was there. Not a setting.
     config_file: str = DEFAULT_CONFIG_FILE
 
+    def __repr__(self) -> str:
+        """Without secrets, also where one stands in an address."""
+        shown = ", ".join(f"{name}={value!r}" for name, value in msgspec.structs.asdict(self).items())
+        return f"Config({mask(shown)})"
+
     def __hash__(self) -> int:
         """Equal settings have equal hashes, although dicts have none."""
         return hash((self.warehouse_address, *self.roots.values()))
@@ -394,7 +417,7 @@ def load_config(
     found |= {name: value for name, value in settings.items() if value is not None}
     for name in found:
         if name not in _BY_NAME and name not in _KEY_SETTINGS:
-            raise ConfigError(f"there is no setting {name}{_did_you_mean(name, _BY_NAME)}")
+            raise ConfigError(f"there is no setting {_shown(name)}{_did_you_mean(name, _BY_NAME)}")
     converted: dict[str, Any] = {
         name: _BY_NAME[name].convert(value) if name in _BY_NAME else _check_keys(name, value)
         for name, value in found.items()
@@ -446,7 +469,7 @@ def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, A
         for key, value in parser.items(section):
             if key.upper() not in known:
                 raise ConfigError(
-                    f"unknown key {key.upper()} in [{section}] of {path}{_did_you_mean(key.upper(), known)}"
+                    f"unknown key {_shown(key.upper())} in [{section}] of {path}{_did_you_mean(key.upper(), known)}"
                 )
             if "\n" in (text := value.strip()):
                 raise ConfigError(
@@ -458,7 +481,8 @@ def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, A
             if _unquote(text):
                 values[setting.name] = text
     if foreign and on_note is not None:
-        on_note(f"{path}: {', '.join(f'[{section}]' for section in foreign)} ignored: sparkify has no such section")
+        names = ", ".join(f"[{_shown(section)}]" for section in foreign)
+        on_note(f"{path}: {names} ignored: sparkify has no such section")
     return values
 
 
@@ -483,7 +507,7 @@ def _check_keys(setting: str, keys: Mapping[str, Key]) -> dict[str, Key]:
             close = _closest(_plain(written), names, 0.75)
             meant = f"did you mean {names[close]}?" if close else "it must be FIELD = name of the key."
             raise ConfigError(
-                f"{written} in [{setting.upper()}] is no field; {meant} The fields are {', '.join(types)}"
+                f"{_shown(written)} in [{setting.upper()}] is no field; {meant} The fields are {', '.join(types)}"
             )
         if name in checked:
             raise ConfigError(f"{name} stands twice in [{setting.upper()}]; give it once")
@@ -494,6 +518,11 @@ def _check_keys(setting: str, keys: Mapping[str, Key]) -> dict[str, Key]:
             )
         checked[name] = key
     return checked
+
+
+def _shown(name: str) -> str:
+    """A name in a file as it may be shown: a line without a key may be a secret, which has more digits."""
+    return name if re.fullmatch(r"(?!(?:.*\d){3})[\w .:-]{1,40}", name) and mask(name) == name else "…"
 
 
 def _plain(name: str) -> str:
@@ -537,7 +566,7 @@ def _blank_foreign(text: str, path: Path) -> tuple[str, list[str]]:
         if found := re.match(r"\[(.+)\]", line):
             is_foreign = found[1].upper() not in ours
             if is_foreign and (close := _closest(found[1].upper(), ours, 0.8)):
-                raise ConfigError(f"unknown section [{found[1]}] in {path}; did you mean {close}?")
+                raise ConfigError(f"unknown section [{_shown(found[1])}] in {path}; did you mean {close}?")
             foreign |= {found[1]: None} if is_foreign else {}
         lines[place] = "" if is_foreign else line
     return "\n".join(lines), list(foreign)

@@ -19,6 +19,17 @@ BEGINNING = re.compile(rb"-- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n")
 _logger = logging.getLogger("sparkify")
 
 
+# Libraries that write tokens and parts of secrets to their loggers at DEBUG.
+_TALKATIVE = ("boto3", "botocore", "redshift_connector", "s3transfer", "urllib3")
+
+
+def keep_secrets_from_logs() -> None:
+    """Let the loggers of libraries that sign in say nothing at DEBUG, unless a program has set their level itself."""
+    for name in _TALKATIVE:
+        if (logger := logging.getLogger(name)).level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
+
+
 @dataclass
 class Sent:
     """A statement that was sent. `rows` is the number returned or changed, if the engine reports it."""

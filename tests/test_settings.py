@@ -24,6 +24,7 @@ SAMPLES: dict[object, tuple[object, object, object]] = {
     Secret: ("option", "environment", "file"),
     Literal["verify-full", "verify-ca"]: ("verify-ca", "verify-full", "verify-ca"),
     "storage_version": ("v1.5.3", "v2.0.0", "v1.0.0"),
+    "memory_limit": ("3GB", "2GB", "1GB"),
     tuple: (("a*", "b, c"), ("d/*",), ("e*", "f")),
 }
 
@@ -483,6 +484,7 @@ def test_misspelled_section_of_keys() -> None:
         ("db_port", "0", "a whole number from 1 to 65535"),
         ("anonymous", "perhaps", "true or false"),
         ("sslmode", f"$.{SECRET}", "verify-full or verify-ca"),
+        ("memory_limit", SECRET, "a size such as 2GB or 500MB"),
         ("stage", "bucket/stage", "a folder in S3, such as s3://bucket/stage"),
         (
             "warehouse",

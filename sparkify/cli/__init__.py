@@ -4,6 +4,7 @@ A module is imported only when its command is used, and none imports a driver, s
 """
 
 import gc
+import io
 import sys
 from importlib import import_module
 
@@ -11,6 +12,7 @@ import click
 
 from sparkify import interrupts
 from sparkify._version import __version__
+from sparkify.addresses import mask
 from sparkify.cli.streams import open_outputs
 from sparkify.errors import (
     CheckError,
@@ -80,7 +82,9 @@ def _tell(error: BaseException) -> int:
     # Others make another error of Ctrl-C: click, DuckDB, and Python where it comes while a class is made.
     interrupts.leave()
     if isinstance(error, click.ClickException):
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        click.echo(mask(told.getvalue()), err=True, nl=False)
     elif isinstance(error, SparkifyError):
         _say_error(f"sparkify: {error}")
     elif isinstance(error, click.Abort | KeyboardInterrupt):
@@ -107,7 +111,7 @@ def _describe_unexpected(error: BaseException) -> str:
 
 
 def _say_error(text: str) -> None:
-    click.echo(printable(text), err=True)
+    click.echo(printable(mask(text)), err=True)
 
 
 class _Commands(click.Group):

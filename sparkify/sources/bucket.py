@@ -28,6 +28,7 @@ from sparkify.sources.refusals import (
     explain_error,
     hide_secrets,
 )
+from sparkify.statement_log import keep_secrets_from_logs
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Config, S3Credential, S3Store
@@ -294,6 +295,7 @@ def _find_credentials() -> "tuple[Callable[[], S3Credential], str | None]":
             "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; set them, install "
             "boto3 for profiles and roles, or give --anonymous for a public bucket"
         )
+    keep_secrets_from_logs()
     import boto3
     from obstore.auth.boto3 import Boto3CredentialProvider
 

@@ -12,6 +12,7 @@ from typing import Any
 from sparkify.errors import ConfigError, EngineError, UsageError
 from sparkify.settings import Config
 from sparkify.sources.threads import run_within
+from sparkify.statement_log import keep_secrets_from_logs
 
 _CONNECT_SECONDS = 10
 # A login takes a few seconds, longer if it wakes a serverless warehouse.
@@ -65,6 +66,7 @@ class Address:
 
 def check_driver() -> None:
     """Raises ConfigError if the driver is not installed."""
+    keep_secrets_from_logs()
     try:
         import redshift_connector  # noqa: F401
     except ImportError:

@@ -56,7 +56,7 @@ def open_output(file: str | os.PathLike[str], config: Config, kind: Kind | None 
     try:
         found = _find(path, config, kind)
         if _is_file(path, found):
-            with _open_unfinished(Path(os.path.realpath(path)), found) as stream:
+            with _open_unfinished(_resolve(path), found) as stream:
                 yield stream
         else:
             with suppress(BrokenPipeError), os.fdopen(_open_special(path), "wb") as stream:
@@ -82,7 +82,7 @@ def open_log(file: str | os.PathLike[str], config: Config, kind: Kind) -> int:
         if found is not None and found.st_nlink > 1:
             raise UsageError(f"cannot write {path}: it has a second name, a hard link; choose another file")
         flags = os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        place = os.path.realpath(path)
+        place = _resolve(path)
         if found is None:
             return os.open(place, flags | os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         descriptor = os.open(place, flags | os.O_RDWR)
@@ -118,7 +118,7 @@ def _find(path: Path, config: Config, kind: Kind | None) -> os.stat_result | Non
         found = None
     except ValueError:
         raise UsageError(f"cannot write {str(path)!r}: it holds a zero byte; choose another file") from None
-    if (kept := _describe_kept(Path(os.path.realpath(path)), found, config)) is not None:
+    if (kept := _describe_kept(_resolve(path), found, config)) is not None:
         raise UsageError(f"cannot write {path}: it is {kept}; choose another file")
     if found is not None and not _DESCRIPTOR.fullmatch(str(path)):
         if stat.S_ISREG(found.st_mode):
@@ -151,7 +151,7 @@ def _describe_kept(place: Path, found: os.stat_result | None, config: Config) ->
     around = [(one, _identify(one)) for one in place.parents]
     at = [(place, (found.st_dev, found.st_ino) if found else None), *around]
     if (warehouse := path_of(config.warehouse_address)) is not None:
-        kept = Path(os.path.realpath(warehouse))
+        kept = _resolve(warehouse)
         if _is_one_of(kept, at[:1]):
             return "the warehouse"
         if any(
@@ -160,11 +160,19 @@ def _describe_kept(place: Path, found: os.stat_result | None, config: Config) ->
         ):
             return "a file that belongs to the warehouse"
     for dataset, root in config.roots.items():
-        if not root.startswith("s3:") and _is_one_of(Path(os.path.realpath(root)), at):
+        if not root.startswith("s3:") and _is_one_of(_resolve(root), at):
             return f"below the root of the {dataset}"
-    if any(_is_one_of(Path(os.path.realpath(one)), at[:1]) for one in (DEFAULT_CONFIG_FILE, config.config_file)):
+    if any(_is_one_of(_resolve(one), at[:1]) for one in (DEFAULT_CONFIG_FILE, config.config_file)):
         return "a file of settings"
     return None
+
+
+def _resolve(path: str | os.PathLike[str]) -> Path:
+    """Where a path leads, through links."""
+    # Without a working folder, a path that needs one leads nowhere.
+    with suppress(FileNotFoundError):
+        return Path(os.path.realpath(path))
+    return Path(path)
 
 
 def _is_beside(warehouse: str, name: str) -> bool:
@@ -197,9 +205,10 @@ def _open_unfinished(place: Path, found: os.stat_result | None) -> Iterator[Bina
     try:
         with os.fdopen(descriptor, "wb") as stream:
             if found is not None:
-                # Only root may give a file away.
-                with suppress(PermissionError):
-                    os.fchown(descriptor, found.st_uid, found.st_gid)
+                # Only root may give a file away, and others only to their groups.
+                for owner, group in ((-1, found.st_gid), (found.st_uid, -1)):
+                    with suppress(PermissionError):
+                        os.fchown(descriptor, owner, group)
                 os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
             yield stream
             stream.flush()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -42,6 +44,8 @@ def at(config: Config, address: str) -> Config:
         (":MEMORY:x", "would keep nothing"),
         ("duckdb::memory:", "would keep nothing"),
         ("duckdb:", "has no path"),
+        ("new/", "is a folder; give a file, such as new/sparkify.duckdb"),
+        ("sqlite.db", "sqlite.db is not a DuckDB database"),
         ("md:warehouse", "md: is not a warehouse"),
         ("postgres:host=localhost", "postgres: is not a warehouse"),
         ("duckdb:sqlite:x.db", "sqlite: is not a warehouse"),
@@ -57,6 +61,8 @@ def at(config: Config, address: str) -> Config:
 def test_what_would_keep_nothing_is_refused(delivered: Config, address: str, words: str) -> None:
     os.mkfifo("pipe")
     Path("data.csv").write_text("a,b\n1,2\n")
+    with closing(sqlite3.connect("sqlite.db")) as other:
+        other.execute("CREATE TABLE users (user_id)")
     Path("data.json").write_text('{"a": 1}\n')
     Path("short").write_bytes(b"x" * 20)
     duckdb.sql("COPY (SELECT 1 AS a) TO 'data.parquet'")

@@ -302,6 +302,17 @@ def test_log_that_cannot_be_written_does_not_undo_the_load(warehouse: Config) ->
         assert fetch(warehouse, "SELECT status FROM load_history") == [("loaded",)]
 
 
+def test_log_needs_no_working_folder(around: Config, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    write(tmp_path / "page.html", around)
+    append(tmp_path / "load.log", around)
+    with pytest.raises(UsageError, match="No such file or directory"):
+        append(Path("load.log"), around)
+
+
 def test_two_logs_do_not_go_to_one_file(warehouse: Config) -> None:
     ran = run_here("load", *options(warehouse), "--log-sql", "log", "--log-json", "./log")
     assert (ran.code, ran.err) == (2, "sparkify: cannot write ./log: another log goes there; choose another file\n")
@@ -330,8 +341,9 @@ def test_reader_that_takes_its_time_gets_all(around: Config) -> None:
     os.set_blocking(reading, True)
     lines = LINE * 5_000
     with ThreadPoolExecutor() as pool, os.fdopen(reading, "rb") as reader:
-        got = pool.submit(reader.read)
         with Log(open_log("pipe", around, _EVENT_LOG)) as log, io.BufferedWriter(log) as stream:
+            # Before a writer is there, reading would end at once.
+            got = pool.submit(reader.read)
             stream.write(lines)
         assert got.result(timeout=60) == lines
 

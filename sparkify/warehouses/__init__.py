@@ -101,6 +101,8 @@ def _check_file(path: str) -> None:
     """Raises UsageError for what DuckDB would take for something else than a file."""
     if not path:
         raise UsageError(f"the warehouse has no path; {_FORMS}")
+    if path.endswith("/"):
+        raise UsageError(f"the warehouse {path} is a folder; give a file, such as {path}sparkify.duckdb")
     if path.lower().startswith(":memory:"):
         raise UsageError(f"a warehouse in memory would keep nothing; {_FORMS}")
     if found := _SCHEME.match(path):

@@ -110,8 +110,11 @@ def write_rows(stream: TextIO, form: str, columns: Sequence[str], rows: Sequence
 
 
 def to_json(value: object) -> str:
-    """A value as one line of JSON."""
-    return json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
+    """A value as one line of JSON. Raises UsageError for one that is nested too deeply."""
+    try:
+        return json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
+    except RecursionError:
+        raise UsageError("a value is nested too deeply to be written as JSON; ask for a part of it") from None
 
 
 def _jsonable(value: object) -> object:
@@ -135,8 +138,7 @@ def _write_csv(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[A
 
 
 def _csv_field(value: object) -> object:
-    value = _jsonable(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | dict | list) else value
+    return to_json(value) if isinstance(value, bool | dict | list | tuple) else _jsonable(value)
 
 
 def _write_json(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

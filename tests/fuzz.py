@@ -2,7 +2,8 @@
 
 `draw(seed)` makes a call of several odd things, `list_single()` a call for each odd thing; `Bench.run` runs a call in
 this process. A call may do its work or fail, but only with a sentence and an exit code, and it changes nothing that is
-not its own. `python -m tests.fuzz FIRST LAST [COMMAND ...]` runs the calls of these seeds and lists what is wrong.
+not its own. `python -m tests.fuzz FIRST LAST [COMMAND ...]` runs the calls of these seeds and lists what is
+wrong; with the variable PROCESS, each as its own process.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +27,7 @@ import sparkify
 from sparkify.cli import main
 from sparkify.settings import SETTINGS
 from tests import hostile_values as odd
+from tests.engines.commands import ROOT
 from tests.support import event, log_file, new_warehouse, play, song, song_file, write_file
 
 _CHANGING = ("create", "load", "undo", "replay", "rebuild", "migrate", "compact")
@@ -67,10 +70,15 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 # The pools of values of an option or setting; of others they are numbers.
 _Pools = tuple[tuple[str, ...], ...]
 _FILES: _Pools = (odd.PATHS, odd.TEXTS)
+# How long it takes to list the whole machine is none of the tests' business.
+_ROOTS: _Pools = tuple(
+    tuple(text for text in pool if text.removeprefix("file:").strip("/"))
+    for pool in (odd.PATHS, odd.ADDRESSES, odd.TEXTS)
+)
 _POOLS: dict[str, _Pools] = {
     "--warehouse": (odd.PATHS, odd.ADDRESSES, odd.TEXTS),
-    "--log-data": (odd.PATHS, odd.ADDRESSES, odd.TEXTS),
-    "--song-data": (odd.PATHS, odd.ADDRESSES, odd.TEXTS),
+    "--log-data": _ROOTS,
+    "--song-data": _ROOTS,
     "--stage": (odd.ADDRESSES, odd.TEXTS),
     "--memory-limit": (odd.SIZES, odd.TEXTS),
     "--log-pattern": (odd.GLOBS, odd.TEXTS),
@@ -169,13 +177,14 @@ def list_single() -> list[Call]:
     """A call for each odd value, with nothing else that is odd."""
     roots = ["--log-data", "log_data", "--song-data", "song_data"]
     simulate = ["simulate", "new", "--songs=9", "--events=60"]
+    forms: tuple[tuple[str, ...], ...] = ((), ("--json",), ("--format", "csv"))
     values = ("x", "-1", "\udcff", "9" * 400, "x" * 6000, "\x1b[1m", "٣")
     return [
-        *(Call(["query", "--sql", odd.fill(text)]) for text in odd.QUERIES),
+        *(Call(["query", "--sql", odd.fill(text), *form]) for text in odd.QUERIES for form in forms),
         *(Call([command], config=config) for config in odd.CONFIGS for command in ("plan", "load")),
         *(Call(["status", "--warehouse", text]) for text in odd.ADDRESSES),
         *(Call(["load", *roots, "--warehouse", text]) for text in odd.ADDRESSES),
-        *(Call(["plan", "--log-data", text]) for text in odd.ADDRESSES + odd.TEXTS),
+        *(Call(["plan", "--log-data", text]) for pool in _ROOTS for text in pool),
         *(Call(["load", "-q", "--log-pattern", text]) for text in odd.GLOBS),
         *(Call(["status"], {"SPARKIFY_MEMORY_LIMIT": text}) for text in odd.SIZES),
         *(Call(["query", "overview", "--from", text]) for text in odd.DAYS),
@@ -192,6 +201,10 @@ def list_single() -> list[Call]:
 # ---- how it ends ----
 
 _LONGEST_SECONDS = 60
+
+
+# The exit code, or what was raised, and stderr.
+_Ended = tuple[int | None, BaseException | None, str]
 
 
 class _TooLong(BaseException):
@@ -222,8 +235,8 @@ class Bench:
         with (folder / "stderr").open("w+b") as stderr:
             yield cls(folder, stderr)
 
-    def run(self, call: Call) -> list[str]:
-        """Run a call; returns what is wrong with how it ended."""
+    def run(self, call: Call, *, as_process: bool = False) -> list[str]:
+        """Run a call, in this process or as its own; returns what is wrong with how it ended."""
         shutil.rmtree(self._here, ignore_errors=True)
         shutil.copytree(self._made, self._here)
         (self._here / "link").symlink_to("log_data")
@@ -232,17 +245,29 @@ class Bench:
         if call.config is not None:
             (self._here / "dwh.cfg").write_bytes(call.config)
         before = self._look()
-        code, error, err = self._call(call)
+        arguments = [argument.replace("{folder}", str(self._here)) for argument in call.arguments]
+        variables = {name: value.replace("{folder}", str(self._here)) for name, value in call.variables.items()}
+        variables.setdefault("HOME", str(self._here / "home"))
+        code, error, err = (self._start if as_process else self._call)(arguments, variables)
         after = self._look()
         # So that it can be removed.
         (self._here / "locked").chmod(0o700)
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         return [*_judge(code, error, err), *_judge_files(call, code, changed, set(before))]
 
-    def _call(self, call: Call) -> tuple[int | None, BaseException | None, str]:
-        arguments = [argument.replace("{folder}", str(self._here)) for argument in call.arguments]
-        variables = {name: value.replace("{folder}", str(self._here)) for name, value in call.variables.items()}
-        variables.setdefault("HOME", str(self._here / "home"))
+    def _start(self, arguments: list[str], variables: dict[str, str]) -> _Ended:
+        command = [sys.executable, "-m", "sparkify", *arguments]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+        try:
+            ended = subprocess.run(
+                command, cwd=self._here, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=_LONGEST_SECONDS,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return None, error, ""
+        return ended.returncode, None, ended.stderr.decode(errors="replace")
+
+    def _call(self, arguments: list[str], variables: dict[str, str]) -> _Ended:
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", write_through=True) for _ in range(2))
         code, error = None, None
         with (
@@ -343,12 +368,13 @@ def _ended_after(seconds: int) -> Iterator[None]:
 
 def _main(first: int, last: int, commands: tuple[str, ...]) -> None:
     single = list_single()
+    as_process = "PROCESS" in os.environ
     started, wrong = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, Bench.made(Path(folder)) as bench:
         for seed in range(first, last):
             call = single[seed] if commands == ("single",) else draw(seed, commands or QUICK)
             began = time.monotonic()
-            found = bench.run(call)
+            found = bench.run(call, as_process=as_process)
             if (took := time.monotonic() - began) > 3:
                 found.append(f"took {took:.1f} s")
             if found:

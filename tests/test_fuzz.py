@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click import Context
 
+from sparkify.cli import cli
 from tests.engines.commands import ROOT, run_python, variables_of
-from tests.fuzz import DRAWING, Bench, Call, draw, list_single
+from tests.fuzz import DRAWING, QUICK, Bench, Call, draw, list_single
 from tests.support import TIMES, log_file, new_warehouse, play, write_file
 
 pytestmark = pytest.mark.slow
@@ -34,6 +36,16 @@ def test_values_that_no_user_means(bench: Bench) -> None:
 
 def test_values_that_no_user_means_together(bench: Bench) -> None:
     run_all(bench, [draw(seed) for seed in range(50 * TIMES)])
+
+
+def test_processes(bench: Bench) -> None:
+    """As users run them: descriptors, signals and the start of the interpreter are their own."""
+    calls = [draw(seed) for seed in range(1_000_000, 1_000_000 + 4 * TIMES)]
+    assert [f"{call} {found}" for call in calls if (found := bench.run(call, as_process=True))] == []
+
+
+def test_every_command_is_called() -> None:
+    assert {*QUICK, *DRAWING} == set(cli.list_commands(Context(cli)))
 
 
 def test_commands_that_draw(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import click
 
 import sparkify
+from sparkify.addresses import mask
 from sparkify.cli.options import command, common, dry_run, echo_json, open_log, verify
 from sparkify.cli.plan import show_plan
 from sparkify.console import print_load, show_load
@@ -87,5 +88,5 @@ def _unexpected_logged(on_event: OnEvent | None) -> Iterator[None]:
         raise
     except BaseException:
         if on_event is not None:
-            on_event({"event": "fault", "at": f"{utc_now().isoformat()}Z", "traceback": traceback.format_exc()})
+            on_event({"event": "fault", "at": f"{utc_now().isoformat()}Z", "traceback": mask(traceback.format_exc())})
         raise

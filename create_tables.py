@@ -1,11 +1,9 @@
 """Drop and recreate the tables of the configured warehouse: `python create_tables.py`. It does not ask."""
 
-from typing import Any
-
 from sparkify.__main__ import main as run
 
 
-def drop_tables(cur: Any, conn: Any) -> None:
+def drop_tables(cur: object, conn: object) -> None:
     """Drop every table of the warehouse, in one transaction of the cursor's own."""
     from sparkify.loads.create import drop_all
     from sparkify.warehouses import wrap_cursor
@@ -15,7 +13,7 @@ def drop_tables(cur: Any, conn: Any) -> None:
         drop_all(warehouse)
 
 
-def create_tables(cur: Any, conn: Any) -> None:
+def create_tables(cur: object, conn: object) -> None:
     """Create the tables that are missing, in one transaction of the cursor's own."""
     from sparkify.loads.migrate import bring_up_to_date
     from sparkify.warehouses import wrap_cursor

@@ -1,11 +1,9 @@
 """Load the configured sources into the configured warehouse: `python etl.py`."""
 
-from typing import Any
-
 from sparkify.__main__ import main as run
 
 
-def load_staging_tables(cur: Any, conn: Any) -> None:
+def load_staging_tables(cur: object, conn: object) -> None:
     """Load what is new or changed at the configured sources, exactly once.
 
     Staging, rejects, ledger and star change in one transaction of the cursor's own: were the star left for later, a
@@ -19,7 +17,7 @@ def load_staging_tables(cur: Any, conn: Any) -> None:
     load_into(wrap_cursor(cur, conn, config), config)
 
 
-def insert_tables(cur: Any, conn: Any) -> None:
+def insert_tables(cur: object, conn: object) -> None:
     """Compute the whole star anew from staging, in one transaction of the cursor's own."""
     from sparkify.star.changes import refresh_star
     from sparkify.star.version import require_version

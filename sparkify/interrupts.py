@@ -95,6 +95,6 @@ def _watch(reading: int) -> None:
 
 
 def _pass_over(lost: "sys.UnraisableHookArgs") -> None:
-    """Say nothing of a KeyboardInterrupt that came where none can be raised: `leave` knows of it."""
-    if not issubclass(lost.exc_type, KeyboardInterrupt):
+    """Say nothing of what follows where a KeyboardInterrupt cannot be raised: `leave` knows of it."""
+    if not _received:
         sys.__unraisablehook__(lost)

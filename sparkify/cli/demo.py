@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import sparkify
-from sparkify.cli.options import command, echo_json, import_duckdb, output
+from sparkify.cli.options import command, echo_json, output, start
 from sparkify.cli.report import PAGE
 from sparkify.console import print_checks, print_load, print_table, say, show_load, show_simulation
 from sparkify.errors import UsageError
@@ -25,7 +25,7 @@ _WAREHOUSE, _REPORT = "sparkify.duckdb", "report.html"
 @output
 def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """Try it on made-up data in DIR: load, check, ask, report."""
-    import_duckdb()
+    start()
     folder = Path(directory)
     for file in (folder / _WAREHOUSE, folder / _REPORT):
         if file.exists() or file.is_symlink():

@@ -4,7 +4,6 @@ import functools
 import io
 import logging
 import os
-import signal
 import stat
 import sys
 from collections import Counter
@@ -28,10 +27,7 @@ Function = Callable[..., Any]
 
 
 class _Command(click.Command):
-    """A command that refuses an option with a value given twice: which of the two is meant cannot be known.
-
-    While it runs, Ctrl-C raises, so that it can clean up.
-    """
+    """A command that refuses an option with a value given twice: which of the two is meant cannot be known."""
 
     def __init__(self, *args: Any, changes: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -39,7 +35,6 @@ class _Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> bool:
         """Run it; returns whether it has changed something, and has not only printed."""
-        interrupts.raise_from_now()
         super().invoke(ctx)
         return self._changes and not ctx.params.get("dry_run")
 
@@ -83,7 +78,7 @@ def common(*groups: Group) -> Callable[[Function], Function]:
             given = {setting.name: options.pop(setting.name) for setting in offered}
             clean_aws_variables()
             config = load_config(config_file, on_note=None if options["quiet"] else say, **given)
-            import_duckdb()
+            start()
             with show_notes(options["quiet"]), open_log(log_sql, config, _SQL_LOG) as stream, write_statements(stream):
                 return function(*args, config=config, **options)
 
@@ -124,13 +119,13 @@ def output(function: Function) -> Function:
     return as_json(quiet(function))
 
 
-def import_duckdb() -> None:
-    """Import DuckDB while Ctrl-C waits: it ends the process where an exception comes into its import."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    try:
-        import_module("duckdb")
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def start() -> None:
+    """From now on there is something to clean up, and Ctrl-C raises.
+
+    DuckDB is imported before: an exception that came into its import would crash the process.
+    """
+    import_module("duckdb")
+    interrupts.raise_from_now()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import sparkify
+from sparkify import interrupts
 from sparkify.cli.options import command, echo_json, output
 from sparkify.console import say, show_simulation
 from sparkify.errors import UsageError
@@ -38,6 +39,7 @@ def simulate(directory: str, start: str, as_json: bool, quiet: bool, **options: 
         first_day = dt.date.fromisoformat(start)
     except ValueError:
         raise UsageError(f"{start!r} is not a day; write it as 2018-11-01") from None
+    interrupts.raise_from_now()
     with show_simulation(as_json or quiet) as on_progress:
         result = sparkify.simulate(
             directory, sparkify.SimulateOptions(start=first_day, **options), on_progress=on_progress

@@ -163,6 +163,16 @@ def test_disk_that_is_full_at_creation_leaves_no_file(delivered: Config, most: i
     assert sparkify.load(delivered).status == "loaded"
 
 
+def test_load_that_finds_no_space_says_so(delivered: Config) -> None:
+    write_file(log_file(delivered, "more.json"), [play(userId=user, song=f"song {user}") for user in range(2_000)])
+    options = ["--warehouse", delivered.warehouse_address, "--log-data", str(delivered.log_data)]
+    ended = run_limited(200_000, "load", *options)
+    assert (ended.returncode, ended.stdout) == (4, "")
+    assert "sparkify: the warehouse needs more space: " in ended.stderr
+    assert ended.stderr.endswith("; free some, and run the command again\n")
+    assert sparkify.load(delivered).records["loaded"] == 2_001
+
+
 def test_file_that_cannot_be_completed_is_told(delivered: Config) -> None:
     """The changes are in the log, and a limit of the size of files keeps them from getting into the file."""
     write_file(log_file(delivered, "more.json"), [play(userId=user, song=f"song {user}") for user in range(2_000)])

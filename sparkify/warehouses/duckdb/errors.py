@@ -1,5 +1,7 @@
 """Turns DuckDB's errors into ours, and handles Ctrl-C while a statement runs."""
 
+import errno
+import os
 import re
 import signal
 import threading
@@ -9,6 +11,9 @@ from contextlib import contextmanager
 import duckdb
 
 from sparkify.errors import EngineError
+
+# How the system says that a file cannot grow: the disk is full, or a quota or limit is reached.
+_NO_SPACE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 @contextmanager
@@ -22,7 +27,12 @@ def mapped_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
     except duckdb.Error as error:
-        raise EngineError(f"the warehouse refused a statement: {words_of(error)}") from error
+        words = words_of(error)
+        if words.endswith(_NO_SPACE):
+            raise EngineError(
+                f"the warehouse needs more space: {words}; free some, and run the command again"
+            ) from error
+        raise EngineError(f"the warehouse refused a statement: {words}") from error
     except RuntimeError as error:
         # How the Python client reports Ctrl-C during a statement.
         if "interrupted" in str(error):

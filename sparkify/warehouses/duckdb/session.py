@@ -149,12 +149,12 @@ class DuckDBWarehouse:
                 self._connection.execute("CHECKPOINT")
         except EngineError as error:
             # Others, such as that a transaction is open, lose nothing.
-            _, failed, why = str(error).partition(_NO_CHECKPOINT)
-            if failed:
+            words = words_of(error.__cause__) if isinstance(error.__cause__, duckdb.Error) else ""
+            if words.startswith(_NO_CHECKPOINT):
                 _logger.warning(
                     "the file of the warehouse could not be completed: %s. What is committed is safe in the log beside "
                     "it: keep %s.wal with the file, and free some space; the next command that writes completes it",
-                    why,
+                    words.removeprefix(_NO_CHECKPOINT),
                     self.address,
                 )
 

@@ -34,7 +34,19 @@ from sparkify.validation.rules import RULES, FieldRule, LineRule, Rule
 from tests import reference
 from tests.bad_records import event, song
 from tests.support import TIMES, log_file, play, read_star, write_file
-from tests.test_validation import CORPUS, DATASETS, GOOD, KEYS, ODD_BYTES, ODD_VALUES, SHORT, contents
+from tests.test_validation import (
+    CORPUS,
+    DATASETS,
+    GOOD,
+    KEYS,
+    ODD_BYTES,
+    ODD_VALUES,
+    SHORT,
+    bundles_of,
+    contents,
+    judge_bundles,
+    list_outcomes,
+)
 
 # How long `make fuzz` tries mutated lines; without it, so many batches of them.
 _SECONDS = float(os.environ.get("SPARKIFY_FUZZ_SECONDS", "0"))
@@ -310,12 +322,34 @@ def _mutated(source: random.Random, lines: Sequence[bytes]) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_mutated_lines(connection: duckdb.DuckDBPyConnection, library: native.Library, dataset: Dataset) -> None:
-    """`make fuzz` runs this for FUZZ_SECONDS."""
+def test_both_ways_say_the_same_of_mutated_lines(
+    connection: duckdb.DuckDBPyConnection, library: native.Library, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(TIMES):
+        source = random.Random(seed)
+        mutated = [_mutated(source, _good_and_odd(dataset)) for _ in range(1_000)]
+        bundles = bundles_of([b"\n".join(mutated[:300]), b"\n".join(mutated[300:])], lines_per_bundle=400)
+        for keys in KEYS[dataset]:
+            monkeypatch.setenv("SPARKIFY_NATIVE", "yes")
+            by_library = judge_bundles(connection, dataset, *bundles, keys=keys)._replace(lists=())
+            rows = list_outcomes(connection, dataset)
+            monkeypatch.setenv("SPARKIFY_NATIVE", "no")
+            by_sql = judge_bundles(connection, dataset, *bundles, keys=keys)._replace(lists=())
+            assert by_library == by_sql, seed
+            assert rows == list_outcomes(connection, dataset), seed
+
+
+def _good_and_odd(dataset: Dataset) -> list[bytes]:
     make = {"events": event, "songs": song}[dataset]
     lines = [*SHORT[dataset], *([make(), make(b'"device":{"a":[1.50,"x"]}')] * 50)]
-    if dataset == "events":
-        lines += EVERYDAY.values()
+    return [*lines, *EVERYDAY.values()] if dataset == "events" else lines
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_mutated_lines(connection: duckdb.DuckDBPyConnection, library: native.Library, dataset: Dataset) -> None:
+    """`make fuzz` runs this for FUZZ_SECONDS."""
+    lines = _good_and_odd(dataset)
     first = random.SystemRandom().randrange(1 << 32) if _SECONDS else 0
     judges = [(keys, native.Judge(library, dataset, keys=keys)) for keys in KEYS[dataset]]
     end = time.monotonic() + _SECONDS / len(DATASETS)

@@ -41,14 +41,17 @@ pub struct Judged {
 /// A value is copied at most once for each field, so no column reaches the 2 GiB that 32 bits can say.
 const MOST_BUNDLE_BYTES: usize = 1 << 30;
 
+/// There is room for so many rows at first: more lines are short, and seldom records.
+const MOST_ROWS_AT_FIRST: usize = 1 << 15;
+
 /// Without a spec, every line is in doubt.
 pub fn judge(spec: Option<&Spec>, bundle: &Bundle) -> Judged {
     let spec = if bundle.data.len() > MOST_BUNDLE_BYTES { None } else { spec };
     let count = bundle.lines.len();
     let mut judged = Judged {
         columns: spec.map_or_else(Vec::new, |spec| new_columns(spec, bundle)),
-        source_ids: Vec::with_capacity(count),
-        lines: Vec::with_capacity(count),
+        source_ids: Vec::with_capacity(count.min(MOST_ROWS_AT_FIRST)),
+        lines: Vec::with_capacity(count.min(MOST_ROWS_AT_FIRST)),
         doubts: Lines { data: Vec::new(), ends: vec![0], source_ids: Vec::new(), lines: Vec::new() },
         runs: count_runs(bundle.source_ids),
         report: Report::default(),
@@ -87,7 +90,7 @@ fn count_runs(source_ids: &[i32]) -> Vec<(i32, u64)> {
 }
 
 fn new_columns(spec: &Spec, bundle: &Bundle) -> Vec<Column> {
-    let (rows, bytes) = (bundle.lines.len(), bundle.data.len());
+    let (rows, bytes) = (bundle.lines.len().min(MOST_ROWS_AT_FIRST), bundle.data.len());
     let columns = spec.fields.iter().map(|field| Column::new(field.kind, rows, bytes / 16));
     columns.chain([Column::new(Type::Text, rows, 0)]).collect()
 }

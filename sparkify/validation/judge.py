@@ -63,10 +63,10 @@ def append_rows(
 ) -> Judged:
     """Append the valid records of bundles to a table with the staging columns.
 
-    Bundles are taken while earlier ones are being processed, maybe in another thread, and all are held until the end.
-    Lines that went the full way are in the temporary table `judged` afterwards. Its rejects are the rows with a
-    `reason`: source_id, line, reason, `raw`, the line's text, and `raw_size`, its length in bytes. The caller's
-    transaction stays open. An error while taking a bundle is raised.
+    Bundles are taken while earlier ones are being processed, maybe in another thread. Without the native library all
+    are held until the end. Lines that went the full way are in the temporary table `judged` afterwards. Its rejects are
+    the rows with a `reason`: source_id, line, reason, `raw`, the line's text, and `raw_size`, its length in bytes. The
+    caller's transaction stays open. An error while taking a bundle is raised.
 
     `keys` say which keys some fields are read from. `lists` affect only speed, and only without the native library:
     give those of the result before. Without one, lines of exactly the known keys are the fastest, and others slow.

@@ -49,8 +49,9 @@ def check_output(file: str | os.PathLike[str], config: Config, kind: Kind | None
 def open_output(file: str | os.PathLike[str], config: Config, kind: Kind | None = None) -> Iterator[BinaryIO]:
     """A stream for the content of a file. Nothing of it is there if the block raises.
 
-    A file that exists is replaced only if it is of that kind, or empty; it keeps its mode. Raises UsageError before the
-    block where the file may not be written, and after it where it cannot.
+    A file that exists is replaced only if it is of that kind, or empty; it keeps its mode. An engine may write the
+    content by itself, in place, into the path that is the stream's name; of a pipe or a device the name is a number.
+    Raises UsageError before the block where the file may not be written, and after it where it cannot.
     """
     path = Path(file)
     try:
@@ -201,9 +202,11 @@ def _open_unfinished(place: Path, found: os.stat_result | None) -> Iterator[Bina
     """A new file beside the place, which it takes when the block ends."""
     unfinished = place.with_name(f".sparkify-{secrets.token_hex(8)}")
     mode = 0o666 if found is None else stat.S_IMODE(found.st_mode) & 0o600
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    # Not through a link, and not into a file that is there.
+    stream = open(unfinished, "xb", opener=lambda path, flags: os.open(path, flags, mode))  # noqa: SIM115
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with stream:
+            descriptor = stream.fileno()
             if found is not None:
                 # Only root may give a file away, and others only to their groups.
                 for owner, group in ((-1, found.st_gid), (found.st_uid, -1)):

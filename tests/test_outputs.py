@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -215,6 +216,13 @@ def test_foreign_bytes_are_never_changed(loaded_once: Config, data: bytes, begin
             assert not content or kind.beginning.match(content)
         except UsageError:
             assert file.read_bytes() == content
+
+
+def test_engine_may_write_the_content(around: Config, tmp_path: Path) -> None:
+    with open_output(tmp_path / "rows.csv", around) as stream:
+        duckdb.sql(f"COPY (SELECT range FROM range(3)) TO '{stream.name}' (FORMAT csv, USE_TMP_FILE false)")
+    assert (tmp_path / "rows.csv").read_bytes() == b"range\n0\n1\n2\n"
+    assert not list(tmp_path.glob(".sparkify*"))
 
 
 def test_log_is_appended_to_where_it_is_one(around: Config, tmp_path: Path) -> None:

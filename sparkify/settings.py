@@ -375,6 +375,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 # The settings that say which key a field is read from, and the staging table whose columns are these fields.
 _KEY_SETTINGS = {"event_keys": "staging_events", "song_keys": "staging_songs"}
+# Of a file of settings.
+_MOST_CHARACTERS = 1_000_000
 _NO_FIELDS = ("source_id", "line", "other")
 
 
@@ -545,7 +547,14 @@ def _parse_file(path: Path) -> "tuple[ConfigParser, list[str]]":
     # A [DEFAULT] section is like any other; the parser would copy it into all.
     parser = configparser.ConfigParser(interpolation=None, default_section="\n")
     try:
-        text, foreign = _blank_foreign(path.read_text(encoding="utf-8-sig"), path)
+        with path.open(encoding="utf-8-sig") as stream:
+            content = stream.read(_MOST_CHARACTERS + 1)
+        if len(content) > _MOST_CHARACTERS:
+            raise ConfigError(
+                f"cannot read {path}: it has more than {_MOST_CHARACTERS:,} characters, which are no settings; "
+                "give --config with another file"
+            )
+        text, foreign = _blank_foreign(content, path)
         parser.read_string(text, source=str(path))
     except (configparser.Error, OSError, UnicodeDecodeError) as error:
         # The parser's message may hold the bad line, and the line a password.

@@ -553,6 +553,19 @@ def test_a_drawing_process_that_stands_still_leaves_the_numbers() -> None:
     assert not drawing.is_running()
 
 
+def test_a_drawing_process_that_gets_no_more_memory_leaves_the_numbers() -> None:
+    with start_drawing() as draw_all:
+        (drawing,) = [one for one in psutil.Process().children() if "serve()" in str(one.cmdline())]
+        drawing.rlimit(psutil.RLIMIT_AS, (1 << 20, 1 << 20))
+        drawn = draw_all({"one": make_drawable(DEADLY)})
+    assert drawn.pictures == {}
+    assert set(drawn.failures) == {"one", "library"}
+    # It depends on what it was doing.
+    assert all(
+        why.startswith(("the process that draws ended early (", "vl-convert says: ")) for why in drawn.failures.values()
+    )
+
+
 def test_a_drawing_process_that_cannot_start_leaves_the_numbers(simulated: Config, page: Page, tmp_path: Path) -> None:
     script = "import os, sys; sys.executable = '/nowhere/python'; from sparkify.cli import main; main()"
     command = [sys.executable, "-c", script, "report", "--warehouse", simulated.warehouse_address]

@@ -545,3 +545,13 @@ def test_password_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config()
     assert SECRET not in all_words(caught.value)
+
+
+@pytest.mark.parametrize("content", ["\n", "[S3]\n# no settings\n", "x", "[other]\na = b\n"], ids=ascii)
+def test_file_that_is_far_too_long_is_not_read(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "dwh.cfg"
+    file.write_text(content * (2_000_000 // len(content)))
+    with pytest.raises(ConfigError, match=r"cannot read \S+dwh.cfg: it has more than 1,000,000 characters"):
+        load_config(file)
+    file.write_text("[S3]\nLOG_DATA = here\n" + "# no setting\n" * 70_000)
+    assert load_config(file).log_data == "here"

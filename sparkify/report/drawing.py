@@ -38,6 +38,10 @@ _SHAPE = re.compile(r' (?:d|transform|x|y|x1|y1|x2|y2|width|height)="[^"]*"')
 _FRACTION = re.compile(r"\d+\.\d{3,}")
 # For all pictures; a process that is stopped, or a script without an end, must not hold up the page.
 _LONGEST_SECONDS = 300
+_WHY_ENDED = {
+    "SIGKILL": ", as a system does that is short of memory",
+    "SIGTRAP": ", as its engine for scripts does that is short of memory",
+}
 # https://www.w3.org/TR/xml/#charsets
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_BASIC = re.compile("[\U00010000-\U0010ffff]")
@@ -153,9 +157,11 @@ def _read_answer(process: _Process, question: bytes, end: float) -> tuple[bytes,
 
 def _describe_end(code: int) -> str:
     """Why the drawing process ended early, by its exit code."""
-    how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-    why = ", as a system does that is short of memory" if code == -signal.SIGKILL else ""
-    return f"the process that draws ended early ({how}{why})"
+    if code >= 0:
+        return f"the process that draws ended early (exit code {code})"
+    names = {one.value: one.name for one in signal.Signals}
+    name = names.get(-code, f"signal {-code}")
+    return f"the process that draws ended early ({name}{_WHY_ENDED.get(name, '')})"
 
 
 def serve() -> None:

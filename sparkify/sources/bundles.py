@@ -14,7 +14,15 @@ from sparkify.errors import SourceError
 from sparkify.settings import S3Access
 from sparkify.sources.content import READ_BYTES, StoredFile, open_blocks, open_content, unreadable
 from sparkify.sources.file import SourceFile
-from sparkify.sources.records import BYTE_ORDER_MARK, LONG_RECORD, LONGEST_RECORD, Splitter
+from sparkify.sources.records import (
+    BYTE_ORDER_MARK,
+    LONG_RECORD,
+    LONGEST_RECORD,
+    TIMES,
+    Splitter,
+    estimate_cost,
+    without_texts,
+)
 from sparkify.sources.shape import Shape, read_head
 
 _MOST_AHEAD = 4
@@ -158,6 +166,10 @@ class _Filling:
         """The number of bytes of an incomplete last line."""
         return len(self.data) - self._ends[-1]
 
+    @property
+    def unended_data(self) -> bytes:
+        return bytes(self.data[self._ends[-1] :])
+
     def drop_unended(self) -> None:
         del self.data[self._ends[-1] :]
 
@@ -215,8 +227,13 @@ class _Reading:
                 piece if max(map(len, piece), default=0) > self._longest else (), self._next
             ):
                 self._check("record", number, len(record))
+            if max(map(len, piece), default=0) > LONG_RECORD:
+                for number, record in enumerate(piece, self._next):
+                    self._check_cost("record", number, record)
             self._next = filling.add_records(piece, self._source_id, self._next)
         else:
+            if filling.unended + len(piece) > LONG_RECORD and (end := piece.find(b"\n")) >= 0:
+                self._check_cost("line", self._next, filling.unended_data + piece[:end])
             if filling.unended + len(piece) > self._longest:
                 end = piece.find(b"\n")
                 self._check("line", self._next, filling.unended + (len(piece) if end < 0 else end))
@@ -229,8 +246,17 @@ class _Reading:
             )
             raise ValueError(f"{unit} {number:,} is longer than {self._longest >> 20} MiB{reason}")
 
+    def _check_cost(self, unit: str, number: int, record: bytes) -> None:
+        """Judging takes memory for each value, too, however short it is."""
+        if len(record) > LONG_RECORD and estimate_cost(without_texts(record)) > self._longest * TIMES:
+            raise ValueError(
+                f"{unit} {number:,} has {len(record) >> 20} MiB of so many values that judging it takes more than the "
+                "memory limit; is it a record? Raise --memory-limit, or take it out"
+            )
+
     def close(self, filling: _Filling) -> FileRead:
-        """End the last line; call it when there are no more pieces."""
+        """End the last line; call it when there are no more pieces. Raises ValueError like `add`."""
+        self._check_cost("line", self._next, filling.unended_data)
         filling.close(self._source_id, self._next)
         notes = tuple(f"{self._file.url}: {note}" for note in self._notes)
         return FileRead(self._source_id, self._stored.size, self._stored.fingerprint, shape=self._shape, notes=notes)

@@ -1,6 +1,7 @@
 """DuckDB's intake: the validator appends its rows directly to the warehouse's tables."""
 
 import itertools
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
@@ -39,9 +40,11 @@ class DuckDBIntake:
     ) -> Appended:
         appended = Appended()
         table = f"staging_{dataset}"
-        ((setting,),) = self._warehouse.fetch("SELECT current_setting('memory_limit')")
+        ((setting, threads),) = self._warehouse.fetch(
+            "SELECT current_setting('memory_limit'), current_setting('threads')"
+        )
         limit = memory.read_size(setting)
-        runs = _Runs((piece for bundle in bundles for piece in memory.split_heavy(bundle, limit)), on_bundle)
+        runs = _Runs(bundles, on_bundle, limit, threads)
         most_bytes = memory.run_bytes(limit)
         # The first run is a single bundle, to learn early which keys the records have.
         run_bytes = 0
@@ -95,16 +98,30 @@ class DuckDBIntake:
 
 
 class _Runs:
-    """Bundles in runs. `finished` are the files that ended in the current run. Long records are a run of their own.
+    """Bundles in runs. `finished` are the files that ended in the current run.
 
-    The bundles themselves are not kept: with the native library they are many times as large as what is left of them.
+    A bundle whose records take much memory is in a run with few others, or in pieces that are a run each. The bundles
+    themselves are not kept: with the native library they are many times as large as what is left of them.
     """
 
-    def __init__(self, bundles: Iterable[Bundle], on_bundle: Callable[[Bundle], None]) -> None:
-        self._coming = iter(bundles)
+    def __init__(
+        self, bundles: Iterable[Bundle], on_bundle: Callable[[Bundle], None], limit: int, threads: int
+    ) -> None:
+        self._limit = limit
+        self._threads = threads
+        self._coming = self._weigh(bundles)
         self._on_bundle = on_bundle
-        self._held: Bundle | None = None
+        self._held: tuple[Bundle, int] | None = None
         self.finished: list[FileRead] = []
+
+    def _weigh(self, bundles: Iterable[Bundle]) -> Iterator[tuple[Bundle, int]]:
+        """Each bundle, or its pieces, with the number of those like it that may be in one run."""
+        for bundle in bundles:
+            together = memory.count_together(bundle, self._limit, self._threads)
+            if together == 0:
+                yield from ((piece, 1) for piece in memory.split_heavy(bundle, self._limit))
+            else:
+                yield bundle, together if together < self._threads else sys.maxsize
 
     def begin(self, most_bytes: int) -> Iterator[Bundle] | None:
         """The bundles of the next run, up to about `most_bytes`; None if there are no more."""
@@ -112,16 +129,18 @@ class _Runs:
         self._held, self.finished = None, []
         return None if first is None else self._take(first, most_bytes)
 
-    def _take(self, first: Bundle, most_bytes: int) -> Iterator[Bundle]:
+    def _take(self, first: tuple[Bundle, int], most_bytes: int) -> Iterator[Bundle]:
         size = records = 0
-        for bundle in itertools.chain([first], self._coming):
-            if size and memory.is_heavy(bundle):
-                self._held = bundle
+        most = sys.maxsize
+        for number, (bundle, together) in enumerate(itertools.chain([first], self._coming), 1):
+            most = min(most, together)
+            if number > most:
+                self._held = bundle, together
                 return
             self.finished += bundle.finished
             self._on_bundle(bundle)
             yield bundle
             size += len(bundle.data)
             records += len(bundle)
-            if size >= most_bytes or records >= memory.MOST_RUN_RECORDS or memory.is_heavy(bundle):
+            if size >= most_bytes or records >= memory.MOST_RUN_RECORDS or number >= most:
                 return

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator
 
 from sparkify.sources.bundles import Bundle
-from sparkify.sources.records import LONG_RECORD, LONGEST_RECORD
+from sparkify.sources.records import LONG_RECORD, LONGEST_RECORD, MOST_TIMES, TIMES, estimate_cost
 
 _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
 # Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
@@ -13,10 +13,9 @@ _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
 _MOST_RUN_BYTES = 448 << 20
 # What went the full way is a row each in memory, however short it is.
 MOST_RUN_RECORDS = 1 << 20
-# DuckDB takes 2,048 records at a time, and judging takes some 70 times their bytes, beside what it always takes.
-_TIMES = 70
+# Each thread of DuckDB takes 2,048 records of one bundle at a time, beside what is always taken.
+_RECORDS_AT_A_TIME = 2_048
 _ALWAYS_TAKEN = 96 << 20
-_SHORT_RECORD = 4 << 10
 
 
 def read_size(text: str) -> int:
@@ -30,7 +29,7 @@ def read_size(text: str) -> int:
 
 def longest_record(limit: int) -> int:
     """The bytes of the longest record that is judged within a memory limit."""
-    return max(LONG_RECORD, min(LONGEST_RECORD, (limit - _ALWAYS_TAKEN) // _TIMES))
+    return max(LONG_RECORD, min(LONGEST_RECORD, (limit - _ALWAYS_TAKEN) // TIMES))
 
 
 def run_bytes(limit: int) -> int:
@@ -38,29 +37,39 @@ def run_bytes(limit: int) -> int:
     return min(_MOST_RUN_BYTES, limit // 3)
 
 
-def is_heavy(bundle: Bundle) -> bool:
-    """Whether the records of a bundle are so long that it has to be judged alone."""
-    return bundle.has_long or len(bundle.data) > _SHORT_RECORD * len(bundle)
+def count_together(bundle: Bundle, limit: int, threads: int) -> int:
+    """How many bundles like this one can be judged at the same time within a memory limit: 0 if not even one can.
+
+    A number of at least `threads` says that there is no bound.
+    """
+    room = limit - _ALWAYS_TAKEN
+    if bundle.has_long:
+        return 0
+    share = min(1, _RECORDS_AT_A_TIME / max(1, len(bundle)))
+    # Most bundles have short records, which need no look.
+    if len(bundle.data) * MOST_TIMES * share * threads <= room:
+        return threads
+    return int(room // max(1, estimate_cost(bundle.data) * share))
 
 
 def split_heavy(bundle: Bundle, limit: int) -> Iterator[Bundle]:
-    """The bundle, or pieces of it that can be judged one by one within a memory limit."""
-    if not is_heavy(bundle):
-        yield bundle
-        return
+    """The bundle in pieces that can be judged one by one within a memory limit."""
     # Half of the longest record: several take more than one, and what one run took is not all free in the next.
-    most_bytes = longest_record(limit) // 2
-    first = 0
+    most = longest_record(limit) * TIMES // 2
+    view = memoryview(bundle.data)
+    first = cost = 0
     for end in range(1, len(bundle) + 1):
         is_last = end == len(bundle)
-        if is_last or bundle.ends[end + 1] - bundle.ends[first] > most_bytes:
+        cost += estimate_cost(bytes(view[bundle.ends[end - 1] : bundle.ends[end]]))
+        following = 0 if is_last else estimate_cost(bytes(view[bundle.ends[end] : bundle.ends[end + 1]]))
+        if is_last or cost + following > most:
             start = bundle.ends[first]
             yield Bundle(
-                bundle.data[start : bundle.ends[end]],
+                bytes(view[start : bundle.ends[end]]),
                 array("i", (place - start for place in bundle.ends[first : end + 1])),
                 bundle.source_ids[first:end],
                 bundle.lines[first:end],
                 bundle.finished if is_last else [],
                 bundle.has_long,
             )
-            first = end
+            first, cost = end, 0

@@ -202,11 +202,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Setting(
             "SPARKIFY",
-            "Memory of the embedded engine, such as 2GB.",
+            "Memory of the embedded engine and of the records that it judges, such as 2GB.",
             group="warehouse",
             metavar="SIZE",
-            unset="half of the machine's, at most 1.2 GiB",
-            pattern=r"(?i)\d*\.?\d+ ?(?:%|(?:[kmgt]i?)?(?:b|bytes?)?)\Z",
+            unset="half of the process's share, at most 1.2 GiB",
+            # The engine takes a negative number, and a word for it, as no limit.
+            pattern=r"(?i)\d+(\.\d+)?\s*[KMGT]i?B?\Z",
             must_be="a size such as 2GB or 500MB",
         ),
     ] = None

@@ -103,11 +103,10 @@ def test_password_is_in_no_error_of_the_address() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("memory_limit", ["lots", "5"])
+@pytest.mark.parametrize("memory_limit", ["lots", "5", "-1", "-1GB", "null", "none", "100%", "--help", "-x", "1e3GB"])
 def test_memory_limit_that_is_none(memory_limit: str) -> None:
-    words = f"the memory limit {memory_limit} is not valid"
-    with pytest.raises(UsageError, match=words), opened(memory_limit=memory_limit):
-        pass
+    with pytest.raises(UsageError, match="memory_limit is not valid: it must be a size such as 2GB or 500MB"):
+        load_config(memory_limit=memory_limit)
 
 
 def test_settings_reach_the_engine() -> None:

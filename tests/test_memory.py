@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sparkify.loads.create import create
+from sparkify.machine import available_memory, list_group_limits
+from sparkify.settings import load_config
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
 from tests.bad_records import event
@@ -58,3 +62,57 @@ def test_records_of_nothing_but_values_are_judged_within_the_limit(tmp_path: Pat
     assert code == 0, said
     assert json.loads(said.splitlines()[0])["records"]["rejected"] == 6_000
     assert peak < _LIMIT + _BESIDE
+
+
+# ---- the memory that there is ----
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "limits"),
+    [
+        ("0::/\n", {"memory.max": "500\n", "memory.high": "max\n"}, [500]),
+        ("0::/a/b\n", {"a/b/memory.max": "max\n", "a/memory.high": "400", "memory.max": "900"}, [400, 900]),
+        ("0::/a\n", {"a/memory.max": "300", "a/b/memory.max": "1", "c/memory.max": "2"}, [300]),
+        ("4:memory:/a\n0::/\n", {"memory/a/memory.limit_in_bytes": "700"}, [700]),
+        ("4:cpu,memory:/outside\n", {"memory/memory.limit_in_bytes": "600"}, [600]),
+        ("4:cpu,memory:/a\n", {"cpu,memory/a/memory.limit_in_bytes": "500"}, [500]),
+        ("0::/a\n1:name=systemd:/a\n", {"unified/a/memory.high": "200", "unified/memory.max": "max"}, [200]),
+        ("1:cpu:/\n2:pids:/a\n", {"memory/memory.limit_in_bytes": "1", "a/memory.max": "1"}, []),
+        ("", {}, []),
+        ("no group\n", {"memory.max": "no number"}, []),
+        ("0::/../..\n", {"memory.max": "100"}, [100]),
+    ],
+)
+def test_limits_of_a_container(tmp_path: Path, groups: str, files: dict[str, str], limits: list[int]) -> None:
+    (tmp_path / "groups").write_text(groups)
+    for name, text in files.items():
+        (tmp_path / "mounted" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mounted" / name).write_text(text)
+    assert sorted({*list_group_limits(tmp_path / "groups", tmp_path / "mounted")}) == limits
+
+
+def test_without_control_groups_there_is_the_machine(tmp_path: Path) -> None:
+    assert [*list_group_limits(tmp_path / "groups", tmp_path / "mounted")] == []
+    assert 128 * MIB < available_memory() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"), [("-v 150000", "ulimit -v"), ("-v 800000", "ulimit -v"), ("-d 100000", "ulimit -d")]
+)
+def test_too_little_memory_to_start_is_told(tmp_path: Path, limit: str, words: str) -> None:
+    command = f'ulimit {limit}; exec "$0" -m sparkify status --warehouse w.duckdb'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable], cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 1)
+    assert words in done.stderr
+
+
+def test_half_of_what_a_process_may_have_is_the_default_limit(tmp_path: Path) -> None:
+    sql = "SELECT current_setting('memory_limit')"
+    command = f'ulimit -d 1000000; exec "$0" -m sparkify query --sql "{sql}" --format csv --warehouse w.duckdb'
+    create(load_config(warehouse=str(tmp_path / "w.duckdb")))
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable], cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout.split()[-2:] == ["488.0", "MiB"], done.stderr

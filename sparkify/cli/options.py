@@ -19,6 +19,7 @@ from sparkify.cli.streams import Log
 from sparkify.console import say
 from sparkify.errors import UsageError
 from sparkify.formats import to_json
+from sparkify.machine import require_memory
 from sparkify.questions.cut import Cut, parse_day
 from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Config, Group, Setting, clean_aws_variables, load_config
 from sparkify.statement_log import BEGINNING, write_statements
@@ -78,7 +79,7 @@ def common(*groups: Group) -> Callable[[Function], Function]:
             given = {setting.name: options.pop(setting.name) for setting in offered}
             clean_aws_variables()
             config = load_config(config_file, on_note=None if options["quiet"] else say, **given)
-            start()
+            start(config.threads)
             with show_notes(options["quiet"]), open_log(log_sql, config, _SQL_LOG) as stream, write_statements(stream):
                 return function(*args, config=config, **options)
 
@@ -119,11 +120,13 @@ def output(function: Function) -> Function:
     return as_json(quiet(function))
 
 
-def start() -> None:
+def start(threads: int | None = None) -> None:
     """From now on there is something to clean up, and Ctrl-C raises.
 
-    DuckDB is imported before: an exception that came into its import would crash the process.
+    DuckDB is imported before: an exception that came into its import would crash the process. Raises EngineError where
+    there is too little memory to start it with so many threads.
     """
+    require_memory(threads)
     import_module("duckdb")
     interrupts.raise_from_now()
 

@@ -4,6 +4,7 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 import duckdb
 
@@ -22,7 +23,11 @@ from sparkify.warehouses.texts import add_texts
 class DuckDBIntake:
     """An Intake over the connection of a warehouse; see `sparkify.warehouses.base`."""
 
-    def __init__(self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, config: Config) -> None:
+    def __init__(
+        self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, config: Config, *, limit: int | None = None
+    ) -> None:
+        """`limit` is the memory limit of an engine that is started for this warehouse, None for a caller's."""
+        self._limit = limit
         self._warehouse = warehouse
         self._connection = connection
         self._keys = {dataset: keys_of(config, dataset) for dataset in DATASETS}
@@ -43,13 +48,14 @@ class DuckDBIntake:
         ((setting, threads),) = self._warehouse.fetch(
             "SELECT current_setting('memory_limit'), current_setting('threads')"
         )
-        limit = memory.read_size(setting)
+        limit = self._limit or memory.read_size(setting)
         runs = _Runs(bundles, on_bundle, limit, threads)
         most_bytes = memory.run_bytes(limit)
         # The first run is a single bundle, to learn early which keys the records have.
         run_bytes = 0
         lists: tuple[KeyList, ...] = ()
         while (taking := runs.begin(run_bytes)) is not None:
+            self._limit_engine(memory.engine_bytes(limit, is_heavy=runs.is_heavy))
             with mapped_errors(self._connection):
                 judged = judge.append_rows(
                     self._connection, dataset, taking, table, keys=self._keys[dataset], lists=lists
@@ -58,10 +64,17 @@ class DuckDBIntake:
             self._keep_rejects(dataset, load_id, urls)
             appended.add(runs.finished, judged)
             run_bytes = most_bytes
+        self._limit_engine(limit)
         with mapped_errors(self._connection):
             judge.drop_tables(self._connection)
         add_texts(self._warehouse, dataset, min(urls))
         return appended
+
+    def _limit_engine(self, limit: int) -> None:
+        # What it holds may not be free yet: then the limit stays as it was.
+        if self._limit is not None:
+            with suppress(duckdb.OutOfMemoryException):
+                self._connection.execute(f"SET memory_limit = '{limit}B'")
 
     def _keep_rejects(self, dataset: Dataset, load_id: int, urls: dict[int, str]) -> None:
         found = [
@@ -98,7 +111,7 @@ class DuckDBIntake:
 
 
 class _Runs:
-    """Bundles in runs. `finished` are the files that ended in the current run.
+    """Bundles in runs. `finished` are the files that ended in the current run; `is_heavy` says that it holds few.
 
     A bundle whose records take much memory is in a run with few others, or in pieces that are a run each. The bundles
     themselves are not kept: with the native library they are many times as large as what is left of them.
@@ -113,6 +126,7 @@ class _Runs:
         self._on_bundle = on_bundle
         self._held: tuple[Bundle, int] | None = None
         self.finished: list[FileRead] = []
+        self.is_heavy = False
 
     def _weigh(self, bundles: Iterable[Bundle]) -> Iterator[tuple[Bundle, int]]:
         """Each bundle, or its pieces, with the number of those like it that may be in one run."""
@@ -127,14 +141,17 @@ class _Runs:
         """The bundles of the next run, up to about `most_bytes`; None if there are no more."""
         first = next(self._coming, None) if self._held is None else self._held
         self._held, self.finished = None, []
-        return None if first is None else self._take(first, most_bytes)
+        if first is None:
+            return None
+        self.is_heavy = first[1] < sys.maxsize
+        return self._take(first, most_bytes)
 
     def _take(self, first: tuple[Bundle, int], most_bytes: int) -> Iterator[Bundle]:
         size = records = 0
         most = sys.maxsize
         for number, (bundle, together) in enumerate(itertools.chain([first], self._coming), 1):
             most = min(most, together)
-            if number > most:
+            if number > most or (together < sys.maxsize) != self.is_heavy:
                 self._held = bundle, together
                 return
             self.finished += bundle.finished

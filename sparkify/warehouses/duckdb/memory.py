@@ -4,10 +4,14 @@ import re
 from array import array
 from collections.abc import Iterator
 
+from sparkify.machine import available_memory
+from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
 from sparkify.sources.records import LONG_RECORD, LONGEST_RECORD, MOST_TIMES, TIMES, estimate_cost
 
 _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
+# At most this, and at most half of what the process may have: the loader streams, so more would not make it faster.
+_MOST_MEMORY = 1_228 << 20
 # Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
 # slow. So each INSERT gets as much as memory allows: a run is held in memory.
 _MOST_RUN_BYTES = 448 << 20
@@ -16,6 +20,11 @@ MOST_RUN_RECORDS = 1 << 20
 # Each thread of DuckDB takes 2,048 records of one bundle at a time, beside what is always taken.
 _RECORDS_AT_A_TIME = 2_048
 _ALWAYS_TAKEN = 96 << 20
+
+
+def limit_in_words(config: Config) -> str:
+    """The memory limit as DuckDB takes it."""
+    return config.memory_limit or f"{min(available_memory() // 2, _MOST_MEMORY) >> 20}MiB"
 
 
 def read_size(text: str) -> int:
@@ -33,8 +42,13 @@ def longest_record(limit: int) -> int:
 
 
 def run_bytes(limit: int) -> int:
-    """The bytes of records that are judged in one run within a memory limit."""
-    return min(_MOST_RUN_BYTES, limit // 3)
+    """The bytes of records that are judged in one run within a memory limit: they are held beside the engine."""
+    return min(_MOST_RUN_BYTES, limit // 4)
+
+
+def engine_bytes(limit: int, *, is_heavy: bool) -> int:
+    """What the engine may take of a memory limit in a run: the rest is for the records. A heavy run has few of them."""
+    return limit if is_heavy else max(limit - run_bytes(limit), min(limit, _ALWAYS_TAKEN))
 
 
 def count_together(bundle: Bundle, limit: int, threads: int) -> int:

@@ -1,7 +1,6 @@
 """DuckDB's session: one connection to one file."""
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,8 +21,6 @@ from sparkify.warehouses.scratch import clear_scratch_folders
 
 _logger = logging.getLogger("sparkify")
 
-# At most this, and at most half of the machine: the loader streams, so more memory would not make it faster.
-_MOST_MEMORY = 1_228 << 20
 _NO_CHECKPOINT = "FATAL Error: Failed to create checkpoint because of error: "
 _SETTINGS = {
     # Redshift's order: NULLs are greater than all values.
@@ -62,7 +59,8 @@ class DuckDBWarehouse:
         self.address = address
         self._connection = connection
         self._is_writing = is_writing
-        self.intake = DuckDBIntake(self, connection, config)
+        limit = memory.read_size(memory.limit_in_words(config)) if is_writing else None
+        self.intake = DuckDBIntake(self, connection, config, limit=limit)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         with logged(sql) as sent, mapped_errors(self._connection):
@@ -189,7 +187,7 @@ def open_session(address: str, config: Config, *, read_only: bool = False) -> Du
 def list_options(config: Config, *, read_only: bool) -> dict[str, str]:
     """DuckDB's own settings for a new process."""
     options = _SETTINGS | _NEW_PROCESS_SETTINGS
-    options["memory_limit"] = config.memory_limit or f"{min(_machine_memory() // 2, _MOST_MEMORY) >> 20}MiB"
+    options["memory_limit"] = memory.limit_in_words(config)
     if config.threads:
         options["threads"] = str(config.threads)
     if not read_only:
@@ -200,7 +198,7 @@ def list_options(config: Config, *, read_only: bool) -> dict[str, str]:
 
 def longest_record(config: Config) -> int:
     """The bytes of the longest record that is judged: at most 16 MiB, less where the memory limit is low."""
-    return memory.longest_record(memory.read_size(list_options(config, read_only=True)["memory_limit"]))
+    return memory.longest_record(memory.read_size(memory.limit_in_words(config)))
 
 
 def wrap_cursor(cursor: duckdb.DuckDBPyConnection, connection: Any, config: Config) -> DuckDBWarehouse:
@@ -222,7 +220,3 @@ def _clear_leftovers(connection: duckdb.DuckDBPyConnection, place: Path) -> None
         for file in folder.glob("duckdb_temp_*"):
             file.unlink()
         folder.rmdir()
-
-
-def _machine_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

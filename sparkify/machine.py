@@ -1,0 +1,73 @@
+"""The memory that this process may have: of the machine, or the share that a container or a limit gives it."""
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from sparkify.errors import EngineError
+
+# Measured at the start of DuckDB: each of its threads reserves addresses, of which it uses few.
+_LEAST_ADDRESSES = 768 << 20
+_ADDRESSES_PER_THREAD = 128 << 20
+_LEAST_MEMORY = 128 << 20
+_GROUPS, _MOUNTED = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+# Where version 2 of control groups and version 1 keep the limits of a group.
+_UNIFIED = ("memory.max", "memory.high")
+_LEGACY = ("memory.limit_in_bytes",)
+
+
+def available_memory() -> int:
+    """The bytes that this process may have: the least of the machine's memory and of all limits."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *list_group_limits(_GROUPS, _MOUNTED), *_limits(resource.RLIMIT_AS, resource.RLIMIT_DATA)])
+
+
+def list_group_limits(groups: Path, mounted: Path) -> Iterator[int]:
+    """The limits in bytes of the control groups that hold this process, and of all groups that hold these.
+
+    `groups` is the file that names them, as /proc/self/cgroup, and `mounted` the folder where they stand. Inside of a
+    container, a name may be that of the outside: then only the uppermost group is seen.
+    """
+    with suppress(OSError):
+        for line in groups.read_text(encoding="utf-8", errors="replace").splitlines():
+            controllers, _, name = line.partition(":")[2].partition(":")
+            if controllers == "":
+                yield from _read_limits((mounted, mounted / "unified"), name, _UNIFIED)
+            elif "memory" in controllers.split(","):
+                yield from _read_limits((mounted / "memory", mounted / controllers), name, _LEGACY)
+
+
+def _read_limits(tops: tuple[Path, ...], name: str, files: tuple[str, ...]) -> Iterator[int]:
+    for top in tops:
+        group = top / name.lstrip("/")
+        for folder in (group, *group.parents):
+            if folder == top or top in folder.parents:
+                for file in files:
+                    # `max` says that there is none; a folder that is not seen has none.
+                    with suppress(OSError, ValueError):
+                        yield int((folder / file).read_text())
+
+
+def require_memory(threads: int | None) -> None:
+    """Raises EngineError where there is less memory than the embedded engine takes to start: it would crash.
+
+    `threads` are those of the engine, None for one a core.
+    """
+    wanted = _LEAST_ADDRESSES + (threads or os.cpu_count() or 1) * _ADDRESSES_PER_THREAD
+    if any(limit < wanted for limit in _limits(resource.RLIMIT_AS)):
+        raise EngineError(
+            f"this process may have too few addresses (ulimit -v): the engine takes {wanted >> 10} kB to start; give "
+            "more, or fewer --threads"
+        )
+    if available_memory() < _LEAST_MEMORY:
+        raise EngineError(
+            f"this process may have too little memory: the engine takes {_LEAST_MEMORY >> 20} MiB to start; raise the "
+            "limit of its container, or ulimit -d"
+        )
+
+
+def _limits(*kinds: int) -> Iterator[int]:
+    limits = (resource.getrlimit(kind)[0] for kind in kinds)
+    return (limit for limit in limits if limit != resource.RLIM_INFINITY)

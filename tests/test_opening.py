@@ -97,7 +97,7 @@ def headers() -> bytes:
     return content
 
 
-@pytest.mark.parametrize("size", [0, 100, 4_096, 12_287])
+@pytest.mark.parametrize("size", [0, 4_096, 12_287])
 def test_file_left_at_its_creation_is_completed(delivered: Config, size: int) -> None:
     file = Path(delivered.warehouse_address)
     file.write_bytes(headers()[:size])
@@ -153,6 +153,7 @@ def run_limited(most: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [100, 8_192])
 def test_disk_that_is_full_at_creation_leaves_no_file(delivered: Config, most: int) -> None:
     """A limit of the size of files stands for the disk."""
@@ -163,6 +164,7 @@ def test_disk_that_is_full_at_creation_leaves_no_file(delivered: Config, most: i
     assert sparkify.load(delivered).status == "loaded"
 
 
+@pytest.mark.slow
 def test_load_that_finds_no_space_says_so(delivered: Config) -> None:
     write_file(log_file(delivered, "more.json"), [play(userId=user, song=f"song {user}") for user in range(2_000)])
     options = ["--warehouse", delivered.warehouse_address, "--log-data", str(delivered.log_data)]
@@ -173,6 +175,7 @@ def test_load_that_finds_no_space_says_so(delivered: Config) -> None:
     assert sparkify.load(delivered).records["loaded"] == 2_001
 
 
+@pytest.mark.slow
 def test_file_that_cannot_be_completed_is_told(delivered: Config) -> None:
     """The changes are in the log, and a limit of the size of files keeps them from getting into the file."""
     write_file(log_file(delivered, "more.json"), [play(userId=user, song=f"song {user}") for user in range(2_000)])

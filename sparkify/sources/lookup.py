@@ -5,8 +5,9 @@ from pathlib import Path
 
 from sparkify.errors import SparkifyError
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME, is_ours, locate, open_bucket, split_url
-from sparkify.sources.signed import is_odd
+from sparkify.sources.bucket import SCHEME, locate, split_url
+from sparkify.sources.pages import StoreError
+from sparkify.sources.signed import SignedRequests
 from sparkify.sources.threads import run_all
 
 
@@ -29,26 +30,17 @@ def _stands(path: str) -> bool:
 
 
 def _list_gone_objects(urls: set[str], access: S3Access) -> set[str]:
-    import obstore
-
     try:
-        stores = {bucket: open_bucket(locate(bucket, access)) for bucket in {split_url(url)[0] for url in urls}}
+        buckets = {bucket: SignedRequests(locate(bucket, access)) for bucket in {split_url(url)[0] for url in urls}}
     except SparkifyError:
         return set()
 
     def is_gone(url: str) -> bool:
         bucket, key = split_url(url)
-        # The client would ask for another key.
-        if is_odd(key):
-            return False
         try:
-            obstore.head(stores[bucket], key)
-        except FileNotFoundError:
-            return True
-        except BaseException as error:
-            if is_ours(error):
-                raise
-        return False
+            return buckets[bucket].head(key) is None
+        except StoreError:
+            return False
 
     ordered = sorted(urls)
     found = run_all(is_gone, ordered, min(len(ordered), access.concurrency))

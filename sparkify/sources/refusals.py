@@ -40,6 +40,7 @@ _SENTENCES = {
     "InvalidObjectState": "it is in an archive, where it is not read; restore it, or copy it to another storage class",
 }
 _OTHER_REGION = ("PermanentRedirect", "IllegalLocationConstraintException", "AuthorizationHeaderMalformed")
+_REDIRECTS = (301, 302, 303, 307, 308)
 _OVERLOADED = ("SlowDown", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded", "Throttling")
 _NO_PATH_STYLE = re.compile(r"SecondLevelDomain|virtual[- ]?host|path[- ]?style", re.IGNORECASE)
 _AWS_REGION = re.compile(r"s3[.-]([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com")
@@ -108,7 +109,7 @@ def is_passing(error: BaseException) -> bool:
 
 def is_redirect(error: BaseException) -> bool:
     """Whether the store sends to another place."""
-    return 300 <= read_answer(error).status < 400
+    return read_answer(error).status in _REDIRECTS
 
 
 def is_silence(error: BaseException) -> bool:
@@ -129,11 +130,11 @@ def explain_error(error: BaseException, access: S3Access, permission: str) -> st
 
 def _explain_answer(answer: Answer, access: S3Access, permission: str) -> str:
     # The header may be malformed for other reasons; then the store names no region.
-    is_other_region = answer.code in _OTHER_REGION or 300 <= answer.status < 400
+    is_other_region = answer.code in _OTHER_REGION or answer.status in _REDIRECTS
     if is_other_region and (answer.region or (answer.code == "PermanentRedirect" and not answer.place)):
         place = f"the region {answer.region}" if answer.region else "another region"
         return f"the bucket is in {place}; set AWS_REGION to it"
-    if 300 <= answer.status < 400:
+    if answer.status in _REDIRECTS:
         return (
             f"the store sends to {answer.place or 'another place'}, to which credentials are not carried; if it is the "
             "right one, set AWS_ENDPOINT_URL or AWS_REGION to it"

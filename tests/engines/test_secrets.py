@@ -35,8 +35,7 @@ FOLDER = "secrets"
 DEBUGGING = """
 import logging, sys
 from sparkify.cli import main
-logging.basicConfig()
-logging.getLogger("sparkify").setLevel("DEBUG")
+logging.basicConfig(level="DEBUG")
 main(sys.argv[1:])
 """
 
@@ -67,7 +66,7 @@ class Watched:
         changes: dict[str, str] | None = None,
         is_debugging: bool = False,
     ) -> None:
-        """Run a command on a database and keep what it wrote, with the package's whole debug log."""
+        """Run a command on a database and keep what it wrote, with the debug logs of all libraries."""
         where = f"redshift://{self.redshift.user}@{self.redshift.host}:{self.redshift.port}/{database}"
         options = ["--config", str(self.folder / "dwh.cfg"), *(["--warehouse", where] if database else [])]
         command = ["-c", DEBUGGING] if is_debugging else ["-m", "sparkify"]

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sparkify
@@ -24,6 +26,7 @@ from sparkify.sources.pages import StoreError, parse_page
 from sparkify.sources.s3_listing import strong_etag
 from sparkify.sources.threads import run_all, run_within
 from tests.s3_stand_in import Reply, Request, StandIn, refusal, run_stand_in
+from tests.support import TIMES as REPEATS
 from tests.support import fetch, play, to_lines
 
 pytestmark = pytest.mark.slow
@@ -172,6 +175,14 @@ def test_object_without_an_etag_is_known_by_its_content(store: StandIn, tmp_path
     assert fetch(config, "SELECT user_id FROM songplays") == [(2,)]
 
 
+def test_store_that_sends_whole_objects_only(store: StandIn) -> None:
+    store.objects = {"log_data/a.json": LARGE, "log_data/b.json": b"{}\n"}
+    store.answer = lambda request: Reply(200, LARGE, {"Last-Modified": "x"}) if request.key.endswith("a.json") else None
+    lines, errors = read()
+    assert lines == LARGE + b"{}\n"
+    assert set(errors.values()) == {None}
+
+
 @given(st.text(st.characters(codec="utf-8"), max_size=20))
 def test_no_etag_of_any_form_breaks_a_request(text: str) -> None:
     found = strong_etag(text)
@@ -275,6 +286,78 @@ def test_no_page_of_any_form_is_a_fault_of_the_program(noise: bytes, place: int,
     content = whole[:place] + noise + whole[place + cut :]
     with contextlib.suppress(StoreError, SourceError):
         assert isinstance(parse_page(content).objects, list)
+
+
+ETAGS = ["", '""', '"a"', 'W/"a"', "a", '"a', '"a"b"', "x" * 5000, "sha256:abc", '"a", "b"', "*"]
+BODIES = [
+    b"",
+    b"{}\n",
+    b"{}\n" * 1000,
+    bytes(100),
+    b"\x1f\x8b\x08\0bad",
+    b"<Error><Code>NoSuchKey</Code></Error>",
+    b"<html>",
+]
+TIMES = [
+    "Thu, 01 Nov 2018 00:00:00 GMT",
+    "2018-11-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+    "Thu, 99 Nov 2018",
+    "x",
+    "",
+    "0",
+]
+HEADERS = {
+    "ETag": ETAGS,
+    "Last-Modified": TIMES,
+    "Content-Range": ["bytes 0-2/3", "bytes */3", "bytes 5-2/3", "bytes 0-99999999999999999999/3", "x", ""],
+    "Content-Encoding": ["gzip", "x"],
+    "Location": ["/x", "", "::::", "http://[", "file:///etc/passwd", "ftp://x"],
+    "x-amz-bucket-region": ["eu-west-1", "x y", "<b>"],
+}
+KEYS = [
+    "a.json",
+    "b.json.gz",
+    "c/d.json",
+    "/e.json",
+    "ü.json",
+    "k" * 2000 + ".json",
+    "",
+    "..",
+    "g%00.json",
+    "h&#9;.json",
+]
+SIZES = ["0", "3", "3", "100", "3000", "x", "-1", "9000000"]
+STATUSES = [200, 200, 200, 204, 206, 300, 301, 304, 307, 400, 403, 404, 405, 412, 416]
+
+
+def odd_reply(random: Random) -> Reply:
+    headers = {name: random.choice(values) for name, values in HEADERS.items() if random.random() < 0.3}
+    return Reply(random.choice(STATUSES), random.choice(BODIES), headers)
+
+
+def odd_page(random: Random) -> Reply:
+    body = "".join(
+        entry(f"log_data/{random.choice(KEYS)}", random.choice(SIZES), random.choice(ETAGS), random.choice(TIMES))
+        for _ in range(random.randrange(4))
+    )
+    body += random.choice([""] * 9 + ["<EncodingType>url</EncodingType>", "<Contents/>", "<CommonPrefixes/>"])
+    whole = page(body, token=random.choice([None] * 9 + ["T"]), is_cut=random.choice([None] * 9 + [True]))
+    return random.choice([whole] * 8 + [odd_reply(random), Reply(200, whole.body[: random.randrange(300)])])
+
+
+@settings(max_examples=40 * REPEATS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.randoms(use_true_random=True))
+def test_no_answer_of_any_form_is_a_fault_of_the_program(store: StandIn, random: Random) -> None:
+    listing, replies = odd_page(random), defaultdict[str, Reply](lambda: odd_reply(random))
+    store.answer = lambda request: replies[request.key] if request.key not in ("", "log_data") else listing
+    try:
+        _, errors = read()
+    except SourceError as error:
+        told = [str(error)]
+    else:
+        told = [error or "" for error in errors.values()]
+    assert not any("not known here" in one for one in told), told
 
 
 # ---- elsewhere ----

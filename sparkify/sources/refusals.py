@@ -84,14 +84,15 @@ def read_answer(error: BaseException) -> Answer:
     words = parts.get("Message", "" if parts else re.sub(r"<style.*?</style>|<[^>]*>", " ", found[2], flags=re.DOTALL))
     place = _read_place(html.unescape(parts.get("Location") or parts.get("Endpoint", "")))
     named = _AWS_REGION.search(place)
-    region = clean_words(parts.get("Region", "")) or (named[1] if named else "")
+    told = parts.get("Region", "")
+    region = told if re.fullmatch(r"[\w-]{1,40}", told) else named[1] if named else ""
     return Answer(int(found[1]), parts.get("Code", ""), clean_words(words), region, place)
 
 
 def _read_place(text: str) -> str:
     """Scheme and host of an address, or the host alone: the rest may hold a signature."""
-    found = re.fullmatch(r"(https?://)?(?:[^/?#@]*@)?([\w.:\[\]-]+)(?:[/?#].*)?", text, re.DOTALL)
-    return clean_words(f"{found[1] or ''}{found[2]}") if found else ""
+    found = re.fullmatch(r"(https?://)?(?:[^/?#@]*@)?([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?(?:[/?#].*)?", text, re.DOTALL)
+    return clean_words(f"{found[1] or ''}{found[2]}{found[3] or ''}") if found else ""
 
 
 def hide_secrets(*values: str | None) -> None:

@@ -15,7 +15,7 @@ from sparkify.sources.bucket import is_ours, locate, open_bucket, split_url
 from sparkify.sources.file import CHANGED, SourceFile
 from sparkify.sources.refusals import MOST_SECONDS, explain_error, is_passing, is_redirect, is_silence
 from sparkify.sources.s3_listing import strong_etag
-from sparkify.sources.signed import Piece, SignedRequests, is_odd
+from sparkify.sources.signed import NoPartsError, Piece, SignedRequests, is_odd
 from sparkify.sources.threads import Threads
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _ATTEMPTS = 4
 # tells all of a connection's failures alike.
 _NOT_READ = re.compile(
     "invalid path|without LOCATION|following redirect|Content-Length Header|Content-Range|non-partial|"
-    r"Requested \d|error sending request"
+    r"Requested \d|HTTP error|Invalid last modified"
 )
 
 
@@ -57,7 +57,7 @@ class _Part:
 
 
 class _Untied(SourceError):
-    """No etag says that a part is of the same content as the others."""
+    """No etag says that a part is of the same content as the others, or there are no parts."""
 
 
 class S3Reader:
@@ -251,7 +251,10 @@ class _Bucket:
 
     def _get_own(self, key: str, part: _Part, takes_gzip: bool) -> Piece:
         start = None if part.is_whole else part.start
-        return self._own.get(key, part.size, start=start, etag=part.item.etag, takes_gzip=takes_gzip)
+        try:
+            return self._own.get(key, part.size, start=start, etag=part.item.etag, takes_gzip=takes_gzip)
+        except NoPartsError as error:
+            raise _Untied(str(error)) from None
 
     def _get_with_client(self, key: str, part: _Part) -> Piece:
         import obstore

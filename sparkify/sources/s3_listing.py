@@ -108,9 +108,8 @@ class _Search:
         """Note the objects of a page; returns whether one of them is new."""
         for name in [*(one.key for one in page.objects), *page.folders]:
             if not name.startswith(prefix) or not name:
-                raise SourceError(
-                    f"the store lists `{printable(name)}`, which is not below this folder; check the store"
-                )
+                shown = printable(name[:_MOST_KEY_BYTES])
+                raise SourceError(f"the store lists `{shown}`, which is not below this folder; check the store")
         before = len(self._found)
         self._add(page.objects)
         if len(self._found) > _MOST_OBJECTS:

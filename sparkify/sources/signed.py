@@ -42,19 +42,16 @@ _LEAST_BYTES_PER_SECOND = 64 << 10
 T = TypeVar("T")
 
 
+class NoPartsError(StoreError):
+    """The store sends whole objects only."""
+
+
 class Piece(NamedTuple):
     """Bytes of an object, the etag that came with them, and the size of the whole object where the answer tells it."""
 
     data: bytes
     etag: str | None
     size: int | None
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer: followed, it would carry a signature of another address."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
 
 
 class _Connection(http.client.HTTPConnection):
@@ -94,8 +91,15 @@ class SignedRequests:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        handlers = [_NoRedirect(), _Http(), *([_Https()] if place.endpoint.startswith("https") else [])]
-        self._opener = urllib.request.build_opener(*handlers)
+        # The usual opener follows redirects, which would carry a signature of another address.
+        self._opener = urllib.request.OpenerDirector()
+        for handler in (
+            urllib.request.ProxyHandler(),
+            _Https() if place.endpoint.startswith("https") else _Http(),
+            urllib.request.HTTPErrorProcessor(),
+            urllib.request.HTTPDefaultErrorHandler(),
+        ):
+            self._opener.add_handler(handler)
 
     def list_page(self, prefix: str, *, token: str | None = None, delimiter: str = "") -> Page:
         """One page of the objects whose keys begin with a prefix, from a token on."""
@@ -127,7 +131,7 @@ class SignedRequests:
         told, data = self._request(key, {}, headers, most + 1)
         whole = told.get("Content-Length", "") if start is None else told.get("Content-Range", "").rpartition("/")[2]
         if start is not None and "Content-Range" not in told:
-            raise StoreError("the store sends the whole object where a part was asked for")
+            raise NoPartsError("the store sends the whole object where a part was asked for")
         return Piece(data, told.get("ETag"), parse_size(whole))
 
     def stream(self, key: str, *, etag: str | None = None) -> Iterator[Piece]:
@@ -163,7 +167,8 @@ class SignedRequests:
         try:
             return _tell(lambda: self._opener.open(request, timeout=MOST_SECONDS))
         except urllib.error.HTTPError as error:
-            raise StoreError(f"status code: {error.code} {error.reason}: {_read_refusal(error)}") from None
+            with error:
+                raise StoreError(f"status code: {error.code} {error.reason}: {_read_refusal(error)}") from None
 
 
 def _read_refusal(error: urllib.error.HTTPError) -> str:

@@ -114,7 +114,7 @@ QUERIES = (
     "SELECT * FROM users TABLESAMPLE 1%", "SELECT * FROM users LIMIT -1", "SELECT * FROM users LIMIT 1e30",
     "SELECT unnest(range(3)) ORDER BY 9", "SELECT list(range) FROM range(1000)", "SELECT '😀' AS \"名\"",
     "SELECT chr(8238) || 'x'", "SELECT 1 INTO x", "SELECT * FROM users FOR UPDATE", "SELECT nextval('s')",
-    "SELECT pg_sleep(1)", "SELECT * FROM load_history AT (VERSION => 1)", "SELECT {deep}", "SELECT {nested}",
+    "SELECT pg_sleep(1)", "SELECT * FROM load_history AT (VERSION => 1)", "SELECT {nested}",
     "{brackets}",
     "SELECT {sum}", "SELECT {list}", "SELECT CASE {cases} END", "{ctes}", "SELECT '{long}'", "SELECT 1 AS {long}",
     "SELECT json('{brackets}')", "SELECT json_extract('{{}}', '$.a[')", "SELECT regexp_matches('a', '(')",
@@ -192,7 +192,6 @@ def fill(query: str) -> str:
     fillings = {
         "nested": "(" * 3000 + "1" + ")" * 3000,
         "brackets": "[" * 3000,
-        "deep": "[" * 900 + "]" * 900,
         "sum": "1" + "+1" * 5000,
         "list": ",".join("1" * 5000),
         "cases": "WHEN 1 THEN 1 " * 500,

@@ -1,9 +1,11 @@
 """The formats of numbers, shares, sizes, days and durations."""
 
 import datetime as dt
+import io
 
 import pytest
 
+from sparkify.errors import UsageError
 from sparkify.formats import (
     count_of,
     format_age,
@@ -13,6 +15,7 @@ from sparkify.formats import (
     format_number,
     format_period,
     format_share,
+    write_rows,
 )
 
 
@@ -82,3 +85,13 @@ def test_format_bytes(size: float, text: str) -> None:
 )
 def test_ages(seconds: float, age: str) -> None:
     assert format_age(seconds) == age
+
+
+def test_value_that_is_nested_too_deeply_is_told_as_that() -> None:
+    value: object = 1
+    for _ in range(100_000):
+        value = [value]
+    stream = io.StringIO()
+    for form in ("csv", "json", "ndjson"):
+        with pytest.raises(UsageError, match="nested too deeply"):
+            write_rows(stream, form, ["value"], [[value]])

@@ -186,6 +186,18 @@ def test_a_simulation_ends_at_once(number: signal.Signals, tmp_path: Path) -> No
         assert end(process, number) == (128 + number, "interrupted")
 
 
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with running("simulate", "made", "--events", "5000", "-q") as process:
+            while not (tmp_path / "made/song_data").is_dir():
+                assert process.poll() is None
+                time.sleep(0.01)
+            assert end(process, signal.SIGHUP) == (0, "")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_prompt_ends_at_once(delivered: Config) -> None:
     sparkify.load(delivered)
     ours, theirs = pty.openpty()

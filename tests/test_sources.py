@@ -34,6 +34,7 @@ from sparkify.sources.shape import Shape
 from tests import reference
 from tests.support import TIMES
 
+ROOT = Path(__file__).parents[1]
 BOM = b"\xef\xbb\xbf"
 GOOD = b'{"page":"Home"}\n{"page":"Help"}\n'
 
@@ -347,6 +348,37 @@ def test_a_time_that_no_date_can_tell_is_the_nearest_one(seconds: int) -> None:
         (file,) = list_files(folder)
         assert file.modified in (dt.datetime.min, dt.datetime.max)
         assert Read(list(read_bundles([(0, file)], bundle_bytes=1))).errors == {0: None}
+
+
+# Lists a folder as a user who is not root.
+LIST_AS_NOBODY = """
+import os, sys
+from sparkify.errors import SourceError
+from sparkify.sources.listing import list_files
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    print(list_files(sys.argv[1]))
+except SourceError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("mode", [0o744, 0o711], ids=["not to be searched", "not to be listed"])
+def test_a_folder_that_is_closed_is_told_and_not_passed_over(mode: int) -> None:
+    # Not in tmp_path, which is closed to others.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        write(Path(folder), {"a.json": GOOD, "closed/b.json": GOOD})
+        # As the folder's owner would be asked where the tests do not run as root.
+        Path(folder, "closed").chmod(mode if os.getuid() == 0 else mode & 0o477)
+        ended = subprocess.run(
+            [sys.executable, "-c", LIST_AS_NOBODY, folder],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        Path(folder, "closed").chmod(0o755)
+    assert f"cannot list {folder}: Permission denied ({folder}/closed/" in ended.stdout
 
 
 # Writes, renames and removes files until its input ends.

@@ -21,6 +21,10 @@ _ELSEWHERE["gcs"], _ELSEWHERE["https"] = _ELSEWHERE["gs"], _ELSEWHERE["http"]
 _AWS_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com", re.IGNORECASE)
 _ARN = re.compile(r"arn:[\w-]+:s3:::(.+)")
 
+REDSHIFT = re.compile(
+    r"redshift://(?:(?P<user>[^@/:?#]*)@)?(?P<host>[^:/@?#;=\s]*)(?::(?P<port>\d{1,8}))?(?:/(?P<database>[^/?#;=\s]*))?"
+)
+
 # What may be a secret, and what stands in its place. ~ is any character of an address: in a sentence, none but blanks
 # end one.
 _SECRETS = (
@@ -96,8 +100,13 @@ def read_warehouse(text: str) -> str:
     found = _SCHEME.match(text)
     if found is None:
         return text
-    rest = text[found.end() :]
-    return _local_path(rest) if found[1].lower() == "file" else f"{found[1].lower()}:{rest}"
+    scheme, rest = found[1].lower(), text[found.end() :]
+    if scheme == "file":
+        return _local_path(rest)
+    if scheme == "redshift" and not REDSHIFT.fullmatch(f"redshift:{rest}"):
+        # The sentence does not repeat it: it may hold a password.
+        raise ValueError("it cannot be read; write it as redshift://user@host:5439/database")
+    return f"{scheme}:{rest}"
 
 
 def path_of(address: str) -> str | None:

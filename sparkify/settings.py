@@ -146,9 +146,11 @@ class Setting(msgspec.Struct, frozen=True):
         try:
             found = self.read(value) if self.read else value
         except ValueError as error:
+            if self.read is read_warehouse and may_hold_secret(value):
+                raise self._refusal() from None
             raise ConfigError(f"the setting {self.name} is not valid: {mask(str(error))}") from None
         if may_hold_secret(value) or may_hold_secret(found):
-            if self.must_be and not self.pattern:
+            if self.read is read_warehouse:
                 raise self._refusal()
             raise ConfigError(
                 f"the setting {self.name} is not valid: it must be without a password, a key or a token; set "

@@ -74,6 +74,17 @@ def test_secret_of_an_address_is_hidden(form: str) -> None:
         assert mask(f"cannot open {address}: no").startswith("cannot open ")
 
 
+@pytest.mark.parametrize(
+    "form", ["redshift://u@h:@/d", "redshift://u@h/d @", "redshift://u;@h/d/@", "md:@", "REDSHIFT:@"]
+)
+@pytest.mark.parametrize("command", [["create", "-n"], ["check", "-n"], ["create", "--drop"], ["status"]])
+def test_address_of_no_form_is_not_repeated(form: str, command: list[str]) -> None:
+    address = form.replace("@", SECRET) if form.count("@") == 1 else SECRET.join(form.rsplit("@", 1))
+    result = CliRunner().invoke(cli.cli, [*command, "--warehouse", address])
+    assert result.exit_code != 0
+    assert SECRET not in f"{result.output}{result.exception}"
+
+
 @pytest.mark.parametrize("address", INNOCENT)
 def test_address_without_a_secret_is_shown(address: str) -> None:
     assert not may_hold_secret(address)

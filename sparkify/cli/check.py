@@ -10,6 +10,7 @@ from sparkify.formats import count_of
 from sparkify.inspection.check import version_of
 from sparkify.settings import Config
 from sparkify.star.checks import list_checks
+from sparkify.warehouses import engine_of
 
 
 @command()
@@ -17,6 +18,8 @@ from sparkify.star.checks import list_checks
 @common()
 def check(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Run the data-quality checks. Exit 5 if one of severity fail finds rows."""
+    # Before the address is shown.
+    engine_of(config.warehouse_address)
     if dry_run:
         if not quiet:
             say(f"would run {count_of(len(list_checks()), 'check')}: {config.warehouse_address}")

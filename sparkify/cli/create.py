@@ -6,6 +6,7 @@ import sparkify
 from sparkify.cli.options import command, common, confirm, dry_run, echo_json
 from sparkify.console import say
 from sparkify.settings import Config
+from sparkify.warehouses import engine_of
 
 
 @command(changes=True)
@@ -15,6 +16,8 @@ from sparkify.settings import Config
 @common("format")
 def create(config: Config, drop: bool, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Create the tables and views that are missing."""
+    # Before the address is shown.
+    engine_of(config.warehouse_address)
     if dry_run:
         if not quiet:
             done = "drop every table, and create them all" if drop else "create the missing tables"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sparkify.addresses import REDSHIFT
 from sparkify.errors import ConfigError, EngineError, UsageError
 from sparkify.settings import Config
 from sparkify.sources.threads import run_within
@@ -20,9 +21,6 @@ _LOGIN_SECONDS = 60
 # A request to AWS for a secret, and how often it is made.
 _AWS_SECONDS = 15
 _AWS_ATTEMPTS = 2
-_ADDRESS = re.compile(
-    r"redshift://(?:(?P<user>[^@/:]*)@)?(?P<host>[^:/@]*)(?::(?P<port>\d+))?(?:/(?P<database>[^/]*))?"
-)
 _SERVERLESS_HOST = re.compile(r"[^.]+\.\d+\.(?P<region>[^.]+)\.redshift-serverless\.amazonaws\.com(\.cn)?")
 _PROVISIONED_HOST = re.compile(r"(?P<cluster>[^.]+)\.[^.]+\.(?P<region>[^.]+)\.redshift\.amazonaws\.com(\.cn)?")
 # X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH; _CERT_NOT_YET_VALID and _CERT_HAS_EXPIRED.
@@ -43,7 +41,7 @@ class Address:
     @classmethod
     def parse(cls, text: str, config: Config) -> "Address":
         """Parse an address; missing parts come from the configuration. Raises UsageError."""
-        parts = _ADDRESS.fullmatch(text)
+        parts = REDSHIFT.fullmatch(text)
         if parts is None:
             # The message does not repeat the address: it may hold a password.
             raise UsageError("the warehouse's address cannot be read; write it as redshift://user@host:5439/database")

@@ -3,9 +3,10 @@
 Progress and messages go to stderr, data to stdout. `rich` is slow to import, so it is imported where it is used.
 """
 
+import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +26,8 @@ from sparkify.warehouses import Finding, StoredFile
 # Shorter work shows no bar. Without a terminal, a progress line is written at most this often.
 _DRAW_AFTER_SECONDS = 1.0
 _LINE_EVERY_SECONDS = 5.0
+# So many rows are held to align the columns of a table.
+_ROWS_TO_ALIGN = 1_000
 # How many reasons a summary lists.
 _REASONS = 8
 
@@ -99,17 +102,20 @@ class _Lines:
             say(f"{step}: {words}")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print an aligned table to stdout: numbers to the right, other values to the left, NULL as an empty cell.
 
-    The width is counted in terminal cells: a Chinese character takes two, a combining accent none.
+    The width is counted in terminal cells: a Chinese character takes two, a combining accent none. The first 1,000 rows
+    decide about it, and the others are printed as they come.
     """
     from rich.cells import cell_len
 
     columns = [printable(name) for name in columns]
-    cells = [[_cell(value) for value in row] for row in rows]
+    coming = iter(rows)
+    first = list(itertools.islice(coming, _ROWS_TO_ALIGN))
+    cells = [[_cell(value) for value in row] for row in first]
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-    numeric = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(columns))]
+    numeric = [all(isinstance(row[i], int | float) or row[i] is None for row in first) for i in range(len(columns))]
 
     def line(texts: Sequence[str]) -> str:
         padded = []
@@ -120,8 +126,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
     print(line(columns))
     print(line(["-" * width for width in widths]))
-    for row in cells:
-        print(line(row))
+    for texts in itertools.chain(cells, ([_cell(value) for value in row] for row in coming)):
+        print(line(texts))
 
 
 def _cell(value: Any) -> str:

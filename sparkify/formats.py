@@ -5,7 +5,7 @@ import datetime as dt
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from sparkify.errors import UsageError
@@ -101,7 +101,30 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def write_rows(stream: TextIO, form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+class Counted:
+    """Rows as they come, and how many have come."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for row in self._rows:
+            self.count += 1
+            yield row
+
+
+def write_object(stream: TextIO, beginning: dict[str, Any], name: str, items: Iterable[Any]) -> None:
+    """Write one line with a JSON object: what it begins with, and last a list, item by item."""
+    stream.write(f"{to_json(beginning)[:-1]}, {to_json(name)}: [")
+    separator = ""
+    for item in items:
+        stream.write(separator + to_json(item))
+        separator = ", "
+    stream.write("]}\n")
+
+
+def write_rows(stream: TextIO, form: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write an answer as `csv` (RFC 4180), `json` (a list of objects) or `ndjson` (an object a line).
 
     Raises UsageError if two columns share a name and the format has objects.
@@ -130,7 +153,7 @@ def _jsonable(value: object) -> object:
     return value.isoformat() if isinstance(value, dt.datetime | dt.date) else str(value)
 
 
-def _write_csv(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     # Text is not changed, even if a spreadsheet would read it as a formula.
     writer = csv.writer(stream)
     writer.writerow(columns)
@@ -141,19 +164,19 @@ def _csv_field(value: object) -> object:
     return to_json(value) if isinstance(value, bool | dict | list | tuple) else _jsonable(value)
 
 
-def _write_json(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _write_json(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     separator = "[\n"
     for text in _objects(columns, rows):
         stream.write(separator + text)
         separator = ",\n"
-    stream.write("\n]\n" if rows else "[]\n")
+    stream.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
-def _write_ndjson(stream: TextIO, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _write_ndjson(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     stream.writelines(f"{text}\n" for text in _objects(columns, rows))
 
 
-def _objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+def _objects(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     shared = [name for name, count in Counter(columns).items() if count > 1]
     if shared:
         raise UsageError(f"several columns are named {shared[0]}; give each its own name with AS")
@@ -161,5 +184,5 @@ def _objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[
         yield to_json(dict(zip(columns, row, strict=True)))
 
 
-_Writer = Callable[[TextIO, Sequence[str], Sequence[Sequence[Any]]], None]
+_Writer = Callable[[TextIO, Sequence[str], Iterable[Sequence[Any]]], None]
 _WRITERS: dict[str, _Writer] = {"csv": _write_csv, "json": _write_json, "ndjson": _write_ndjson}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sparkify import list_rejects, query_sql
+from sparkify.console import print_table
 from sparkify.loads.create import create
 from sparkify.machine import available_memory, list_group_limits
 from sparkify.settings import load_config
@@ -23,13 +25,17 @@ _LIMIT, _BESIDE = 300, 300
 
 
 def load(folder: Path, *options: str) -> tuple[int, str, int]:
-    """Load a folder in a process of its own: its exit code, what it said, and the peak of its memory in MiB."""
+    """Load a folder, like `run_watched`."""
+    return run_watched("load", "--log-data", str(folder), "--warehouse", str(folder.parent / "w.duckdb"), *options)
+
+
+def run_watched(*arguments: str) -> tuple[int, str, int]:
+    """Run a command in a process of its own: its exit code, what it said, and the peak of its memory in MiB."""
     watched = (
         "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
         "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10); sys.exit(code)"
     )
-    command = [sys.executable, "-m", "sparkify", "load", "--log-data", str(folder), *options]
-    command += ["--warehouse", str(folder.parent / "w.duckdb")]
+    command = [sys.executable, "-m", "sparkify", *arguments]
     done = subprocess.run([sys.executable, "-c", watched, *command], capture_output=True, text=True, timeout=300)
     (peak,) = re.findall(r"^peak (\d+)$", done.stdout, re.MULTILINE)
     return done.returncode, done.stdout + done.stderr, int(peak)
@@ -116,3 +122,32 @@ def test_half_of_what_a_process_may_have_is_the_default_limit(tmp_path: Path) ->
         ["bash", "-c", command, sys.executable], cwd=tmp_path, capture_output=True, text=True, timeout=100
     )
     assert done.stdout.split()[-2:] == ["488.0", "MiB"], done.stderr
+
+
+# ---- what is shown ----
+
+
+@pytest.mark.slow
+def test_very_many_rejects_are_read_in_parts(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    for name, records in {"a": 45_000, "b": 3, "c": 2_000, "d": 30_000}.items():
+        with (folder / f"{name}.json").open("wb") as file:
+            file.writelines(b'{"a":%d}%s\n' % (i, b"{}" if i % 7 == 0 else b"") for i in range(records))
+    assert load(folder)[0] == 0
+    config = load_config(warehouse=str(tmp_path / "w.duckdb"))
+    _, expected = query_sql(config, "SELECT url, line FROM rejected_records ORDER BY url, line")
+    assert len(expected) > 80_000
+    assert [(one["url"], one["line"]) for one in list_rejects(config)] == expected
+    code, said, peak = run_watched("rejects", "--json", "--warehouse", str(tmp_path / "w.duckdb"))
+    assert (code, len(json.loads(said.splitlines()[0])["rejects"])) == (0, len(expected))
+    assert peak < 200
+    assert [one["line"] for one in list_rejects(config, url=str(folder / "b.json"), reason="missing")] == [1, 2, 3, 4]
+    assert list_rejects(config, dataset="songs") == []
+
+
+def test_a_long_table_is_printed_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["n", "text"], ((number, "x" * (number > 2_000) * 9) for number in range(2_500)))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2_502
+    assert (lines[2].strip(), lines[-1]) == ("0", "2499  xxxxxxxxx")

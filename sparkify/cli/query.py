@@ -2,16 +2,17 @@
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
 import sparkify
-from sparkify.cli.options import command, common, cutting, echo_json
+from sparkify.cli.options import command, common, cutting
 from sparkify.console import print_table, say
 from sparkify.errors import UsageError
-from sparkify.formats import FORMATS, count_of, write_rows
+from sparkify.formats import FORMATS, Counted, count_of, write_object, write_rows
+from sparkify.questions.answers import open_sql
 from sparkify.questions.catalogue import list_questions
 from sparkify.questions.cut import Cut
 from sparkify.settings import Config
@@ -43,23 +44,31 @@ def query(
             f"{', '.join(f'--{given}' for given in cut.values)}: only a prepared question takes it; give its name"
         )
     if sql is not None:
-        columns, rows = sparkify.query_sql(config, sql)
+        with open_sql(config, sql) as (columns, rows):
+            number = _show(columns, rows, form, as_json)
     elif name is not None:
-        columns, rows = sparkify.query(config, name, cut=cut, on_note=None if quiet else say)
+        columns, answer = sparkify.query(config, name, cut=cut, on_note=None if quiet else say)
+        number = _show(columns, answer, form, as_json)
     else:
-        columns = ["name", "question", "parameters"]
-        rows = [(q.name, q.question, ", ".join(map(str, q.parameters))) for q in list_questions()]
-    if as_json:
-        echo_json({"columns": columns, "rows": rows})
-    elif form in (None, "table"):
-        print_table(columns, rows)
-    else:
-        _write_rows(str(form), columns, rows)
+        questions = [(q.name, q.question, ", ".join(map(str, q.parameters))) for q in list_questions()]
+        number = _show(["name", "question", "parameters"], questions, form, as_json)
     if not quiet and not as_json and (name or sql):
-        say(count_of(len(rows), "row"))
+        say(count_of(number, "row"))
 
 
-def _write_rows(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _show(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str | None, as_json: bool) -> int:
+    """Show rows as they come; returns their number."""
+    counted = Counted(rows)
+    if as_json:
+        write_object(sys.stdout, {"columns": columns}, "rows", counted)
+    elif form in (None, "table"):
+        print_table(columns, counted)
+    else:
+        _write_rows(str(form), columns, counted)
+    return counted.count
+
+
+def _write_rows(form: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write an answer to stdout, always in UTF-8."""
     stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     try:

@@ -1,17 +1,17 @@
 """sparkify rejects."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable
 from typing import Any, get_args
 
 import click
 
-import sparkify
-from sparkify.cli.options import command, common, echo_json
+from sparkify.cli.options import command, common
 from sparkify.console import print_table, say
 from sparkify.datasets import Dataset
 from sparkify.errors import UsageError
-from sparkify.formats import count_of
-from sparkify.inspection.rejects import count_rejects
+from sparkify.formats import count_of, write_object
+from sparkify.inspection.rejects import count_rejects, open_rejects
 from sparkify.outputs import check_output, open_output
 from sparkify.settings import Config
 
@@ -45,25 +45,31 @@ def rejects(
     counts = count_rejects(config, **chosen)
     total = sum(one["records"] for one in counts)
     few = total <= _FEW and any(value is not None for value in chosen.values())
-    found = sparkify.list_rejects(config, **chosen) if with_records or few or as_json or export is not None else []
     if export is not None:
-        _export(found, export, config)
+        if len({one["dataset"] for one in counts}) > 1:
+            raise UsageError(
+                "there are rejects of both datasets, and a file holds only one; add --dataset events or songs"
+            )
+        with open_rejects(config, **chosen) as found, open_output(export, config) as stream:
+            stream.writelines(f"{reject['raw']}\n".encode() for reject in found)
     if as_json:
-        echo_json({"reasons": counts, "rejects": found})
+        with open_rejects(config, **chosen) as found:
+            write_object(sys.stdout, {"reasons": counts}, "rejects", found)
         return
     if counts and export is None:
         print_table(list(counts[0]), [list(one.values()) for one in counts])
-        if found:
+        if with_records or few:
             print()
-            _print_records(found)
+            with open_rejects(config, **chosen) as found:
+                _print_records(found)
     if not quiet:
         _say_total(total, sum(one["replayable"] for one in counts), export)
 
 
-def _print_records(found: Sequence[dict[str, Any]]) -> None:
+def _print_records(found: Iterable[dict[str, Any]]) -> None:
     columns = ["load_id", "url", "line", "reason", "raw"]
-    shown = [reject | {"raw": _shorten(reject["raw"])} for reject in found]
-    print_table(columns, [[reject[name] for name in columns] for reject in shown])
+    shown = (reject | {"raw": _shorten(reject["raw"])} for reject in found)
+    print_table(columns, ([reject[name] for name in columns] for reject in shown))
 
 
 def _shorten(raw: str) -> str:
@@ -77,10 +83,3 @@ def _say_total(total: int, replayable: int, export: str | None) -> None:
             f"{left:,} of them cannot be replayed, because not all bytes are kept: the text is not UTF-8, holds a "
             "zero byte, or is longer than 65,535 bytes. Fix the file"
         )
-
-
-def _export(rejects: Sequence[dict[str, Any]], file: str, config: Config) -> None:
-    if len({reject["dataset"] for reject in rejects}) > 1:
-        raise UsageError("there are rejects of both datasets, and a file holds only one; add --dataset events or songs")
-    with open_output(file, config) as stream:
-        stream.writelines(f"{reject['raw']}\n".encode() for reject in rejects)

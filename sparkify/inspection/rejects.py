@@ -1,5 +1,7 @@
 """The rejected records. Changes nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sparkify.datasets import Dataset
@@ -12,6 +14,12 @@ _CHOSEN = """(cast($1 AS VARCHAR) IS NULL OR reason = $1 OR split_part(reason, '
 AND (cast($2 AS INTEGER) IS NULL OR load_id = $2)
 AND (cast($3 AS VARCHAR) IS NULL OR url = $3)
 AND (cast($4 AS VARCHAR) IS NULL OR dataset = $4)"""
+
+# A part has at most about so many records and bytes of their text. It begins and ends at a multiple of so many lines.
+_MOST_RECORDS = 20_000
+_MOST_BYTES = 32 << 20
+_LINES = 1_000
+_MOST_RAW_BYTES = 65_535
 
 
 def list_rejects(
@@ -26,15 +34,61 @@ def list_rejects(
 
     `is_replayable` says whether a replay judges the record again: its text is kept whole, as it was.
     """
+    with open_rejects(config, reason=reason, load_id=load_id, url=url, dataset=dataset) as found:
+        return list(found)
+
+
+@contextmanager
+def open_rejects(
+    config: Config,
+    *,
+    reason: str | None = None,
+    load_id: int | None = None,
+    url: str | None = None,
+    dataset: Dataset | None = None,
+) -> Iterator[Iterator[dict[str, Any]]]:
+    """Like `list_rejects`, with the records as they come: read in parts, so that memory does not grow with them."""
     with open_to_read(config) as warehouse:
-        size, replayable = _columns(warehouse)
-        return fetch_dicts(
-            warehouse,
+        yield _read_parts(warehouse, [reason, load_id, url, dataset])
+
+
+def _read_parts(warehouse: Warehouse, chosen: list[Any]) -> Iterator[dict[str, Any]]:
+    size, replayable = _columns(warehouse)
+    for (first_url, first), (last_url, last) in _list_parts(warehouse, chosen, size):
+        columns, rows = warehouse.stream(
             f"""SELECT source_id, load_id, dataset, url, line, reason, "raw", {size} AS raw_size,
                 {replayable} AS is_replayable
-            FROM rejected_records WHERE {_CHOSEN} ORDER BY url, line, source_id""",
-            [reason, load_id, url, dataset],
+            FROM rejected_records
+            WHERE {_CHOSEN} AND url >= $5 AND url <= $7 AND (url > $5 OR line >= $6) AND (url < $7 OR line < $8)
+            ORDER BY url, line, source_id""",
+            [*chosen, first_url, first * _LINES, last_url, (last + 1) * _LINES],
         )
+        yield from (dict(zip(columns, row, strict=True)) for row in rows)
+
+
+_Place = tuple[str, int]
+
+
+def _list_parts(warehouse: Warehouse, chosen: list[Any], size: str) -> list[tuple[_Place, _Place]]:
+    """The first and the last place of each part. A place is a file and the number of some of its lines."""
+    _, places = warehouse.stream(
+        f"""SELECT url, place, count(*) AS records, sum(size) AS bytes FROM (
+            SELECT url, cast(floor(line / {_LINES}.0) AS INTEGER) AS place,
+                least(coalesce({size}, {_MOST_RAW_BYTES}), {_MOST_RAW_BYTES}) AS size
+            FROM rejected_records WHERE {_CHOSEN}
+        ) AS places GROUP BY url, place ORDER BY url, place""",
+        chosen,
+    )
+    parts: list[tuple[_Place, _Place]] = []
+    all_records = all_bytes = 0
+    for url, place, records, found_bytes in places:
+        all_records, all_bytes = all_records + records, all_bytes + int(found_bytes)
+        if not parts or all_records > _MOST_RECORDS or all_bytes > _MOST_BYTES:
+            parts.append(((url, place), (url, place)))
+            all_records, all_bytes = records, int(found_bytes)
+        else:
+            parts[-1] = parts[-1][0], (url, place)
+    return parts
 
 
 def count_rejects(

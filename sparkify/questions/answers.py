@@ -1,7 +1,8 @@
 """Answers: to one question, to any SELECT, and to all questions at once for a report. Changes nothing."""
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,10 +86,17 @@ def query(
 
 def query_sql(config: Config, sql: str) -> tuple[list[str], list[Row]]:
     """Run one SELECT, read-only; returns column names and rows. Raises UsageError for anything else."""
+    with open_sql(config, sql) as (columns, rows):
+        return columns, list(rows)
+
+
+@contextmanager
+def open_sql(config: Config, sql: str) -> Iterator[tuple[list[str], Iterator[Row]]]:
+    """Like `query_sql`, with the rows as they come."""
     if not is_unicode(sql):
         raise UsageError("the SQL cannot be read: it is not UTF-8; write it in UTF-8")
     with open_warehouse(config, read_only=True) as warehouse:
-        return warehouse.fetch_user_query(sql)
+        yield warehouse.stream_user_query(sql)
 
 
 def _explain_nothing(warehouse: Warehouse, cut: Cut) -> str | None:

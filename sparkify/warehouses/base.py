@@ -1,7 +1,7 @@
 """The interface between the loader and a database: an open warehouse, and the intake that appends records to it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -108,8 +108,11 @@ class Warehouse(Protocol):
     def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
         """Like fetch, with the column names."""
 
-    def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
-        """Run SQL written by the user. Raises UsageError if it is not one read-only statement."""
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], Iterator[Row]]:
+        """Like fetch_table, with the rows as they come: take them before another statement is run."""
+
+    def stream_user_query(self, sql: str) -> tuple[list[str], Iterator[Row]]:
+        """Run SQL written by the user. Raises UsageError if it is not one read-only statement, or cannot be run."""
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Append rows, in as few statements as possible."""

@@ -47,6 +47,10 @@ INNER JOIN duckdb_databases() AS databases USING (database_name)
 WHERE databases.database_name = current_database() AND databases.path IS NOT NULL"""
 
 
+# A row may have 65,535 bytes, and more in what a user asks.
+_ROWS_AT_A_TIME = 256
+
+
 class DuckDBWarehouse:
     """A Warehouse over one connection; see `sparkify.warehouses.base`."""
 
@@ -77,7 +81,20 @@ class DuckDBWarehouse:
             sent.rows = len(rows)
             return [column[0] for column in result.description or []], rows
 
-    def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], Iterator[Row]]:
+        with logged(sql), mapped_errors(self._connection):
+            result = self._connection.execute(sql, list(parameters))
+            # An error of the statement comes now, as with all its rows.
+            first = result.fetchmany(_ROWS_AT_A_TIME)
+            return [column[0] for column in result.description or []], self._take(result, first)
+
+    def _take(self, result: duckdb.DuckDBPyConnection, rows: list[Row]) -> Iterator[Row]:
+        while rows:
+            yield from rows
+            with mapped_errors(self._connection):
+                rows = result.fetchmany(_ROWS_AT_A_TIME)
+
+    def stream_user_query(self, sql: str) -> tuple[list[str], Iterator[Row]]:
         try:
             statements = self._connection.extract_statements(sql)
         except duckdb.Error as error:
@@ -89,10 +106,9 @@ class DuckDBWarehouse:
         with mapped_errors(self._connection):
             # A SELECT could still read files and other databases.
             self._connection.execute("SET enable_external_access = false")
-        try:
-            return self.fetch_table(sql)
-        except EngineError as error:
-            raise UsageError(f"the SQL cannot be run: {error}") from error
+        with _as_usage_errors():
+            columns, rows = self.stream(sql)
+        return columns, _told_as_usage_errors(rows)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         # Only a load needs it, and every command imports this module.
@@ -163,6 +179,19 @@ def _kind_of(statement: duckdb.Statement) -> str:
     except ValueError:
         # The Python client has no name for some kinds, such as that of UPDATE EXTENSIONS.
         return "OTHER"
+
+
+@contextmanager
+def _as_usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except EngineError as error:
+        raise UsageError(f"the SQL cannot be run: {error}") from error
+
+
+def _told_as_usage_errors(rows: Iterator[Row]) -> Iterator[Row]:
+    with _as_usage_errors():
+        yield from rows
 
 
 def open_session(address: str, config: Config, *, read_only: bool = False) -> DuckDBWarehouse:

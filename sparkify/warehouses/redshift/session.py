@@ -71,12 +71,17 @@ class RedshiftWarehouse:
             rows = [tuple(row) for row in self._cursor.fetchall()]
         return [name.decode() if isinstance(name, bytes) else name for name in names], rows
 
-    def fetch_user_query(self, sql: str) -> tuple[list[str], list[Row]]:
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], Iterator[Row]]:
+        # The driver has all rows already.
+        columns, rows = self.fetch_table(sql, parameters)
+        return columns, iter(rows)
+
+    def stream_user_query(self, sql: str) -> tuple[list[str], Iterator[Row]]:
         if not _SELECT.match(sql):
             raise UsageError("the SQL is not a SELECT; only one SELECT is allowed")
         self.execute("BEGIN READ ONLY")
         try:
-            return self.fetch_table(sql.rstrip().rstrip(";"))
+            return self.stream(sql.rstrip().rstrip(";"))
         except EngineError as error:
             raise UsageError(f"the SQL cannot be run: {error}") from error
         finally:

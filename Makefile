@@ -55,7 +55,8 @@ native: $(VENV)/.stamp ## build the native library; installs Debian's cargo wher
 	        echo "native: installing cargo for the native library"; \
 	        for try in 1 2 3; do $$root $(APT_GET) update && break; sleep 5; done; \
 	        $$root $(APT_GET) install --yes --no-install-recommends cargo >/dev/null; \
-	    fi; }
+	    fi; \
+	    $(CARGO) --version >/dev/null 2>&1 || { echo "native: there is no cargo, and none could be installed" >&2; exit 1; }; }
 	@$(call build-native)
 	@mkdir -p build/native && touch build/native/.stamp
 

@@ -49,15 +49,6 @@ class Secret:
     def reveal(self) -> str:
         return self._value
 
-    def __reduce__(self) -> str:
-        raise TypeError("a secret is not pickled: it would be written down")
-
-    def __copy__(self) -> "Secret":
-        return self
-
-    def __deepcopy__(self, memo: object) -> "Secret":
-        return self
-
 
 class S3Access(msgspec.Struct, frozen=True):
     """How to access the store: with or without credentials, and the number of requests at a time."""

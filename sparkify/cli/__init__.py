@@ -105,7 +105,7 @@ def _describe_unexpected(error: BaseException) -> str:
         )
     return (
         f"sparkify met an error that it did not expect ({name}{': ' if words else ''}{words}); what was committed "
-        "before stays, and nothing else was. Please report this as a fault of sparkify, with the command; of a load, "
+        "before stays. Please report this as a fault of sparkify, with the command; of a load, "
         "--log-json FILE writes where it happened"
     )
 

@@ -276,6 +276,20 @@ def test_drop_asks_on_a_terminal(loaded: Config, answer: str, dropped: bool) -> 
     assert (snapshot(loaded) == before) == (not dropped)
 
 
+@pytest.mark.slow
+def test_an_answer_that_is_no_text_is_not_agreed(loaded: Config) -> None:
+    before = snapshot(loaded)
+    with terminal() as (ours, theirs, _):
+        os.write(ours, b"\xffy\n")
+        ended = subprocess.run(
+            [*COMMAND, "create", *at(loaded), "--drop"],
+            env=environment(PYTHONIOENCODING="utf-8:strict"), stdin=theirs, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "The answer cannot be read; answer y or n" in ended.stderr
+    assert snapshot(loaded) == before
+
+
 # ---- plan ----
 
 

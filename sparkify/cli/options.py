@@ -221,4 +221,8 @@ def confirm(question: str, yes: bool) -> None:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(f"{question} There is no terminal to ask at; give --yes to agree")
-    click.confirm(question, abort=True, err=True)
+    try:
+        click.confirm(question, abort=True, err=True)
+    except (UnicodeError, LookupError):
+        # Bytes that are no text in the encoding of the terminal.
+        raise UsageError(f"{question} The answer cannot be read; answer y or n, or give --yes to agree") from None

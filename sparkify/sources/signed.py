@@ -157,7 +157,7 @@ class SignedRequests:
                 return answer.headers, _tell(lambda: _read(answer, most_bytes))
 
         try:
-            return run_within(MOST_REQUEST_SECONDS if key and most_bytes else MOST_ANSWER_SECONDS, ask)
+            return run_within(_seconds_for(most_bytes) if key else MOST_ANSWER_SECONDS, ask)
         except TimeoutError:
             raise StoreError("timed out") from None
 
@@ -176,6 +176,11 @@ def _read_refusal(error: urllib.error.HTTPError) -> str:
     told = {"Region": error.headers.get("x-amz-bucket-region"), "Location": error.headers.get("location")}
     body = _tell(lambda: _read(error, _MOST_ERROR_BYTES)).decode("utf-8", "replace")
     return body + "".join(f"<{name}>{value}</{name}>" for name, value in told.items() if value)
+
+
+def _seconds_for(size: int) -> float:
+    """The time in which so many bytes have to come."""
+    return min(MOST_SECONDS + size / _LEAST_BYTES_PER_SECOND, MOST_REQUEST_SECONDS)
 
 
 def _reading(etag: str | None, takes_gzip: bool) -> dict[str, str]:

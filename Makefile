@@ -87,7 +87,7 @@ test: $(if $(T),setup,browser) native older ## run all tests, on the newest othe
 coverage: browser native older ## run all tests, and list the lines of sparkify that they do not run
 	$(BIN)/$(PYTEST) --cov $(T)
 
-# With TIMES=25 half an hour: then every statement is a moment to kill at.
+# With TIMES=25 some 40 minutes: then every statement is a moment to kill at.
 TIMES ?= 25
 test-long: browser native older ## run all tests with TIMES as many histories, lines and moments to kill at (TIMES=25)
 	SPARKIFY_TEST_TIMES=$(TIMES) $(BIN)/$(PYTEST) --durations 30 $(T)

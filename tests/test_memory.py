@@ -17,6 +17,7 @@ from sparkify.machine import available_memory, list_group_limits
 from sparkify.settings import load_config
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
+from sparkify.warehouses import add_texts, open_warehouse
 from tests.bad_records import event
 
 MIB = 1 << 20
@@ -151,3 +152,17 @@ def test_a_long_table_is_printed_as_it_comes(capsys: pytest.CaptureFixture[str])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2_502
     assert (lines[2].strip(), lines[-1]) == ("0", "2499  xxxxxxxxx")
+
+
+@pytest.mark.slow
+def test_very_many_texts_are_normalized_in_parts(tmp_path: Path) -> None:
+    config = load_config(warehouse=str(tmp_path / "w.duckdb"))
+    create(config)
+    with open_warehouse(config) as warehouse:
+        warehouse.execute(
+            "INSERT INTO staging_songs (source_id, line, song_id, artist_id, title, artist_name) "
+            "SELECT 1, range, range, 1, concat(range, repeat('x', 100)), 'Muse' FROM range(110000)"
+        )
+        add_texts(warehouse, "songs")
+        found = warehouse.fetch("SELECT count(*), count(DISTINCT text), count(normalized) FROM normalized_texts")
+        assert found == [(110_001, 110_001, 110_001)]

@@ -137,7 +137,9 @@ class SignedRequests:
     def stream(self, key: str, *, etag: str | None = None) -> Iterator[Piece]:
         """An object in one answer, in pieces of at most 1 MiB."""
         began = time.monotonic()
-        answer = run_within(MOST_REQUEST_SECONDS, lambda: self._open("GET", key, {}, _reading(etag, True)))
+        answer = _tell(
+            lambda: run_within(MOST_ANSWER_SECONDS, lambda: self._open("GET", key, {}, _reading(etag, True)))
+        )
         told, received = answer.headers, 0
         size = parse_size(told.get("Content-Length", ""))
         with answer:

@@ -41,7 +41,7 @@ _SECRETS = (
     # name=value, also in quotes, as in the texts of drivers, in queries and in signed addresses.
     (
         r"((?:password|passwd|passphrase|pwd|secret|token|signature|credentials?|(?:access|secret|api|private)[_-]?"
-        r"key(?:[_-]?id)?|(?<![a-z0-9])(?:pass|pw|sig|auth))[\"']?\s*=\s*)"
+        r"key(?:[_-]?id)?|(?<![a-z0-9])(?:pass|pw|sig))[\"']?\s*=\s*)"
         r"(?:\"[^\"]*\"|'[^']*'|~+)",
         r"\1…",
     ),

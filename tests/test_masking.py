@@ -40,6 +40,7 @@ FORMS = [
     "'redshift://u:@@h/d'", '"s3://KEY:@@b/x"',
 ]  # fmt: skip
 INNOCENT = [
+    "s3://b/log/auth=Guest",
     "redshift://user@host:5439/database", "redshift://host/database", "s3://bucket/log_data", "s3://b/a b/ü+&=.json",
     "s3://bucket/year=2018/month=11/", "s3://bucket/logs@2018/x", "s3://bucket/what?", "s3://bucket/a#b",
     "/data/a@b.duckdb",

@@ -202,28 +202,42 @@ def _split_lines(connection: duckdb.DuckDBPyConnection, dataset: Dataset, source
 
     more: Counter[int] = Counter()
     for rows in _list_maybe_objects(connection, source):
-        split: list[int] = []
-        for pieces in _batch(_take_objects(rows, split, more)):
+        lines = (_Line(row_id, source_id, line, data, find_objects(data)) for row_id, source_id, line, data in rows)
+        several = [line for line in lines if line.is_several]
+        row_ids = [one.row_id for one in several]
+        if row_ids:
+            # Before anything is appended: row ids are not for keeps.
+            connection.execute("DELETE FROM judged WHERE rowid IN (SELECT unnest($1))", [row_ids])
+        for one in several:
+            more[one.source_id] += len(one.places) // 2 - 1
+        for pieces in _batch(piece for one in several for piece in one.list_pieces()):
             with registered(connection, "pieces", Table.of_lines([_bundle_of(pieces)])):
                 connection.execute(full.judge_sql(dataset, "pieces", keys))
-        if split:
-            connection.execute("DELETE FROM judged WHERE rowid IN (SELECT unnest($1))", [split])
     return more
 
 
 _Piece = tuple[int, int, bytes]
 
 
-def _take_objects(rows: list[tuple[Any, ...]], split: list[int], more: Counter[int]) -> Iterator[_Piece]:
-    """Source id, line and bytes of each object; the row ids of their lines are added to `split`."""
-    for row_id, source_id, line, data in rows:
-        places = find_objects(data)
+class _Line(NamedTuple):
+    """A line that is maybe nothing but objects: `places` has the start and end of each, and is empty if it is not."""
+
+    row_id: int
+    source_id: int
+    line: int
+    data: bytes
+    places: "array[int]"
+
+    @property
+    def is_several(self) -> bool:
         # A line that is one object has been judged already.
-        if len(places) > 2 or (places and data[places[0] : places[1]] != data.strip(b" \t\r\n")):
-            split.append(row_id)
-            more[source_id] += len(places) // 2 - 1
-            for number in range(0, len(places), 2):
-                yield source_id, line, data[places[number] : places[number + 1]]
+        places, data = self.places, self.data
+        return len(places) > 2 or (len(places) == 2 and data[places[0] : places[1]] != data.strip(b" \t\r\n"))
+
+    def list_pieces(self) -> Iterator[_Piece]:
+        """Source id, line and bytes of each object."""
+        for number in range(0, len(self.places), 2):
+            yield self.source_id, self.line, self.data[self.places[number] : self.places[number + 1]]
 
 
 def _batch(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:

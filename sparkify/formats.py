@@ -1,5 +1,6 @@
 """Formats of values for people, and of rows for programs: CSV, JSON and newline-delimited JSON."""
 
+import codecs
 import csv
 import datetime as dt
 import json
@@ -116,10 +117,11 @@ class Counted:
 
 def write_object(stream: TextIO, beginning: dict[str, Any], name: str, items: Iterable[Any]) -> None:
     """Write one line with a JSON object: what it begins with, and last a list, item by item."""
-    stream.write(f"{to_json(beginning)[:-1]}, {to_json(name)}: [")
+    escaped = needs_escapes(stream)
+    stream.write(f"{to_json(beginning, escaped=escaped)[:-1]}, {to_json(name, escaped=escaped)}: [")
     separator = ""
     for item in items:
-        stream.write(separator + to_json(item))
+        stream.write(separator + to_json(item, escaped=escaped))
         separator = ", "
     stream.write("]}\n")
 
@@ -132,10 +134,18 @@ def write_rows(stream: TextIO, form: str, columns: Sequence[str], rows: Iterable
     _WRITERS[form](stream, columns, rows)
 
 
-def to_json(value: object) -> str:
-    """A value as one line of JSON. Raises UsageError for one that is nested too deeply."""
+def needs_escapes(stream: TextIO) -> bool:
+    """Whether JSON in this stream has to be ASCII: JSON is UTF-8, and the stream has another encoding."""
+    return codecs.lookup(stream.encoding or "utf-8").name != "utf-8"
+
+
+def to_json(value: object, *, escaped: bool = False) -> str:
+    r"""A value as one line of JSON; `escaped` writes what is not ASCII as \uXXXX.
+
+    Raises UsageError for a value that is nested too deeply.
+    """
     try:
-        return json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
+        return json.dumps(_jsonable(value), ensure_ascii=escaped, allow_nan=False)
     except RecursionError:
         raise UsageError("a value is nested too deeply to be written as JSON; ask for a part of it") from None
 

@@ -861,8 +861,17 @@ def test_output_in_a_narrow_encoding(settled: Config) -> None:
     ended = run_process("query", *at(settled), "--sql", sql, "-q", PYTHONIOENCODING="ascii")
     assert ended.code == 0
     assert ended.out.splitlines()[-1].endswith("w")
-    answer = run_process("query", *at(settled), "--sql", sql, "--json", PYTHONIOENCODING="ascii")
-    assert (answer.code, answer.json()["rows"]) == (0, [["Żółw"]])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_json_is_json_in_every_encoding(settled: Config, tmp_path: Path, encoding: str) -> None:
+    r"""An escape of JSON has four digits: \xe9 and \U0001f422 are none. Read as UTF-8, as JSON is."""
+    sql = """SELECT 'é ż 🐢' AS "é🐢" """
+    answer = run_process("query", *at(settled), "--sql", sql, "--json", PYTHONIOENCODING=encoding)
+    assert (answer.code, answer.json()) == (0, {"columns": ["é🐢"], "rows": [["é ż 🐢"]]})
+    path = str(tmp_path / "é🐢.duckdb")
+    made = run_process("create", "-q", "--warehouse", path, "--json", PYTHONIOENCODING=encoding)
+    assert (made.code, made.json()["warehouse"]) == (0, path)
 
 
 # ---- settings ----

@@ -18,7 +18,7 @@ from sparkify import interrupts, outputs
 from sparkify.cli.streams import Log
 from sparkify.console import say
 from sparkify.errors import UsageError
-from sparkify.formats import to_json
+from sparkify.formats import needs_escapes, to_json
 from sparkify.machine import require_memory
 from sparkify.questions.cut import Cut, parse_day
 from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Config, Group, Setting, clean_aws_variables, load_config
@@ -183,7 +183,7 @@ def _refuse_second_log(file: str, log: Log) -> None:
 
 def echo_json(value: object) -> None:
     """Print the one JSON object of a command."""
-    click.echo(to_json(value))
+    click.echo(to_json(value, escaped=needs_escapes(sys.stdout)))
 
 
 def dry_run(function: Function) -> Function:

@@ -543,9 +543,19 @@ def test_a_home_that_is_none_is_done_without(simulated: Config, page: Page, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["sparkify-report.html"]
 
 
+def find_drawing(owner: psutil.Process) -> psutil.Process:
+    """The process that draws. For an instant after its start it has no command line yet."""
+    end = time.monotonic() + 60
+    while not (found := [one for one in owner.children() if "serve()" in str(one.cmdline())]):
+        assert time.monotonic() < end, "nothing draws"
+        time.sleep(0.01)
+    (drawing,) = found
+    return drawing
+
+
 def test_a_drawing_process_that_stands_still_leaves_the_numbers() -> None:
     with start_drawing(longest_seconds=0.5) as draw_all:
-        (drawing,) = [one for one in psutil.Process().children() if "serve()" in str(one.cmdline())]
+        drawing = find_drawing(psutil.Process())
         drawing.suspend()
         drawn = draw_all({"one": make_drawable(DEADLY), "other": WRONG})
     assert drawn.pictures == {}
@@ -555,7 +565,7 @@ def test_a_drawing_process_that_stands_still_leaves_the_numbers() -> None:
 
 def test_a_drawing_process_that_gets_no_more_memory_leaves_the_numbers() -> None:
     with start_drawing() as draw_all:
-        (drawing,) = [one for one in psutil.Process().children() if "serve()" in str(one.cmdline())]
+        drawing = find_drawing(psutil.Process())
         drawing.rlimit(psutil.RLIMIT_AS, (1 << 20, 1 << 20))
         drawn = draw_all({"one": make_drawable(DEADLY)})
     assert drawn.pictures == {}
@@ -628,16 +638,14 @@ def test_ctrl_c_ends_the_drawing_too_without_a_word_of_python(simulated: Config,
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        while not (drawing := [c for c in psutil.Process(process.pid).children() if "serve()" in str(c.cmdline())]):
-            assert process.poll() is None
-            time.sleep(0.01)
+        drawing = find_drawing(psutil.Process(process.pid))
         # The report cannot end before Ctrl-C comes, even on a fast machine.
-        drawing[0].suspend()
+        drawing.suspend()
         # Like a terminal: to every process of the group.
         os.killpg(process.pid, signal.SIGINT)
         _, told = process.communicate(timeout=120)
     assert (process.returncode, told.split()) == (130, ["interrupted"])
-    assert not any(child.is_running() for child in drawing)
+    assert not drawing.is_running()
     assert list(tmp_path.iterdir()) == []
 
 

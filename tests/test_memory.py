@@ -71,6 +71,16 @@ def test_records_of_nothing_but_values_are_judged_within_the_limit(tmp_path: Pat
     assert peak < _LIMIT + _BESIDE
 
 
+def test_a_limit_below_what_the_engine_takes_beside_the_records(tmp_path: Path) -> None:
+    """Less than 96 MiB: the records are judged in pieces, and the load ends."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    (folder / "a.json").write_bytes((event() + b"\n") * 5_000)
+    code, said, _ = load(folder, "--memory-limit", "64MB", "--json")
+    assert code == 0, said
+    assert json.loads(said.splitlines()[0])["records"]["loaded"] == 5_000
+
+
 # ---- the memory that there is ----
 
 

@@ -56,7 +56,7 @@ def count_together(bundle: Bundle, limit: int, threads: int) -> int:
 
     A number of at least `threads` says that there is no bound.
     """
-    room = limit - _ALWAYS_TAKEN
+    room = max(0, limit - _ALWAYS_TAKEN)
     if bundle.has_long:
         return 0
     share = min(1, _RECORDS_AT_A_TIME / max(1, len(bundle)))

@@ -3,9 +3,11 @@
 import contextlib
 import itertools
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -448,3 +450,11 @@ def test_calls_have_an_end() -> None:
     assert run_all(lambda number: number * 2, range(100), 7) == [number * 2 for number in range(100)]
     with pytest.raises(ZeroDivisionError):
         run_all(lambda number: 1 // number, [1, 0, 2], 2)
+
+
+def test_what_a_call_returns_too_late_is_dropped() -> None:
+    wait, dropped = threading.Event(), queue.SimpleQueue[int]()
+    with pytest.raises(TimeoutError):
+        run_within(0.01, lambda: 3 if wait.wait(60) else 0, drop=dropped.put)
+    wait.set()
+    assert dropped.get(timeout=60) == 3

@@ -138,7 +138,11 @@ class SignedRequests:
         """An object in one answer, in pieces of at most 1 MiB."""
         began = time.monotonic()
         answer = _tell(
-            lambda: run_within(MOST_ANSWER_SECONDS, lambda: self._open("GET", key, {}, _reading(etag, True)))
+            lambda: run_within(
+                MOST_ANSWER_SECONDS,
+                lambda: self._open("GET", key, {}, _reading(etag, True)),
+                drop=lambda late: late.close(),
+            )
         )
         told, received = answer.headers, 0
         size = parse_size(told.get("Content-Length", ""))

@@ -58,10 +58,18 @@ def run_all(function: Callable[[Item], T], items: Iterable[Item], most: int) -> 
         threads.close()
 
 
-def run_within(seconds: float, function: Callable[[], T]) -> T:
-    """What a function returns. Raises TimeoutError after so many seconds, and leaves the call to itself."""
+def run_within(seconds: float, function: Callable[[], T], *, drop: Callable[[T], object] | None = None) -> T:
+    """What a function returns. Raises TimeoutError after so many seconds, and leaves the call to itself.
+
+    `drop` gets what comes after all, when nobody waits for it any more, in the call's thread.
+    """
     threads = Threads(1, "sparkify-call")
+    future = threads.submit(function)
     try:
-        return threads.submit(function).result(seconds)
+        return future.result(seconds)
+    except BaseException:
+        if drop is not None:
+            future.add_done_callback(lambda late: None if late.cancelled() or late.exception() else drop(late.result()))
+        raise
     finally:
         threads.close()

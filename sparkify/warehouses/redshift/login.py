@@ -4,8 +4,9 @@ import os
 import re
 import socket
 import ssl
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +91,7 @@ def login(address: Address, config: Config, *, seconds: float = _LOGIN_SECONDS) 
 
     try:
         # In a thread: the driver has no bound for the whole of a login, and the search for a host hears no Ctrl-C.
-        return run_within(seconds, sign_in)
+        return run_within(seconds, sign_in, drop=close_connection)
     except TimeoutError:
         raise EngineError(
             f"the login to {address.host}:{address.port} did not end within {seconds:g} seconds: {silent} does not "
@@ -100,11 +101,15 @@ def login(address: Address, config: Config, *, seconds: float = _LOGIN_SECONDS) 
 
 def _connect(address: Address, config: Config, credentials: dict[str, Any]) -> Any:
     import redshift_connector
+    from redshift_connector.core import Connection
     from redshift_connector.error import InterfaceError
 
     try:
         # With IAM, the driver itself asks AWS.
-        with _aws_errors(_IAM_FAILED, "redshift:GetClusterCredentials, or redshift-serverless:GetCredentials"):
+        with (
+            _aws_errors(_IAM_FAILED, "redshift:GetClusterCredentials, or redshift-serverless:GetCredentials"),
+            _closing_refused(Connection),
+        ):
             return redshift_connector.connect(
                 host=address.host,
                 port=address.port,
@@ -124,6 +129,30 @@ def _connect(address: Address, config: Config, credentials: dict[str, Any]) -> A
         if (reason := _untrusted(error)) is not None:
             raise EngineError(f"no password was sent to {address.host}:{address.port}: {reason}") from None
         raise
+
+
+@contextmanager
+def _closing_refused(kind: type) -> Iterator[None]:
+    """Close the socket of a connection that fails: the driver closes it only for some errors, and gives no handle."""
+    try:
+        yield
+    except BaseException as error:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            one = frame.f_locals.get("self")
+            if isinstance(one, kind):
+                close_connection(one)
+        raise
+
+
+def close_connection(connection: Any) -> None:
+    """Close a connection, whatever its state, and its socket at once."""
+    # If the server is gone, the driver leaves this open, and that keeps the socket open too.
+    stream = getattr(connection, "_sock", None)
+    with suppress(Exception):
+        connection.close()
+    if stream is not None:
+        with suppress(Exception):
+            stream.close()
 
 
 def _untrusted(error: Exception) -> str | None:

@@ -13,7 +13,7 @@ from sparkify.settings import Config
 from sparkify.statement_log import logged
 from sparkify.warehouses.base import Row, StoredFile
 from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors
-from sparkify.warehouses.redshift.login import Address, check_driver, login
+from sparkify.warehouses.redshift.login import Address, check_driver, close_connection, login
 from sparkify.warehouses.redshift.stage import StagedParts
 from sparkify.warehouses.remote import RemoteIntake
 
@@ -177,8 +177,7 @@ class RedshiftWarehouse:
 
     def close(self) -> None:
         if self._is_own:
-            with suppress(Exception):
-                self._connection.close()
+            close_connection(self._connection)
 
 
 def open_session(address: str, config: Config, *, read_only: bool = False) -> RedshiftWarehouse:

@@ -176,7 +176,7 @@ def test_moved_object_is_recognized_by_its_etag(s3: S3Server, prefix: str, tmp_p
 
 
 def test_thousands_of_objects(s3: S3Server, prefix: str, tmp_path: Path) -> None:
-    number = 15_000
+    number = 5_000
     songs = {
         f"song_data/{place % 26}/{place % 7}/TR{place}.json": to_lines(
             [song(song_id=f"SO{place}", artist_id=f"AR{place % 999}", title=f"Title {place}")]

@@ -82,10 +82,11 @@ def database_of(config: Config) -> str:
 
 
 def read_all(redshift: Redshift, config: Config) -> Rows:
-    """Every row of every table, read without the stand-in."""
+    """Every row of every table that is not temporary, read without the stand-in."""
     with redshift.connect_postgres(database_of(config)) as connection:
         tables = connection.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            "SELECT schemaname, tablename FROM pg_tables "
+            "WHERE schemaname <> 'information_schema' AND schemaname NOT LIKE 'pg%'"
         )
         return {
             f"{schema}.{table}": connection.execute(f'SELECT * FROM "{schema}"."{table}"').fetchall()

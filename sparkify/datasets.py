@@ -4,6 +4,8 @@ from typing import Literal, NamedTuple
 
 Dataset = Literal["events", "songs"]
 DATASETS: tuple[Dataset, ...] = ("events", "songs")
+# Of the text of a rejected record so many bytes are kept: a VARCHAR of Redshift holds no more.
+MOST_RAW_BYTES = 65_535
 
 
 class Key(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sparkify.datasets import Dataset
+from sparkify.datasets import MOST_RAW_BYTES, Dataset
 from sparkify.loads import ledger
 from sparkify.settings import Config
 from sparkify.star.version import open_to_read, require_version
@@ -19,7 +19,6 @@ AND (cast($4 AS VARCHAR) IS NULL OR dataset = $4)"""
 _MOST_RECORDS = 20_000
 _MOST_BYTES = 32 << 20
 _LINES = 1_000
-_MOST_RAW_BYTES = 65_535
 
 
 def list_rejects(
@@ -74,7 +73,7 @@ def _list_parts(warehouse: Warehouse, chosen: list[Any], size: str) -> list[tupl
     _, places = warehouse.stream(
         f"""SELECT url, place, count(*) AS records, sum(size) AS bytes FROM (
             SELECT url, cast(floor(line / {_LINES}.0) AS INTEGER) AS place,
-                least(coalesce({size}, {_MOST_RAW_BYTES}), {_MOST_RAW_BYTES}) AS size
+                least(coalesce({size}, {MOST_RAW_BYTES}), {MOST_RAW_BYTES}) AS size
             FROM rejected_records WHERE {_CHOSEN}
         ) AS places GROUP BY url, place ORDER BY url, place""",
         chosen,

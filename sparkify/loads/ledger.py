@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sparkify.datasets import Dataset
+from sparkify.datasets import MOST_RAW_BYTES, Dataset
 from sparkify.sources.file import SourceFile
 from sparkify.sql import list_columns, read_sql
 from sparkify.star.version import LAYOUT
@@ -260,7 +260,7 @@ def is_replayable_sql(*, layout: int = LAYOUT) -> str:
     by any rules.
     """
     as_it_was = "reason <> 'bad_encoding' AND strpos(\"raw\", chr(92) || 'x00') = 0"
-    return as_it_was if layout < 3 else f"{as_it_was} AND coalesce(raw_size, 0) <= 65535"
+    return as_it_was if layout < 3 else f"{as_it_was} AND coalesce(raw_size, 0) <= {MOST_RAW_BYTES}"
 
 
 def count_replayable(warehouse: Warehouse) -> list[Replayable]:

@@ -1,6 +1,6 @@
 """The full way: a statement that checks each line against every rule and keeps the result."""
 
-from sparkify.datasets import Dataset
+from sparkify.datasets import MOST_RAW_BYTES, Dataset
 from sparkify.sql import quote
 from sparkify.validation.columns import MARK, column_value, text_lines_sql, text_values, whole_columns
 from sparkify.validation.fields import FIELDS, OTHER, Field
@@ -19,8 +19,6 @@ from sparkify.validation.keys import (
 from sparkify.validation.rules import NAN_OR_COMMA, RULES, FieldRule, Rule
 from sparkify.validation.texts import maybe_doubled_sql, repaired_sql
 
-# The longest text that a column of Redshift holds.
-MOST_RAW_BYTES = 65_535
 # RFC 8259.
 NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 # DuckDB writes 1.50 as 1.5, and -0 as 0. Other whole numbers stay as they are.
@@ -130,23 +128,17 @@ def _reasons_sql(dataset: Dataset, source: str, keys: Keys) -> str:
 
 
 def _values_sql(dataset: Dataset, keys: Keys) -> str:
-    """The steps from `json_lines` to `other_lines`: keys, places, the JSON text of each value, and `other`.
+    """The steps from `json_lines` to `other_lines`: keys, places, the JSON text of each value, and `other`."""
+    return f"{_places_sql(dataset, keys)}, {_other_sql(dataset)}"
 
-    DuckDB writes numbers in its own way. Where they must stay as they were written, the line is parsed with all numbers
-    as strings.
-    """
+
+def _places_sql(dataset: Dataset, keys: Keys) -> str:
+    """The steps from `json_lines` to `unknown_lines`: keys and values, and at which places those of the fields are."""
     fields = FIELDS[dataset]
     standard = standard_list(dataset, keys)
     # Where some of them are not taken, all records are like those with other keys.
     is_standard = "FALSE" if standard.unknown_places else f"keys = {names_sql(standard.names)}"
     places = [place_sql(field.name, keys, "keys", "plain_keys") for field in fields]
-    number_as_text = [
-        f"(parsed[places[{place}]] >= '-' AND parsed[places[{place}]] < ':')"
-        for place, field in enumerate(fields, start=1)
-        if field.kind == "text"
-    ]
-    has_number = f"regexp_matches(regexp_replace(parsed_other, {quote(STRING)}, '\"\"', 'g'), '{_HAS_FRACTION}')"
-    tagged = f"CAST(json_extract({_tagged('text')}, '$.*') AS VARCHAR[])"
     return f"""parsed_lines AS (
     SELECT *,
         CASE WHEN is_object THEN json_keys(text) END AS keys,
@@ -181,7 +173,23 @@ def _values_sql(dataset: Dataset, keys: Keys) -> str:
     SELECT *,
         list_filter(first_places, LAMBDA place: NOT list_contains(places, place)) AS unknown_places
     FROM first_lines
-), named_lines AS (
+)"""
+
+
+def _other_sql(dataset: Dataset) -> str:
+    """The steps from `unknown_lines` to `other_lines`: the JSON text of each value as it was written, and `other`.
+
+    DuckDB writes numbers in its own way. Where they must stay as they were written, the line is parsed with all numbers
+    as strings.
+    """
+    number_as_text = [
+        f"(parsed[places[{place}]] >= '-' AND parsed[places[{place}]] < ':')"
+        for place, field in enumerate(FIELDS[dataset], start=1)
+        if field.kind == "text"
+    ]
+    has_number = f"regexp_matches(regexp_replace(parsed_other, {quote(STRING)}, '\"\"', 'g'), '{_HAS_FRACTION}')"
+    tagged = f"CAST(json_extract({_tagged('text')}, '$.*') AS VARCHAR[])"
+    return f"""named_lines AS (
     SELECT *,
         CASE WHEN len(unknown_places) > 0 THEN {other_sql("keys", "parsed", "unknown_places")} END AS parsed_other
     FROM unknown_lines

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 
-from sparkify.datasets import Dataset
+from sparkify.datasets import MOST_RAW_BYTES, Dataset
 from sparkify.sources.bundles import Bundle
 from sparkify.sources.records import find_objects
 from sparkify.sql import quote
@@ -268,9 +268,9 @@ def _list_maybe_objects(connection: duckdb.DuckDBPyConnection, source: str) -> I
         yield _fetch(
             connection,
             f"SELECT rowid, source_id, line, coalesce(encode(raw), raw_bytes) {found} "
-            f"AND raw_size <= {full.MOST_RAW_BYTES} AND regexp_matches({text}, {quote(_MAY_BE_OBJECTS)})",
+            f"AND raw_size <= {MOST_RAW_BYTES} AND regexp_matches({text}, {quote(_MAY_BE_OBJECTS)})",
         )
-        cut = f"{found} AND raw_size > {full.MOST_RAW_BYTES}"
+        cut = f"{found} AND raw_size > {MOST_RAW_BYTES}"
         if _count(connection, f"SELECT count(*) {cut}"):
             yield _fetch(
                 connection,
@@ -307,7 +307,7 @@ def _write_altered(connection: duckdb.DuckDBPyConnection) -> None:
 def _keep(line: bytes) -> str:
     r"""The text with \xNN for each byte that is not UTF-8 or is zero, cut after a whole character if it is too long."""
     text = line.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
-    return text.encode()[: full.MOST_RAW_BYTES].decode("utf-8", "ignore")
+    return text.encode()[:MOST_RAW_BYTES].decode("utf-8", "ignore")
 
 
 # ---- keys ----

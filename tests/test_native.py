@@ -41,6 +41,7 @@ from tests.test_validation import (
     KEYS,
     ODD_BYTES,
     ODD_VALUES,
+    RULE_CASES,
     SHORT,
     bundles_of,
     contents,
@@ -120,15 +121,7 @@ def test_what_is_taken_of_the_corpus_is_as_by_the_reference(
             check(connection, native.Judge(library, dataset, keys=keys), [one.line for one in CORPUS[own]], keys)
 
 
-@pytest.mark.parametrize(
-    ("rule", "dataset"),
-    [
-        pytest.param(rule, dataset, id=f"{rule.code}-{dataset}")
-        for rule in RULES
-        for dataset in DATASETS
-        if isinstance(rule, LineRule) or any(map(rule.concerns, FIELDS[dataset]))
-    ],
-)
+@pytest.mark.parametrize(("rule", "dataset"), RULE_CASES)
 def test_a_rule_is_applied_where_it_is_handed_over(
     connection: duckdb.DuckDBPyConnection, library: native.Library, dataset: Dataset, rule: Rule
 ) -> None:

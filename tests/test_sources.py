@@ -29,7 +29,7 @@ from sparkify.sources.bundles import Bundle, FileRead, read_bundles
 from sparkify.sources.compression import unpack
 from sparkify.sources.content import read_fingerprint
 from sparkify.sources.file import SourceFile
-from sparkify.sources.listing import LeftOut, is_data_key, list_files
+from sparkify.sources.listing import DataNames, LeftOut, list_files
 from sparkify.sources.shape import Shape
 from tests import reference
 from tests.support import TIMES
@@ -151,7 +151,7 @@ def read_one(root: Path, name: str, data: bytes, *, bundle_bytes: int = 1 << 20)
     ],
 )
 def test_data_key(key: str) -> None:
-    assert is_data_key(key)
+    assert DataNames().kind_left_out(key) is None
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_data_key(key: str) -> None:
     ],
 )
 def test_no_data_key(key: str) -> None:
-    assert not is_data_key(key)
+    assert DataNames().kind_left_out(key) is not None
 
 
 # ---- listing a root ----

@@ -45,6 +45,15 @@ GOOD: dict[Dataset, bytes] = {"events": event(), "songs": song()}
 BOM = b"\xef\xbb\xbf"
 
 
+# Each rule with each dataset that it concerns.
+RULE_CASES = [
+    pytest.param(rule, dataset, id=f"{rule.code}-{dataset}")
+    for rule in RULES
+    for dataset in DATASETS
+    if isinstance(rule, LineRule) or any(map(rule.concerns, FIELDS[dataset]))
+]
+
+
 @pytest.fixture(scope="module")
 def opened() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as opened:
@@ -235,15 +244,7 @@ def test_corpus_breaks_every_rule_by_every_field() -> None:
 # ---- the quick way ----
 
 
-@pytest.mark.parametrize(
-    ("rule", "dataset"),
-    [
-        pytest.param(rule, dataset, id=f"{rule.code}-{dataset}")
-        for rule in RULES
-        for dataset in DATASETS
-        if isinstance(rule, LineRule) or any(map(rule.concerns, FIELDS[dataset]))
-    ],
-)
+@pytest.mark.parametrize(("rule", "dataset"), RULE_CASES)
 def test_quick_form_of_a_rule_is_sure_of_no_line_that_breaks_it(
     sql_connection: duckdb.DuckDBPyConnection, dataset: Dataset, rule: Rule
 ) -> None:

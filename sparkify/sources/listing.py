@@ -96,10 +96,13 @@ class Listing(list[SourceFile]):
         )
 
 
-class _Rule:
-    """Which keys are data: the paths of files relative to their root, separated by `/`."""
+class DataNames:
+    """Which keys are data: the paths of files relative to their root, separated by `/`.
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    `patterns` take the place of the rule about endings; in them `*` stands for any characters, also for `/`.
+    """
+
+    def __init__(self, patterns: Sequence[str] = ()) -> None:
         self._patterns = [re.compile(fnmatch.translate(pattern)) for pattern in patterns] or [_DATA_NAME]
 
     def kind_left_out(self, key: str) -> str | None:
@@ -112,18 +115,13 @@ class _Rule:
         return ending if 1 < len(ending) <= 16 else "no ending"
 
 
-def is_data_key(key: str, patterns: Sequence[str] = ()) -> bool:
-    """Whether a key, relative to its root and separated by `/`, is data (docs/sources.md)."""
-    return _Rule(patterns).kind_left_out(key) is None
-
-
 def list_files(root: str, access: S3Access = _DEFAULT_ACCESS, patterns: Sequence[str] = ()) -> Listing:
     """The data files of a root: a folder (with its subfolders) or one file, local or s3://.
 
-    `patterns` take the place of the rule about endings; in them `*` stands for any characters, also for `/`. Raises
-    SourceError if the root does not exist or cannot be listed. A folder without data gives an empty list.
+    `patterns` are those of DataNames. Raises SourceError if the root does not exist or cannot be listed. A folder
+    without data gives an empty list.
     """
-    rule = _Rule(patterns)
+    rule = DataNames(patterns)
     if root.startswith(SCHEME):
         return _list_s3(root, access, rule)
     path = resolve_root(root)
@@ -174,7 +172,7 @@ class _Walk:
     ends, whatever links there are.
     """
 
-    def __init__(self, root: str, rule: _Rule) -> None:
+    def __init__(self, root: str, rule: DataNames) -> None:
         self._root = root
         self._rule = rule
         self._files: list[SourceFile] = []
@@ -281,7 +279,7 @@ def _local_file(url: str, found: os.stat_result) -> SourceFile:
     return SourceFile(shown, found.st_size, None, modified_time(found), fault, settled_state(found))
 
 
-def _list_s3(root: str, access: S3Access, rule: _Rule) -> Listing:
+def _list_s3(root: str, access: S3Access, rule: DataNames) -> Listing:
     below = resolve_root(root) + "/"
     files, left_out = [], []
     found = list_objects(root, access)

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sparkify.datasets import Dataset
+from sparkify.datasets import DATASETS, Dataset
 from sparkify.loads.looks import describe_record, describe_value, find_inner_key
 from tests.support import TS, play, song
 
@@ -31,6 +33,7 @@ WRAPPED = json.dumps({key: {"0": value, "1": value} for key, value in song().ite
         (json.dumps(json.dumps(play())), "not_object", "events", "written as a text once more"),
         ('["NextSong", 1]', "not_object", "events", "lists of values"),
         ('{"jsonpaths": ["$.a"]}', "missing:ts", "events", "a JSONPaths file"),
+        ('{"ts": 1' + "0" * 400 + "}", "out_of_range:ts", "events", None),
         (json.dumps(play(ts=TS // 1000)), "out_of_range:ts", "events", "times in seconds"),
         (json.dumps(play(ts=str(TS * 1000))), "out_of_range:ts", "events", "times in micro- or nanoseconds"),
         (json.dumps(play(ts="2018-11-21T21:56:47Z")), "bad_type:ts", "events", "times as text, such as 2018-11-21T21"),
@@ -45,6 +48,27 @@ def test_look(raw: str, reason: str, dataset: Dataset, look: str | None) -> None
     described = describe_record(raw, reason, dataset)
     assert (look is None) == (described is None), described
     assert look is None or look in str(described)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*play(), *song(), "Records", "x"]), inner, max_size=5)
+    ),
+)
+_REASONS = st.sampled_from(["not_json", "not_json:nan", "not_object", "bad_encoding", "missing:ts", "missing:page"])
+_FIELD_REASONS = st.builds(
+    "{}:{}".format, st.sampled_from(["bad_type", "out_of_range", "too_long"]), st.sampled_from([*play(), *song()])
+)
+
+
+@given(_VALUES, _REASONS | _FIELD_REASONS, st.sampled_from(DATASETS), st.integers(1, 200))
+def test_any_reject_is_looked_at_without_an_error(value: object, reason: str, dataset: Dataset, kept: int) -> None:
+    for raw in (json.dumps(value), json.dumps(value)[:kept], str(value)):
+        assert describe_record(raw, reason, dataset) != ""
+        assert describe_value(raw, reason, dataset) != ""
+        find_inner_key(raw, dataset)
 
 
 @pytest.mark.parametrize(

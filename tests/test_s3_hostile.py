@@ -68,6 +68,10 @@ def answer_listing(listing: Callable[[Request], Reply]) -> Callable[[Request], R
     return lambda request: None if request.key else listing(request)
 
 
+def always(reply: Reply) -> Callable[[Request], Reply]:
+    return lambda request: reply
+
+
 def read(root: str = ROOT) -> tuple[bytes, dict[str, str | None]]:
     """The records below a root, and the error of each file, by the end of its address."""
     access = S3Access(concurrency=4)
@@ -266,8 +270,9 @@ def test_listing_that_is_cut_off(store: StandIn) -> None:
     store.answer = answer_listing(lambda request: Reply(200, b"<ListBucketResult><Contents>"))
     assert "the store's listing is no well-formed XML (no element found: line 1, column 28)" in refused()
     entities = '<!DOCTYPE x [<!ENTITY a "aaaa">]><ListBucketResult><Name>&a;</Name></ListBucketResult>'
-    store.answer = answer_listing(lambda request: Reply(200, entities.encode()))
-    assert "what answers there is not a store's listing" in refused()
+    for encoding in ("utf-8", "utf-16"):
+        store.answer = answer_listing(always(Reply(200, entities.encode(encoding))))
+        assert "what answers there is not a store's listing" in refused()
 
 
 def test_keys_with_control_characters_are_read(store: StandIn) -> None:
@@ -395,6 +400,24 @@ def test_redirect_of_a_later_object_reaches_no_other_host(store: StandIn) -> Non
         assert errors[f"{ROOT}/a.json"] is None
         assert f"sends to {elsewhere}, to which" in (errors[f"{ROOT}/b.json"] or "")
         assert other.requests == []
+
+
+def test_redirect_after_an_answer_that_is_none_carries_nothing(store: StandIn) -> None:
+    busy = iter([refusal(503, "SlowDown", "wait")])
+    with run_stand_in() as other:
+        other.objects = dict(store.objects)
+        store.answer = lambda request: (
+            next(busy, Reply(307, b"", {"Location": f"{other.endpoint}/bucket/{request.key}"})) if request.key else None
+        )
+        assert f"sends to {other.endpoint}, to which" in str(read()[1])
+        assert other.requests == []
+
+
+@pytest.mark.parametrize("piece", [b"<", b"<Code>", b"<style>", b"<a "])
+@pytest.mark.parametrize("status", [200, 403])
+def test_answer_of_nothing_but_openings_is_read_at_once(store: StandIn, status: int, piece: bytes) -> None:
+    store.answer = answer_listing(lambda request: Reply(status, piece * (900_000 // len(piece))))
+    assert refused()
 
 
 def test_place_of_a_redirect_is_named(store: StandIn) -> None:

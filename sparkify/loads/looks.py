@@ -148,7 +148,7 @@ def _to_number(value: object) -> float:
     """A number or a text that holds one as a number, anything else as 0."""
     try:
         return float(value) if isinstance(value, int | float | str) else 0
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sparkify.errors import SparkifyError
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME, locate, split_url
+from sparkify.sources.bucket import SCHEME, is_ours, locate, split_url
 from sparkify.sources.pages import StoreError
 from sparkify.sources.signed import SignedRequests
 from sparkify.sources.threads import run_all
@@ -39,7 +39,12 @@ def _list_gone_objects(urls: set[str], access: S3Access) -> set[str]:
         bucket, key = split_url(url)
         try:
             return buckets[bucket].head(key) is None
-        except StoreError:
+        except (StoreError, SparkifyError):
+            return False
+        except Exception as error:
+            # What the client and boto raise for credentials that cannot be found any more.
+            if is_ours(error):
+                raise
             return False
 
     ordered = sorted(urls)

@@ -10,6 +10,8 @@ from sparkify.errors import SourceError
 # XML 1.0 has no control characters, but keys have. While a page is parsed, characters of no meaning stand for them.
 _CONTROL = re.compile(r"&#(?:x0*([0-9a-f]+)|0*(\d+));|([\x00-\x08\x0b\x0c\x0e-\x1f])", re.IGNORECASE)
 _STAND_IN = 0xF0000
+# So much of an answer that is no listing is told on.
+_MOST_TOLD = 10_000
 
 
 class StoreError(OSError):
@@ -37,9 +39,9 @@ def parse_page(content: bytes) -> Page:
     """Raises StoreError for what is no listing, SourceError for one that is broken or says not how to go on."""
     text = content.decode("utf-8", "replace")
     # A document type has no place in it, and could let a small page grow without bound.
-    root = None if "<!DOCTYPE" in text else _parse(content, text)
+    root = None if "<!DOCTYPE" in text else _parse(text)
     if root is None or root.tag.rpartition("}")[2] != "ListBucketResult":
-        raise StoreError(f"status code: 200 OK, and no listing: {text}")
+        raise StoreError(f"status code: 200 OK, and no listing: {text[:_MOST_TOLD]}")
     space = root.tag.removesuffix("ListBucketResult")
     is_encoded = root.findtext(f"{space}EncodingType") == "url"
 
@@ -69,10 +71,10 @@ def parse_size(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-def _parse(content: bytes, text: str) -> ET.Element | None:
+def _parse(text: str) -> ET.Element | None:
     """The root of a document, or None where there is none."""
     try:
-        return ET.fromstring(content)
+        return ET.fromstring(text)
     except (ET.ParseError, ValueError) as error:
         if "<ListBucketResult" not in text:
             return None

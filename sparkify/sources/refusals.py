@@ -20,7 +20,9 @@ MOST_ANSWER_SECONDS, MOST_REQUEST_SECONDS = 60, 120
 
 _DEBUG = "\n\nDebug source"
 _ANSWER = re.compile(r"status code: (\d{3})[^:]*: ?(.*)", re.DOTALL)
-_ELEMENTS = re.compile(r"<(Code|Message|Region|Endpoint|Location)>(.*?)</\1>", re.DOTALL)
+# Neither may look far ahead at each place: a page may be nothing but openings of tags.
+_ELEMENTS = re.compile(r"<(Code|Message|Region|Endpoint|Location)>([^<]*)</\1>")
+_TAGS = re.compile(r"<style[^<]*</style>|<[^<>]*>")
 _SIGNATURE = re.compile(r"\b[0-9a-f]{64}\b|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|(?<=Signature=)[^\s&<]+")
 _SECRET_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _MOST_WORDS, _LEAST_SECRET = 300, 4
@@ -81,7 +83,7 @@ def read_answer(error: BaseException) -> Answer:
         return Answer()
     parts = dict(_ELEMENTS.findall(found[2]))
     # What is no S3 comes from a proxy or from another server, often as a page.
-    words = parts.get("Message", "" if parts else re.sub(r"<style.*?</style>|<[^>]*>", " ", found[2], flags=re.DOTALL))
+    words = parts.get("Message", "" if parts else _TAGS.sub(" ", found[2]))
     place = _read_place(html.unescape(parts.get("Location") or parts.get("Endpoint", "")))
     named = _AWS_REGION.search(place)
     told = parts.get("Region", "")

@@ -240,14 +240,15 @@ class _Bucket:
 
     def _get_first(self, key: str, part: _Part) -> Piece:
         """The part, in our own hand: the client would follow a redirect, and carry the credentials to its end."""
-        is_led_away = False
         try:
-            return self._get_own(key, part, takes_gzip=True)
+            piece = self._get_own(key, part, takes_gzip=True)
         except OSError as error:
-            is_led_away = is_redirect(error)
+            # Without an answer of the store, the next object is the first.
+            if not is_passing(error):
+                self._takes_client = not is_redirect(error)
             raise
-        finally:
-            self._takes_client = not is_led_away
+        self._takes_client = True
+        return piece
 
     def _get_own(self, key: str, part: _Part, takes_gzip: bool) -> Piece:
         start = None if part.is_whole else part.start

@@ -6,6 +6,7 @@ hides what may be a secret in an address, or in a sentence that repeats one.
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):(?=/)", re.IGNORECASE)
@@ -55,22 +56,56 @@ _IN_ADDRESS, _IN_SENTENCE = (
     [(re.compile(pattern.replace("[^~", within).replace("~", any_of), flags), mark) for pattern, mark in _SECRETS]
     for within, any_of, flags in (("[^\0", ".", re.IGNORECASE | re.DOTALL), (r"[^\s", r"\S", re.IGNORECASE))
 )
+# The time to find secrets grows with the square of the length, so a long sentence is looked at in parts.
 _LONGEST = 4000
+_MOST_DECODINGS = 5
+_BLANK = re.compile(r"(?<![=\s])\s(?![=\s])")
+_OPEN_QUOTE = re.compile(r"=\s*(?:\"[^\"]*|'[^']*)\Z")
 
 
 def mask(text: str, *, is_address: bool = False) -> str:
     """A sentence, or an address alone, with a mark in place of all that may be a secret."""
-    if len(text) > _LONGEST:
-        # The time grows with the square of the length.
-        parts = (text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST))
-        return "".join(mask(part, is_address=is_address) for part in parts)
-    masked = text
+    if len(text) <= _LONGEST:
+        return _mask_part(text, is_address)
+    return "…" if is_address else "".join(_mask_part(part, is_address) for part in _cut(text))
+
+
+def _cut(text: str) -> Iterator[str]:
+    """The parts of a long sentence, cut where no secret lies over the cut. What is too long for a part is left out."""
+    while len(text) > _LONGEST:
+        blanks = [found.start() for found in _BLANK.finditer(text, 1, _LONGEST)]
+        if (place := _first_cut(text, reversed(blanks))) is not None:
+            yield text[:place]
+        else:
+            yield "…"
+            following = _first_cut(text, (found.start() for found in _BLANK.finditer(text, _LONGEST)))
+            place = len(text) if following is None else following
+        text = text[place:]
+    yield text
+
+
+def _first_cut(text: str, places: Iterable[int]) -> int | None:
+    return next((place for place in places if not _OPEN_QUOTE.search(text, 0, place)), None)
+
+
+def _mask_part(text: str, is_address: bool) -> str:
+    masked = _mask_plain(text, is_address)
+    if masked != text or "%" not in text:
+        return masked
+    decoded = text
+    for _ in range(_MOST_DECODINGS):
+        before, decoded = decoded, unquote(decoded)
+        if decoded == before:
+            return text
+        if (hidden := _mask_plain(decoded, is_address)) != decoded:
+            return hidden
+    return "…"
+
+
+def _mask_plain(text: str, is_address: bool) -> str:
     for pattern, mark in _IN_ADDRESS if is_address else _IN_SENTENCE:
-        masked = pattern.sub(mark, masked)
-    if masked == text and "%" in text and (decoded := unquote(text)) != text:
-        hidden = mask(decoded, is_address=is_address)
-        return text if hidden == decoded else hidden
-    return masked
+        text = pattern.sub(mark, text)
+    return text
 
 
 def may_hold_secret(address: str) -> bool:

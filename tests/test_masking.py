@@ -84,6 +84,23 @@ def test_address_of_no_form_is_not_repeated(form: str, command: list[str]) -> No
     assert SECRET not in f"{result.output}{result.exception}"
 
 
+@pytest.mark.parametrize(
+    "form", ["redshift://u:@@h/d", 'password="a b @@ c"', "AWS_SECRET_ACCESS_KEY=@@", "s3://k:@@b/x"]
+)
+def test_secret_anywhere_in_a_long_sentence_is_hidden(form: str) -> None:
+    told = form.replace("@", SECRET, 1) if form.count("@") == 2 else form.replace("@@", SECRET)
+    for before in range(3_900, 4_060):
+        words = ("ab " * 2_000)[:before] + " "
+        masked = mask(f"{words}{told} {'and so on ' * 500}")
+        assert SECRET not in masked, before
+        assert len(masked) > 8_000
+    assert SECRET not in mask("x" * 3_990 + told + "y" * 5_000)
+
+
+def test_text_encoded_very_often_is_hidden() -> None:
+    assert mask("s3://b/%" + "25" * 900, is_address=True) == "…"
+
+
 @pytest.mark.parametrize("address", INNOCENT)
 def test_address_without_a_secret_is_shown(address: str) -> None:
     assert not may_hold_secret(address)

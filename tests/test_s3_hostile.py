@@ -441,6 +441,7 @@ def command(tmp_path: Path) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("reading", [False, True])
 def test_ctrl_c_ends_a_wait_for_a_silent_store(store: StandIn, tmp_path: Path, reading: bool) -> None:
     asked: list[str] = []

@@ -15,6 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NEWEST := .venv-newest
 OLDER := .venv-older
+NATIVE := sparkify/validation/libnative.so
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
 LOCKS := requirements.txt requirements-dev.txt
 
@@ -202,7 +203,7 @@ lock: ## pin the dependencies of pyproject.toml in requirements*.txt
 	done
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(NEWEST) $(OLDER) build dist .coverage* .hypothesis .import_linter_cache \
+	rm -rf $(VENV) $(NEWEST) $(OLDER) $(NATIVE) build dist .coverage* .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache
 
 # $(call install,VENV,OPTIONS): exactly the locked packages, and the project itself from this folder.
@@ -249,8 +250,6 @@ for made in build/native/release/libsparkify_native.so build/native/release/libs
     if [ -f "$$made" ]; then cp "$$made" $(NATIVE).new && mv $(NATIVE).new $(NATIVE); fi; \
 done
 endef
-
-NATIVE := sparkify/validation/libnative.so
 
 build/native/.stamp: $(VENV)/.stamp $(wildcard native/Cargo.* native/src/*.rs sparkify/validation/*.py)
 	@rm -f $(NATIVE)

@@ -64,10 +64,12 @@ def test_records_of_nothing_but_values_are_judged_within_the_limit(tmp_path: Pat
     folder.mkdir()
     with (folder / "a.json").open("wb") as file:
         file.writelines(itertools.repeat(event() + b"\n", 3_000))
+        # In one bundle with these, and side by side.
+        file.writelines(itertools.repeat(b"{}\n", 100_000))
         file.writelines(itertools.repeat(long_numbers(4_000) + b"\n", 6_000))
     code, said, peak = load(folder, "--memory-limit", f"{_LIMIT}MiB", "--json")
     assert code == 0, said
-    assert json.loads(said.splitlines()[0])["records"]["rejected"] == 6_000
+    assert json.loads(said.splitlines()[0])["records"]["rejected"] == 106_000
     assert peak < _LIMIT + _BESIDE
 
 

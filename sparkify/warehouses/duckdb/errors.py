@@ -23,7 +23,7 @@ def mapped_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with _stopped_by_ctrl_c(connection):
             yield
     except duckdb.OutOfMemoryException as error:
-        raise EngineError(f"the engine ran out of memory: {words_of(error)}; raise --memory-limit") from error
+        raise out_of_memory(error) from error
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
     except duckdb.Error as error:
@@ -38,6 +38,10 @@ def mapped_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         if "interrupted" in str(error):
             raise KeyboardInterrupt from error
         raise
+
+
+def out_of_memory(error: duckdb.OutOfMemoryException) -> EngineError:
+    return EngineError(f"the engine ran out of memory: {words_of(error)}; raise --memory-limit")
 
 
 def words_of(error: duckdb.Error) -> str:

@@ -3,6 +3,8 @@
 import re
 from array import array
 from collections.abc import Iterator
+from itertools import pairwise
+from operator import sub
 
 from sparkify.machine import available_memory
 from sparkify.settings import Config
@@ -59,11 +61,13 @@ def count_together(bundle: Bundle, limit: int, threads: int) -> int:
     room = max(0, limit - _ALWAYS_TAKEN)
     if bundle.has_long:
         return 0
-    share = min(1, _RECORDS_AT_A_TIME / max(1, len(bundle)))
+    # Whichever they are: the quick way may leave just the longest ones, side by side.
+    lengths = sorted(map(sub, bundle.ends[1:], bundle.ends))
+    cost: int = sum(lengths[-_RECORDS_AT_A_TIME:]) * MOST_TIMES
     # Most bundles have short records, which need no look.
-    if len(bundle.data) * MOST_TIMES * share * threads <= room:
+    if cost * threads <= room:
         return threads
-    return int(room // max(1, estimate_cost(bundle.data) * share))
+    return room // max(1, min(estimate_cost(bundle.data), cost))
 
 
 def split_heavy(bundle: Bundle, limit: int) -> Iterator[Bundle]:
@@ -71,12 +75,12 @@ def split_heavy(bundle: Bundle, limit: int) -> Iterator[Bundle]:
     # Half of the longest record: several take more than one, and what one run took is not all free in the next.
     most = longest_record(limit) * TIMES // 2
     view = memoryview(bundle.data)
+    costs = [estimate_cost(bytes(view[start:end])) for start, end in pairwise(bundle.ends)]
     first = cost = 0
     for end in range(1, len(bundle) + 1):
         is_last = end == len(bundle)
-        cost += estimate_cost(bytes(view[bundle.ends[end - 1] : bundle.ends[end]]))
-        following = 0 if is_last else estimate_cost(bytes(view[bundle.ends[end] : bundle.ends[end + 1]]))
-        if is_last or cost + following > most:
+        cost += costs[end - 1]
+        if is_last or cost + costs[end] > most:
             start = bundle.ends[first]
             yield Bundle(
                 bytes(view[start : bundle.ends[end]]),

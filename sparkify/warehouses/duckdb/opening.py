@@ -11,7 +11,7 @@ import duckdb
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, SparkifyError, UsageError
 from sparkify.outputs import is_database
 from sparkify.settings import Config
-from sparkify.warehouses.duckdb.errors import words_of
+from sparkify.warehouses.duckdb.errors import out_of_memory, words_of
 from sparkify.warehouses.scratch import open_scratch_folder
 
 # A folder beside the file, in which a new one is written.
@@ -85,10 +85,8 @@ def opening_error(path: Path, error: duckdb.Error, config: Config) -> SparkifyEr
     with suppress(OSError):
         if not is_database(_read_beginning(place)):
             return _no_database(path)
-    if config.memory_limit and "memory" in words.lower():
-        return UsageError(
-            f"the memory limit {config.memory_limit} is not valid: {words_of(error)}; write it as 2GB or 500MB"
-        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return out_of_memory(error)
     return EngineError(f"cannot open the warehouse {path}: {words_of(error)}")
 
 

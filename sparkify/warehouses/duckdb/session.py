@@ -151,10 +151,12 @@ class DuckDBWarehouse:
     load_transaction = transaction
 
     def close(self) -> None:
-        if self._is_writing:
-            self._checkpoint()
-        with suppress(duckdb.Error):
-            self._connection.close()
+        try:
+            if self._is_writing:
+                self._checkpoint()
+        finally:
+            with suppress(duckdb.Error):
+                self._connection.close()
 
     def _checkpoint(self) -> None:
         """Write what is committed into the file. Closing does so too, but says nothing if it cannot."""

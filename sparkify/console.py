@@ -3,25 +3,30 @@
 Progress and messages go to stderr, data to stdout. `rich` is slow to import, so it is imported where it is used.
 """
 
+from __future__ import annotations
+
 import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparkify.addresses import mask
 from sparkify.formats import count_of, format_age, format_bytes, format_share, format_value, printable
-from sparkify.inspection.status import Status
-from sparkify.loads.compact import CompactResult
-from sparkify.loads.progress import Progress
-from sparkify.loads.rebuild import RebuildResult
-from sparkify.loads.replay import ReplayResult
-from sparkify.loads.result import LoadResult
-from sparkify.loads.undo import UndoResult
-from sparkify.star.checks import CheckResult
-from sparkify.star.comparison import TableComparison
-from sparkify.warehouses import Finding, StoredFile
+
+if TYPE_CHECKING:
+    # Every command imports this module, and these are slow to import.
+    from sparkify.inspection.status import Status
+    from sparkify.loads.compact import CompactResult
+    from sparkify.loads.progress import Progress
+    from sparkify.loads.rebuild import RebuildResult
+    from sparkify.loads.replay import ReplayResult
+    from sparkify.loads.result import LoadResult
+    from sparkify.loads.undo import UndoResult
+    from sparkify.star.checks import CheckResult
+    from sparkify.star.comparison import TableComparison
+    from sparkify.warehouses import Finding, StoredFile
 
 # Shorter work shows no bar. Without a terminal, a progress line is written at most this often.
 _DRAW_AFTER_SECONDS = 1.0

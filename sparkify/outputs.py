@@ -89,7 +89,9 @@ def open_log(file: str | os.PathLike[str], config: Config, kind: Kind) -> int:
         descriptor = os.open(place, flags | os.O_RDWR)
         # The last line may be incomplete: the disk was full, or the process was killed.
         if found.st_size and os.pread(descriptor, 1, found.st_size - 1) != b"\n":
-            os.write(descriptor, b"\n")
+            # If that fails, so will the lines to come, which is told at the end.
+            with suppress(OSError):
+                os.write(descriptor, b"\n")
         return descriptor
     except OSError as error:
         raise _refusal(path, error) from None

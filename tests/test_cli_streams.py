@@ -68,8 +68,8 @@ def load(config: Config, *arguments: str, **streams: int) -> Ended:
         (["check"], 5),
         (["check", "--json"], 5),
         (["query", "top_song"], 2),
-        (["query", "--sql", "SELECT range FROM range(50_000)"], 0),
-        (["query", "--sql", "SELECT range FROM range(50_000)", "--format", "csv"], 0),
+        (["query", "-q", "--sql", "SELECT range FROM range(50_000)"], 0),
+        (["query", "-q", "--sql", "SELECT range FROM range(50_000)", "--format", "csv"], 0),
         (["laod"], 2),
         (["query", "--help"], 0),
     ],
@@ -83,6 +83,19 @@ def test_exit_code_is_the_commands_own_when_the_reader_has_gone(
     assert (own.returncode, ended.returncode) == (code, code)
     assert ended.stderr == own.stderr
     assert run(broken, *arguments, stdout=gone, stderr=gone).returncode == code
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "ndjson"])
+def test_an_answer_that_nobody_reads_is_not_read_to_its_end(broken: Config, gone: int, form: str) -> None:
+    # To its end it would take days.
+    ended = run(broken, "query", "--sql", "SELECT * FROM range(1_000_000_000_000)", "--format", form, stdout=gone)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_an_export_is_done_even_if_its_output_is_lost(broken: Config, full: int, tmp_path: Path) -> None:
+    ended = run(broken, "rejects", "--export", str(tmp_path / "made.json"), "--json", stdout=full)
+    assert ended.returncode == 0
+    assert (tmp_path / "made.json").exists()
 
 
 def test_head_of_a_failed_check_ends_as_the_check(broken: Config) -> None:

@@ -37,7 +37,8 @@ class _Command(click.Command):
     def invoke(self, ctx: click.Context) -> bool:
         """Run it; returns whether it has changed something, and has not only printed."""
         super().invoke(ctx)
-        return self._changes and not ctx.params.get("dry_run")
+        changes = self._changes or ctx.params.get("export") is not None
+        return changes and not ctx.params.get("dry_run")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         _, _, given = self.make_parser(ctx).parse_args(list(args))

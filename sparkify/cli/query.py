@@ -9,6 +9,7 @@ import click
 
 import sparkify
 from sparkify.cli.options import command, common, cutting
+from sparkify.cli.streams import is_lost, while_read
 from sparkify.console import print_table, say
 from sparkify.errors import UsageError
 from sparkify.formats import FORMATS, Counted, count_of, write_object, write_rows
@@ -52,13 +53,13 @@ def query(
     else:
         questions = [(q.name, q.question, ", ".join(map(str, q.parameters))) for q in list_questions()]
         number = _show(["name", "question", "parameters"], questions, form, as_json)
-    if not quiet and not as_json and (name or sql):
+    if not quiet and not as_json and (name or sql) and not is_lost():
         say(count_of(number, "row"))
 
 
 def _show(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str | None, as_json: bool) -> int:
     """Show rows as they come; returns their number."""
-    counted = Counted(rows)
+    counted = Counted(while_read(rows))
     if as_json:
         write_object(sys.stdout, {"columns": columns}, "rows", counted)
     elif form in (None, "table"):

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import click
 
 from sparkify.cli.options import command, common
+from sparkify.cli.streams import while_read
 from sparkify.console import print_table, say
 from sparkify.datasets import Dataset
 from sparkify.errors import UsageError
@@ -54,14 +55,14 @@ def rejects(
             stream.writelines(f"{reject['raw']}\n".encode() for reject in found)
     if as_json:
         with open_rejects(config, **chosen) as found:
-            write_object(sys.stdout, {"reasons": counts}, "rejects", found)
+            write_object(sys.stdout, {"reasons": counts}, "rejects", while_read(found))
         return
     if counts and export is None:
         print_table(list(counts[0]), [list(one.values()) for one in counts])
         if with_records or few:
             print()
             with open_rejects(config, **chosen) as found:
-                _print_records(found)
+                _print_records(while_read(found))
     if not quiet:
         _say_total(total, sum(one["replayable"] for one in counts), export)
 

@@ -2,14 +2,19 @@
 
 import errno
 import io
+import itertools
 import os
 import select
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+_Row = TypeVar("_Row")
 
 
 class Output(io.FileIO):
@@ -53,6 +58,17 @@ def open_outputs() -> Output | None:
     _open_closed()
     outputs = [_replace(name, number) for number, name in ((1, "stdout"), (2, "stderr"))]
     return outputs[0]
+
+
+def is_lost() -> bool:
+    """Whether what goes to stdout is dropped, because it cannot be written or nobody reads it any more."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return isinstance(raw, Output) and raw.failure is not None
+
+
+def while_read(rows: Iterable[_Row]) -> Iterator[_Row]:
+    """The rows, as long as what goes to stdout is not lost."""
+    return itertools.takewhile(lambda _: not is_lost(), rows)
 
 
 def _open_closed() -> None:

@@ -82,6 +82,7 @@ REFUSALS = [
     (403, "InvalidAccessKeyId", f"{KEY} is not known", "does not know the access key"),
     (403, "UnknownKey", f"{KEY} of {TOKEN} is not known", "answers 403 UnknownKey: … of … is not known"),
     (403, "Odd", f"signature {'0af' * 21}1 <here>", "Odd: signature … <here>"),
+    (403, "Odd", "https://ana:pw@proxy password=pw", "Odd: https://…@proxy password=…$"),
     (400, "ExpiredToken", "The provided token has expired.", "session token has expired; sign in again"),
     (403, "RequestTimeTooSkewed", "The difference", "clock of this machine is wrong"),
     (400, "AuthorizationHeaderMalformed", "the Credential is mal-formed", "400 AuthorizationHeaderMalformed: the Cr"),

@@ -22,10 +22,12 @@ from hypothesis import strategies as st
 import sparkify
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access, load_config
+from sparkify.sources.bucket import locate
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
 from sparkify.sources.pages import StoreError, parse_page
 from sparkify.sources.s3_listing import strong_etag
+from sparkify.sources.signed import SignedRequests
 from sparkify.sources.threads import run_all, run_within
 from tests.s3_stand_in import Reply, Request, StandIn, refusal, run_stand_in
 from tests.support import TIMES as REPEATS
@@ -354,8 +356,9 @@ def odd_page(random: Random) -> Reply:
 
 
 @settings(max_examples=40 * REPEATS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.randoms(use_true_random=True))
-def test_no_answer_of_any_form_is_a_fault_of_the_program(store: StandIn, random: Random) -> None:
+@given(st.integers(0, 2**32))
+def test_no_answer_of_any_form_is_a_fault_of_the_program(store: StandIn, seed: int) -> None:
+    random = Random(seed)
     listing, replies = odd_page(random), defaultdict[str, Reply](lambda: odd_reply(random))
     store.answer = lambda request: replies[request.key] if request.key not in ("", "log_data") else listing
     try:
@@ -365,6 +368,46 @@ def test_no_answer_of_any_form_is_a_fault_of_the_program(store: StandIn, random:
     else:
         told = [error or "" for error in errors.values()]
     assert not any("not known here" in one for one in told), told
+
+
+# ---- patience ----
+
+
+def test_busy_store_is_asked_again_for_as_long_as_told(store: StandIn) -> None:
+    store.answer = lambda request: refusal(503, "SlowDown", "wait")
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="SlowDown"):
+        SignedRequests(locate("bucket", S3Access()), patience=3).list_page("log_data/")
+    # It gives up where the next pause, of at most two seconds, would end too late.
+    assert time.monotonic() - began > 1
+    assert len(store.requests) > 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_each_request_is_sent_again(store: StandIn, status: int) -> None:
+    own, key = SignedRequests(locate("bucket", S3Access())), "log_data/a.json"
+    for ask in (lambda: own.list_page(key).objects, lambda: own.head(key), lambda: list(own.stream(key))):
+        busy = iter([refusal(status, "SlowDown", "wait")])
+        store.answer = lambda request, busy=busy: next(busy, None)  # type: ignore[misc]
+        assert ask()
+
+
+def test_refusal_is_told_at_once(store: StandIn) -> None:
+    store.answer = lambda request: refusal(403, "AccessDenied")
+    with pytest.raises(StoreError, match="AccessDenied"):
+        SignedRequests(locate("bucket", S3Access())).list_page("log_data/")
+    assert len(store.requests) == 1
+
+
+def test_slow_reader_costs_a_store_nothing(store: StandIn) -> None:
+    chunked = b"3\r\n{}\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    store.answer = lambda request: Reply(200, chunked, {"Transfer-Encoding": "chunked"})
+    pieces = SignedRequests(locate("bucket", S3Access()), most_seconds=1).stream("log_data/a.json")
+    assert next(pieces).data == b"{}\n"
+    # More than the store may take for all of the object.
+    time.sleep(1.6)
+    assert next(pieces).data == b"{}"
+    assert list(pieces) == []
 
 
 # ---- elsewhere ----

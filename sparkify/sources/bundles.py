@@ -223,12 +223,9 @@ class _Reading:
     def add(self, piece: bytes | list[bytes], filling: _Filling) -> None:
         """Raises ValueError for a line or record that is too long."""
         if isinstance(piece, list):
-            for number, record in enumerate(
-                piece if max(map(len, piece), default=0) > self._longest else (), self._next
-            ):
-                self._check("record", number, len(record))
             if max(map(len, piece), default=0) > LONG_RECORD:
                 for number, record in enumerate(piece, self._next):
+                    self._check("record", number, len(record))
                     self._check_cost("record", number, record)
             self._next = filling.add_records(piece, self._source_id, self._next)
         else:
@@ -256,7 +253,8 @@ class _Reading:
 
     def close(self, filling: _Filling) -> FileRead:
         """End the last line; call it when there are no more pieces. Raises ValueError like `add`."""
-        self._check_cost("line", self._next, filling.unended_data)
+        if filling.unended > LONG_RECORD:
+            self._check_cost("line", self._next, filling.unended_data)
         filling.close(self._source_id, self._next)
         notes = tuple(f"{self._file.url}: {note}" for note in self._notes)
         return FileRead(self._source_id, self._stored.size, self._stored.fingerprint, shape=self._shape, notes=notes)

@@ -10,6 +10,7 @@ import re
 import urllib.request
 from typing import NamedTuple
 
+from sparkify.addresses import mask
 from sparkify.settings import S3Access
 from sparkify.sources.file import CHANGED
 
@@ -23,9 +24,10 @@ _ANSWER = re.compile(r"status code: (\d{3})[^:]*: ?(.*)", re.DOTALL)
 # Neither may look far ahead at each place: a page may be nothing but openings of tags.
 _ELEMENTS = re.compile(r"<(Code|Message|Region|Endpoint|Location)>([^<]*)</\1>")
 _TAGS = re.compile(r"<style[^<]*</style>|<[^<>]*>")
-_SIGNATURE = re.compile(r"\b[0-9a-f]{64}\b|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|(?<=Signature=)[^\s&<]+")
+_SIGNATURE = re.compile(r"\b[0-9a-f]{64}\b")
 _SECRET_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_MOST_WORDS, _LEAST_SECRET = 300, 4
+# So many characters are looked at, and so many are told.
+_MOST_READ, _MOST_WORDS, _LEAST_SECRET = 4000, 300, 4
 # Credentials that come from elsewhere than the environment.
 _secrets: set[str] = set()
 
@@ -208,6 +210,6 @@ def clean_words(text: str) -> str:
     for value in sorted(_secrets.union(os.environ.get(name, "") for name in _SECRET_VARIABLES), key=len, reverse=True):
         if len(value) >= _LEAST_SECRET:
             text = text.replace(value, "…")
-    text = " ".join(_SIGNATURE.sub("…", text).split()).rstrip(".")
+    text = mask(_SIGNATURE.sub("…", " ".join(text.split())[:_MOST_READ])).rstrip(".")
     text = "".join(character if character.isprintable() else "�" for character in text)
     return text if len(text) <= _MOST_WORDS else text[:_MOST_WORDS] + "…"

@@ -10,6 +10,8 @@ import datetime as dt
 import hashlib
 import hmac
 import http.client
+import itertools
+import random
 import re
 import socket
 import ssl
@@ -32,7 +34,10 @@ from sparkify.sources.refusals import (
 from sparkify.sources.threads import run_within
 
 _EMPTY = hashlib.sha256(b"").hexdigest()
-_ATTEMPTS = 4
+# Between tries. The first ones come soon: most refusals are over at once.
+_LEAST_PAUSE, _MOST_PAUSE = 0.25, 8
+# What has never answered is perhaps no store.
+_FIRST_SECONDS = 2
 _ODD = re.compile(r"(?:\A|/)(?:\.{0,2})(?:/|\Z)|[\x00-\x1f\x7f]")
 # A page holds at most 1,000 keys of 1,024 bytes.
 _MOST_PAGE_BYTES, _MOST_ERROR_BYTES = 32 << 20, 1 << 20
@@ -87,10 +92,19 @@ def is_odd(key: str) -> bool:
 
 
 class SignedRequests:
-    """Lists a bucket and reads its objects, whatever their keys."""
+    """Lists a bucket and reads its objects, whatever their keys.
 
-    def __init__(self, place: Place) -> None:
+    What may pass is asked again for `patience` seconds. The store has `most_seconds` to send an object in one answer,
+    and more for a large one.
+    """
+
+    def __init__(
+        self, place: Place, *, patience: float = MOST_SECONDS, most_seconds: float = MOST_REQUEST_SECONDS
+    ) -> None:
         self._place = place
+        self._patience = patience
+        self._most_seconds = most_seconds
+        self._has_answered = False
         # The usual opener follows redirects, which would carry a signature of another address.
         self._opener = urllib.request.OpenerDirector()
         for handler in (
@@ -106,12 +120,12 @@ class SignedRequests:
         query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
         query |= {"delimiter": delimiter} if delimiter else {}
         query |= {"continuation-token": token} if token is not None else {}
-        return _repeat(lambda: parse_page(self._request("", query, {}, _MOST_PAGE_BYTES)[1]))
+        return self._repeat(lambda: parse_page(self._request("", query, {}, _MOST_PAGE_BYTES)[1]))
 
     def head(self, key: str) -> Listed | None:
         """What the store says of the object of this name, if there is one."""
         try:
-            headers, _ = _repeat(lambda: self._request(key, {}, {}, 0, method="HEAD"))
+            headers, _ = self._repeat(lambda: self._request(key, {}, {}, 0, method="HEAD"))
         except StoreError as error:
             if "status code: 404" in str(error):
                 return None
@@ -136,22 +150,44 @@ class SignedRequests:
 
     def stream(self, key: str, *, etag: str | None = None) -> Iterator[Piece]:
         """An object in one answer, in pieces of at most 1 MiB."""
-        began = time.monotonic()
-        answer = _tell(
-            lambda: run_within(
-                MOST_ANSWER_SECONDS,
-                lambda: self._open("GET", key, {}, _reading(etag, True)),
-                drop=lambda late: late.close(),
+        answer = self._repeat(
+            lambda: _tell(
+                lambda: run_within(
+                    MOST_ANSWER_SECONDS,
+                    lambda: self._open("GET", key, {}, _reading(etag, True)),
+                    drop=lambda late: late.close(),
+                )
             )
         )
-        told, received = answer.headers, 0
+        told, received, waited = answer.headers, 0, 0.0
         size = parse_size(told.get("Content-Length", ""))
         with answer:
-            while data := _tell(lambda: answer.read1(_READ_BYTES)):
+            while True:
+                # The reader's own time is not the store's.
+                asked = time.monotonic()
+                data = _tell(lambda: answer.read1(_READ_BYTES))
+                waited += time.monotonic() - asked
+                if not data:
+                    return
                 received += len(data)
-                if time.monotonic() - began > MOST_REQUEST_SECONDS + received / _LEAST_BYTES_PER_SECOND:
+                if waited > self._most_seconds + received / _LEAST_BYTES_PER_SECOND:
                     raise StoreError("timed out")
                 yield Piece(data, told.get("ETag"), size)
+
+    def _repeat(self, request: Callable[[], T]) -> T:
+        """What a request returns, sent again where that may help, while there is time."""
+        began = time.monotonic()
+        for attempt in itertools.count():
+            try:
+                return request()
+            except StoreError as error:
+                # Many who wait for the same store shall not come back at the same moment.
+                pause = min(_LEAST_PAUSE * 2**attempt, _MOST_PAUSE) * random.uniform(0.5, 1)
+                most = self._patience if self._has_answered else min(self._patience, _FIRST_SECONDS)
+                if not is_passing(error) or time.monotonic() + pause - began > most:
+                    raise
+            time.sleep(pause)
+        raise AssertionError
 
     def _request(
         self, key: str, query: dict[str, str], headers: dict[str, str], most_bytes: int, *, method: str = "GET"
@@ -171,10 +207,13 @@ class SignedRequests:
         url, signed = _sign(self._place, method, key, query, headers)
         request = urllib.request.Request(url, headers=signed, method=method)
         try:
-            return _tell(lambda: self._opener.open(request, timeout=MOST_SECONDS))
+            answer = _tell(lambda: self._opener.open(request, timeout=MOST_SECONDS))
         except urllib.error.HTTPError as error:
+            self._has_answered = True
             with error:
                 raise StoreError(f"status code: {error.code} {error.reason}: {_read_refusal(error)}") from None
+        self._has_answered = True
+        return answer
 
 
 def _read_refusal(error: urllib.error.HTTPError) -> str:
@@ -192,20 +231,6 @@ def _seconds_for(size: int) -> float:
 def _reading(etag: str | None, takes_gzip: bool) -> dict[str, str]:
     headers = AS_STORED if takes_gzip else {"accept-encoding": "identity"}
     return headers | ({"if-match": f'"{etag}"'} if etag else {})
-
-
-def _repeat(request: Callable[[], T]) -> T:
-    """What a request returns, sent again where that may help, while there is time."""
-    began = time.monotonic()
-    for attempt in range(_ATTEMPTS):
-        try:
-            return request()
-        except StoreError as error:
-            is_last = attempt == _ATTEMPTS - 1 or time.monotonic() - began > MOST_SECONDS / 2
-            if is_last or not is_passing(error):
-                raise
-        time.sleep(0.2 * 2**attempt)
-    raise AssertionError
 
 
 def _read(answer: Any, most_bytes: int) -> bytes:

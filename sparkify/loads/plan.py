@@ -139,21 +139,30 @@ def _list_root_warnings(config: Config, found: Mapping[Dataset, Listing]) -> lis
 
 
 def _list_gone_warnings(planned: Plan) -> list[str]:
-    """A sentence for the loaded local files that a plan does not know, and that stand nowhere any more."""
-    if not any(file.state == "new" for file in planned):
+    """A sentence for loaded local files outside of the roots that stand nowhere any more: a new file has their name."""
+    new = {_last_name(file.url) for file in planned if file.state == "new"}
+    if not new:
         return []
     known = {file.loaded.source_id for file in planned if file.loaded is not None}
-    elsewhere = [file for file in planned.loaded if file.source_id not in known and not file.url.startswith(SCHEME)]
+    elsewhere = [
+        file
+        for file in planned.loaded
+        if _last_name(file.url) in new and file.source_id not in known and not file.url.startswith(SCHEME)
+    ]
     urls = list_gone((file.url for file in elsewhere), S3Access())
     gone = [file for file in elsewhere if file.url in urls]
     if not gone:
         return []
-    loads = ", ".join(map(str, sorted({file.load_id for file in gone})))
+    loads = name_some([str(load_id) for load_id in sorted({file.load_id for file in gone})])
     return [
         f"{count_of(len(gone), 'loaded file')} outside of the roots cannot be found any more: "
         f"{name_some([file.url for file in gone])}. The rows stay. If the files were moved and then changed, both "
         f"contents are loaded: sparkify undo removes all that a load brought (here: load {loads})"
     ]
+
+
+def _last_name(url: str) -> str:
+    return url.rpartition("/")[2]
 
 
 def _list_outdated(planned: Plan) -> list[str]:

@@ -191,6 +191,8 @@ def test_file_that_is_gone_elsewhere(config: Config) -> None:
     moved = structs.replace(config, log_data=str(old.with_name("new")))
     write_file(log_file(moved), plays(1, song="Starlight"))
     assert str(log_file(config)) in said(moved, "1 loaded file outside of the roots cannot be found any more")
+    write_file(log_file(moved, "next.json"), plays(1, itemInSession=1))
+    assert not any("outside of the roots" in warning for warning in sparkify.load(moved).warnings)
 
 
 def test_copies_are_told_of_what_is_loaded_and_where_it_is(config: Config) -> None:

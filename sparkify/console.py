@@ -68,6 +68,13 @@ def show_simulation(quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
+def show_checks(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Show what is being checked, like a load's progress."""
+    with _open_display(quiet) as show:
+        yield lambda name, done, total: show(f"checking {name}", done, total, f"{done}/{total} checks")
+
+
+@contextmanager
 def _open_display(quiet: bool) -> Iterator[_Show]:
     if quiet:
         yield lambda step, done, total, words: None

@@ -425,3 +425,32 @@ def test_checks_are_single_selects() -> None:
             for sql in (check.sql, rebuild_sql(check.sql)):
                 statements = connection.extract_statements(sql)
                 assert [statement.type for statement in statements] == [duckdb.StatementType.SELECT], check.name
+
+
+# ---- few statements ----
+
+
+def test_fail_checks_are_at_most_three_statements() -> None:
+    groups = checks.group_checks(check for check in checks.list_checks() if check.severity == "fail")
+    assert len(groups) <= 3
+    assert len(checks.group_checks(checks.list_checks())) <= 3
+    grouped = [check for group in checks.group_checks(checks.list_checks()).values() for check in group]
+    assert sorted(grouped, key=checks.list_checks().index) == checks.list_checks()
+
+
+def test_together_checks_find_what_each_finds_alone(breakable: Warehouse) -> None:
+    for statement in ("DELETE FROM time", "DELETE FROM artists", "UPDATE load_history SET loaded = loaded + 5"):
+        breakable.execute(statement)
+    alone = [result for check in checks.list_checks() for result in checks.run_checks(breakable, [check])]
+    assert checks.run_checks(breakable, checks.list_checks()) == alone
+    assert sum(not result.passed for result in alone) > 4
+
+
+def test_check_says_what_it_looks_at(loaded: Config) -> None:
+    told: list[tuple[str, int, int]] = []
+    sparkify.check(loaded, on_group=lambda *group: told.append(group))
+    assert [name for name, _, _ in told] == list(checks.group_checks(checks.list_checks()))
+    done = [number for _, number, _ in told]
+    assert done[0] == 0
+    assert done == sorted(set(done))
+    assert {total for _, _, total in told} == {len(checks.list_checks())}

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import sparkify
 from sparkify.cli.options import command, common, dry_run, echo_json
-from sparkify.console import print_checks, say
+from sparkify.console import print_checks, say, show_checks
 from sparkify.errors import CheckError
 from sparkify.formats import count_of
 from sparkify.inspection.check import version_of
@@ -24,7 +24,8 @@ def check(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
         if not quiet:
             say(f"would run {count_of(len(list_checks()), 'check')}: {config.warehouse_address}")
         return
-    results = sparkify.check(config)
+    with show_checks(quiet or as_json) as on_group:
+        results = sparkify.check(config, on_group=on_group)
     version = version_of(config)
     failed = [result for result in results if not result.passed and result.check.severity == "fail"]
     if as_json:

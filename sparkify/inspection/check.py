@@ -1,15 +1,22 @@
 """Run the data-quality checks, and compare two warehouses. Changes nothing."""
 
+from collections.abc import Callable
+
 from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.comparison import TableComparison, compare_stars
 from sparkify.star.version import Version, open_to_read, require_version
 
 
-def check(config: Config) -> list[checks.CheckResult]:
-    """Run every data-quality check on the whole warehouse. Read-only."""
+def check(
+    config: Config, *, on_group: Callable[[str, int, int], None] = lambda name, done, total: None
+) -> list[checks.CheckResult]:
+    """Run every data-quality check on the whole warehouse. Read-only.
+
+    `on_group` is called with the name of what is looked at next, the number of checks that are done, and that of all.
+    """
     with open_to_read(config) as warehouse:
-        return checks.run_checks(warehouse, checks.list_checks())
+        return checks.run_checks(warehouse, checks.list_checks(), on_group=on_group)
 
 
 def compare(first: Config, second: Config) -> list[TableComparison]:

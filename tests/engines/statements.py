@@ -109,9 +109,11 @@ def _names() -> dict[str, str]:
         path = f"{'views' if name in VIEWS else 'tables'}/{name}/create.sql"
         texts[create_sql(name, "redshift")] = path
         texts[comment_sql(name, "redshift")[0]] = f"comments of {path}"
-    return texts | {
-        checks.count_sql(check, touched=False): f"check {check.table}.{check.name}" for check in checks.list_checks()
-    }
+    for severity in ("fail", "warn"):
+        groups = checks.group_checks(check for check in checks.list_checks() if check.severity == severity)
+        for name, group in groups.items():
+            texts[checks.count_sql(group, touched=False)] = f"the {len(group)} checks of severity {severity} of {name}"
+    return texts
 
 
 def main() -> None:

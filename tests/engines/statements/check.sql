@@ -4,87 +4,34 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
-SELECT count(*)
-FROM (
-SELECT event.source_id, event.line, event.ts, newest.finished_at
-FROM staging_events AS event
-INNER JOIN (
-    SELECT
-        files.source_id, loads.finished_at,
-        cast(extract(EPOCH FROM loads.finished_at) AS BIGINT) * 1000 + 86400000 AS newest_ts
-    FROM load_files AS files
-    INNER JOIN load_history AS loads ON files.load_id = loads.load_id
-) AS newest ON event.source_id = newest.source_id
-WHERE event.ts > newest.newest_ts
-    -- By this alone most blocks are skipped.
-    AND event.ts > (SELECT cast(extract(EPOCH FROM min(finished_at)) AS BIGINT) * 1000 FROM load_history)
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT userId AS user_id, sessionId AS session_id, min(ts) AS first_ts, max(ts) AS last_ts
-FROM staging_events
-WHERE userId IS NOT NULL
-GROUP BY userId, sessionId
-HAVING max(ts) - min(ts) > 86400000
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT count(*) AS events, sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) AS rounded
-FROM staging_events
-HAVING sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) * 2 > count(*)
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT text, count(*) AS copies
-FROM normalized_texts
-GROUP BY text
-HAVING count(*) > 1
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT staged.text
-FROM (
-    SELECT song AS text FROM staging_events
-    WHERE page = 'NextSong'
-    UNION
-    SELECT artist AS text FROM staging_events
-    WHERE page = 'NextSong'
-    UNION
-    SELECT title AS text FROM staging_songs
-    UNION
-    SELECT artist_name AS text FROM staging_songs
-) AS staged
-WHERE NOT EXISTS (SELECT 1 FROM normalized_texts WHERE normalized_texts.text = staged.text)
-) AS broken;
-
-SELECT count(*)
+-- songplays.songplay_is_unique
+SELECT 0 AS place, count(*) AS broken_rows
 FROM (
 SELECT songplay_id, count(*) AS copies
 FROM songplays
 GROUP BY songplay_id
 HAVING count(*) > 1
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.natural_key_is_unique
+SELECT 1 AS place, count(*) AS broken_rows
 FROM (
 SELECT user_id, session_id, item_in_session, start_time, count(*) AS copies
 FROM songplays
 GROUP BY user_id, session_id, item_in_session, start_time
 HAVING count(*) > 1
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.key_is_not_null
+SELECT 2 AS place, count(*) AS broken_rows
 FROM (
 SELECT songplay_id, start_time, user_id, session_id, item_in_session
 FROM songplays
 WHERE songplay_id IS NULL OR start_time IS NULL OR user_id IS NULL OR session_id IS NULL OR item_in_session IS NULL
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.plays_are_those_staged
+SELECT 3 AS place, count(*) AS broken_rows
 FROM (
 SELECT staged.user_id, staged.session_id, staged.item_in_session, staged.start_time, play.songplay_id
 FROM (
@@ -105,9 +52,10 @@ FULL OUTER JOIN (
         AND staged.item_in_session = play.item_in_session
         AND staged.start_time = play.start_time
 WHERE staged.user_id IS NULL OR play.songplay_id IS NULL
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.user_is_found
+SELECT 4 AS place, count(*) AS broken_rows
 FROM (
 SELECT used.user_id, used.number
 FROM (
@@ -117,9 +65,10 @@ FROM (
     GROUP BY user_id
 ) AS used
 WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = used.user_id)
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.song_is_found
+SELECT 5 AS place, count(*) AS broken_rows
 FROM (
 SELECT used.song_id, used.number
 FROM (
@@ -129,9 +78,10 @@ FROM (
     GROUP BY song_id
 ) AS used
 WHERE NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = used.song_id)
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.artist_is_found
+SELECT 6 AS place, count(*) AS broken_rows
 FROM (
 SELECT used.artist_id, used.number
 FROM (
@@ -141,9 +91,10 @@ FROM (
     GROUP BY artist_id
 ) AS used
 WHERE NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = used.artist_id)
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.match_says_what_was_found
+SELECT 7 AS place, count(*) AS broken_rows
 FROM (
 SELECT song_id, artist_id, match, count(*) AS plays
 FROM songplays
@@ -153,16 +104,18 @@ WHERE CASE
         ELSE match IS NOT NULL
     END
 GROUP BY song_id, artist_id, match
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.match_rate_is_useful
+SELECT 8 AS place, count(*) AS broken_rows
 FROM (
 SELECT count(*) AS plays, count(artist_id) AS plays_with_an_artist
 FROM songplays
 HAVING count(*) > 0 AND count(artist_id) * 100 < count(*)
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.copies_agree
+SELECT 9 AS place, count(*) AS broken_rows
 FROM (
 SELECT userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session, ts, count(*) AS records
 FROM staging_events
@@ -179,24 +132,27 @@ HAVING count(*) > 1
         OR min(location) <> max(location) OR count(location) NOT IN (0, count(*))
         OR min(userAgent) <> max(userAgent) OR count(userAgent) NOT IN (0, count(*))
     )
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.length_is_not_negative
+SELECT 10 AS place, count(*) AS broken_rows
 FROM (
 SELECT songplay_id, song_title, song_length
 FROM songplays
 WHERE start_time IS NOT NULL
     AND song_length < 0
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.lengths_are_in_seconds
+SELECT 11 AS place, count(*) AS broken_rows
 FROM (
 SELECT count(song_length) AS lengths, sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) AS over_an_hour
 FROM songplays
 HAVING sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) * 2 > count(song_length)
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- songplays.last_delivery_is_newest
+SELECT 12 AS place, count(*) AS broken_rows
 FROM (
 SELECT last_load.load_id, last_load.newest_ts, every_load.newest_ts AS newest_ts_of_all
 FROM (
@@ -208,192 +164,18 @@ FROM (
 ) AS last_load
 CROSS JOIN (SELECT max(ts) AS newest_ts FROM staging_events) AS every_load
 WHERE last_load.newest_ts < every_load.newest_ts
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT user_id, level, valid_from
-FROM user_levels
-WHERE user_id IS NULL OR level IS NULL OR valid_from IS NULL
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT used.user_id, used.number
-FROM (
-    SELECT user_id, count(*) AS number
-    FROM user_levels
-    WHERE user_id IS NOT NULL
-    GROUP BY user_id
-) AS used
-WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = used.user_id)
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT user_id, level, valid_from, valid_to, next_from
-FROM (
-    SELECT
-        user_id, level, valid_from, valid_to,
-        lead(valid_from) OVER (PARTITION BY user_id ORDER BY valid_from, valid_to) AS next_from
-    FROM user_levels
-) AS spans
-WHERE valid_to <> next_from
-    OR (valid_to IS NULL AND next_from IS NOT NULL)
-    OR (valid_to IS NOT NULL AND next_from IS NULL)
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT users.user_id, users.level, span.level AS level_of_span
-FROM users
-LEFT JOIN user_levels AS span ON users.user_id = span.user_id AND span.valid_to IS NULL
-WHERE users.user_id IS NOT NULL
-    AND (
-        users.level <> span.level
-        OR (users.level IS NULL AND span.level IS NOT NULL)
-        OR (users.level IS NOT NULL AND span.level IS NULL)
-    )
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT play.songplay_id, play.user_id, play.start_time, play.level, span.level AS level_of_span
-FROM songplays AS play
-INNER JOIN user_levels AS span
-    ON play.user_id = span.user_id
-        AND play.start_time >= span.valid_from
-        AND (play.start_time < span.valid_to OR span.valid_to IS NULL)
-WHERE play.level <> span.level
-    -- The plays of a user who always had one level agree.
-    AND span.user_id IN (SELECT user_id FROM user_levels WHERE valid_to IS NOT NULL)
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT user_id, count(*) AS copies
-FROM users
-GROUP BY user_id
-HAVING count(*) > 1
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT user_id
-FROM users
-WHERE user_id IS NULL
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT staged.user_id AS staged_user_id, kept.user_id AS kept_user_id
-FROM (
-    SELECT DISTINCT userId AS user_id
-    FROM staging_events
-    WHERE userId IS NOT NULL
-) AS staged
-FULL OUTER JOIN (
-    SELECT user_id
-    FROM users
-) AS kept ON staged.user_id = kept.user_id
-WHERE staged.user_id IS NULL OR kept.user_id IS NULL
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT user_id, registered_at
-FROM users
-WHERE user_id IS NOT NULL
-    AND registered_at < TIMESTAMP '2000-01-01 00:00:00'
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT song_id, count(*) AS copies
-FROM songs
-GROUP BY song_id
-HAVING count(*) > 1
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT song_id
-FROM songs
-WHERE song_id IS NULL
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT staged.song_id AS staged_song_id, kept.song_id AS kept_song_id
-FROM (
-    SELECT DISTINCT song_id AS song_id
-    FROM staging_songs
-    WHERE song_id IS NOT NULL
-) AS staged
-FULL OUTER JOIN (
-    SELECT song_id
-    FROM songs
-) AS kept ON staged.song_id = kept.song_id
-WHERE staged.song_id IS NULL OR kept.song_id IS NULL
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT used.artist_id, used.number
-FROM (
-    SELECT artist_id, count(*) AS number
-    FROM songs
-    WHERE artist_id IS NOT NULL
-    GROUP BY artist_id
-) AS used
-WHERE NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = used.artist_id)
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT artist_id, count(*) AS copies
-FROM artists
-GROUP BY artist_id
-HAVING count(*) > 1
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT artist_id
-FROM artists
-WHERE artist_id IS NULL
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT staged.artist_id AS staged_artist_id, kept.artist_id AS kept_artist_id
-FROM (
-    SELECT DISTINCT artist_id AS artist_id
-    FROM staging_songs
-    WHERE artist_id IS NOT NULL
-) AS staged
-FULL OUTER JOIN (
-    SELECT artist_id
-    FROM artists
-) AS kept ON staged.artist_id = kept.artist_id
-WHERE staged.artist_id IS NULL OR kept.artist_id IS NULL
-) AS broken;
-
-SELECT count(*)
-FROM (
-SELECT artist_id, latitude, longitude
-FROM artists
-WHERE latitude NOT BETWEEN -90 AND 90 OR longitude NOT BETWEEN -180 AND 180
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- time.moment_is_not_null
+SELECT 13 AS place, count(*) AS broken_rows
 FROM (
 SELECT start_time
 FROM time
 WHERE start_time IS NULL
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- time.moments_are_those_of_plays
+SELECT 14 AS place, count(*) AS broken_rows
 FROM (
 SELECT start_time, count(moment) AS moments, count(play) AS plays
 FROM (
@@ -408,15 +190,272 @@ GROUP BY start_time
 HAVING count(moment) <> 1 OR count(play) = 0
 ) AS broken;
 
-SELECT count(*)
+-- staging_events.event_is_not_of_the_future
+SELECT 0 AS place, count(*) AS broken_rows
+FROM (
+SELECT event.source_id, event.line, event.ts, newest.finished_at
+FROM staging_events AS event
+INNER JOIN (
+    SELECT
+        files.source_id, loads.finished_at,
+        cast(extract(EPOCH FROM loads.finished_at) AS BIGINT) * 1000 + 86400000 AS newest_ts
+    FROM load_files AS files
+    INNER JOIN load_history AS loads ON files.load_id = loads.load_id
+) AS newest ON event.source_id = newest.source_id
+WHERE event.ts > newest.newest_ts
+    -- By this alone most blocks are skipped.
+    AND event.ts > (SELECT cast(extract(EPOCH FROM min(finished_at)) AS BIGINT) * 1000 FROM load_history)
+) AS broken
+UNION ALL
+-- staging_events.session_lasts_at_most_a_day
+SELECT 1 AS place, count(*) AS broken_rows
+FROM (
+SELECT userId AS user_id, sessionId AS session_id, min(ts) AS first_ts, max(ts) AS last_ts
+FROM staging_events
+WHERE userId IS NOT NULL
+GROUP BY userId, sessionId
+HAVING max(ts) - min(ts) > 86400000
+) AS broken
+UNION ALL
+-- staging_events.times_are_to_the_millisecond
+SELECT 2 AS place, count(*) AS broken_rows
+FROM (
+SELECT count(*) AS events, sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) AS rounded
+FROM staging_events
+HAVING sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) * 2 > count(*)
+) AS broken
+UNION ALL
+-- normalized_texts.text_is_unique
+SELECT 3 AS place, count(*) AS broken_rows
+FROM (
+SELECT text, count(*) AS copies
+FROM normalized_texts
+GROUP BY text
+HAVING count(*) > 1
+) AS broken
+UNION ALL
+-- normalized_texts.staged_texts_are_normalized
+SELECT 4 AS place, count(*) AS broken_rows
+FROM (
+SELECT staged.text
+FROM (
+    SELECT song AS text FROM staging_events
+    WHERE page = 'NextSong'
+    UNION
+    SELECT artist AS text FROM staging_events
+    WHERE page = 'NextSong'
+    UNION
+    SELECT title AS text FROM staging_songs
+    UNION
+    SELECT artist_name AS text FROM staging_songs
+) AS staged
+WHERE NOT EXISTS (SELECT 1 FROM normalized_texts WHERE normalized_texts.text = staged.text)
+) AS broken
+UNION ALL
+-- user_levels.span_is_not_null
+SELECT 5 AS place, count(*) AS broken_rows
+FROM (
+SELECT user_id, level, valid_from
+FROM user_levels
+WHERE user_id IS NULL OR level IS NULL OR valid_from IS NULL
+) AS broken
+UNION ALL
+-- user_levels.user_is_found
+SELECT 6 AS place, count(*) AS broken_rows
+FROM (
+SELECT used.user_id, used.number
+FROM (
+    SELECT user_id, count(*) AS number
+    FROM user_levels
+    WHERE user_id IS NOT NULL
+    GROUP BY user_id
+) AS used
+WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = used.user_id)
+) AS broken
+UNION ALL
+-- user_levels.spans_follow_each_other
+SELECT 7 AS place, count(*) AS broken_rows
+FROM (
+SELECT user_id, level, valid_from, valid_to, next_from
+FROM (
+    SELECT
+        user_id, level, valid_from, valid_to,
+        lead(valid_from) OVER (PARTITION BY user_id ORDER BY valid_from, valid_to) AS next_from
+    FROM user_levels
+) AS spans
+WHERE valid_to <> next_from
+    OR (valid_to IS NULL AND next_from IS NOT NULL)
+    OR (valid_to IS NOT NULL AND next_from IS NULL)
+) AS broken
+UNION ALL
+-- user_levels.last_span_is_the_latest_level
+SELECT 8 AS place, count(*) AS broken_rows
+FROM (
+SELECT users.user_id, users.level, span.level AS level_of_span
+FROM users
+LEFT JOIN user_levels AS span ON users.user_id = span.user_id AND span.valid_to IS NULL
+WHERE users.user_id IS NOT NULL
+    AND (
+        users.level <> span.level
+        OR (users.level IS NULL AND span.level IS NOT NULL)
+        OR (users.level IS NOT NULL AND span.level IS NULL)
+    )
+) AS broken
+UNION ALL
+-- user_levels.play_has_the_level_of_its_span
+SELECT 9 AS place, count(*) AS broken_rows
+FROM (
+SELECT play.songplay_id, play.user_id, play.start_time, play.level, span.level AS level_of_span
+FROM songplays AS play
+INNER JOIN user_levels AS span
+    ON play.user_id = span.user_id
+        AND play.start_time >= span.valid_from
+        AND (play.start_time < span.valid_to OR span.valid_to IS NULL)
+WHERE play.level <> span.level
+    -- The plays of a user who always had one level agree.
+    AND span.user_id IN (SELECT user_id FROM user_levels WHERE valid_to IS NOT NULL)
+) AS broken
+UNION ALL
+-- users.user_is_unique
+SELECT 10 AS place, count(*) AS broken_rows
+FROM (
+SELECT user_id, count(*) AS copies
+FROM users
+GROUP BY user_id
+HAVING count(*) > 1
+) AS broken
+UNION ALL
+-- users.user_is_not_null
+SELECT 11 AS place, count(*) AS broken_rows
+FROM (
+SELECT user_id
+FROM users
+WHERE user_id IS NULL
+) AS broken
+UNION ALL
+-- users.users_are_those_staged
+SELECT 12 AS place, count(*) AS broken_rows
+FROM (
+SELECT staged.user_id AS staged_user_id, kept.user_id AS kept_user_id
+FROM (
+    SELECT DISTINCT userId AS user_id
+    FROM staging_events
+    WHERE userId IS NOT NULL
+) AS staged
+FULL OUTER JOIN (
+    SELECT user_id
+    FROM users
+) AS kept ON staged.user_id = kept.user_id
+WHERE staged.user_id IS NULL OR kept.user_id IS NULL
+) AS broken
+UNION ALL
+-- users.registrations_are_in_milliseconds
+SELECT 13 AS place, count(*) AS broken_rows
+FROM (
+SELECT user_id, registered_at
+FROM users
+WHERE user_id IS NOT NULL
+    AND registered_at < TIMESTAMP '2000-01-01 00:00:00'
+) AS broken
+UNION ALL
+-- songs.song_is_unique
+SELECT 14 AS place, count(*) AS broken_rows
+FROM (
+SELECT song_id, count(*) AS copies
+FROM songs
+GROUP BY song_id
+HAVING count(*) > 1
+) AS broken
+UNION ALL
+-- songs.song_is_not_null
+SELECT 15 AS place, count(*) AS broken_rows
+FROM (
+SELECT song_id
+FROM songs
+WHERE song_id IS NULL
+) AS broken
+UNION ALL
+-- songs.songs_are_those_staged
+SELECT 16 AS place, count(*) AS broken_rows
+FROM (
+SELECT staged.song_id AS staged_song_id, kept.song_id AS kept_song_id
+FROM (
+    SELECT DISTINCT song_id AS song_id
+    FROM staging_songs
+    WHERE song_id IS NOT NULL
+) AS staged
+FULL OUTER JOIN (
+    SELECT song_id
+    FROM songs
+) AS kept ON staged.song_id = kept.song_id
+WHERE staged.song_id IS NULL OR kept.song_id IS NULL
+) AS broken
+UNION ALL
+-- songs.artist_is_found
+SELECT 17 AS place, count(*) AS broken_rows
+FROM (
+SELECT used.artist_id, used.number
+FROM (
+    SELECT artist_id, count(*) AS number
+    FROM songs
+    WHERE artist_id IS NOT NULL
+    GROUP BY artist_id
+) AS used
+WHERE NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = used.artist_id)
+) AS broken
+UNION ALL
+-- artists.artist_is_unique
+SELECT 18 AS place, count(*) AS broken_rows
+FROM (
+SELECT artist_id, count(*) AS copies
+FROM artists
+GROUP BY artist_id
+HAVING count(*) > 1
+) AS broken
+UNION ALL
+-- artists.artist_is_not_null
+SELECT 19 AS place, count(*) AS broken_rows
+FROM (
+SELECT artist_id
+FROM artists
+WHERE artist_id IS NULL
+) AS broken
+UNION ALL
+-- artists.artists_are_those_staged
+SELECT 20 AS place, count(*) AS broken_rows
+FROM (
+SELECT staged.artist_id AS staged_artist_id, kept.artist_id AS kept_artist_id
+FROM (
+    SELECT DISTINCT artist_id AS artist_id
+    FROM staging_songs
+    WHERE artist_id IS NOT NULL
+) AS staged
+FULL OUTER JOIN (
+    SELECT artist_id
+    FROM artists
+) AS kept ON staged.artist_id = kept.artist_id
+WHERE staged.artist_id IS NULL OR kept.artist_id IS NULL
+) AS broken
+UNION ALL
+-- artists.coordinates_are_on_earth
+SELECT 21 AS place, count(*) AS broken_rows
+FROM (
+SELECT artist_id, latitude, longitude
+FROM artists
+WHERE latitude NOT BETWEEN -90 AND 90 OR longitude NOT BETWEEN -180 AND 180
+) AS broken;
+
+-- load_history.load_is_unique
+SELECT 0 AS place, count(*) AS broken_rows
 FROM (
 SELECT load_id, count(*) AS copies
 FROM load_history
 GROUP BY load_id
 HAVING count(*) > 1
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- load_history.counts_are_those_of_the_files
+SELECT 1 AS place, count(*) AS broken_rows
 FROM (
 SELECT load_history.load_id, load_history.read, load_history.loaded, load_history.rejected, files.read AS files_read
 FROM load_history
@@ -428,33 +467,37 @@ INNER JOIN (
 WHERE load_history.read <> files.read
     OR load_history.loaded <> files.loaded
     OR load_history.rejected <> files.rejected
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- load_files.read_is_loaded_and_rejected
+SELECT 2 AS place, count(*) AS broken_rows
 FROM (
 SELECT source_id, url, read, loaded, rejected
 FROM load_files
 WHERE status <> 'failed' AND read <> loaded + rejected
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- load_files.source_is_unique
+SELECT 3 AS place, count(*) AS broken_rows
 FROM (
 SELECT source_id, count(*) AS copies
 FROM load_files
 GROUP BY source_id
 HAVING count(*) > 1
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- load_files.one_content_of_a_file
+SELECT 4 AS place, count(*) AS broken_rows
 FROM (
 SELECT dataset, url, count(*) AS contents
 FROM load_files
 WHERE status = 'loaded'
 GROUP BY dataset, url
 HAVING count(*) > 1
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- load_files.load_is_found
+SELECT 5 AS place, count(*) AS broken_rows
 FROM (
 SELECT used.load_id, used.number
 FROM (
@@ -464,9 +507,10 @@ FROM (
     GROUP BY load_id
 ) AS used
 WHERE NOT EXISTS (SELECT 1 FROM load_history WHERE load_history.load_id = used.load_id)
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- load_files.loaded_is_staged
+SELECT 6 AS place, count(*) AS broken_rows
 FROM (
 SELECT files.source_id, files.url, files.loaded, coalesce(staged.records, 0) AS staged
 FROM (
@@ -484,9 +528,10 @@ FULL OUTER JOIN (
     GROUP BY source_id
 ) AS staged ON files.source_id = staged.source_id
 WHERE coalesce(files.loaded, 0) <> coalesce(staged.records, 0)
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- load_files.rejected_is_kept
+SELECT 7 AS place, count(*) AS broken_rows
 FROM (
 SELECT files.source_id, files.url, files.rejected, coalesce(kept.records, 0) AS kept
 FROM (
@@ -500,9 +545,10 @@ FULL OUTER JOIN (
     GROUP BY source_id
 ) AS kept ON files.source_id = kept.source_id
 WHERE coalesce(files.rejected, 0) <> coalesce(kept.records, 0)
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- load_files.no_file_failed
+SELECT 8 AS place, count(*) AS broken_rows
 FROM (
 SELECT load_files.source_id, load_files.url
 FROM load_files
@@ -513,9 +559,10 @@ WHERE load_files.status = 'failed'
         WHERE later.dataset = load_files.dataset AND later.url = load_files.url
             AND later.source_id > load_files.source_id
     )
-) AS broken;
-
-SELECT count(*)
+) AS broken
+UNION ALL
+-- rejected_records.rejected_share_is_small
+SELECT 9 AS place, count(*) AS broken_rows
 FROM (
 SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
 FROM load_files

@@ -167,103 +167,21 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
--- check normalized_texts.text_is_unique
+-- the 10 checks of severity fail of plays
 
--- check normalized_texts.staged_texts_are_normalized
+-- the 16 checks of severity fail of staging and dimensions
 
--- check songplays.songplay_is_unique
-
--- check songplays.natural_key_is_unique
-
--- check songplays.key_is_not_null
-
--- check songplays.plays_are_those_staged
-
--- check songplays.user_is_found
-
--- check songplays.song_is_found
-
--- check songplays.artist_is_found
-
--- check songplays.match_says_what_was_found
-
--- check user_levels.span_is_not_null
-
--- check user_levels.user_is_found
-
--- check user_levels.spans_follow_each_other
-
--- check user_levels.last_span_is_the_latest_level
-
--- check users.user_is_unique
-
--- check users.user_is_not_null
-
--- check users.users_are_those_staged
-
--- check songs.song_is_unique
-
--- check songs.song_is_not_null
-
--- check songs.songs_are_those_staged
-
--- check songs.artist_is_found
-
--- check artists.artist_is_unique
-
--- check artists.artist_is_not_null
-
--- check artists.artists_are_those_staged
-
--- check time.moment_is_not_null
-
--- check time.moments_are_those_of_plays
-
--- check load_history.load_is_unique
-
--- check load_history.counts_are_those_of_the_files
-
--- check load_files.read_is_loaded_and_rejected
-
--- check load_files.source_is_unique
-
--- check load_files.one_content_of_a_file
-
--- check load_files.load_is_found
-
--- check load_files.loaded_is_staged
-
--- check load_files.rejected_is_kept
+-- the 8 checks of severity fail of ledger
 
 UPDATE load_history SET detail = $1 WHERE load_id = $2;
 
 COMMIT;
 
--- check staging_events.event_is_not_of_the_future
+-- the 5 checks of severity warn of plays
 
--- check staging_events.session_lasts_at_most_a_day
+-- the 6 checks of severity warn of staging and dimensions
 
--- check staging_events.times_are_to_the_millisecond
-
--- check songplays.match_rate_is_useful
-
--- check songplays.copies_agree
-
--- check songplays.length_is_not_negative
-
--- check songplays.lengths_are_in_seconds
-
--- check songplays.last_delivery_is_newest
-
--- check user_levels.play_has_the_level_of_its_span
-
--- check users.registrations_are_in_milliseconds
-
--- check artists.coordinates_are_on_earth
-
--- check load_files.no_file_failed
-
--- check rejected_records.rejected_share_is_small
+-- the 2 checks of severity warn of ledger
 
 SELECT * FROM (SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
 FROM load_files

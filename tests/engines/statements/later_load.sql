@@ -208,103 +208,21 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
--- check normalized_texts.text_is_unique
+-- the 10 checks of severity fail of plays, only what was touched
 
--- check normalized_texts.staged_texts_are_normalized, only what was touched
+-- the 16 checks of severity fail of staging and dimensions, only what was touched
 
--- check songplays.songplay_is_unique, only what was touched
-
--- check songplays.natural_key_is_unique, only what was touched
-
--- check songplays.key_is_not_null
-
--- check songplays.plays_are_those_staged, only what was touched
-
--- check songplays.user_is_found, only what was touched
-
--- check songplays.song_is_found, only what was touched
-
--- check songplays.artist_is_found, only what was touched
-
--- check songplays.match_says_what_was_found, only what was touched
-
--- check user_levels.span_is_not_null
-
--- check user_levels.user_is_found, only what was touched
-
--- check user_levels.spans_follow_each_other, only what was touched
-
--- check user_levels.last_span_is_the_latest_level, only what was touched
-
--- check users.user_is_unique, only what was touched
-
--- check users.user_is_not_null
-
--- check users.users_are_those_staged, only what was touched
-
--- check songs.song_is_unique, only what was touched
-
--- check songs.song_is_not_null
-
--- check songs.songs_are_those_staged, only what was touched
-
--- check songs.artist_is_found, only what was touched
-
--- check artists.artist_is_unique, only what was touched
-
--- check artists.artist_is_not_null
-
--- check artists.artists_are_those_staged, only what was touched
-
--- check time.moment_is_not_null
-
--- check time.moments_are_those_of_plays, only what was touched
-
--- check load_history.load_is_unique
-
--- check load_history.counts_are_those_of_the_files
-
--- check load_files.read_is_loaded_and_rejected
-
--- check load_files.source_is_unique
-
--- check load_files.one_content_of_a_file
-
--- check load_files.load_is_found
-
--- check load_files.loaded_is_staged, only what was touched
-
--- check load_files.rejected_is_kept
+-- the 8 checks of severity fail of ledger, only what was touched
 
 UPDATE load_history SET detail = $1 WHERE load_id = $2;
 
 COMMIT;
 
--- check staging_events.event_is_not_of_the_future, only what was touched
+-- the 5 checks of severity warn of plays, only what was touched
 
--- check staging_events.session_lasts_at_most_a_day, only what was touched
+-- the 6 checks of severity warn of staging and dimensions, only what was touched
 
--- check staging_events.times_are_to_the_millisecond, only what was touched
-
--- check songplays.match_rate_is_useful
-
--- check songplays.copies_agree, only what was touched
-
--- check songplays.length_is_not_negative, only what was touched
-
--- check songplays.lengths_are_in_seconds, only what was touched
-
--- check songplays.last_delivery_is_newest
-
--- check user_levels.play_has_the_level_of_its_span, only what was touched
-
--- check users.registrations_are_in_milliseconds, only what was touched
-
--- check artists.coordinates_are_on_earth
-
--- check load_files.no_file_failed
-
--- check rejected_records.rejected_share_is_small
+-- the 2 checks of severity warn of ledger
 
 SELECT * FROM (SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
 FROM load_files

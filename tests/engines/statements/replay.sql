@@ -165,73 +165,11 @@ VALUES ($1);
 
 -- tables/time/load.sql, only what was touched
 
--- check normalized_texts.text_is_unique
+-- the 10 checks of severity fail of plays, only what was touched
 
--- check normalized_texts.staged_texts_are_normalized, only what was touched
+-- the 16 checks of severity fail of staging and dimensions, only what was touched
 
--- check songplays.songplay_is_unique, only what was touched
-
--- check songplays.natural_key_is_unique, only what was touched
-
--- check songplays.key_is_not_null
-
--- check songplays.plays_are_those_staged, only what was touched
-
--- check songplays.user_is_found, only what was touched
-
--- check songplays.song_is_found, only what was touched
-
--- check songplays.artist_is_found, only what was touched
-
--- check songplays.match_says_what_was_found, only what was touched
-
--- check user_levels.span_is_not_null
-
--- check user_levels.user_is_found, only what was touched
-
--- check user_levels.spans_follow_each_other, only what was touched
-
--- check user_levels.last_span_is_the_latest_level, only what was touched
-
--- check users.user_is_unique, only what was touched
-
--- check users.user_is_not_null
-
--- check users.users_are_those_staged, only what was touched
-
--- check songs.song_is_unique, only what was touched
-
--- check songs.song_is_not_null
-
--- check songs.songs_are_those_staged, only what was touched
-
--- check songs.artist_is_found, only what was touched
-
--- check artists.artist_is_unique, only what was touched
-
--- check artists.artist_is_not_null
-
--- check artists.artists_are_those_staged, only what was touched
-
--- check time.moment_is_not_null
-
--- check time.moments_are_those_of_plays, only what was touched
-
--- check load_history.load_is_unique
-
--- check load_history.counts_are_those_of_the_files
-
--- check load_files.read_is_loaded_and_rejected
-
--- check load_files.source_is_unique
-
--- check load_files.one_content_of_a_file
-
--- check load_files.load_is_found
-
--- check load_files.loaded_is_staged, only what was touched
-
--- check load_files.rejected_is_kept
+-- the 8 checks of severity fail of ledger, only what was touched
 
 COMMIT;
 

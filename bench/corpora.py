@@ -2,8 +2,13 @@
 
 import json
 import shutil
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import zstandard
 
 from sparkify.simulator import SimulateOptions, simulate
 
@@ -14,6 +19,8 @@ SIZES = {
     "M": SimulateOptions(events=1_000_000, users=2_000, days=7, songs=SONGS),
     "L": SimulateOptions(events=10_000_000, users=20_000, days=30, songs=SONGS),
 }
+# A year of 45 GB, with compressed logs: 4 GB.
+XL = SimulateOptions(events=100_000_000, users=200_000, days=365, songs=SONGS)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Corpus:
 
     @property
     def log_files(self) -> list[Path]:
-        return sorted(Path(self.log_data).rglob("*.json"))
+        return sorted(Path(self.log_data).rglob("*.json*"))
 
     @property
     def files(self) -> list[Path]:
@@ -60,14 +67,15 @@ class Corpus:
                     pass
 
 
-def make_corpus(folder: Path, options: SimulateOptions) -> Corpus:
-    """The corpus of these options, simulated where it is not there yet."""
+def make_corpus(folder: Path, options: SimulateOptions, *, compressed: bool = False) -> Corpus:
+    """The corpus of these options, simulated where it is not there yet, maybe with compressed log files."""
     corpus = Corpus(folder, options.events, options.songs)
     truth = folder / "truth.json"
     wanted = asdict(options) | {"start": options.start.isoformat()}
     if not truth.exists() or json.loads(truth.read_text(encoding="utf-8"))["options"] != wanted:
         shutil.rmtree(folder, ignore_errors=True)
-        simulate(folder, options)
+        with _compressing(Path(corpus.log_data)) if compressed else nullcontext():
+            simulate(folder, options)
     joined = Path(corpus.joined_songs) / "songs.json"
     if not joined.exists():
         joined.parent.mkdir(exist_ok=True)
@@ -80,3 +88,30 @@ def make_sized_corpus(folder: Path, size: str) -> Corpus:
     """The corpus of one of SIZES, below a folder."""
     options = SIZES[size]
     return make_corpus(folder / f"{options.events}-{options.songs}", options)
+
+
+@contextmanager
+def _compressing(folder: Path) -> Iterator[None]:
+    """Compress the files of a folder while they are written, in the order of their names: the disk holds few whole."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(1):
+            compress(sorted(folder.rglob("*.json"))[:-1])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    compress(folder.rglob("*.json"))
+
+
+def compress(paths: Iterable[Path]) -> None:
+    """Put a compressed file in the place of each."""
+    for path in list(paths):
+        with path.open("rb") as whole, path.with_name(f"{path.name}.zst").open("wb") as small:
+            zstandard.ZstdCompressor(level=1).copy_stream(whole, small)
+        path.unlink()

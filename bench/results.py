@@ -149,6 +149,63 @@ def render_space(found: Result) -> str:
     return _table(["events", *kinds.values()], rows)
 
 
+def render_xl(found: Result) -> str:
+    """What a large warehouse asks, step by step, by size and memory limit."""
+    return "\n\n".join(_render_steps(one) for one in found.values())
+
+
+def _render_steps(found: Result) -> str:
+    rows = [
+        [name, f"{one['wall']:.1f}", f"{one['cpu']:.1f}", f"{one['peak']:,.0f}"] for name, one in found["runs"].items()
+    ]
+    limit = f"a memory limit of {found['limit']}" if found["limit"] else "the default memory limit"
+    title = (
+        f"{format_events(found['events'])} events in {found['bytes'] / 1e9:.1f} GB of files, a day of "
+        f"{found['day']:,} more, {limit}; {describe(found['machine'])}:"
+    )
+    return f"{title}\n\n{_table(['step', 'wall s', 'CPU s', 'peak MB'], rows)}"
+
+
+def render_cores(found: Result) -> str:
+    """The phases of a first load by the number of cores, and what they would take on more, by Amdahl's law."""
+    return "\n\n".join(_render_phases(one) for one in found.values())
+
+
+# Cores that are not measured.
+_ESTIMATED = (8, 16)
+
+
+def _render_phases(found: Result) -> str:
+    measured = {int(cores): rounds for cores, rounds in found["phases"].items()}
+    rows = []
+    for phase in next(iter(measured.values()))[0]:
+        seconds = {cores: median(rounds, phase) for cores, rounds in measured.items()}
+        told = [f"{value:.2f}" for value in seconds.values()]
+        rows.append([phase, *told, *(f"{_on_cores(seconds, cores):.2f}" for cores in _ESTIMATED)])
+    # A sum of parts: each has its own share that no further core makes shorter.
+    for place in range(len(measured) + 1, len(rows[-1])):
+        rows[-1][place] = f"{sum(float(row[place]) for row in rows[:-1]):.2f}"
+    head = [
+        "phase",
+        *(f"{cores} cores, s" for cores in measured),
+        *(f"{cores} cores, estimated" for cores in _ESTIMATED),
+    ]
+    title = (
+        f"{format_events(found['events'])} events, medians of {found['rounds']} rounds; {describe(found['machine'])}:"
+    )
+    return f"{title}\n\n{_table(head, rows)}"
+
+
+def _on_cores(seconds: dict[int, float], cores: int) -> float:
+    """Seconds on more cores, by Amdahl's law, from those on the fewest and on the most that were measured."""
+    few, many = min(seconds), max(seconds)
+    if few == many:
+        return seconds[many]
+    parallel = (seconds[few] - seconds[many]) / (1 / few - 1 / many)
+    parallel = min(max(parallel, 0.0), seconds[few] * few)
+    return seconds[few] - parallel / few + parallel / cores
+
+
 def render_formats(found: Result) -> str:
     """What each format of the file costs in a first load, CPU time also as a multiple of the default's."""
     runs = found["runs"]
@@ -191,6 +248,8 @@ PARTS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "growth": ("growth", render_growth),
     "day": ("growth", render_day),
     "space": ("growth", render_space),
+    "xl": ("xl", render_xl),
+    "cores": ("cores", render_cores),
     "formats": ("formats", render_formats),
     "replacements": ("replacements", render_replacements),
 }

@@ -12,7 +12,7 @@ import duckdb
 import psutil
 import pytest
 
-from bench import check, growth, load, results, storage
+from bench import check, cores, growth, load, results, storage, xl
 from bench.contest import CONTENDERS, FACTS, OURS, Facts, compare_facts, find_missing, read_facts
 from bench.corpora import Corpus, make_corpus
 from bench.handwritten import build
@@ -313,3 +313,37 @@ def test_a_slip_is_told_from_none(capsys: pytest.CaptureFixture[str]) -> None:
 def test_another_machine_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert check.compare({"time": 0.5}, {"machine": {"cores": 1_000}, "ratios": {"time": 0.5}}) == 0
     assert "recorded on 1000 cores" in capsys.readouterr().out
+
+
+# ---- a large warehouse, and cores ----
+
+
+def test_every_step_of_a_large_warehouse_is_measured(corpus: Corpus, folder: Path) -> None:
+    small = make_corpus(folder / "compressed", SimulateOptions(events=200, users=10, days=3, songs=5), compressed=True)
+    assert {path.suffix for path in small.log_files} == {".zst"}
+    day = make_corpus(folder / "one-day", SimulateOptions(events=20, users=10, days=1, songs=1, seed=1))
+    found = xl.measure(small, day, xl.Options(limit="500MB", questions=["overview"]), folder)
+    steps = ["load", "load, nothing to do", "check", "status", "query overview", "report"]
+    assert list(found["runs"]) == [*steps, "load of a day, of songs only before", "load of a day"]
+    assert all(step in results.render_xl({"tiny": found}) for step in found["runs"])
+
+
+def test_phases_are_measured_by_cores(corpus: Corpus, folder: Path) -> None:
+    found = json.loads(json.dumps(cores.measure(corpus, [1], 1, folder)))
+    assert {"staging_events", "songplays", "checks", "the rest", "all"} <= set(found["phases"]["1"][0])
+    assert "| songplays |" in results.render_cores({"tiny": found})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [({1: 8.0, 2: 4.0}, 1.0), ({1: 8.0, 2: 8.0}, 8.0), ({1: 8.0, 2: 5.0}, 2.75), ({1: 8.0, 2: 9.0}, 8.0)],
+)
+def test_time_on_more_cores_is_estimated_by_amdahls_law(seconds: dict[int, float], expected: float) -> None:
+    phases = {str(number): [{"load": value, "all": value}] for number, value in seconds.items()}
+    found = {
+        "events": 1,
+        "rounds": 1,
+        "machine": dict.fromkeys(["cores", "memory_gb", "system", "python", "duckdb"], 0),
+    }
+    told = results.render_cores({"one": found | {"phases": phases}})
+    assert f"{expected:.2f} |" in next(line for line in told.splitlines() if line.startswith("| load |"))

@@ -6,6 +6,8 @@ Dataset = Literal["events", "songs"]
 DATASETS: tuple[Dataset, ...] = ("events", "songs")
 # Of the text of a rejected record so many bytes are kept: a VARCHAR of Redshift holds no more.
 MOST_RAW_BYTES = 65_535
+# Of the keys of records that are told, as unknown or as taken for a field: so many.
+MOST_TOLD_NAMES = 1_000
 
 
 class Key(NamedTuple):

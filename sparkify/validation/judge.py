@@ -3,13 +3,14 @@
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 
-from sparkify.datasets import MOST_RAW_BYTES, Dataset
+from sparkify.datasets import MOST_RAW_BYTES, MOST_TOLD_NAMES, Dataset
 from sparkify.sources.bundles import Bundle
 from sparkify.sources.records import find_objects
 from sparkify.sql import quote
@@ -20,7 +21,7 @@ from sparkify.validation.keys import NO_KEYS, KeyList, Keys, names_sql, standard
 
 if TYPE_CHECKING:
     # It imports what only a load needs.
-    from sparkify.validation.native import Judge, Quick
+    from sparkify.validation.native import Judge
 
 # Of the lists of keys in a run, those with at least this share of its lines are expected from then on.
 _LEAST_SHARE = 0.005
@@ -31,8 +32,7 @@ _MOST_NAMES = 200
 _ROWS_AT_A_TIME = 1 << 14
 _OBJECTS_AT_A_TIME = 1 << 16
 _BYTES_AT_A_TIME = 4 << 20
-# Of names that a writer makes up, so many are told, each cut after so many characters.
-_MOST_TOLD_NAMES = 1_000
+# A name that a writer makes up is told cut after so many characters.
 _MOST_TOLD_CHARACTERS = 1_000
 
 
@@ -60,13 +60,15 @@ def append_rows(
     *,
     keys: Keys = NO_KEYS,
     lists: Sequence[KeyList] = (),
+    on_held: Callable[[Bundle], None] = lambda bundle: None,
 ) -> Judged:
     """Append the valid records of bundles to a table with the staging columns.
 
-    Bundles are taken while earlier ones are being processed, maybe in another thread. Without the native library all
-    are held until the end. Lines that went the full way are in the temporary table `judged` afterwards. Its rejects are
-    the rows with a `reason`: source_id, line, reason, `raw`, the line's text, and `raw_size`, its length in bytes. The
-    caller's transaction stays open. An error while taking a bundle is raised.
+    Bundles are taken while earlier ones are being processed, maybe in another thread. `on_held` is called there with
+    what is held in memory until the end: with the native library what is left of a bundle for the full way, without it
+    every bundle. Lines that went the full way are in the temporary table `judged` afterwards. Its rejects are the rows
+    with a `reason`: source_id, line, reason, `raw`, the line's text, and `raw_size`, its length in bytes. The caller's
+    transaction stays open. An error while taking a bundle is raised.
 
     `keys` say which keys some fields are read from. `lists` affect only speed, and only without the native library:
     give those of the result before. Without one, lines of exactly the known keys are the fastest, and others slow.
@@ -76,38 +78,51 @@ def append_rows(
 
     library = native.find()
     if library is not None:
-        return _append_natively(connection, native.Judge(library, dataset, keys=keys), bundles, table)
-    return _append_by_sql(connection, dataset, bundles, table, keys, lists)
+        return _append_natively(connection, native.Judge(library, dataset, keys=keys), bundles, table, on_held)
+    return _append_by_sql(connection, dataset, _told(bundles, on_held), table, keys, lists)
+
+
+def _told(bundles: Iterable[Bundle], on_held: Callable[[Bundle], None]) -> Iterator[Bundle]:
+    for bundle in bundles:
+        on_held(bundle)
+        yield bundle
 
 
 def _append_natively(
-    connection: duckdb.DuckDBPyConnection, judge: "Judge", bundles: Iterable[Bundle], table: str
+    connection: duckdb.DuckDBPyConnection,
+    judge: "Judge",
+    bundles: Iterable[Bundle],
+    table: str,
+    on_held: Callable[[Bundle], None],
 ) -> Judged:
     from sparkify.validation.arrow import Stream, Table, registered
+    from sparkify.validation.native import Taken
 
-    dataset, keys = judge.dataset, judge.keys
-    judged: list[Quick] = []
+    dataset, keys, taken = judge.dataset, judge.keys, Taken()
     ((threads,),) = _fetch(connection, "SELECT current_setting('threads')")
-    # DuckDB takes about twice as long to write a batch as the library to judge it.
-    batches = judge.stream(bundles, judged, (threads + 1) // 2)
-    with registered(connection, "quick", Stream(judge.schema, batches)):
+
+    def batches() -> Generator[Any, None, None]:
+        # DuckDB takes about twice as long to write a batch as the library to judge it.
+        with closing(judge.judge_ahead(bundles, (threads + 1) // 2)) as judged:
+            for quick in judged:
+                taken.add(quick)
+                on_held(quick.doubts)
+                if quick.batch is not None:
+                    yield quick.batch
+
+    with registered(connection, "quick", Stream(judge.schema, batches())):
         columns = column_names(dataset)
         connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM quick")
-    read, names = Counter[int](), Counter[tuple[str, str]]()
-    for one in judged:
-        read.update(one.lines)
-        names.update(one.names)
     connection.execute(full.create_judged_sql(dataset))
-    doubts = [one.doubts for one in judged if len(one.doubts)]
-    if doubts:
-        with registered(connection, "bundle", Table.of_lines(doubts)):
-            read.subtract(dict(_fetch(connection, _BLANK_PER_FILE)))
-            read.update(_append_judged(connection, dataset, "bundle", table, keys))
+    if taken.doubts:
+        with registered(connection, "bundle", Table.of_lines(taken.doubts)):
+            taken.lines.subtract(dict(_fetch(connection, _BLANK_PER_FILE)))
+            taken.lines.update(_append_judged(connection, dataset, "bundle", table, keys))
     return Judged(
-        +read,
+        +taken.lines,
         Counter(dict(_fetch(connection, _REPAIRED_PER_FILE))),
-        names + _count_names(connection, dataset),
-        _list_unknown(connection).union(*(one.unknown_keys for one in judged)),
+        taken.names + _count_names(connection, dataset),
+        _list_unknown(connection) | taken.unknown_keys,
         (),
     )
 
@@ -365,7 +380,7 @@ def _taken_names_sql(fields: Sequence[str]) -> str:
         list_transform(places, LAMBDA place, number: {{field: {names_sql(fields)}[number], name: keys[place]}}),
         LAMBDA one: one.name <> one.field
     )) AS taken FROM judged WHERE keys IS NOT NULL)
-    GROUP BY ALL ORDER BY count(*) DESC, 1, 2 LIMIT {_MOST_TOLD_NAMES}"""
+    GROUP BY ALL ORDER BY count(*) DESC, 1, 2 LIMIT {MOST_TOLD_NAMES}"""
 
 
 def _count_appended(
@@ -388,7 +403,7 @@ _UNKNOWN_KEYS = f"""SELECT DISTINCT left(name, {_MOST_TOLD_CHARACTERS}) AS told 
     SELECT unnest(list_filter(
         keys, LAMBDA name: NOT list_contains(list_transform(places, LAMBDA place: keys[place]), name)
     )) AS name FROM judged WHERE keys IS NOT NULL
-) ORDER BY told LIMIT {_MOST_TOLD_NAMES}"""
+) ORDER BY told LIMIT {MOST_TOLD_NAMES}"""
 # Counted from the lines themselves, so that a record lost by the statements above would show.
 _READ_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE {HAS_TEXT} GROUP BY source_id"
 _BLANK_PER_FILE = f"SELECT source_id, count(*) FROM bundle WHERE NOT {HAS_TEXT} GROUP BY source_id"

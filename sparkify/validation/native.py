@@ -5,6 +5,7 @@ sure are left, as they are by the quick way in SQL. It is used only if it was bu
 """
 
 import ctypes
+import dataclasses
 import json
 import os
 from array import array
@@ -18,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 import nanoarrow as na
 
-from sparkify.datasets import Dataset, Key
+from sparkify.datasets import MOST_TOLD_NAMES, Dataset, Key
 from sparkify.errors import ConfigError
 from sparkify.sources.bundles import Bundle
 from sparkify.validation.fields import FIELDS, OTHER, Field
@@ -105,6 +106,28 @@ class Quick(NamedTuple):
     unknown_keys: set[str]
 
 
+@dataclasses.dataclass
+class Taken:
+    """All that is kept of bundles after the quick way; see `Quick`. Of names and of keys there are at most 1,000."""
+
+    doubts: list[Bundle] = dataclasses.field(default_factory=list)
+    lines: Counter[int] = dataclasses.field(default_factory=Counter)
+    names: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
+    unknown_keys: set[str] = dataclasses.field(default_factory=set)
+
+    def add(self, quick: Quick) -> None:
+        """Add what is left of one more bundle."""
+        if len(quick.doubts):
+            self.doubts.append(quick.doubts)
+        self.lines.update(quick.lines)
+        self.names.update(quick.names)
+        if len(self.names) > MOST_TOLD_NAMES:
+            self.names = Counter(dict(self.names.most_common(MOST_TOLD_NAMES)))
+        self.unknown_keys |= quick.unknown_keys
+        if len(self.unknown_keys) > MOST_TOLD_NAMES:
+            self.unknown_keys = set(sorted(self.unknown_keys)[:MOST_TOLD_NAMES])
+
+
 class Library:
     """The functions of native/src/ffi.rs. They may be called from many threads, and let others run meanwhile."""
 
@@ -182,17 +205,8 @@ class Judge:
         names = Counter({(self._fields[field].name, name): count for field, name, count in taken})
         return Quick(self._batch(views), Bundle(bytes(data), ends, source_ids, lines), counts, names, {*unknown})
 
-    def stream(self, bundles: Iterable[Bundle], judged: list[Quick], threads: int) -> Generator[Any, None, None]:
-        """The rows of bundles in their order, as batches. What else came of each bundle is added to `judged`.
-
-        Bundles are judged in so many threads, and only so many ahead of the reader.
-        """
-        for one in self._judge_ahead(bundles, threads):
-            judged.append(one._replace(batch=None))
-            if one.batch is not None:
-                yield one.batch
-
-    def _judge_ahead(self, bundles: Iterable[Bundle], threads: int) -> Generator[Quick, None, None]:
+    def judge_ahead(self, bundles: Iterable[Bundle], threads: int) -> Generator[Quick, None, None]:
+        """Like `judge` for bundles in their order, in so many threads, and only so many ahead of the reader."""
         ahead: deque[Future[Quick]] = deque()
         with ThreadPoolExecutor(threads, "sparkify-judge") as pool:
             try:

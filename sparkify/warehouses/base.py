@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sparkify.datasets import Dataset
+from sparkify.datasets import MOST_TOLD_NAMES, Dataset
 from sparkify.sources.bundles import Bundle, FileRead
 
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from sparkify.validation.judge import Judged
 
 Row = tuple[Any, ...]
-
-# A writer may make up a key for each record.
-MOST_NAMES = 1_000
 
 
 @dataclass
@@ -39,8 +36,8 @@ class Appended:
         self.files |= {end.source_id: end for end in finished}
         self.read.update(judged.read)
         self.repaired.update(judged.repaired)
-        self.names = Counter(dict((self.names + judged.names).most_common(MOST_NAMES)))
-        self.unknown_keys = set(sorted(self.unknown_keys | judged.unknown_keys)[:MOST_NAMES])
+        self.names = Counter(dict((self.names + judged.names).most_common(MOST_TOLD_NAMES)))
+        self.unknown_keys = set(sorted(self.unknown_keys | judged.unknown_keys)[:MOST_TOLD_NAMES])
 
 
 @dataclass(frozen=True)

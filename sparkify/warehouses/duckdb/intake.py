@@ -51,14 +51,20 @@ class DuckDBIntake:
         limit = self._limit or memory.read_size(setting)
         runs = _Runs(bundles, on_bundle, limit, threads)
         most_bytes = memory.run_bytes(limit)
-        # The first run is a single bundle, to learn early which keys the records have.
+        # The first run ends once anything is held, to learn early which keys the records have.
         run_bytes = 0
         lists: tuple[KeyList, ...] = ()
         while (taking := runs.begin(run_bytes)) is not None:
             self._limit_engine(memory.engine_bytes(limit, is_heavy=runs.is_heavy))
             with mapped_errors(self._connection):
                 judged = judge.append_rows(
-                    self._connection, dataset, taking, table, keys=self._keys[dataset], lists=lists
+                    self._connection,
+                    dataset,
+                    taking,
+                    table,
+                    keys=self._keys[dataset],
+                    lists=lists,
+                    on_held=runs.hold,
                 )
             lists = judged.lists
             self._keep_rejects(dataset, load_id, urls)
@@ -113,8 +119,8 @@ class DuckDBIntake:
 class _Runs:
     """Bundles in runs. `finished` are the files that ended in the current run; `is_heavy` says that it holds few.
 
-    A bundle whose records take much memory is in a run with few others, or in pieces that are a run each. The bundles
-    themselves are not kept: with the native library they are many times as large as what is left of them.
+    A run ends once what is held of it takes so much memory. A bundle whose records take much memory is in a run with
+    few others, or in pieces that are a run each.
     """
 
     def __init__(
@@ -124,7 +130,8 @@ class _Runs:
         self._threads = threads
         self._coming = self._weigh(bundles)
         self._on_bundle = on_bundle
-        self._held: tuple[Bundle, int] | None = None
+        self._next: tuple[Bundle, int] | None = None
+        self._held_bytes = self._held_records = 0
         self.finished: list[FileRead] = []
         self.is_heavy = False
 
@@ -138,26 +145,29 @@ class _Runs:
                 yield bundle, together if together < self._threads else sys.maxsize
 
     def begin(self, most_bytes: int) -> Iterator[Bundle] | None:
-        """The bundles of the next run, up to about `most_bytes`; None if there are no more."""
-        first = next(self._coming, None) if self._held is None else self._held
-        self._held, self.finished = None, []
+        """The bundles of the next run, until about `most_bytes` are held; None if there are no more."""
+        first = next(self._coming, None) if self._next is None else self._next
+        self._next, self.finished = None, []
+        self._held_bytes = self._held_records = 0
         if first is None:
             return None
         self.is_heavy = first[1] < sys.maxsize
         return self._take(first, most_bytes)
 
+    def hold(self, bundle: Bundle) -> None:
+        """Count lines of the current run that are held in memory until its end."""
+        self._held_bytes += len(bundle.data)
+        self._held_records += len(bundle)
+
     def _take(self, first: tuple[Bundle, int], most_bytes: int) -> Iterator[Bundle]:
-        size = records = 0
         most = sys.maxsize
         for number, (bundle, together) in enumerate(itertools.chain([first], self._coming), 1):
             most = min(most, together)
             if number > most or (together < sys.maxsize) != self.is_heavy:
-                self._held = bundle, together
+                self._next = bundle, together
                 return
             self.finished += bundle.finished
             self._on_bundle(bundle)
             yield bundle
-            size += len(bundle.data)
-            records += len(bundle)
-            if size >= most_bytes or records >= memory.MOST_RUN_RECORDS or number >= most:
+            if self._held_bytes > most_bytes or self._held_records >= memory.MOST_RUN_RECORDS or number >= most:
                 return

@@ -15,7 +15,7 @@ _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
 # At most this, and at most half of what the process may have: the loader streams, so more would not make it faster.
 _MOST_MEMORY = 1_228 << 20
 # Each INSERT leaves a partly filled row group per thread, and DuckDB merges these when it closes the file, which is
-# slow. So each INSERT gets as much as memory allows: a run is held in memory.
+# slow. So each INSERT gets as much as memory allows.
 _MOST_RUN_BYTES = 448 << 20
 # What went the full way is a row each in memory, however short it is.
 MOST_RUN_RECORDS = 1 << 20
@@ -44,7 +44,7 @@ def longest_record(limit: int) -> int:
 
 
 def run_bytes(limit: int) -> int:
-    """The bytes of records that are judged in one run within a memory limit: they are held beside the engine."""
+    """The bytes of records that are held in one run within a memory limit, beside the engine."""
     return min(_MOST_RUN_BYTES, limit // 4)
 
 

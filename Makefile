@@ -247,18 +247,22 @@ $(VENV)/.stamp: $(LOCKS) pyproject.toml Makefile
 	$(call install,$(VENV))
 	@touch $@
 
-# $(call build-native): the library is made for exactly the rules of this checkout. A process may have the old one open,
-# so the new one takes its name.
+# $(call build-native): the library is made for exactly the rules and the sources of this checkout. A process may have
+# the old one open, so the new one takes its name.
 define build-native
-rules=$$($(BIN)/python -c 'from sparkify.validation.version import rules_digest as digest; print(digest())') && \
-SPARKIFY_RULES="$$rules" CARGO_TARGET_DIR=build/native $(CARGO) build --quiet --release --offline --locked \
+built_for=$$($(BIN)/python -c 'from sparkify.validation.native import built_for; print(*built_for())') && \
+SPARKIFY_BUILT_FOR="$$built_for" CARGO_TARGET_DIR=build/native $(CARGO) build --quiet --release --offline --locked \
     --manifest-path native/Cargo.toml && \
 for made in build/native/release/libsparkify_native.so build/native/release/libsparkify_native.dylib; do \
     if [ -f "$$made" ]; then cp "$$made" $(NATIVE).new && mv $(NATIVE).new $(NATIVE); fi; \
 done
 endef
 
-build/native/.stamp: $(VENV)/.stamp $(wildcard native/Cargo.* native/src/*.rs sparkify/validation/*.py)
+# The rules, and what they are made of.
+RULES := sparkify/datasets.py \
+	$(wildcard sparkify/validation/*.py sparkify/sql/*.py sparkify/sql/tables/staging_*/create.sql)
+
+build/native/.stamp: $(VENV)/.stamp $(wildcard native/Cargo.* native/src/*.rs) $(RULES)
 	@rm -f $(NATIVE)
 	@if ! $(CARGO) --version >/dev/null 2>&1; then \
 	    echo "setup: there is no cargo, so records are judged by SQL; 'make native' gets it and builds the native library"; \

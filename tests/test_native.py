@@ -5,8 +5,12 @@ tests/test_validation.py runs the whole validator with the library and without i
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
+import shutil
+import subprocess
+import sys
 import time
 from array import array
 from collections.abc import Iterator, Sequence
@@ -53,6 +57,8 @@ from tests.test_validation import (
 _SECONDS = float(os.environ.get("SPARKIFY_FUZZ_SECONDS", "0"))
 _BATCHES = 4 * TIMES
 _LINES_PER_BATCH = 1_000
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -264,17 +270,65 @@ def test_a_load_and_doctor_say_which_way_records_are_judged(
     assert stars[0] == stars[1]
 
 
-def test_a_library_of_other_rules_is_not_used(
-    library: native.Library, warehouse: Config, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "line", "reason"),
+    [
+        ("sparkify/validation/native.py", '_FORMAT = "2"', "was built for other rules"),
+        ("sparkify/validation/fields.py", 'FIELDS["songs"] = FIELDS["songs"][:-1]', "was built for other rules"),
+        ("native/src/text.rs", "// Another source.", "was built from other sources"),
+    ],
+)
+def test_a_library_of_another_build_is_not_used(
+    library: native.Library, tmp_path: Path, file: str, line: str, reason: str
 ) -> None:
-    monkeypatch.setattr(library, "rules", "those of an older version")
-    assert native.way() == "sql"
-    assert "was built for other rules; in a checkout, `make native`" in native.describe()
+    """A checkout that was changed after the library was built."""
+    for name in ("sparkify", "native"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "target"))
+    with (tmp_path / file).open("a") as stream:
+        stream.write(f"{line}\n")
+    write_file(tmp_path / "logs" / "a.json", [play()])
+    environment = {name: value for name, value in os.environ.items() if name != "SPARKIFY_NATIVE"}
+    environment["PYTHONPATH"] = str(tmp_path)
+
+    def run(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        arguments = [sys.executable, "-m", "sparkify", *command.split()]
+        return subprocess.run(
+            arguments, cwd=tmp_path, env=environment | variables, capture_output=True, text=True, check=False
+        )
+
+    told = f"records are judged by SQL: the native library {reason}; in a checkout, `make native` builds it anew"
+    assert told in run("doctor").stdout
+    loaded = run("load --warehouse w.duckdb --log-data logs")
+    assert "judged by SQL, not by the native library; `sparkify doctor` says why" in loaded.stdout, loaded.stderr
+    write_file(tmp_path / "logs" / "b.json", [play(itemInSession=1)])
+    refused = run("load --warehouse w.duckdb --log-data logs", SPARKIFY_NATIVE="yes")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"SPARKIFY_NATIVE is yes, but the native library {reason}" in refused.stderr
+
+
+@pytest.mark.parametrize("value", ["true", "1", "NO", "perhaps"])
+def test_another_value_of_the_variable_is_refused(
+    warehouse: Config, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("SPARKIFY_NATIVE", value)
     write_file(log_file(warehouse), [play()])
-    assert sparkify.load(warehouse).judged_by == "sql"
-    monkeypatch.setenv("SPARKIFY_NATIVE", "yes")
-    with pytest.raises(ConfigError, match="SPARKIFY_NATIVE is yes, but the native library was built for other rules"):
-        native.find()
+    for ask in (lambda: sparkify.load(warehouse), lambda: [*list_findings(warehouse)]):
+        with pytest.raises(ConfigError, match="SPARKIFY_NATIVE must be yes or no; correct it, or leave it out"):
+            ask()
+    # Nothing was begun.
+    assert sparkify.status(warehouse).loads == []
+
+
+def test_a_fault_of_the_library_is_told_once(library: native.Library, caplog: pytest.LogCaptureFixture) -> None:
+    judge = native.Judge(native.Library(ctypes.CDLL(str(native.FILE))), "events")
+    # It ends where there are no bytes, as in no bundle of the reader.
+    broken = Bundle(b"{}\n", array("i", [0, 99]), array("i", [1]), array("i", [1]))
+    for _ in range(2):
+        quick = judge.judge(broken)
+        assert (quick.batch, quick.doubts, quick.lines) == (None, broken, {1: 1})
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("the native library failed, a fault of its own; what it leaves is judged by SQL.")
 
 
 # ---- anything at all ----

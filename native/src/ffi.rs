@@ -43,10 +43,10 @@ pub struct Result {
     buffers: Vec<Buffer>,
 }
 
-/// The digest of the rules that this library was built for. It lives as long as the library.
+/// What this library was built for: `built_for` of `sparkify/validation/native.py`. It lives as long as the library.
 #[no_mangle]
-pub extern "C" fn sparkify_rules() -> Buffer {
-    Buffer::of(option_env!("SPARKIFY_RULES").unwrap_or("").as_bytes())
+pub extern "C" fn sparkify_built_for() -> Buffer {
+    Buffer::of(option_env!("SPARKIFY_BUILT_FOR").unwrap_or("").as_bytes())
 }
 
 /// Judge the lines of a bundle. The result has to be given to `sparkify_free`. It is null after a panic.

@@ -178,6 +178,10 @@ def _without_states(files: Iterable[LoadedFile]) -> list[LoadedFile]:
 
 def _begin(warehouse: Warehouse, config: Config, planned: Plan, options: _Options) -> _Begun:
     """Record that the load runs, in the transaction that planned it."""
+    # Only a load needs it. What is wrong with the library is told before anything is recorded.
+    from sparkify.validation import native
+
+    native.find()
     started_at = utc_now()
     load_id = ledger.begin_load(warehouse, started_at, __version__)
     pending = planned.pending

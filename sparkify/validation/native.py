@@ -1,12 +1,15 @@
 """The quick way as a library in Rust, where it was built (native/README.md): bundles in, Arrow batches out.
 
 The library is handed the fields, the rules and the keys as they are in `fields` and `rules`. Lines of which it is not
-sure are left, as they are by the quick way in SQL. It is used only if it was built for exactly the current rules.
+sure are left, as they are by the quick way in SQL. It is used only if it was built for exactly the current rules and,
+in a checkout, from exactly its sources.
 """
 
 import ctypes
 import dataclasses
+import hashlib
 import json
+import logging
 import os
 from array import array
 from collections import Counter, deque
@@ -32,6 +35,9 @@ FILE = Path(__file__).with_name("libnative.so")
 # `no` leaves the library alone; with `yes` it is an error if it cannot be used.
 _VARIABLE = "SPARKIFY_NATIVE"
 _FORMAT = "1"
+# An installed package has none.
+_SOURCES = Path(__file__).parents[2] / "native"
+_logger = logging.getLogger("sparkify")
 
 Way = Literal["native", "sql"]
 
@@ -48,17 +54,27 @@ def describe() -> str:
 
 
 def find() -> "Library | None":
-    """The library, if it can be used. Raises ConfigError if SPARKIFY_NATIVE is `yes` and it cannot."""
+    """The library, if it can be used.
+
+    Raises ConfigError if SPARKIFY_NATIVE is `yes` and it cannot, or if that variable is neither `yes` nor `no`.
+    """
     reason = _obstacle()
     if reason is None:
         return _open()
-    if os.environ.get(_VARIABLE) == "yes":
+    if _switch() == "yes":
         raise ConfigError(f"{_VARIABLE} is yes, but {reason}")
     return None
 
 
+def _switch() -> str:
+    switch = os.environ.get(_VARIABLE, "").strip()
+    if switch not in ("", "yes", "no"):
+        raise ConfigError(f"{_VARIABLE} must be yes or no; correct it, or leave it out")
+    return switch
+
+
 def _obstacle() -> str | None:
-    if os.environ.get(_VARIABLE) == "no":
+    if _switch() == "no":
         return f"{_VARIABLE} is no"
     if not FILE.exists():
         return "there is no native library; in a checkout, `make native` builds it"
@@ -66,9 +82,26 @@ def _obstacle() -> str | None:
         library = _open()
     except (OSError, AttributeError) as error:
         return f"the native library cannot be opened: {error}"
-    if library.rules != rules_digest():
-        return "the native library was built for other rules; in a checkout, `make native` builds it anew"
+    rules, sources = built_for()
+    anew = "in a checkout, `make native` builds it anew"
+    if library.rules != rules:
+        return f"the native library was built for other rules; {anew}"
+    if sources and library.sources != sources:
+        return f"the native library was built from other sources; {anew}"
     return None
+
+
+@cache
+def built_for() -> tuple[str, str]:
+    """What a library that can be used was built for: a digest of the rules, and one of its sources.
+
+    The first covers the form in which the rules are handed over. The second is empty where the sources are not.
+    """
+    files = sorted(_SOURCES.glob("src/*.rs"))
+    digest = hashlib.sha256()
+    for file in [*files, *_SOURCES.glob("Cargo.*")] if files else []:
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
+    return f"{_FORMAT}-{rules_digest()}", digest.hexdigest() if files else ""
 
 
 @cache
@@ -140,14 +173,24 @@ class Library:
         self._judge.argtypes, self._judge.restype = [_Buffer] * 5, ctypes.c_void_p
         self._buffers.argtypes, self._buffers.restype = [ctypes.c_void_p], _Buffer
         self._free.argtypes, self._free.restype = [ctypes.c_void_p], None
-        library.sparkify_rules.restype = _Buffer
-        self.rules = _copy(library.sparkify_rules()).decode()
+        library.sparkify_built_for.restype = _Buffer
+        self.rules, _, self.sources = _copy(library.sparkify_built_for()).decode().partition(" ")
+        self._has_failed = False
 
     def judge(self, spec: bytes, bundle: Bundle) -> "_Result | None":
-        """The result for a bundle. None if the library failed: a fault of its own, for which no line is judged."""
+        """The result for a bundle. None if the library failed, a fault of its own: a warning says so once."""
         parts = (spec, bundle.data, bundle.ends, bundle.source_ids, bundle.lines)
         address = self._judge(*map(_Buffer.of, parts))
-        return None if address is None else _Result(self._free, address, self._buffers(address))
+        if address is not None:
+            return _Result(self._free, address, self._buffers(address))
+        if not self._has_failed:
+            self._has_failed = True
+            _logger.warning(
+                "the native library failed, a fault of its own; what it leaves is judged by SQL. Please report it as a "
+                "fault of sparkify; %s=no leaves the library alone",
+                _VARIABLE,
+            )
+        return None
 
 
 # A type of its own for each size would be slow to make. This one is as large as no buffer is.

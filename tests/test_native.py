@@ -243,6 +243,17 @@ def test_any_number_of_shapes(connection: duckdb.DuckDBPyConnection, library: na
     assert max(quick.unknown_keys) == "ü" * 1_000
 
 
+def test_names_taken_are_counted_alike(connection: duckdb.DuckDBPyConnection, library: native.Library) -> None:
+    """Also where two fields are read from each other's key, and no key is unknown."""
+    (bundle,) = bundles_of([b"\n".join([event()] * 3)])
+    swapped: Keys = {"artist": Key("song"), "song": Key("artist")}
+    taken = take(connection, native.Judge(library, "events", keys=swapped), [event()] * 3)[1].names
+    assert taken == {("artist", "song"): 3, ("song", "artist"): 3}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SPARKIFY_NATIVE", "no")
+        assert judge_bundles(connection, "events", bundle, keys=swapped).names == taken
+
+
 # ---- which way a load goes ----
 
 

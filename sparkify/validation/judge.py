@@ -149,7 +149,7 @@ def _append_by_sql(
         if appended < read.total():
             # The table holds no other rows of these files: their source ids are new.
             read.update(_append_judged(connection, dataset, _bundle_without(table), table, keys))
-        names = _count_names(connection, dataset, lists, appended)
+        names = _count_names(connection, dataset, lists or [standard], appended)
     return Judged(
         read,
         Counter(dict(_fetch(connection, _REPAIRED_PER_FILE))),

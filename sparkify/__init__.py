@@ -1,9 +1,9 @@
 """Sparkify's data warehouse: loads JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
 
 The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, compare, query,
-query_sql, undo, replay, rebuild, migrate, compact, list_findings (doctor), render_report and simulate. Each takes the
-Config that `load_config` makes and raises a SparkifyError, a sentence for a user. Importing the package loads no
-driver; the first use of a verb does.
+query_sql, export, undo, replay, rebuild, migrate, compact, list_findings (doctor), render_report and simulate. Each
+takes the Config that `load_config` makes and raises a SparkifyError, a sentence for a user. Importing the package loads
+no driver; the first use of a verb does.
 """
 
 from sparkify._version import __version__
@@ -12,6 +12,7 @@ from sparkify._version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sparkify.errors import SparkifyError
+    from sparkify.exports.export import ExportOptions, export
     from sparkify.inspection.check import check, compare
     from sparkify.inspection.doctor import list_findings
     from sparkify.inspection.rejects import list_rejects
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Config",
     "Cut",
+    "ExportOptions",
     "SimulateOptions",
     "SparkifyError",
     "__version__",
@@ -40,6 +42,7 @@ __all__ = [
     "compact",
     "compare",
     "create",
+    "export",
     "list_findings",
     "list_rejects",
     "load",
@@ -59,12 +62,14 @@ __all__ = [
 _HOMES = {
     "Config": "settings",
     "Cut": "questions.cut",
+    "ExportOptions": "exports.export",
     "SimulateOptions": "simulator",
     "SparkifyError": "errors",
     "check": "inspection.check",
     "compact": "loads.compact",
     "compare": "inspection.check",
     "create": "loads.create",
+    "export": "exports.export",
     "list_findings": "inspection.doctor",
     "list_rejects": "inspection.rejects",
     "load": "loads.load",

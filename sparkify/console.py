@@ -13,10 +13,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sparkify.addresses import mask
-from sparkify.formats import count_of, format_age, format_bytes, format_share, format_value, printable
+from sparkify.formats import (
+    count_of,
+    format_age,
+    format_bytes,
+    format_share,
+    format_value,
+    name_some,
+    printable,
+)
 
 if TYPE_CHECKING:
     # Every command imports this module, and these are slow to import.
+    from sparkify.exports.export import ExportProgress, ExportResult
     from sparkify.inspection.status import Status
     from sparkify.loads.compact import CompactResult
     from sparkify.loads.progress import Progress
@@ -72,6 +81,18 @@ def show_checks(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Show what is being checked, like a load's progress."""
     with _open_display(quiet) as show:
         yield lambda name, done, total: show(f"checking {name}", done, total, f"{done}/{total} checks")
+
+
+@contextmanager
+def show_export(quiet: bool) -> Iterator[Callable[[ExportProgress], None]]:
+    """Show an export's progress, like a load's."""
+    with _open_display(quiet) as show:
+        yield lambda state: show(
+            "exporting",
+            state.files,
+            state.total_files,
+            f"{state.files:,}/{state.total_files:,} files, {state.file} {format_bytes(state.bytes)}",
+        )
 
 
 @contextmanager
@@ -237,6 +258,16 @@ def print_compact(result: CompactResult) -> None:
 
 def _describe_format(file: StoredFile) -> str:
     return f"DuckDB {file.version[1:]} and later open it"
+
+
+def print_export(result: ExportResult) -> None:
+    """Print what an export wrote."""
+    print_counts(result.tables)
+    print(
+        f"{printable(result.folder)}: {count_of(result.files, 'file')}, {format_bytes(result.bytes)}, and manifest.json"
+    )
+    if result.removed:
+        print(f"removed {count_of(len(result.removed), 'file')} of the earlier export: {name_some(result.removed)}")
 
 
 def print_checks(results: Sequence[CheckResult]) -> None:

@@ -30,6 +30,8 @@ class Kind:
     beginning: re.Pattern[bytes]
 
 
+# What a file is called until it is complete, before sixteen hexadecimal digits.
+_UNFINISHED = ".sparkify-"
 # So many bytes of a file tell what it is.
 _BEGINNING = 4096
 # What DuckDB writes beside its file: W.wal, W.wal.checkpoint and so on, and the folder W.tmp.
@@ -71,6 +73,14 @@ def replace_file(place: Path, content: bytes) -> None:
     place.unlink(missing_ok=True)
     with _open_unfinished(place, None) as stream:
         stream.write(content)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what killed processes left of files in a folder. No other process may be writing there."""
+    with suppress(OSError):
+        for file in folder.glob(f"{_UNFINISHED}*"):
+            if re.fullmatch(r"[0-9a-f]{16}", file.name.removeprefix(_UNFINISHED)) and file.is_file():
+                file.unlink()
 
 
 def open_log(file: str | os.PathLike[str], config: Config, kind: Kind) -> int:
@@ -202,7 +212,7 @@ def _identify(path: Path) -> tuple[int, int] | None:
 @contextmanager
 def _open_unfinished(place: Path, found: os.stat_result | None) -> Iterator[BinaryIO]:
     """A new file beside the place, which it takes when the block ends."""
-    unfinished = place.with_name(f".sparkify-{secrets.token_hex(8)}")
+    unfinished = place.with_name(f"{_UNFINISHED}{secrets.token_hex(8)}")
     mode = 0o666 if found is None else stat.S_IMODE(found.st_mode) & 0o600
     # Not through a link, and not into a file that is there.
     stream = open(unfinished, "xb", opener=lambda path, flags: os.open(path, flags, mode))  # noqa: SIM115

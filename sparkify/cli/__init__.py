@@ -27,7 +27,7 @@ from sparkify.formats import printable
 # In the order of work: create and load a warehouse, correct and compact it, examine it, ask it.
 _COMMANDS = (
     "create", "plan", "load", "status", "rejects", "undo", "replay", "rebuild", "migrate", "compact", "check", "doctor",
-    "compare", "query", "report", "simulate", "demo",
+    "compare", "query", "report", "export", "simulate", "demo",
 )  # fmt: skip
 # The last entry that matches the error decides.
 _EXIT_CODES: tuple[tuple[int, str, tuple[type[BaseException], ...]], ...] = (

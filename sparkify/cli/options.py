@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, TextIO
 
@@ -199,19 +200,30 @@ def verify(function: Function) -> Function:
     )(function)
 
 
-def cutting(function: Function) -> Function:
-    """The options that select what a question counts; the command gets them as a Cut."""
+def period(function: Function) -> Function:
+    """The options that select days; the command gets them as a Cut."""
 
     @click.option("--from", "first_day", metavar="DAY", help="Only events from this UTC day on, such as 2018-11-01.")
     @click.option("--to", "last_day", metavar="DAY", help="Only events up to the end of this UTC day.")
+    @functools.wraps(function)
+    def wrapped(*args: Any, first_day: str | None, last_day: str | None, **options: Any) -> Any:
+        first, last = (parse_day(text) if text is not None else None for text in (first_day, last_day))
+        return function(*args, cut=Cut(first, last), **options)
+
+    return wrapped
+
+
+def cutting(function: Function) -> Function:
+    """The options that select what a question counts; the command gets them as a Cut."""
+
+    @period
     @click.option("--level", type=click.Choice(["free", "paid"]), help="Only events at this level: free or paid.")
     @click.option("--top", type=int, metavar="N", help="Places of a ranking; ties with the last place are shown too.")
     @click.option("--days", type=int, metavar="N", help="Days without a play after which a user counts as gone.")
     @functools.wraps(function)
-    def wrapped(*args: Any, first_day: str | None, last_day: str | None, **options: Any) -> Any:
-        first, last = (parse_day(text) if text is not None else None for text in (first_day, last_day))
-        cut = Cut(first, last, **{name: options.pop(name) for name in ("level", "top", "days")})
-        return function(*args, cut=cut, **options)
+    def wrapped(*args: Any, cut: Cut, **options: Any) -> Any:
+        others = {name: options.pop(name) for name in ("level", "top", "days")}
+        return function(*args, cut=replace(cut, **others), **options)
 
     return wrapped
 

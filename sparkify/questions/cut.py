@@ -129,11 +129,11 @@ def _cte_sql(name: str, values: Mapping[str, Any]) -> str:
     body = view_sql(name)
     if name == "plays":
         body = _BESIDE_PLAYS.sub("", body)
-    return f"{name} AS (\n{indent(body + _where_sql(_CUT_BY[name], values), '    ')}\n)"
+    return f"{name} AS (\n{indent(body + where_sql(_CUT_BY[name], values), '    ')}\n)"
 
 
-def _where_sql(moment: str | None, values: Mapping[str, Any]) -> str:
-    """The WHERE clause at the end of a view's SELECT."""
+def where_sql(moment: str | None, values: Mapping[str, Any]) -> str:
+    """The WHERE clause at the end of a SELECT that cuts by a moment or a day; empty where nothing is cut."""
     if moment is None:
         return ""
     conditions = {

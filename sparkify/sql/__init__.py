@@ -6,7 +6,8 @@ for all engines, in the subset that they share.
 
 A `create.sql` is the only definition of its table or view. Its head names the grain and the source, and what only some
 engines understand: `Keys` and `Redshift` are clauses that Redshift's statement adds, `Uncompressed` lists columns that
-no engine shall compress, and `Why` has the reasons. The comment after a column is its meaning.
+no engine shall compress, `People` those that may name a person, and `Why` has the reasons. The comment after a column
+is its meaning.
 """
 
 import re
@@ -16,7 +17,7 @@ from functools import cache
 from hashlib import md5
 from importlib.resources import files
 
-_LABEL = re.compile(r"(Grain|Source|Keys|Redshift|Uncompressed|Why): (.+)")
+_LABEL = re.compile(r"(Grain|Source|Keys|Redshift|Uncompressed|People|Why): (.+)")
 _CREATE = re.compile(r"^CREATE (?:TEMP |OR REPLACE )?(TABLE|VIEW)\b.*$", re.MULTILINE)
 _NAMED = re.compile(r'("?\w+"?),?$')
 _COLUMN = re.compile(r'    ("?\w+"?) ([A-Z][A-Z ]*?(?:\(\d+\))?)( NOT NULL)?,? -- (.+)')
@@ -57,6 +58,11 @@ class Table:
 
     def list_uncompressed(self) -> list[str]:
         return self.header.get("Uncompressed", "").split(", ")
+
+    def list_people(self) -> list[str]:
+        """The columns that may name a person: an export leaves them out unless it is asked for them."""
+        found = self.header.get("People", "")
+        return found.split(", ") if found else []
 
     def describe(self) -> str:
         """What the comment on the table says."""

@@ -5,7 +5,7 @@ makes streams from existing batches only; a stream that makes its batches on dem
 """
 
 import ctypes
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -19,6 +19,7 @@ _JSON = na.extension_type(na.string(), "arrow.json")
 # As arrow.json the bytes are not validated until they are parsed.
 _SCHEMA = na.c_schema(na.struct({"bytes": na.binary(), "json": _JSON, "source_id": na.int32(), "line": na.int32()}))
 _SIZE_OF_ARRAY = 80
+_WHOLE = ("BIGINT", "INTEGER", "SMALLINT")
 _EIO = 5
 
 
@@ -108,6 +109,23 @@ def stream_lines(bundles: Iterable[Bundle], taken: list[Bundle]) -> Stream:
     return Stream(_SCHEMA, batches())
 
 
+def stream_rows(types: Mapping[str, str], chunks: Iterable[Sequence[Sequence[Any]]]) -> Stream:
+    """Rows that are still to come, with columns of these names: whole numbers as they are, other values as text."""
+    whole = [kind in _WHOLE for kind in types.values()]
+    kinds = [na.int64() if is_whole else na.string() for is_whole in whole]
+    schema = na.c_schema(na.struct(dict(zip(types, kinds, strict=True))))
+
+    def batches() -> Generator[Any, None, None]:
+        for rows in chunks:
+            columns = [
+                na.c_array(values if is_whole else _as_texts(values), kind)
+                for values, is_whole, kind in zip(zip(*rows, strict=True), whole, kinds, strict=True)
+            ]
+            yield na.c_array_from_buffers(schema, len(rows), [None], children=columns)
+
+    return Stream(schema, batches())
+
+
 @contextmanager
 def registered(connection: duckdb.DuckDBPyConnection, name: str, table: Table | Stream) -> Iterator[None]:
     """Give a table a name in SQL; free it afterwards. Raises the table's own error instead of the reader's.
@@ -167,7 +185,11 @@ def _release(stream: int) -> None:
 def _column(values: Sequence[Any]) -> Any:
     if {*map(type, values)} <= {int, type(None)}:
         return na.c_array(values, na.int64())
-    return na.c_array([value if value is None else str(value) for value in values], na.string())
+    return na.c_array(_as_texts(values), na.string())
+
+
+def _as_texts(values: Iterable[Any]) -> list[str | None]:
+    return [value if value is None else str(value) for value in values]
 
 
 def _batch(bundle: Bundle) -> Any:

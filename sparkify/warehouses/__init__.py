@@ -15,16 +15,21 @@ from sparkify.addresses import path_of
 from sparkify.errors import LockedError, UsageError
 from sparkify.settings import Config
 from sparkify.warehouses.base import Appended, Intake, Row, StoredFile, Warehouse, fetch_dicts
+from sparkify.warehouses.files import FILE_FORMATS, FileFormat, Target, Written
 from sparkify.warehouses.findings import Finding, examine
 from sparkify.warehouses.texts import add_texts
 
 __all__ = [
+    "FILE_FORMATS",
     "Appended",
+    "FileFormat",
     "Finding",
     "Intake",
     "Row",
     "StoredFile",
+    "Target",
     "Warehouse",
+    "Written",
     "add_texts",
     "compact_file",
     "engine_of",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sparkify.datasets import MOST_TOLD_NAMES, Dataset
 from sparkify.sources.bundles import Bundle, FileRead
+from sparkify.warehouses.files import Target, Written
 
 if TYPE_CHECKING:
     # It imports the driver.
@@ -110,6 +111,9 @@ class Warehouse(Protocol):
 
     def stream_user_query(self, sql: str) -> tuple[list[str], Iterator[Row]]:
         """Run SQL written by the user. Raises UsageError if it is not one read-only statement, or cannot be run."""
+
+    def write_file(self, select: str, target: Target) -> Written:
+        """Write the rows of a SELECT into a file, as they come. Needs an open transaction."""
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Append rows, in as few statements as possible."""

@@ -19,8 +19,11 @@ from sparkify.errors import EngineError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
 from sparkify.sql import create_sql, list_columns, quote, read_sql
-from sparkify.warehouses.base import Appended, Warehouse
-from sparkify.warehouses.duckdb.session import DuckDBWarehouse, open_session
+from sparkify.validation.arrow import registered, stream_rows
+from sparkify.warehouses.base import Appended, Row, Warehouse
+from sparkify.warehouses.duckdb.errors import mapped_errors
+from sparkify.warehouses.duckdb.session import DuckDBWarehouse, list_options, open_session
+from sparkify.warehouses.files import Target, Written, copy_sql
 from sparkify.warehouses.scratch import open_scratch_folder
 from sparkify.warehouses.texts import TEXTS
 
@@ -143,6 +146,17 @@ def _write_parts(scratch: DuckDBWarehouse, table: str, folder: Path, slices: int
         )
         parts.append(part)
     return rows, parts
+
+
+def write_rows(types: dict[str, str], chunks: Iterable[list[Row]], target: Target, config: Config) -> Written:
+    """Write rows that a driver has fetched, chunk by chunk, into a file."""
+    with (
+        closing(duckdb.connect(config=dict(list_options(config, read_only=True)))) as connection,
+        mapped_errors(connection),
+        registered(connection, "fetched_rows", stream_rows(types, chunks)),
+    ):
+        ((rows,),) = connection.execute(copy_sql("fetched_rows", types, target)).fetchall()
+    return Written(rows, types)
 
 
 def write_trial(folder: Path) -> Path:

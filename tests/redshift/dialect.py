@@ -19,6 +19,7 @@ from tests.redshift.grammar import (
     parse,
     quote,
     quote_name,
+    syntax_error,
     tokenize,
     unknown,
     unsupported,
@@ -137,4 +138,33 @@ def _copy(reader: Reader) -> Plan:
     return Plan("copy", copy=copy_statement.read(reader))
 
 
-_READ = {"lock": _lock, "copy": _copy}
+def _declare(reader: Reader) -> Plan:
+    """DG declare: a cursor of a query."""
+    name = reader.name()
+    reader.expect("cursor")
+    reader.expect("for")
+    return Plan("sql", f"DECLARE {quote_name(name)} NO SCROLL CURSOR FOR {_query(reader.rest())}")
+
+
+def _query(tokens: list[Token]) -> str:
+    """A query within a statement, for PostgreSQL."""
+    verb = tokens[0].text.lower() if tokens else ""
+    if verb not in ("select", "with", "("):
+        raise syntax_error(verb)
+    return _plan_tree(verb, tokens, parse(tokens, ""), serverless=False).sql
+
+
+def _fetch(reader: Reader) -> Plan:
+    """DG fetch: on a cluster, a cursor goes forward only."""
+    reader.expect("forward")
+    count = reader.word()
+    reader.expect("from")
+    return Plan("sql", f"FETCH FORWARD {int(count)} FROM {quote_name(reader.name())}")
+
+
+def _close(reader: Reader) -> Plan:
+    """DG close."""
+    return Plan("sql", f"CLOSE {quote_name(reader.name())}")
+
+
+_READ = {"lock": _lock, "copy": _copy, "declare": _declare, "fetch": _fetch, "close": _close}

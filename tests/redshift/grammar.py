@@ -201,6 +201,11 @@ class Reader:
             found.append(read())
         return found
 
+    def rest(self) -> list[Token]:
+        """The tokens that are left, which are consumed."""
+        place, self._place = self._place, len(self._tokens)
+        return self._tokens[place:]
+
     def end(self) -> None:
         if not self.at_end:
             raise syntax_error(self.next().text)

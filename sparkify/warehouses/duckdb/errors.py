@@ -1,6 +1,7 @@
 """Turns DuckDB's errors into ours, and handles Ctrl-C while a statement runs."""
 
 import errno
+import json
 import os
 import re
 import signal
@@ -12,6 +13,8 @@ import duckdb
 
 from sparkify.errors import EngineError
 
+# What failed while a file was written stands in the message as JSON.
+_INNER = re.compile(r'\{"exception_type":.*?"exception_message":("(?:[^"\\]|\\.)*").*\}', re.DOTALL)
 # How the system says that a file cannot grow: the disk is full, or a quota or limit is reached.
 _NO_SPACE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
@@ -46,7 +49,10 @@ def out_of_memory(error: duckdb.OutOfMemoryException) -> EngineError:
 
 def words_of(error: duckdb.Error) -> str:
     """DuckDB's message in one line, without its excerpt of the statement and its advice on settings."""
-    return re.sub(r"\s+", " ", re.split(r"\n\nLINE |\s+Possible solutions:", str(error))[0]).strip()
+    text = str(error)
+    if inner := _INNER.search(text):
+        text = f"{text[: inner.start()]}{json.loads(inner[1])}"
+    return re.sub(r"\s+", " ", re.split(r"\n\nLINE |\s+Possible solutions:", text)[0]).strip()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from sparkify.warehouses.duckdb import memory
 from sparkify.warehouses.duckdb.errors import mapped_errors, words_of
 from sparkify.warehouses.duckdb.intake import DuckDBIntake
 from sparkify.warehouses.duckdb.opening import SCRATCH_PREFIX, check_path, connect, opening_error, place_of
+from sparkify.warehouses.files import Target, Written, copy_sql, written_types
 from sparkify.warehouses.scratch import clear_scratch_folders
 
 _logger = logging.getLogger("sparkify")
@@ -109,6 +110,11 @@ class DuckDBWarehouse:
         with _as_usage_errors():
             columns, rows = self.stream(sql)
         return columns, _told_as_usage_errors(rows)
+
+    def write_file(self, select: str, target: Target) -> Written:
+        types = written_types((name, kind) for name, kind, *_ in self.fetch(f"DESCRIBE {select}"))
+        ((rows,),) = self.fetch(copy_sql(f"(\n{select}\n)", types, target))
+        return Written(rows, types)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         # Only a load needs it, and every command imports this module.

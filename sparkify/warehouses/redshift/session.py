@@ -3,6 +3,7 @@
 docs/redshift.md names the source of each fact that this module relies on.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,11 +13,19 @@ from sparkify.errors import ConflictError, EngineError, LockedError, UsageError
 from sparkify.settings import Config
 from sparkify.statement_log import logged
 from sparkify.warehouses.base import Row, StoredFile
+from sparkify.warehouses.files import Target, Written
 from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors
 from sparkify.warehouses.redshift.login import Address, check_driver, close_connection, login
 from sparkify.warehouses.redshift.stage import StagedParts
-from sparkify.warehouses.remote import RemoteIntake
+from sparkify.warehouses.remote import RemoteIntake, write_rows
 
+# A row may have 65,535 bytes, and more in what a user asks.
+_ROWS_AT_A_TIME = 4_000
+# By the number of the type that the driver tells. NUMERIC has more digits than a file needs: a share, or a large sum.
+_TYPES = {
+    16: "BOOLEAN", 20: "BIGINT", 21: "SMALLINT", 23: "INTEGER", 700: "FLOAT", 701: "DOUBLE", 1082: "DATE",
+    1114: "TIMESTAMP", 1184: "TIMESTAMP WITH TIME ZONE", 1700: "DOUBLE",
+}  # fmt: skip
 # The driver's maximum for one statement.
 _MOST_PARAMETERS = 32_767
 _LIST_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
@@ -44,6 +53,7 @@ class RedshiftWarehouse:
         self._config = config
         self._is_own = is_own
         self._parts = StagedParts(self, config)
+        self._numbers = itertools.count(1)
         self._is_prepared = False
         self._is_dead = False
         self.intake = RemoteIntake(self, self._parts, config)
@@ -86,6 +96,30 @@ class RedshiftWarehouse:
             raise UsageError(f"the SQL cannot be run: {error}") from error
         finally:
             self.roll_back()
+
+    def write_file(self, select: str, target: Target) -> Written:
+        # The driver holds all rows of a statement, so they are fetched in parts. The session has one cursor at a time;
+        # the driver keeps the columns of a statement, so each cursor has its own name.
+        name = f"rows_{next(self._numbers)}"
+        self.execute(f"DECLARE {name} CURSOR FOR\n{select}")
+        types, rows = self._fetch_more(name)
+        columns = dict(zip(target.columns or types, types.values(), strict=True))
+
+        def chunks() -> Iterator[list[Row]]:
+            some = rows
+            while some:
+                yield some
+                some = self._fetch_more(name)[1] if len(some) == _ROWS_AT_A_TIME else []
+
+        written = write_rows(columns, chunks(), target, self._config)
+        self.execute(f"CLOSE {name}")
+        return written
+
+    def _fetch_more(self, name: str) -> tuple[dict[str, str], list[Row]]:
+        """The next rows of a cursor, with the types of the columns in DuckDB's words."""
+        names, rows = self.fetch_table(f"FETCH FORWARD {_ROWS_AT_A_TIME} FROM {name}")
+        kinds = [_TYPES.get(column[1], "VARCHAR") for column in self._cursor.description or []]
+        return dict(zip(names, kinds, strict=True)), rows
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         most = _MOST_PARAMETERS // len(columns)

@@ -488,6 +488,7 @@ COMMENT ON COLUMN repeated_moments.ts IS 'time of the event, in milliseconds sin
 -- Grain: one event at a moment of its session for which staging has several records: mostly events with copies.
 -- Source: staging_events at repeated_moments. Of the records of an event the smallest counts, NULLs last: for a play,
 -- that of songplays.
+-- People: first_name, last_name
 CREATE OR REPLACE VIEW repeated_events AS
 WITH ranked_records AS (
     SELECT
@@ -570,6 +571,7 @@ COMMENT ON COLUMN repeated_events.registration IS 'user''s registration, in mill
 
 -- Grain: one event, even if it was delivered several times: a user, session, position in it, moment and page.
 -- Source: staging_events, with the records at repeated_moments replaced by repeated_events.
+-- People: first_name, last_name
 CREATE OR REPLACE VIEW events AS
 WITH single_events AS (
     SELECT

@@ -1,6 +1,7 @@
 -- Grain: one rejected record.
 -- Source: the validator; nothing is lost: every record read is loaded or kept here.
 -- Redshift: DISTSTYLE EVEN SORTKEY (source_id)
+-- People: raw
 -- Why: rows come and go by file, so they are sorted by it. "raw" is a reserved word of Redshift; 65,535 bytes are the
 -- most that a column holds.
 CREATE TABLE IF NOT EXISTS rejected_records (

@@ -1,6 +1,7 @@
 -- Grain: one loaded event record. A record delivered in two files has two rows.
 -- Source: log data (eventsim), under the keys of the source; rejected records are left out.
 -- Redshift: DISTSTYLE EVEN SORTKEY (source_id)
+-- People: firstName, lastName, other
 -- Why: rows come and go by file, so they are sorted by it; no column is worth distributing by.
 CREATE TABLE IF NOT EXISTS staging_events (
     artist VARCHAR(1024), -- artist of the track, as logged

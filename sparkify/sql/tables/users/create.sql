@@ -2,6 +2,7 @@
 -- Source: staging_events with a userId, on any page.
 -- Keys: PRIMARY KEY (user_id)
 -- Redshift: DISTSTYLE AUTO SORTKEY (user_id)
+-- People: first_name, last_name
 -- Why: Redshift copies a small table to every node, and distributes it once it has grown.
 CREATE TABLE IF NOT EXISTS users (
     user_id INTEGER NOT NULL, -- user

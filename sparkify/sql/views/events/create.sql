@@ -1,5 +1,6 @@
 -- Grain: one event, even if it was delivered several times: a user, session, position in it, moment and page.
 -- Source: staging_events, with the records at repeated_moments replaced by repeated_events.
+-- People: first_name, last_name
 CREATE OR REPLACE VIEW events AS
 WITH single_events AS (
     SELECT

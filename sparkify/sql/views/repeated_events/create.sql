@@ -1,6 +1,7 @@
 -- Grain: one event at a moment of its session for which staging has several records: mostly events with copies.
 -- Source: staging_events at repeated_moments. Of the records of an event the smallest counts, NULLs last: for a play,
 -- that of songplays.
+-- People: first_name, last_name
 CREATE OR REPLACE VIEW repeated_events AS
 WITH ranked_records AS (
     SELECT

@@ -4,6 +4,7 @@
     ├── UsageError            the request is wrong
     │   ├── ConfigError       a setting is unknown, malformed or missing
     │   └── NoWarehouseError  the warehouse does not exist yet, or has no tables
+    ├── ReaderGoneError       nobody reads the pipe any more that is written
     ├── SourceError           a file or folder of the source cannot be read
     ├── EngineError           the warehouse refused or failed
     │   ├── VersionError      this program cannot work with the warehouse's version
@@ -30,6 +31,10 @@ class ConfigError(UsageError):
 
 class NoWarehouseError(UsageError):
     """The warehouse does not exist yet, or holds no tables."""
+
+
+class ReaderGoneError(SparkifyError):
+    """Nobody reads the pipe any more that is written. A command that meets it ends, and is no failure."""
 
 
 class SourceError(SparkifyError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sparkify.errors import EngineError
 
-# Measured at the start of DuckDB: each of its threads reserves addresses, of which it uses few.
+# Measured at the start of DuckDB. Each of its threads reserves many addresses and uses few of them.
 _LEAST_ADDRESSES = 768 << 20
 _ADDRESSES_PER_THREAD = 128 << 20
 _LEAST_MEMORY = 128 << 20
@@ -19,16 +19,16 @@ _LEGACY = ("memory.limit_in_bytes",)
 
 
 def available_memory() -> int:
-    """The bytes that this process may have: the least of the machine's memory and of all limits."""
+    """The bytes that this process may have: the machine's memory, or the lowest limit below it."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min([machine, *list_group_limits(_GROUPS, _MOUNTED), *_limits(resource.RLIMIT_AS, resource.RLIMIT_DATA)])
 
 
 def list_group_limits(groups: Path, mounted: Path) -> Iterator[int]:
-    """The limits in bytes of the control groups that hold this process, and of all groups that hold these.
+    """The limits, in bytes, of this process's control groups and of the groups above them.
 
-    `groups` is the file that names them, as /proc/self/cgroup, and `mounted` the folder where they stand. Inside of a
-    container, a name may be that of the outside: then only the uppermost group is seen.
+    `groups` is the file that names the groups, such as /proc/self/cgroup, and `mounted` the folder where they are. In a
+    container, the file may have the host's names: then only the topmost group is found.
     """
     with suppress(OSError):
         for line in groups.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -45,26 +45,26 @@ def _read_limits(tops: tuple[Path, ...], name: str, files: tuple[str, ...]) -> I
         for folder in (group, *group.parents):
             if folder == top or top in folder.parents:
                 for file in files:
-                    # `max` says that there is none; a folder that is not seen has none.
+                    # Without a limit the file holds `max`. A group that is not found has no file.
                     with suppress(OSError, ValueError):
                         yield int((folder / file).read_text())
 
 
 def require_memory(threads: int | None) -> None:
-    """Raises EngineError where there is less memory than the embedded engine takes to start: it would crash.
+    """Raises EngineError if the embedded engine has too little memory to start: it would crash.
 
-    `threads` are those of the engine, None for one a core.
+    `threads` is the engine's number of threads; None means one for each core.
     """
     wanted = _LEAST_ADDRESSES + (threads or os.cpu_count() or 1) * _ADDRESSES_PER_THREAD
     if any(limit < wanted for limit in _limits(resource.RLIMIT_AS)):
         raise EngineError(
-            f"this process may have too few addresses (ulimit -v): the engine takes {wanted >> 10} kB to start; give "
-            "more, or fewer --threads"
+            f"the limit of this process's addresses (ulimit -v) is too low: the engine needs {wanted >> 10} kB to "
+            "start; raise the limit, or give fewer --threads"
         )
     if available_memory() < _LEAST_MEMORY:
         raise EngineError(
-            f"this process may have too little memory: the engine takes {_LEAST_MEMORY >> 20} MiB to start; raise the "
-            "limit of its container, or ulimit -d"
+            f"the limit of this process's memory is too low: the engine needs {_LEAST_MEMORY >> 20} MiB to start; "
+            "raise the limit of its container, or ulimit -d"
         )
 
 

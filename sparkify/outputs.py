@@ -1,7 +1,8 @@
 """Files that commands write beside the warehouse: whether a path may be written, and how.
 
 A command writes a new file, or one of its own making. Never written, whatever the path, through links too: the
-warehouse and the files that DuckDB keeps beside it, settings, and what is below a root. A file appears or changes at
+warehouse and the files that DuckDB keeps beside it, what would be the log of any other database, settings, and what is
+below a root. A file appears or changes at
 once, when it is complete. A link stays, and the file that it leads to is replaced. Pipes, terminals and the like get
 the bytes as they come.
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sparkify.addresses import path_of
-from sparkify.errors import UsageError
+from sparkify.errors import ReaderGoneError, UsageError
 from sparkify.settings import DEFAULT_CONFIG_FILE, Config
 
 
@@ -36,6 +37,7 @@ _UNFINISHED = ".sparkify-"
 _BEGINNING = 4096
 # What DuckDB writes beside its file: W.wal, W.wal.checkpoint and so on, and the folder W.tmp.
 _BESIDE = re.compile(r"(\.wal.*|\.tmp)?", re.IGNORECASE | re.DOTALL)
+_LOG = re.compile(r"\.(?=wal)", re.IGNORECASE)
 _DESCRIPTOR = re.compile(r"/dev/(?:stdin|(stdout)|(stderr)|fd/(\d+))|/proc/self/fd/(\d+)")
 
 
@@ -53,7 +55,8 @@ def open_output(file: str | os.PathLike[str], config: Config, kind: Kind | None 
 
     A file that exists is replaced only if it is of that kind, or empty; it keeps its mode. An engine may write the
     content by itself, in place, into the path that is the stream's name; of a pipe or a device the name is a number.
-    Raises UsageError before the block where the file may not be written, and after it where it cannot.
+    Raises UsageError before the block where the file may not be written, and after it where it cannot, and
+    ReaderGoneError where nobody reads the pipe any more.
     """
     path = Path(file)
     try:
@@ -62,8 +65,10 @@ def open_output(file: str | os.PathLike[str], config: Config, kind: Kind | None 
             with _open_unfinished(_resolve(path), found) as stream:
                 yield stream
         else:
-            with suppress(BrokenPipeError), os.fdopen(_open_special(path), "wb") as stream:
+            with os.fdopen(_open_special(path), "wb") as stream:
                 yield stream
+    except BrokenPipeError:
+        raise ReaderGoneError(f"nobody reads {os.fspath(path)} any more") from None
     except OSError as error:
         raise _refusal(path, error) from None
 
@@ -172,6 +177,8 @@ def _describe_kept(place: Path, found: os.stat_result | None, config: Config) ->
             for (one, _), folder in zip(at, around, strict=False)
         ):
             return "a file that belongs to the warehouse"
+    if (database := _find_logged(place)) is not None:
+        return f"a file that belongs to {database}"
     for dataset, root in config.roots.items():
         if not root.startswith("s3:") and _is_one_of(_resolve(root), at):
             return f"below the root of the {dataset}"
@@ -186,6 +193,12 @@ def _resolve(path: str | os.PathLike[str]) -> Path:
     with suppress(FileNotFoundError):
         return Path(os.path.realpath(path))
     return Path(path)
+
+
+def _find_logged(place: Path) -> Path | None:
+    """The file whose log DuckDB would take this place for: it would replay or remove what is written there."""
+    names = (place.name[: found.start()] for found in _LOG.finditer(place.name) if found.start())
+    return next((file for name in names if (file := place.with_name(name)).is_file()), None)
 
 
 def _is_beside(warehouse: str, name: str) -> bool:

@@ -40,7 +40,7 @@ def full() -> Iterator[int]:
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """A warehouse in which a check fails."""
     config = new_warehouse(tmp_path_factory.mktemp("broken"))
-    write_file(log_file(config), [play()])
+    write_file(log_file(config), [play(), "no JSON"])
     sparkify.load(config)
     execute(config, "DELETE FROM time")
     return config
@@ -89,6 +89,12 @@ def test_exit_code_is_the_commands_own_when_the_reader_has_gone(
 def test_an_answer_that_nobody_reads_is_not_read_to_its_end(broken: Config, gone: int, form: str) -> None:
     # To its end it would take days.
     ended = run(broken, "query", "--sql", "SELECT * FROM range(1_000_000_000_000)", "--format", form, stdout=gone)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", [["report", "-o"], ["rejects", "--export"]], ids=lambda command: command[0])
+def test_a_file_that_nobody_reads_is_no_success(broken: Config, gone: int, command: list[str]) -> None:
+    ended = run(broken, *command, "/dev/stdout", stdout=gone)
     assert (ended.returncode, ended.stderr) == (0, "")
 
 

@@ -66,6 +66,8 @@ KEPT: dict[str, tuple[Callable[[Config], str], str]] = {
     "by two dots": (lambda config: f"{config.song_data}/../log_data/new.html", "below the root of the events"),
     "settings of the folder": (lambda config: "dwh.cfg", "a file of settings"),
     "settings that are given": (lambda config: "mine.cfg", "a file of settings"),
+    "another one's log": (lambda config: "other.duckdb.wal", "belongs to"),
+    "another one's later log": (lambda config: "other.duckdb.WAL.checkpoint", "belongs to"),
     "another database": (lambda config: "other.duckdb", "a DuckDB database"),
     "a text": (lambda config: "notes.txt", "not a"),
 }

@@ -17,6 +17,7 @@ from sparkify.cli.streams import open_outputs
 from sparkify.errors import (
     CheckError,
     EngineError,
+    ReaderGoneError,
     SourceError,
     SparkifyError,
     TooManyRejectsError,
@@ -81,6 +82,8 @@ def _tell(error: BaseException) -> int:
     """Say what ended a command; returns the exit code."""
     # Others make another error of Ctrl-C: click, DuckDB, and Python where it comes while a class is made.
     interrupts.leave()
+    if isinstance(error, ReaderGoneError):
+        return 0
     if isinstance(error, click.ClickException):
         told = io.StringIO()
         error.show(told)

@@ -24,8 +24,8 @@ def check(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
         if not quiet:
             say(f"would run {count_of(len(list_checks()), 'check')}: {config.warehouse_address}")
         return
-    with show_checks(quiet or as_json) as on_group:
-        results = sparkify.check(config, on_group=on_group)
+    with show_checks(quiet or as_json) as on_statement:
+        results = sparkify.check(config, on_statement=on_statement)
     version = version_of(config)
     failed = [result for result in results if not result.passed and result.check.severity == "fail"]
     if as_json:

@@ -9,14 +9,14 @@ from sparkify.star.version import Version, open_to_read, require_version
 
 
 def check(
-    config: Config, *, on_group: Callable[[str, int, int], None] = lambda name, done, total: None
+    config: Config, *, on_statement: Callable[[str, int, int], None] = lambda name, done, total: None
 ) -> list[checks.CheckResult]:
     """Run every data-quality check on the whole warehouse. Read-only.
 
-    `on_group` is called with the name of what is looked at next, the number of checks that are done, and that of all.
+    `on_statement` is called with what is looked at next, the number of checks that are done, and that of all.
     """
     with open_to_read(config) as warehouse:
-        return checks.run_checks(warehouse, checks.list_checks(), on_group=on_group)
+        return checks.run_checks(warehouse, checks.list_checks(), on_statement=on_statement)
 
 
 def compare(first: Config, second: Config) -> list[TableComparison]:

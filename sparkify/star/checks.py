@@ -3,12 +3,15 @@
 The checks of a table are the blocks of `sql/tables/<table>/checks.sql`: `-- fail: name` or `-- warn: name`, a comment
 that says why it matters, one SELECT, a semicolon. A common rule replaces the SELECT, as in
 `-- fail: name = unique(user_id)`. Text outside a block is an error, so that no check is overlooked.
+
+`proof.sql` beside it, where there is one, proves some of them at once and at less cost: its head names them, and it
+selects a row unless none of them finds any. Only if it does are they run, so that each names and counts its own rows.
 """
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sparkify.errors import CheckError
 from sparkify.sql import has_sql, read_sql, rebuild_sql
@@ -19,15 +22,17 @@ from sparkify.warehouses import Warehouse
 Severity = Literal["fail", "warn"]
 
 _EXAMPLES = 3
-# The checks of a group are one statement: on Redshift each is a round trip. In one for all, the embedded engine would
-# hold what each needs at the same time.
+_PLAYS = ("songplays", "time")
+# What is looked at by one statement on Redshift, where each is a round trip.
 _GROUPS = {
-    "plays": ("songplays", "time"),
+    "plays": _PLAYS,
     "staging and dimensions": (*STAGING, *TEXTS, "user_levels", "users", "songs", "artists"),
     "ledger": LEDGER,
 }
 _START = re.compile(r"^(?=-- (?:fail|warn): )", re.MULTILINE)
 _BLOCK = re.compile(r"-- (fail|warn): (\w+)(?: = (.+))?\n((?:-- .*\n)+)(?:([^;]+);)?\s*")
+
+_PROVES = re.compile(r"-- Proves: ([\w, ]+)\.\n")
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,17 @@ class CheckResult:
         return self.rows == 0
 
 
+class Query(NamedTuple):
+    """A SELECT that finds no row unless one of its checks does: that of a check, or the proof of several."""
+
+    checks: tuple[Check, ...]
+    sql: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.checks[0].table}.{' and '.join(check.name for check in self.checks)}"
+
+
 def list_checks() -> list[Check]:
     """Every check, in the order of the tables."""
     checks: list[Check] = []
@@ -80,11 +96,29 @@ def parse_checks(table: str, text: str) -> list[Check]:
     return checks
 
 
-def group_checks(checks: Iterable[Check]) -> dict[str, list[Check]]:
-    """The checks that are one statement, by the name of what they look at."""
+def list_queries(checks: Iterable[Check]) -> list[Query]:
+    """What to ask to learn whether checks hold: the proofs of some, and the SELECTs of the others."""
+    proven: dict[str, list[Check]] = {}
+    for check in checks:
+        proven.setdefault(_proof_of(check) or check.sql, []).append(check)
+    return [Query(tuple(group), sql) for sql, group in proven.items()]
+
+
+def list_statements(checks: Iterable[Check], dialect: str) -> dict[str, list[Query]]:
+    """The queries that are one statement, by the name of what they look at.
+
+    The embedded engine is asked about plays one by one: in one statement it would hold what each needs at the same
+    time, and there is no round trip to spare.
+    """
     chosen = list(checks)
-    groups = {name: [check for check in chosen if check.table in tables] for name, tables in _GROUPS.items()}
-    return {name: group for name, group in groups.items() if group}
+    statements: dict[str, list[Query]] = {}
+    for name, tables in _GROUPS.items():
+        queries = list_queries(check for check in chosen if check.table in tables)
+        if tables == _PLAYS and dialect != "redshift":
+            statements |= {query.name: [query] for query in queries}
+        elif queries:
+            statements[name] = queries
+    return statements
 
 
 def run_checks(
@@ -92,18 +126,17 @@ def run_checks(
     checks: Iterable[Check],
     *,
     touched: bool = False,
-    on_group: Callable[[str, int, int], None] = lambda name, done, total: None,
+    on_statement: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> list[CheckResult]:
     """Run checks on all rows, or on the keys that the open load has touched; the results are in the order given.
 
-    `on_group` is called before each statement, with the name of what it looks at, the checks that are done, and all.
+    `on_statement` is called before each, with the name of what it looks at, the checks that are done, and all.
     """
     chosen = list(checks)
     counts: dict[Check, int] = {}
-    for name, group in group_checks(chosen).items():
-        on_group(name, len(counts), len(chosen))
-        rows = warehouse.fetch(count_sql(group, touched=touched))
-        counts |= {group[place]: broken for place, broken in rows}
+    for name, queries in list_statements(chosen, warehouse.dialect).items():
+        on_statement(name, len(counts), len(chosen))
+        counts |= _count(warehouse, queries, touched)
     return [_result(warehouse, check, counts[check], touched) for check in chosen]
 
 
@@ -123,21 +156,42 @@ def require(warehouse: Warehouse, *, touched: bool) -> None:
         )
 
 
-def count_sql(checks: Sequence[Check], *, touched: bool) -> str:
-    """The query that counts, for each check by its place, the rows that break it, among all or the touched keys."""
+def count_sql(queries: Sequence[Query], *, touched: bool) -> str:
+    """The statement that counts, for each query by its place, the rows that it finds, among all or the touched keys."""
     return "\nUNION ALL\n".join(
-        f"-- {check.table}.{check.name}\nSELECT {place} AS place, count(*) AS broken_rows\n"
-        f"FROM (\n{_select(check, touched)}\n) AS broken"
-        for place, check in enumerate(checks)
+        f"-- {query.name}\n"
+        f"SELECT {place} AS place, count(*) AS found\nFROM (\n{_narrow(query.sql, touched)}\n) AS broken"
+        for place, query in enumerate(queries)
     )
 
 
-def _select(check: Check, touched: bool) -> str:
-    return check.sql if touched else rebuild_sql(check.sql)
+def _proof_of(check: Check) -> str | None:
+    """The proof that covers a check."""
+    name = f"tables/{check.table}/proof"
+    proof = read_sql(name) if has_sql(name) else ""
+    proves = _PROVES.match(proof)
+    return proof if proves and check.name in proves[1].split(", ") else None
+
+
+def _count(warehouse: Warehouse, queries: Sequence[Query], touched: bool) -> dict[Check, int]:
+    """The rows that break each check."""
+    counts: dict[Check, int] = {}
+    for place, found in warehouse.fetch(count_sql(queries, touched=touched)):
+        query = queries[place]
+        own = [Query((check,), check.sql) for check in query.checks]
+        if not found or own == [query]:
+            counts |= {check: int(found) for check in query.checks}
+        else:
+            counts |= _count(warehouse, own, touched)
+    return counts
+
+
+def _narrow(sql: str, touched: bool) -> str:
+    return sql if touched else rebuild_sql(sql)
 
 
 def _result(warehouse: Warehouse, check: Check, rows: int, touched: bool) -> CheckResult:
     if not rows:
         return CheckResult(check, 0, [], [])
-    sql = f"SELECT * FROM ({_select(check, touched)}) AS broken LIMIT {_EXAMPLES}"
+    sql = f"SELECT * FROM ({_narrow(check.sql, touched)}) AS broken LIMIT {_EXAMPLES}"
     return CheckResult(check, rows, *warehouse.fetch_table(sql))

@@ -110,9 +110,10 @@ def _names() -> dict[str, str]:
         texts[create_sql(name, "redshift")] = path
         texts[comment_sql(name, "redshift")[0]] = f"comments of {path}"
     for severity in ("fail", "warn"):
-        groups = checks.group_checks(check for check in checks.list_checks() if check.severity == severity)
-        for name, group in groups.items():
-            texts[checks.count_sql(group, touched=False)] = f"the {len(group)} checks of severity {severity} of {name}"
+        chosen = [check for check in checks.list_checks() if check.severity == severity]
+        for name, queries in checks.list_statements(chosen, "redshift").items():
+            count = sum(len(query.checks) for query in queries)
+            texts[checks.count_sql(queries, touched=False)] = f"{count} checks of severity {severity}: {name}"
     return texts
 
 

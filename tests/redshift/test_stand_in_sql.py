@@ -11,7 +11,7 @@ import sparkify
 from sparkify.questions.catalogue import list_questions, list_values
 from sparkify.questions.cut import WHOLE_LOG, cut_sql
 from sparkify.sql import create_sql
-from sparkify.star.checks import count_sql, group_checks, list_checks
+from sparkify.star.checks import count_sql, list_checks, list_statements
 from sparkify.star.tables import CREATION_ORDER
 from tests.redshift.answers import fetch, refusal
 from tests.redshift.conftest import Connect
@@ -159,10 +159,10 @@ def test_the_projects_own_statements_run(cursor: Cursor) -> None:
     for path in sorted(SQL.glob("*/*/*.sql")):
         if path.stem not in ("create", "checks"):
             cursor.execute(path.read_text())
-    for group in group_checks(list_checks()).values():
+    for queries in list_statements(list_checks(), "redshift").values():
         for touched in (True, False):
-            cursor.execute(count_sql(group, touched=touched))
-            assert sorted(cursor.fetchall()) == [[place, 0] for place in range(len(group))]
+            cursor.execute(count_sql(queries, touched=touched))
+            assert sorted(cursor.fetchall()) == [[place, 0] for place in range(len(queries))]
     cursor.paramstyle = "numeric"
     for question in list_questions():
         cursor.execute(cut_sql(question.sql, list_values(question, WHOLE_LOG)))

@@ -5,7 +5,7 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
 -- songplays.songplay_is_unique
-SELECT 0 AS place, count(*) AS broken_rows
+SELECT 0 AS place, count(*) AS found
 FROM (
 SELECT songplay_id, count(*) AS copies
 FROM songplays
@@ -13,49 +13,53 @@ GROUP BY songplay_id
 HAVING count(*) > 1
 ) AS broken
 UNION ALL
--- songplays.natural_key_is_unique
-SELECT 1 AS place, count(*) AS broken_rows
+-- songplays.natural_key_is_unique and plays_are_those_staged
+SELECT 1 AS place, count(*) AS found
 FROM (
-SELECT user_id, session_id, item_in_session, start_time, count(*) AS copies
-FROM songplays
-GROUP BY user_id, session_id, item_in_session, start_time
-HAVING count(*) > 1
+-- Proves: natural_key_is_unique, plays_are_those_staged.
+-- A pair is a staged play and a row of songplays with its key. If every staged play and every row is in a pair, none was
+-- lost and none has no origin. If there are then as many pairs as staged plays, no key has two rows.
+SELECT joined.pairs, joined.with_staged, joined.with_play, delivered.plays
+FROM (
+    SELECT count(*) AS pairs, count(staged.ts) AS with_staged, count(play.songplay_id) AS with_play
+    FROM (
+        SELECT
+            userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session, ts,
+            TIMESTAMP '1970-01-01 00:00:00'
+            + cast((ts - ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
+            + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time
+        FROM staging_events
+        WHERE page = 'NextSong'
+    ) AS staged
+    FULL OUTER JOIN (
+        SELECT songplay_id, user_id, session_id, item_in_session, start_time
+        FROM songplays
+    ) AS play
+        ON staged.user_id = play.user_id
+            AND staged.session_id = play.session_id
+            AND staged.item_in_session = play.item_in_session
+            AND staged.start_time = play.start_time
+) AS joined
+CROSS JOIN (
+    SELECT count(*) AS plays
+    FROM staging_events
+    WHERE page = 'NextSong'
+) AS delivered
+WHERE joined.with_staged <> joined.pairs
+    OR joined.with_play <> joined.pairs
+    OR delivered.plays <> joined.pairs
 ) AS broken
 UNION ALL
 -- songplays.key_is_not_null
-SELECT 2 AS place, count(*) AS broken_rows
+SELECT 2 AS place, count(*) AS found
 FROM (
 SELECT songplay_id, start_time, user_id, session_id, item_in_session
 FROM songplays
 WHERE songplay_id IS NULL OR start_time IS NULL OR user_id IS NULL OR session_id IS NULL OR item_in_session IS NULL
 ) AS broken
 UNION ALL
--- songplays.plays_are_those_staged
-SELECT 3 AS place, count(*) AS broken_rows
-FROM (
-SELECT staged.user_id, staged.session_id, staged.item_in_session, staged.start_time, play.songplay_id
-FROM (
-    SELECT
-        userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session,
-        TIMESTAMP '1970-01-01 00:00:00'
-        + cast((ts - ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
-        + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time
-    FROM staging_events
-    WHERE page = 'NextSong'
-) AS staged
-FULL OUTER JOIN (
-    SELECT songplay_id, user_id, session_id, item_in_session, start_time
-    FROM songplays
-) AS play
-    ON staged.user_id = play.user_id
-        AND staged.session_id = play.session_id
-        AND staged.item_in_session = play.item_in_session
-        AND staged.start_time = play.start_time
-WHERE staged.user_id IS NULL OR play.songplay_id IS NULL
-) AS broken
-UNION ALL
 -- songplays.user_is_found
-SELECT 4 AS place, count(*) AS broken_rows
+SELECT 3 AS place, count(*) AS found
 FROM (
 SELECT used.user_id, used.number
 FROM (
@@ -68,7 +72,7 @@ WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = used.user_id)
 ) AS broken
 UNION ALL
 -- songplays.song_is_found
-SELECT 5 AS place, count(*) AS broken_rows
+SELECT 4 AS place, count(*) AS found
 FROM (
 SELECT used.song_id, used.number
 FROM (
@@ -81,7 +85,7 @@ WHERE NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = used.song_id)
 ) AS broken
 UNION ALL
 -- songplays.artist_is_found
-SELECT 6 AS place, count(*) AS broken_rows
+SELECT 5 AS place, count(*) AS found
 FROM (
 SELECT used.artist_id, used.number
 FROM (
@@ -94,7 +98,7 @@ WHERE NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = used.artist_id
 ) AS broken
 UNION ALL
 -- songplays.match_says_what_was_found
-SELECT 7 AS place, count(*) AS broken_rows
+SELECT 6 AS place, count(*) AS found
 FROM (
 SELECT song_id, artist_id, match, count(*) AS plays
 FROM songplays
@@ -107,7 +111,7 @@ GROUP BY song_id, artist_id, match
 ) AS broken
 UNION ALL
 -- songplays.match_rate_is_useful
-SELECT 8 AS place, count(*) AS broken_rows
+SELECT 7 AS place, count(*) AS found
 FROM (
 SELECT count(*) AS plays, count(artist_id) AS plays_with_an_artist
 FROM songplays
@@ -115,7 +119,7 @@ HAVING count(*) > 0 AND count(artist_id) * 100 < count(*)
 ) AS broken
 UNION ALL
 -- songplays.copies_agree
-SELECT 9 AS place, count(*) AS broken_rows
+SELECT 8 AS place, count(*) AS found
 FROM (
 SELECT userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session, ts, count(*) AS records
 FROM staging_events
@@ -135,7 +139,7 @@ HAVING count(*) > 1
 ) AS broken
 UNION ALL
 -- songplays.length_is_not_negative
-SELECT 10 AS place, count(*) AS broken_rows
+SELECT 9 AS place, count(*) AS found
 FROM (
 SELECT songplay_id, song_title, song_length
 FROM songplays
@@ -144,7 +148,7 @@ WHERE start_time IS NOT NULL
 ) AS broken
 UNION ALL
 -- songplays.lengths_are_in_seconds
-SELECT 11 AS place, count(*) AS broken_rows
+SELECT 10 AS place, count(*) AS found
 FROM (
 SELECT count(song_length) AS lengths, sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) AS over_an_hour
 FROM songplays
@@ -152,7 +156,7 @@ HAVING sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) * 2 > count(song_leng
 ) AS broken
 UNION ALL
 -- songplays.last_delivery_is_newest
-SELECT 12 AS place, count(*) AS broken_rows
+SELECT 11 AS place, count(*) AS found
 FROM (
 SELECT last_load.load_id, last_load.newest_ts, every_load.newest_ts AS newest_ts_of_all
 FROM (
@@ -167,7 +171,7 @@ WHERE last_load.newest_ts < every_load.newest_ts
 ) AS broken
 UNION ALL
 -- time.moment_is_not_null
-SELECT 13 AS place, count(*) AS broken_rows
+SELECT 12 AS place, count(*) AS found
 FROM (
 SELECT start_time
 FROM time
@@ -175,23 +179,37 @@ WHERE start_time IS NULL
 ) AS broken
 UNION ALL
 -- time.moments_are_those_of_plays
-SELECT 14 AS place, count(*) AS broken_rows
+SELECT 13 AS place, count(*) AS found
 FROM (
-SELECT start_time, count(moment) AS moments, count(play) AS plays
+-- Proves: moments_are_those_of_plays.
+-- A pair is a play and a row of time with its start_time. If every play and every row is in a pair, no moment is missing
+-- and none is without a play. If there are then as many pairs as plays, no moment has two rows.
+SELECT joined.pairs, joined.with_play, joined.with_moment, kept.plays
 FROM (
-    SELECT start_time, 1 AS moment, cast(NULL AS INTEGER) AS play
-    FROM time
-    UNION ALL
-    SELECT start_time, cast(NULL AS INTEGER) AS moment, 1 AS play
+    SELECT count(*) AS pairs, count(play.start_time) AS with_play, count(moment.start_time) AS with_moment
+    FROM (
+        SELECT start_time
+        FROM songplays
+        WHERE start_time IS NOT NULL
+    ) AS play
+    FULL OUTER JOIN (
+        SELECT start_time
+        FROM time
+        WHERE start_time IS NOT NULL
+    ) AS moment ON play.start_time = moment.start_time
+) AS joined
+CROSS JOIN (
+    SELECT count(*) AS plays
     FROM songplays
-) AS sides
-WHERE start_time IS NOT NULL
-GROUP BY start_time
-HAVING count(moment) <> 1 OR count(play) = 0
+    WHERE start_time IS NOT NULL
+) AS kept
+WHERE joined.with_play <> joined.pairs
+    OR joined.with_moment <> joined.pairs
+    OR kept.plays <> joined.pairs
 ) AS broken;
 
 -- staging_events.event_is_not_of_the_future
-SELECT 0 AS place, count(*) AS broken_rows
+SELECT 0 AS place, count(*) AS found
 FROM (
 SELECT event.source_id, event.line, event.ts, newest.finished_at
 FROM staging_events AS event
@@ -208,7 +226,7 @@ WHERE event.ts > newest.newest_ts
 ) AS broken
 UNION ALL
 -- staging_events.session_lasts_at_most_a_day
-SELECT 1 AS place, count(*) AS broken_rows
+SELECT 1 AS place, count(*) AS found
 FROM (
 SELECT userId AS user_id, sessionId AS session_id, min(ts) AS first_ts, max(ts) AS last_ts
 FROM staging_events
@@ -218,7 +236,7 @@ HAVING max(ts) - min(ts) > 86400000
 ) AS broken
 UNION ALL
 -- staging_events.times_are_to_the_millisecond
-SELECT 2 AS place, count(*) AS broken_rows
+SELECT 2 AS place, count(*) AS found
 FROM (
 SELECT count(*) AS events, sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) AS rounded
 FROM staging_events
@@ -226,7 +244,7 @@ HAVING sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) * 2 > count(*)
 ) AS broken
 UNION ALL
 -- normalized_texts.text_is_unique
-SELECT 3 AS place, count(*) AS broken_rows
+SELECT 3 AS place, count(*) AS found
 FROM (
 SELECT text, count(*) AS copies
 FROM normalized_texts
@@ -235,7 +253,7 @@ HAVING count(*) > 1
 ) AS broken
 UNION ALL
 -- normalized_texts.staged_texts_are_normalized
-SELECT 4 AS place, count(*) AS broken_rows
+SELECT 4 AS place, count(*) AS found
 FROM (
 SELECT staged.text
 FROM (
@@ -253,7 +271,7 @@ WHERE NOT EXISTS (SELECT 1 FROM normalized_texts WHERE normalized_texts.text = s
 ) AS broken
 UNION ALL
 -- user_levels.span_is_not_null
-SELECT 5 AS place, count(*) AS broken_rows
+SELECT 5 AS place, count(*) AS found
 FROM (
 SELECT user_id, level, valid_from
 FROM user_levels
@@ -261,7 +279,7 @@ WHERE user_id IS NULL OR level IS NULL OR valid_from IS NULL
 ) AS broken
 UNION ALL
 -- user_levels.user_is_found
-SELECT 6 AS place, count(*) AS broken_rows
+SELECT 6 AS place, count(*) AS found
 FROM (
 SELECT used.user_id, used.number
 FROM (
@@ -274,7 +292,7 @@ WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = used.user_id)
 ) AS broken
 UNION ALL
 -- user_levels.spans_follow_each_other
-SELECT 7 AS place, count(*) AS broken_rows
+SELECT 7 AS place, count(*) AS found
 FROM (
 SELECT user_id, level, valid_from, valid_to, next_from
 FROM (
@@ -289,7 +307,7 @@ WHERE valid_to <> next_from
 ) AS broken
 UNION ALL
 -- user_levels.last_span_is_the_latest_level
-SELECT 8 AS place, count(*) AS broken_rows
+SELECT 8 AS place, count(*) AS found
 FROM (
 SELECT users.user_id, users.level, span.level AS level_of_span
 FROM users
@@ -303,7 +321,7 @@ WHERE users.user_id IS NOT NULL
 ) AS broken
 UNION ALL
 -- user_levels.play_has_the_level_of_its_span
-SELECT 9 AS place, count(*) AS broken_rows
+SELECT 9 AS place, count(*) AS found
 FROM (
 SELECT play.songplay_id, play.user_id, play.start_time, play.level, span.level AS level_of_span
 FROM songplays AS play
@@ -317,7 +335,7 @@ WHERE play.level <> span.level
 ) AS broken
 UNION ALL
 -- users.user_is_unique
-SELECT 10 AS place, count(*) AS broken_rows
+SELECT 10 AS place, count(*) AS found
 FROM (
 SELECT user_id, count(*) AS copies
 FROM users
@@ -326,7 +344,7 @@ HAVING count(*) > 1
 ) AS broken
 UNION ALL
 -- users.user_is_not_null
-SELECT 11 AS place, count(*) AS broken_rows
+SELECT 11 AS place, count(*) AS found
 FROM (
 SELECT user_id
 FROM users
@@ -334,7 +352,7 @@ WHERE user_id IS NULL
 ) AS broken
 UNION ALL
 -- users.users_are_those_staged
-SELECT 12 AS place, count(*) AS broken_rows
+SELECT 12 AS place, count(*) AS found
 FROM (
 SELECT staged.user_id AS staged_user_id, kept.user_id AS kept_user_id
 FROM (
@@ -350,7 +368,7 @@ WHERE staged.user_id IS NULL OR kept.user_id IS NULL
 ) AS broken
 UNION ALL
 -- users.registrations_are_in_milliseconds
-SELECT 13 AS place, count(*) AS broken_rows
+SELECT 13 AS place, count(*) AS found
 FROM (
 SELECT user_id, registered_at
 FROM users
@@ -359,7 +377,7 @@ WHERE user_id IS NOT NULL
 ) AS broken
 UNION ALL
 -- songs.song_is_unique
-SELECT 14 AS place, count(*) AS broken_rows
+SELECT 14 AS place, count(*) AS found
 FROM (
 SELECT song_id, count(*) AS copies
 FROM songs
@@ -368,7 +386,7 @@ HAVING count(*) > 1
 ) AS broken
 UNION ALL
 -- songs.song_is_not_null
-SELECT 15 AS place, count(*) AS broken_rows
+SELECT 15 AS place, count(*) AS found
 FROM (
 SELECT song_id
 FROM songs
@@ -376,7 +394,7 @@ WHERE song_id IS NULL
 ) AS broken
 UNION ALL
 -- songs.songs_are_those_staged
-SELECT 16 AS place, count(*) AS broken_rows
+SELECT 16 AS place, count(*) AS found
 FROM (
 SELECT staged.song_id AS staged_song_id, kept.song_id AS kept_song_id
 FROM (
@@ -392,7 +410,7 @@ WHERE staged.song_id IS NULL OR kept.song_id IS NULL
 ) AS broken
 UNION ALL
 -- songs.artist_is_found
-SELECT 17 AS place, count(*) AS broken_rows
+SELECT 17 AS place, count(*) AS found
 FROM (
 SELECT used.artist_id, used.number
 FROM (
@@ -405,7 +423,7 @@ WHERE NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = used.artist_id
 ) AS broken
 UNION ALL
 -- artists.artist_is_unique
-SELECT 18 AS place, count(*) AS broken_rows
+SELECT 18 AS place, count(*) AS found
 FROM (
 SELECT artist_id, count(*) AS copies
 FROM artists
@@ -414,7 +432,7 @@ HAVING count(*) > 1
 ) AS broken
 UNION ALL
 -- artists.artist_is_not_null
-SELECT 19 AS place, count(*) AS broken_rows
+SELECT 19 AS place, count(*) AS found
 FROM (
 SELECT artist_id
 FROM artists
@@ -422,7 +440,7 @@ WHERE artist_id IS NULL
 ) AS broken
 UNION ALL
 -- artists.artists_are_those_staged
-SELECT 20 AS place, count(*) AS broken_rows
+SELECT 20 AS place, count(*) AS found
 FROM (
 SELECT staged.artist_id AS staged_artist_id, kept.artist_id AS kept_artist_id
 FROM (
@@ -438,7 +456,7 @@ WHERE staged.artist_id IS NULL OR kept.artist_id IS NULL
 ) AS broken
 UNION ALL
 -- artists.coordinates_are_on_earth
-SELECT 21 AS place, count(*) AS broken_rows
+SELECT 21 AS place, count(*) AS found
 FROM (
 SELECT artist_id, latitude, longitude
 FROM artists
@@ -446,7 +464,7 @@ WHERE latitude NOT BETWEEN -90 AND 90 OR longitude NOT BETWEEN -180 AND 180
 ) AS broken;
 
 -- load_history.load_is_unique
-SELECT 0 AS place, count(*) AS broken_rows
+SELECT 0 AS place, count(*) AS found
 FROM (
 SELECT load_id, count(*) AS copies
 FROM load_history
@@ -455,7 +473,7 @@ HAVING count(*) > 1
 ) AS broken
 UNION ALL
 -- load_history.counts_are_those_of_the_files
-SELECT 1 AS place, count(*) AS broken_rows
+SELECT 1 AS place, count(*) AS found
 FROM (
 SELECT load_history.load_id, load_history.read, load_history.loaded, load_history.rejected, files.read AS files_read
 FROM load_history
@@ -470,7 +488,7 @@ WHERE load_history.read <> files.read
 ) AS broken
 UNION ALL
 -- load_files.read_is_loaded_and_rejected
-SELECT 2 AS place, count(*) AS broken_rows
+SELECT 2 AS place, count(*) AS found
 FROM (
 SELECT source_id, url, read, loaded, rejected
 FROM load_files
@@ -478,7 +496,7 @@ WHERE status <> 'failed' AND read <> loaded + rejected
 ) AS broken
 UNION ALL
 -- load_files.source_is_unique
-SELECT 3 AS place, count(*) AS broken_rows
+SELECT 3 AS place, count(*) AS found
 FROM (
 SELECT source_id, count(*) AS copies
 FROM load_files
@@ -487,7 +505,7 @@ HAVING count(*) > 1
 ) AS broken
 UNION ALL
 -- load_files.one_content_of_a_file
-SELECT 4 AS place, count(*) AS broken_rows
+SELECT 4 AS place, count(*) AS found
 FROM (
 SELECT dataset, url, count(*) AS contents
 FROM load_files
@@ -497,7 +515,7 @@ HAVING count(*) > 1
 ) AS broken
 UNION ALL
 -- load_files.load_is_found
-SELECT 5 AS place, count(*) AS broken_rows
+SELECT 5 AS place, count(*) AS found
 FROM (
 SELECT used.load_id, used.number
 FROM (
@@ -510,7 +528,7 @@ WHERE NOT EXISTS (SELECT 1 FROM load_history WHERE load_history.load_id = used.l
 ) AS broken
 UNION ALL
 -- load_files.loaded_is_staged
-SELECT 6 AS place, count(*) AS broken_rows
+SELECT 6 AS place, count(*) AS found
 FROM (
 SELECT files.source_id, files.url, files.loaded, coalesce(staged.records, 0) AS staged
 FROM (
@@ -531,7 +549,7 @@ WHERE coalesce(files.loaded, 0) <> coalesce(staged.records, 0)
 ) AS broken
 UNION ALL
 -- load_files.rejected_is_kept
-SELECT 7 AS place, count(*) AS broken_rows
+SELECT 7 AS place, count(*) AS found
 FROM (
 SELECT files.source_id, files.url, files.rejected, coalesce(kept.records, 0) AS kept
 FROM (
@@ -548,7 +566,7 @@ WHERE coalesce(files.rejected, 0) <> coalesce(kept.records, 0)
 ) AS broken
 UNION ALL
 -- load_files.no_file_failed
-SELECT 8 AS place, count(*) AS broken_rows
+SELECT 8 AS place, count(*) AS found
 FROM (
 SELECT load_files.source_id, load_files.url
 FROM load_files
@@ -562,7 +580,7 @@ WHERE load_files.status = 'failed'
 ) AS broken
 UNION ALL
 -- rejected_records.rejected_share_is_small
-SELECT 9 AS place, count(*) AS broken_rows
+SELECT 9 AS place, count(*) AS found
 FROM (
 SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
 FROM load_files

@@ -208,21 +208,21 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
--- the 10 checks of severity fail of plays, only what was touched
+-- 10 checks of severity fail: plays, only what was touched
 
--- the 16 checks of severity fail of staging and dimensions, only what was touched
+-- 16 checks of severity fail: staging and dimensions, only what was touched
 
--- the 8 checks of severity fail of ledger, only what was touched
+-- 8 checks of severity fail: ledger, only what was touched
 
 UPDATE load_history SET detail = $1 WHERE load_id = $2;
 
 COMMIT;
 
--- the 5 checks of severity warn of plays, only what was touched
+-- 5 checks of severity warn: plays, only what was touched
 
--- the 6 checks of severity warn of staging and dimensions, only what was touched
+-- 6 checks of severity warn: staging and dimensions, only what was touched
 
--- the 2 checks of severity warn of ledger
+-- 2 checks of severity warn: ledger
 
 SELECT * FROM (SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
 FROM load_files

@@ -115,11 +115,11 @@ UPDATE load_history SET status = 'undone' WHERE load_id = $1;
 
 -- tables/time/load.sql, only what was touched
 
--- the 10 checks of severity fail of plays, only what was touched
+-- 10 checks of severity fail: plays, only what was touched
 
--- the 16 checks of severity fail of staging and dimensions, only what was touched
+-- 16 checks of severity fail: staging and dimensions, only what was touched
 
--- the 8 checks of severity fail of ledger, only what was touched
+-- 8 checks of severity fail: ledger, only what was touched
 
 COMMIT;
 

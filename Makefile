@@ -33,7 +33,7 @@ FAST := not engine and not browser and not slow
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup native check browser older demo test fuzz test-newest test-long coverage lint lint-style lint-types \
-	lint-layers lint-sql hooks format docs picture bench bench-growth bench-cores bench-xl bench-storage bench-check bench-docs bench-s3 lock clean
+	lint-layers lint-sql hooks format docs picture bench bench-growth bench-cores bench-dialects bench-xl bench-storage bench-check bench-docs bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -176,6 +176,9 @@ bench-growth: setup ## measure what more events cost, and one more day: time, me
 
 bench-cores: setup ## measure a first load on one core and on all, phase by phase
 	$(BIN)/python bench/cores.py $(BENCH_OPTIONS)
+
+bench-dialects: setup ## measure the loader and others on unknown and missing keys, arrays and gzip
+	$(BIN)/python bench/dialects.py $(BENCH_OPTIONS)
 
 # About an hour, and 20 GB of disk.
 bench-xl: setup ## measure 100 million events over a year: the load, and all that is asked of it later

@@ -25,9 +25,10 @@ _SERVER_OPTIONS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "max_parallel
 
 @dataclass(frozen=True)
 class Contender:
-    """A program that makes staging and the star: `script` lies below bench/, `locked` names its bench/NAME.txt.
+    """A program that makes staging and the star: `script` lies below bench/, and is empty for sparkify itself.
 
-    It `stores` them in a DuckDB file, as Parquet, or in PostgreSQL. A slow one runs in the first round only.
+    `locked` names its bench/NAME.txt. It `stores` them in a DuckDB file, as Parquet, or in PostgreSQL. A slow one runs
+    in the first round only.
     """
 
     label: str
@@ -41,6 +42,7 @@ class Contender:
 
 CONTENDERS = {
     OURS: Contender("sparkify load", "", "duckdb"),
+    "sql": Contender("sparkify load, without its native library", "", "duckdb", environment={"SPARKIFY_NATIVE": "no"}),
     "handwritten": Contender("hand-written script", "handwritten.py", "duckdb"),
     "floor": Contender(
         "the floor: that script, songs joined beforehand", "handwritten.py", "duckdb", joined_songs=True
@@ -98,11 +100,12 @@ def run_contender(name: str, corpus: Corpus, folder: Path, server: Postgres | No
     target = _clear(contender, folder, server)
     python = prepare_environment(folder, contender.locked) if contender.locked else sys.executable
     songs = corpus.joined_songs if contender.joined_songs else corpus.song_data
-    if name == OURS:
+    if not contender.script:
         command = [python, "-m", "sparkify", "load", "-q", "--warehouse", target]
         command += ["--log-data", corpus.log_data, "--song-data", songs]
     else:
         command = [python, str(HERE / contender.script), target, corpus.log_data, songs]
+        command += [] if corpus.form == "lines" else [corpus.form]
     environment = os.environ | dict(contender.environment)
     beside = server.process if server and contender.stores == "postgres" else None
     try:

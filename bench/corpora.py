@@ -1,9 +1,11 @@
 """The simulated corpora, by size. Each is made once below a folder and kept while its options are the same."""
 
+import gzip
 import json
+import re
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,11 +27,12 @@ XL = SimulateOptions(events=100_000_000, users=200_000, days=365, songs=SONGS)
 
 @dataclass(frozen=True)
 class Corpus:
-    """Where a corpus lies, and its records."""
+    """Where a corpus lies, and its records; `form` is that of its log files: lines, array or gzip."""
 
     folder: Path
     events: int
     songs: int
+    form: str = "lines"
 
     @property
     def log_data(self) -> str:
@@ -88,6 +91,35 @@ def make_sized_corpus(folder: Path, size: str) -> Corpus:
     """The corpus of one of SIZES, below a folder."""
     options = SIZES[size]
     return make_corpus(folder / f"{options.events}-{options.songs}", options)
+
+
+# What other writers of logs do, each as a change to a file of lines, with the form that it leaves.
+DIALECTS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "plain": ("lines", lambda lines: lines),
+    "an unknown key in each line": ("lines", lambda lines: lines.replace(b"}\n", b',"tag":"control"}\n')),
+    "a key missing in each line": ("lines", lambda lines: re.sub(rb'"status":\d+,', b"", lines)),
+    "one array a file": ("array", lambda lines: b"[" + b",".join(lines.splitlines()) + b"]\n"),
+    "gzip": ("gzip", lambda lines: gzip.compress(lines, 6, mtime=0)),
+}
+
+
+def make_dialect(corpus: Corpus, dialect: str) -> Corpus:
+    """The records of a corpus in one of DIALECTS, written where it is not there yet; the songs are the corpus's own."""
+    form, change = DIALECTS[dialect]
+    folder = corpus.folder / "dialects" / dialect.replace(" ", "-")
+    changed = Corpus(folder, corpus.events, corpus.songs, form)
+    if not folder.exists():
+        unfinished = folder.with_name(f"{folder.name}.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        logs = unfinished / "log_data"
+        logs.mkdir(parents=True)
+        for path in corpus.log_files:
+            name = f"{path.name}.gz" if form == "gzip" else path.name
+            (logs / name).write_bytes(change(path.read_bytes()))
+        for songs in (corpus.song_data, corpus.joined_songs):
+            (unfinished / Path(songs).name).symlink_to(Path(songs).resolve())
+        unfinished.rename(folder)
+    return changed
 
 
 @contextmanager

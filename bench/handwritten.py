@@ -1,7 +1,7 @@
 """The script that a good engineer would write by hand: DuckDB's own JSON reader and five CREATE TABLE AS.
 
 It is what `bench/load.py` measures `sparkify load` against. No ledger, no rejects, no order-free winners: it trusts its
-input and starts anew every time. Usage: python bench/handwritten.py WAREHOUSE LOG_DATA SONG_DATA
+input and starts anew every time. Usage: python bench/handwritten.py WAREHOUSE LOG_DATA SONG_DATA [array|gzip]
 """
 
 import sys
@@ -9,7 +9,7 @@ import sys
 import duckdb
 
 STATEMENTS = [
-    """CREATE TABLE staging_events AS SELECT * FROM read_json($log_data, format = 'newline_delimited', columns = {
+    """CREATE TABLE staging_events AS SELECT * FROM read_json($log_data, format = $form, columns = {
         artist: 'VARCHAR', auth: 'VARCHAR', firstName: 'VARCHAR', gender: 'VARCHAR', itemInSession: 'INTEGER',
         lastName: 'VARCHAR', length: 'DOUBLE', level: 'VARCHAR', location: 'VARCHAR', method: 'VARCHAR',
         page: 'VARCHAR', registration: 'DOUBLE', sessionId: 'INTEGER', song: 'VARCHAR', status: 'INTEGER',
@@ -41,19 +41,20 @@ STATEMENTS = [
 ]
 
 
-def build(connection: duckdb.DuckDBPyConnection, log_data: str, song_data: str) -> None:
+def build(connection: duckdb.DuckDBPyConnection, log_data: str, song_data: str, form: str = "lines") -> None:
     """Build the five tables from what two patterns match."""
+    read_as = "array" if form == "array" else "newline_delimited"
     for statement in STATEMENTS:
-        given = {"log_data": log_data, "song_data": song_data}
+        given = {"log_data": log_data, "song_data": song_data, "form": read_as}
         used = {name: value for name, value in given.items() if f"${name}" in statement}
         connection.execute(statement, used)
 
 
 def main() -> None:
     """Build the five tables from two folders."""
-    warehouse, log_data, song_data = sys.argv[1:]
+    warehouse, log_data, song_data, *form = sys.argv[1:]
     with duckdb.connect(warehouse) as connection:
-        build(connection, f"{log_data}/**/*.json", f"{song_data}/**/*.json")
+        build(connection, f"{log_data}/**/*.json*", f"{song_data}/**/*.json", *form)
 
 
 if __name__ == "__main__":

@@ -166,6 +166,32 @@ def _render_steps(found: Result) -> str:
     return f"{title}\n\n{_table(['step', 'wall s', 'CPU s', 'peak MB'], rows)}"
 
 
+def render_dialects(found: Result) -> str:
+    """Every contender's seconds on each dialect, ours also as a multiple of those on plain lines."""
+    return "\n\n".join(_render_dialects(one) for one in found.values())
+
+
+def _render_dialects(found: Result) -> str:
+    plain = found["plain"]
+    rows = []
+    for dialect, one in found.items():
+        cells = [dialect]
+        for name in plain["runs"]:
+            if name in one["left_out"]:
+                cells.append(one["left_out"][name])
+                continue
+            times = ratio({"this": one["runs"][name], "plain": plain["runs"][name]}, "this", "plain", "cpu")
+            cells.append(
+                f"{median(one['runs'][name], 'wall'):.1f} / {median(one['runs'][name], 'cpu'):.1f} ({times:.2f})"
+            )
+        rows.append(cells)
+    title = (
+        f"{format_events(plain['events'])} events, medians of {plain['rounds']} rounds: wall s / CPU s (times that "
+        f"of plain lines); {describe(plain['machine'])}:"
+    )
+    return f"{title}\n\n{_table(['log files', *(CONTENDERS[name].label for name in plain['runs'])], rows)}"
+
+
 def render_cores(found: Result) -> str:
     """The phases of a first load by the number of cores, and what they would take on more, by Amdahl's law."""
     return "\n\n".join(_render_phases(one) for one in found.values())
@@ -250,6 +276,7 @@ PARTS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "space": ("growth", render_space),
     "xl": ("xl", render_xl),
     "cores": ("cores", render_cores),
+    "dialects": ("dialects", render_dialects),
     "formats": ("formats", render_formats),
     "replacements": ("replacements", render_replacements),
 }

@@ -12,9 +12,9 @@ import duckdb
 import psutil
 import pytest
 
-from bench import check, cores, growth, load, results, storage, xl
+from bench import check, cores, dialects, growth, load, results, storage, xl
 from bench.contest import CONTENDERS, FACTS, OURS, Facts, compare_facts, find_missing, read_facts
-from bench.corpora import Corpus, make_corpus
+from bench.corpora import DIALECTS, Corpus, make_corpus, make_dialect
 from bench.handwritten import build
 from bench.picture import draw_growth
 from bench.processes import HERE, LimitExceeded, run
@@ -326,6 +326,16 @@ def test_every_step_of_a_large_warehouse_is_measured(corpus: Corpus, folder: Pat
     steps = ["load", "load, nothing to do", "check", "status", "query overview", "report"]
     assert list(found["runs"]) == [*steps, "load of a day, of songs only before", "load of a day"]
     assert all(step in results.render_xl({"tiny": found}) for step in found["runs"])
+
+
+def test_every_dialect_has_the_same_records(corpus: Corpus, folder: Path) -> None:
+    found = dialects.measure(corpus, [OURS], 1, folder)
+    assert [one["rows"] for one in found.values()] == [found["plain"]["rows"]] * len(DIALECTS)
+    whole = {
+        dialect: b"".join(path.read_bytes() for path in make_dialect(corpus, dialect).log_files) for dialect in found
+    }
+    assert len(set(whole.values())) == len(DIALECTS)
+    assert "| gzip | " in results.render_dialects({"tiny": found})
 
 
 def test_phases_are_measured_by_cores(corpus: Corpus, folder: Path) -> None:

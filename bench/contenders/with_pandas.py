@@ -1,8 +1,9 @@
 """The load as a user of pandas would write it, no row by hand: read_json of lines, merge, drop_duplicates, Parquet.
 
-Usage: python bench/contenders/with_pandas.py FOLDER LOG_DATA SONG_DATA
+Usage: python bench/contenders/with_pandas.py FOLDER LOG_DATA SONG_DATA [array|gzip]
 """
 
+import gzip
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -10,9 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 
-def read_lines(root: str) -> pd.DataFrame:
+def read_records(root: str, form: str = "lines") -> pd.DataFrame:
     """The records of a folder; its files as one, for read_json costs milliseconds a call and there are thousands."""
-    contents = (path.read_bytes().rstrip(b"\n") for path in sorted(Path(root).rglob("*.json")))
+    files = (path.read_bytes() for path in sorted(Path(root).rglob("*.json*")))
+    if form == "array":
+        return pd.concat((pd.read_json(BytesIO(file)) for file in files), ignore_index=True)
+    contents = (line.rstrip(b"\n") for line in (map(gzip.decompress, files) if form == "gzip" else files))
     return pd.read_json(BytesIO(b"\n".join(contents)), lines=True, engine="pyarrow")
 
 
@@ -54,10 +58,10 @@ def build_time(songplays: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Staging first, then the star."""
-    target, log_data, song_data = sys.argv[1:]
+    target, log_data, song_data, *form = sys.argv[1:]
     folder = Path(target)
     folder.mkdir()
-    events, songs = read_lines(log_data), read_lines(song_data)
+    events, songs = read_records(log_data, *form), read_records(song_data)
     songplays = build_songplays(events, songs)
     names = {"artist_name": "name", "artist_location": "location"}
     names |= {"artist_latitude": "latitude", "artist_longitude": "longitude"}

@@ -7,6 +7,7 @@ simulated files contain faults and repeated records.
 import itertools
 import json
 import math
+import random
 import re
 import shutil
 import statistics
@@ -34,7 +35,7 @@ from sparkify.questions.cut import COPIES, WHOLE_LOG, Cut, cut_sql, fill_sql, li
 from sparkify.settings import Config, load_config
 from sparkify.simulator import SimulateOptions, simulate
 from sparkify.warehouses import open_warehouse
-from tests import reference
+from tests import reference, support
 from tests.support import SAMPLE, read_sources, write_file
 
 NAMES = [question.name for question in list_questions()]
@@ -136,14 +137,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
         result.log_data / "copies.json", [{name: row[name] for name in reference.EVENT_FIELDS} for row in copies]
     )
     config = load(folder, log_data=result.log_data, song_data=result.song_data)
-    delivered, songs = read_sources(result.log_data, "events"), read_sources(result.song_data, "songs")
+    data = read_data(config)
+    assert len(data.events) < len(delivered.rows), "the simulated data holds no copies"
+    return data
+
+
+def read_data(config: Config) -> Data:
+    """What a loaded warehouse holds, read from its sources again."""
+    delivered = read_sources(Path(str(config.log_data)), "events")
+    songs = read_sources(Path(str(config.song_data)), "songs")
     star = reference.build_star(delivered.rows, songs.rows)
     locations = {artist[0]: artist[2] for artist in star["artists"]}
     plays = [play | {"artist_location": locations.get(play["artist_id"])} for play in reference.name_plays(star)]
     rejected = len(delivered.rejects) + len(songs.rejects)
-    events = reference.single_events(delivered.rows)
-    assert len(events) < len(delivered.rows) - len(copies), "the simulated data holds no copies"
-    return Data(config, events, plays, rejected / (delivered.read + songs.read))
+    return Data(config, reference.single_events(delivered.rows), plays, rejected / (delivered.read + songs.read))
 
 
 # ---- plain Python ----
@@ -594,8 +601,8 @@ def test_question_has_a_header_and_one_portable_select(name: str) -> None:
         r";|::|\[|\bFILTER\b|\bQUALIFY\b|\bNULLS\b|\bgenerate_series\b|\blist\w*\(|\bunnest\b|\bavg\(|\bdatediff\b"
     )
     assert not re.findall(unshared, question.sql, re.IGNORECASE)
-    # In Redshift, an aggregate with ORDER BY needs a frame; a ranking and the row before need none.
-    framed = r"\b(?:(?:rank|row_number)\(\)|lag\([\w.]+\)) OVER \("
+    # In Redshift, an aggregate with ORDER BY needs a frame; a ranking and the rows beside need none.
+    framed = r"\b(?:(?:rank|row_number)\(\)|(?:lag|lead)\([\w.]+\)) OVER \(|OVER \([^()]*\bROWS [^()]*\)"
     assert question.sql.count("OVER (") == len(re.findall(framed, question.sql))
     # What a cut does not affect.
     assert not re.findall(r"\bstaging_\w+|\bsongplays\b", question.sql)
@@ -704,7 +711,18 @@ def test_only_what_is_read_is_cut_and_comes_before() -> None:
     assert not re.search("JOIN|WHERE", cut_sql("SELECT 1 FROM plays", {}))
     found = re.findall(r"(?m)^(?:WITH )?(\w+) AS \(", cut_sql("SELECT 1 FROM days", dict.fromkeys(values)))
     assert found == ["repeated_moments", "repeated_events", "events", "days"]
-    assert cut_sql("SELECT 1 FROM events", {}, without=COPIES).startswith("WITH events AS (")
+    assert cut_sql("SELECT 1 FROM events", {}, kept=COPIES).startswith(
+        "WITH repeated_moments AS (\n    SELECT * FROM kept_repeated_moments\n),\n\n"
+    )
+
+
+def test_each_reader_of_the_log_has_its_own() -> None:
+    """DuckDB would keep every row for the second reader."""
+    sql = "SELECT 1 FROM plays INNER JOIN plays AS other ON plays.ts = other.ts LEFT JOIN plays ON true"
+    cut = cut_sql(sql, {"level": "paid"})
+    assert re.findall(r"(?m)^(?:WITH )?(\w+) AS \(", cut) == ["plays", "plays_2", "plays_3"]
+    assert cut.count("WHERE level = 'paid'") == 3
+    assert "FROM plays INNER JOIN plays_2 AS other ON plays.ts = other.ts LEFT JOIN plays_3 AS plays ON" in cut
 
 
 @pytest.mark.slow
@@ -972,6 +990,36 @@ def test_level_change_counts_for_both_and_ends_as_one(tmp_path: Path) -> None:
     assert [(row["level"], row["users"], row["sessions"], row["users_at_end"]) for row in rows] == [
         ("free", 1, 1, 0), ("paid", 1, 1, 1), ("free", 1, 1, 1), ("free", 1, 1, 1), ("paid", 1, 1, 0),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_events_of_one_moment_are_in_the_order_of_sessions_and_items(tmp_path: Path, seed: int) -> None:
+    """Visits of a user that overlap, and events of a moment at several levels, are as in plain Python."""
+    chance = random.Random(seed)
+    midnight = at(0.5)
+    places = list(itertools.product((1, 2), (0, 1, 2), (-1, 0, 1, 2, MILLISECONDS_OF_DAY)))
+    for root in ("log", "songs"):
+        (tmp_path / root).mkdir()
+    write_file(
+        tmp_path / "log" / "events.json",
+        [
+            (support.play if page == "NextSong" else support.event)(
+                userId=user,
+                sessionId=session,
+                itemInSession=item,
+                ts=midnight + ts,
+                page=page,
+                level=chance.choice(["free", "paid"]),
+                registration=0,
+            )
+            for user in range(1, 200)
+            for session, item, ts in chance.sample(places, chance.randint(1, 8))
+            for page in [chance.choice(["NextSong", "NextSong", "Home", "Upgrade", "Submit Upgrade"])]
+        ],
+    )
+    data = read_data(load(tmp_path, log_data=tmp_path / "log", song_data=tmp_path / "songs"))
+    for name in ("levels", "level_changes", "conversion", "funnel", "sessions", "session_lengths", "overview", "hours"):
+        assert rounded(ask(data.config, name)) == rounded(EXPECTATIONS[name](data)), name
 
 
 def test_song_of_one_play_is_not_cut_from_its_equals(tmp_path: Path) -> None:

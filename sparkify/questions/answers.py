@@ -9,7 +9,7 @@ from typing import Any
 from sparkify.addresses import is_unicode
 from sparkify.errors import UsageError
 from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
-from sparkify.questions.cut import COPIES, WHOLE_LOG, Cut, cut_sql, view_sql
+from sparkify.questions.cut import COPIES, KEPT, SUMMARIES, WHOLE_LOG, Cut, cut_sql, kept_name
 from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.checks import CheckResult
@@ -101,7 +101,8 @@ def open_sql(config: Config, sql: str) -> Iterator[tuple[list[str], Iterator[Row
 
 def _explain_nothing(warehouse: Warehouse, cut: Cut) -> str | None:
     """A sentence if the warehouse has no events, or none in the cut; else None."""
-    if _log_days(warehouse, cut)[0] is not None:
+    # Most cuts have a play, which is found at once.
+    if warehouse.fetch(cut_sql("SELECT 1 FROM plays LIMIT 1", cut.values)) or _log_days(warehouse, cut)[0] is not None:
         return None
     first, last = _log_days(warehouse, WHOLE_LOG)
     if first is None:
@@ -110,9 +111,9 @@ def _explain_nothing(warehouse: Warehouse, cut: Cut) -> str | None:
     return f"no event matches {given}; the log has events from {first} to {last}"
 
 
-def _log_days(warehouse: Warehouse, cut: Cut) -> tuple[dt.date | None, dt.date | None]:
+def _log_days(warehouse: Warehouse, cut: Cut, *, kept: Collection[str] = ()) -> tuple[dt.date | None, dt.date | None]:
     """The days of the first and the last event in a cut; None for both without events."""
-    first, last = warehouse.fetch(cut_sql("SELECT min(day), max(day) FROM events", cut.values))[0]
+    first, last = warehouse.fetch(cut_sql("SELECT min(day), max(day) FROM events", cut.values, kept=kept))[0]
     return first, last
 
 
@@ -122,19 +123,39 @@ def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
     with open_to_read(config) as warehouse, warehouse.transaction():
         loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(warehouse)
-        # Computed once for all questions; the SQL of each question has it as a CTE.
-        for view in COPIES:
-            warehouse.execute(f"CREATE TEMP TABLE {view} AS\n{view_sql(view)}")
-        answers = [_answer(warehouse, question, cut, without=COPIES) for question in list_questions()]
+        compared = _keep(warehouse, cut)
         return Answers(
             cut,
-            answers,
-            _compare(warehouse, cut, answers),
+            [_answer(warehouse, question, cut, kept=KEPT) for question in list_questions()],
+            None if compared is None else _compare(warehouse, cut, *compared),
             loads[-1] if loads else None,
             newest,
             count_lag(loads, newest),
             checks.run_checks(warehouse, checks.list_checks()),
         )
+
+
+def _keep(warehouse: Warehouse, cut: Cut) -> tuple[dt.date, int] | None:
+    """Compute once, in temporary tables, what the questions share; returns what is compared, as `_find_compared` does.
+
+    The summaries are of the days of the cut and of those that they are compared with, at every level.
+    """
+    for number, name in enumerate(COPIES):
+        _keep_one(warehouse, name, WHOLE_LOG, kept=COPIES[:number])
+    _keep_one(warehouse, "days", cut)
+    compared = _find_compared(cut, *_log_days(warehouse, WHOLE_LOG, kept=COPIES))
+    first = cut.first_day
+    if first is not None and compared is not None:
+        last, days = compared
+        first = min(first, last - dt.timedelta(2 * days - 1))
+    for name in SUMMARIES:
+        _keep_one(warehouse, name, Cut(first_day=first, last_day=cut.last_day))
+    return compared
+
+
+def _keep_one(warehouse: Warehouse, name: str, cut: Cut, *, kept: Collection[str] = COPIES) -> None:
+    sql = cut_sql(f"SELECT * FROM {name}", cut.values, kept=kept)
+    warehouse.execute(f"CREATE TEMP TABLE {kept_name(name)} AS\n{sql}")
 
 
 def find_newest_event(warehouse: Warehouse) -> dt.datetime | None:
@@ -149,32 +170,35 @@ def count_lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None)
     return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
 
 
-def _answer(warehouse: Warehouse, question: Question, cut: Cut, *, without: Collection[str] = ()) -> Answer:
+def _answer(warehouse: Warehouse, question: Question, cut: Cut, *, kept: Collection[str] = ()) -> Answer:
     values = list_values(question, cut)
-    columns, rows = warehouse.fetch_table(cut_sql(question.sql, values, without=without))
+    columns, rows = warehouse.fetch_table(cut_sql(question.sql, values, kept=kept))
     return Answer(question, values, cut_sql(question.sql, values), columns, rows)
 
 
-def _overview(warehouse: Warehouse, cut: Cut) -> dict[str, Any]:
-    return _answer(warehouse, get_question("overview"), cut, without=COPIES).records[0]
+def _compare(warehouse: Warehouse, cut: Cut, last: dt.date, days: int) -> Comparison:
+    spans = (_span(cut, last - dt.timedelta(days * back), days) for back in (0, 1))
+    overviews = (_answer(warehouse, get_question("overview"), span, kept=KEPT).records[0] for span in spans)
+    return Comparison(days, *overviews)
 
 
-def _compare(warehouse: Warehouse, cut: Cut, answers: Sequence[Answer]) -> Comparison | None:
-    asked = next(answer for answer in answers if answer.question.name == "overview")
-    log = _overview(warehouse, WHOLE_LOG) if any(asked.values.values()) else asked.records[0]
-    if log["first_day"] is None:
+def _find_compared(cut: Cut, log_first: dt.date | None, log_last: dt.date | None) -> tuple[dt.date, int] | None:
+    """The last of the days to compare with as many before them, and their number, for a log of these days.
+
+    None if it is too short for both.
+    """
+    if log_first is None or log_last is None:
         return None
-    first = max(cut.first_day or log["first_day"], log["first_day"])
-    last = min(cut.last_day or log["last_day"], log["last_day"])
+    first = max(cut.first_day or log_first, log_first)
+    last = min(cut.last_day or log_last, log_last)
     days = (last - first).days + 1
     if days < 1:
         return None
-    if log["first_day"] > first - dt.timedelta(days):
+    if log_first > first - dt.timedelta(days):
         days = _LAST_DAYS
         if last - dt.timedelta(2 * days - 1) < first:
             return None
-    spans = [_span(cut, last - dt.timedelta(days * back), days) for back in (0, 1)]
-    return Comparison(days, *(_overview(warehouse, span) for span in spans))
+    return last, days
 
 
 def _span(cut: Cut, last: dt.date, days: int) -> Cut:

@@ -1,8 +1,13 @@
 """The cut: the part of the log for which a question is answered, as CTEs before the question's own.
 
-A question reads `events`, `plays` and `days`. Run by hand, it reads the views with these names, and so the whole log.
-Run by sparkify, it reads CTEs with the same names, made from the text of the views with the cut in the WHERE. So only
-the views define what an event, a play and a day are, and the SQL that is sent is complete: it runs as it is.
+A question reads `events`, `plays` and `days`, and the summaries of them in `sql/summaries/`. Run by hand, it reads the
+views with the first names, and so the whole log. Run by sparkify, it reads CTEs with the same names, made from the text
+of the views with the cut in the WHERE. So only the views define what an event, a play and a day are, and the SQL that
+is sent is complete: it runs as it is.
+
+Each place that reads events or plays gets a CTE of its own: DuckDB stores what a CTE with several readers returns, and
+that is every row of the log with its texts. A summary has few rows, and is computed once for all its readers. A report
+keeps the summaries in temporary tables, and so computes them once for all its questions.
 
 Values are literals, never bound: Redshift may refuse a bound value in a CTE, and skips blocks only by literals.
 """
@@ -11,6 +16,7 @@ import datetime as dt
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import count
 from textwrap import indent
 from typing import Any
 
@@ -21,13 +27,16 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = ("free", "paid")
 # The largest INTEGER.
 _MOST = 2**31 - 1
-# Which records are copies does not depend on the cut. These CTEs have few rows, but take as long as a question. To
-# answer several questions, keep them in temporary tables with their names and omit the CTEs.
+# What has a row for each event or play, with the column by whose time it is cut. Each reader reads it anew.
+_SCANNED = {"events": "ts", "plays": "start_time"}
+# The summaries have a column `day`, and one `level`.
+SUMMARIES = ("user_days", "visits")
+# What takes about as long as a question and has few rows, in the order in which it can be made. To answer several
+# questions, keep each in a temporary table.
 COPIES = ("repeated_moments", "repeated_events")
-# The CTEs in the order in which they read each other, each with the column by which it is cut. The days are cut with
-# the events.
-_CUT_BY = {**dict.fromkeys(COPIES), "events": "day", "plays": "start_time", "days": None}
-_READ = re.compile(rf"\b(?:FROM|JOIN) ({'|'.join(_CUT_BY)})\b")
+KEPT = (*COPIES, "days", *SUMMARIES)
+_READABLE = (*KEPT, *_SCANNED)
+_READ = re.compile(rf"\b(FROM|JOIN) ({'|'.join(_READABLE)})\b( AS \w+)?")
 _PLACEHOLDER = re.compile(r"(?<!:):([a-z]+)\b")
 # The view plays also has columns of users, songs and artists. No question reads them, and the joins would take longer
 # than most questions.
@@ -79,25 +88,24 @@ def parse_day(text: str) -> dt.date:
     raise UsageError(f"{text!r} is not a day; write one as 2018-11-30")
 
 
-def cut_sql(sql: str, values: Mapping[str, Any], *, without: Collection[str] = ()) -> str:
+def cut_sql(sql: str, values: Mapping[str, Any], *, kept: Collection[str] = ()) -> str:
     """The SQL of a question to send: its SELECT with its values, after the CTEs that it reads.
 
-    `values` are by the name of the parameter; from, to and level cut the CTEs unless they are None. The CTEs `without`
-    are omitted, because there are tables with their names.
+    `values` are by the name of the parameter; from, to and level cut the CTEs unless they are None. Those `kept` are
+    read from the temporary tables that `kept_name` names.
     """
-    filled = fill_sql(sql, values)
-    read = _list_read(filled)
-    ctes = ",\n\n".join(_cte_sql(name, values) for name in _CUT_BY if name in read and name not in without)
-    if not ctes:
-        return filled
-    if filled.startswith("WITH "):
-        return f"WITH {ctes},\n\n{filled.removeprefix('WITH ')}"
-    return f"WITH {ctes}\n\n{filled}"
+    bodies = {name: _body_sql(name, values, is_kept=name in kept) for name in _READABLE}
+    return _complete(_fill(sql, values), bodies, anew={*_SCANNED, *kept})
 
 
 def fill_sql(sql: str, values: Mapping[str, Any]) -> str:
     """A question's SELECT with literals for `:top` and `:days`. By itself it reads the views, the whole log."""
-    return _PLACEHOLDER.sub(lambda found: literal_sql(values[found[1]]), sql)
+    return _complete(_fill(sql, values), {name: _select_sql(name) for name in SUMMARIES})
+
+
+def kept_name(name: str) -> str:
+    """The temporary table in which a session keeps one of KEPT."""
+    return f"kept_{name}"
 
 
 def literal_sql(value: dt.date | int | str | None) -> str:
@@ -114,32 +122,75 @@ def literal_sql(value: dt.date | int | str | None) -> str:
     raise ValueError(f"there is no literal for {value!r}")
 
 
-def view_sql(name: str) -> str:
-    """The SELECT of a view."""
-    return read_sql(f"views/{name}/create").partition(f"CREATE OR REPLACE VIEW {name} AS\n")[2]
-
-
-def _list_read(sql: str) -> set[str]:
-    """The CTEs that an SQL text reads, directly or through others."""
-    read = set(_READ.findall(sql))
-    return read.union(*(_list_read(view_sql(name)) for name in read))
-
-
-def _cte_sql(name: str, values: Mapping[str, Any]) -> str:
-    body = view_sql(name)
-    if name == "plays":
-        body = _BESIDE_PLAYS.sub("", body)
-    return f"{name} AS (\n{indent(body + where_sql(_CUT_BY[name], values), '    ')}\n)"
-
-
 def where_sql(moment: str | None, values: Mapping[str, Any]) -> str:
-    """The WHERE clause at the end of a SELECT that cuts by a moment or a day; empty where nothing is cut."""
+    """The WHERE clause at the end of a SELECT that cuts by a moment or a day; empty where nothing is cut.
+
+    The column is compared as it is stored, so that the engine skips blocks.
+    """
     if moment is None:
         return ""
+    first, last = values.get("from"), values.get("to")
     conditions = {
-        "from": f"{moment} >= {literal_sql(values.get('from'))}",
-        "to": f"{moment} < {literal_sql(values.get('to'))} + 1",
+        "from": f"{moment} >= {_midnight_sql(moment, first)}",
+        "to": f"{moment} < {_midnight_sql(moment, last, days_later=1)}",
         "level": f"level = {literal_sql(values.get('level'))}",
     }
     given = [condition for name, condition in conditions.items() if values.get(name) is not None]
     return "\nWHERE " + "\n    AND ".join(given) if given else ""
+
+
+def _fill(sql: str, values: Mapping[str, Any]) -> str:
+    return _PLACEHOLDER.sub(lambda found: literal_sql(values[found[1]]), sql)
+
+
+def _complete(sql: str, bodies: Mapping[str, str], *, anew: Collection[str] = ()) -> str:
+    """The SELECT after the CTEs that it reads, directly or through others, each after those that it reads itself.
+
+    Each reader of those `anew` has its own.
+    """
+    ctes: dict[str, str] = {}
+
+    def name_reader(found: re.Match[str]) -> str:
+        word, name, alias = found.groups(default="")
+        if name not in bodies:
+            return found[0]
+        cte = name
+        if name in anew and name in ctes:
+            cte = next(numbered for number in count(2) if (numbered := f"{name}_{number}") not in ctes)
+        if cte not in ctes:
+            body = name_readers(bodies[name])
+            ctes[cte] = body
+        return found[0] if cte == name else f"{word} {cte}{alias or f' AS {name}'}"
+
+    def name_readers(text: str) -> str:
+        return _READ.sub(name_reader, text)
+
+    named = name_readers(sql)
+    before = ",\n\n".join(f"{name} AS (\n{indent(body, '    ')}\n)" for name, body in ctes.items())
+    if not before:
+        return named
+    if named.startswith("WITH "):
+        return f"WITH {before},\n\n{named.removeprefix('WITH ')}"
+    return f"WITH {before}\n\n{named}"
+
+
+def _select_sql(name: str) -> str:
+    """The SELECT of a view or of a summary."""
+    if name in SUMMARIES:
+        return re.sub(r"\A(?:--.*\n)+", "", read_sql(f"summaries/{name}"))
+    select = read_sql(f"views/{name}/create").partition(f"CREATE OR REPLACE VIEW {name} AS\n")[2]
+    return _BESIDE_PLAYS.sub("", select) if name == "plays" else select
+
+
+def _body_sql(name: str, values: Mapping[str, Any], *, is_kept: bool) -> str:
+    if is_kept:
+        # Those that are not cut here are kept as the cut has them.
+        return f"SELECT * FROM {kept_name(name)}" + where_sql("day" if name in SUMMARIES else None, values)
+    return _select_sql(name) + where_sql(_SCANNED.get(name), values)
+
+
+def _midnight_sql(moment: str, day: dt.date | None, *, days_later: int = 0) -> str:
+    """The beginning of a day, or of one some days later, as the column has it: `ts` counts milliseconds."""
+    if day is not None and moment == "ts":
+        return str((day - dt.date(1970, 1, 1)).days * 86_400_000 + days_later * 86_400_000)
+    return literal_sql(day) + (f" + {days_later}" if days_later else "")

@@ -1,8 +1,8 @@
 """The statements of the warehouse, one a file, and the definitions of its tables and views.
 
 `tables/<table>/` has the tables of the warehouse, `views/<view>/` its views, `changes/<table>/` the temporary tables of
-a load, `questions/` one question a file, and `migrations/` what leads from one layout to the next. The text is the same
-for all engines, in the subset that they share.
+a load, `questions/` one question a file, `summaries/` what several questions read, and `migrations/` what leads from
+one layout to the next. The text is the same for all engines, in the subset that they share.
 
 A `create.sql` is the only definition of its table or view. Its head names the grain and the source, and what only some
 engines understand: `Keys` and `Redshift` are clauses that Redshift's statement adds, `Uncompressed` lists columns that

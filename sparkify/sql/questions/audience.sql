@@ -5,25 +5,54 @@
 -- It does not say who opened the app without playing, nor which day it was where the player lives.
 -- Chapter: listening 10.
 -- Parameters: from, to, level.
-WITH numbered_days AS (
-    SELECT day, row_number() OVER (ORDER BY day) AS days_so_far FROM days
+WITH player_days AS (
+    SELECT DISTINCT day, user_id FROM user_days
 ),
 
-player_days AS (
-    SELECT DISTINCT day, user_id FROM plays
+next_days AS (
+    SELECT day, lead(day) OVER (PARTITION BY user_id ORDER BY day) AS next_day FROM player_days
+),
+
+-- A player is one of the week and of the month from the day on, until the days end or the next day takes over.
+changes AS (
+    SELECT day, count(*) AS players, 0 AS left_week, 0 AS left_month
+    FROM next_days
+    GROUP BY day
+    UNION ALL
+    SELECT day, 0 AS players, count(*) AS left_week, 0 AS left_month
+    FROM (SELECT CASE WHEN next_day < day + 7 THEN next_day ELSE day + 7 END AS day FROM next_days) AS week_ends
+    GROUP BY day
+    UNION ALL
+    SELECT day, 0 AS players, 0 AS left_week, count(*) AS left_month
+    FROM (SELECT CASE WHEN next_day < day + 30 THEN next_day ELSE day + 30 END AS day FROM next_days) AS month_ends
+    GROUP BY day
+),
+
+day_changes AS (
+    SELECT day, sum(players) AS players, sum(left_week) AS left_week, sum(left_month) AS left_month
+    FROM changes
+    GROUP BY day
+),
+
+counts AS (
+    SELECT
+        days.day,
+        coalesce(day_changes.players, 0) AS players,
+        coalesce(day_changes.left_week, 0) AS left_week,
+        coalesce(day_changes.left_month, 0) AS left_month
+    FROM days
+    LEFT JOIN day_changes ON days.day = day_changes.day
 ),
 
 windows AS (
     SELECT
-        numbered_days.day,
-        numbered_days.days_so_far,
-        count(DISTINCT CASE WHEN player_days.day = numbered_days.day THEN player_days.user_id END) AS dau,
-        count(DISTINCT CASE WHEN player_days.day > numbered_days.day - 7 THEN player_days.user_id END) AS wau,
-        count(DISTINCT player_days.user_id) AS mau,
-        count(player_days.user_id) AS days_played
-    FROM numbered_days
-    LEFT JOIN player_days ON numbered_days.day >= player_days.day AND numbered_days.day - 30 < player_days.day
-    GROUP BY numbered_days.day, numbered_days.days_so_far
+        day,
+        row_number() OVER (ORDER BY day) AS days_so_far,
+        cast(players AS BIGINT) AS dau,
+        cast(sum(players - left_week) OVER (ORDER BY day ROWS UNBOUNDED PRECEDING) AS BIGINT) AS wau,
+        cast(sum(players - left_month) OVER (ORDER BY day ROWS UNBOUNDED PRECEDING) AS BIGINT) AS mau,
+        sum(players) OVER (ORDER BY day ROWS BETWEEN 29 PRECEDING AND CURRENT ROW) AS days_played
+    FROM counts
 )
 
 SELECT

@@ -6,20 +6,20 @@
 -- It does not say that a silent user left for good: with more days fewer are silent, and more are censored.
 -- Chapter: paying 40.
 -- Parameters: from, to, level, days = 14.
-WITH log_ends AS (
-    SELECT max(ts) AS last_ts FROM events
-),
-
-users_seen AS (
+WITH users_seen AS (
     SELECT
         user_id,
         max(CASE WHEN page = 'Cancellation Confirmation' THEN 1 ELSE 0 END) AS cancelled,
         max(CASE WHEN page = 'Submit Downgrade' THEN 1 ELSE 0 END) AS downgraded,
         max(CASE WHEN level = 'paid' OR page = 'Submit Downgrade' THEN 1 ELSE 0 END) AS paid,
-        max(CASE WHEN page = 'NextSong' THEN ts END) AS last_play_ts
+        max(CASE WHEN page = 'NextSong' THEN ts END) AS last_play_ts,
+        max(ts) AS last_ts
     FROM events
-    WHERE user_id IS NOT NULL
     GROUP BY user_id
+),
+
+log_ends AS (
+    SELECT max(last_ts) AS last_ts FROM users_seen
 ),
 
 marked_users AS (
@@ -29,11 +29,12 @@ marked_users AS (
         users_seen.paid,
         CASE WHEN users_seen.last_play_ts IS NOT NULL THEN 1 ELSE 0 END AS player,
         CASE
-            WHEN users_seen.last_play_ts <= log_ends.last_ts - cast(:days AS BIGINT) * 86400000 THEN 1
+            WHEN users_seen.last_play_ts <= (SELECT log_ends.last_ts FROM log_ends) - cast(:days AS BIGINT) * 86400000
+                THEN 1
             ELSE 0
         END AS silent
     FROM users_seen
-    CROSS JOIN log_ends
+    WHERE users_seen.user_id IS NOT NULL
 ),
 
 totals AS (

@@ -6,23 +6,9 @@
 -- It does not say how long anybody listened: hours are an upper bound, because the log has no skips.
 -- Chapter: listening 50.
 -- Parameters: from, to, level.
-WITH cells AS (
-    SELECT
-        day,
-        coalesce(level, 'unknown') AS level,
-        user_id,
-        count(*) AS plays,
-        -- Whole numbers: a sum of fractions depends on their order in its last digits.
-        sum(CASE
-            WHEN abs(song_length) <= 1000000000 THEN cast(round(song_length * 1000000) AS BIGINT)
-        END) AS microseconds
-    FROM plays
-    GROUP BY day, coalesce(level, 'unknown'), user_id
-),
-
-user_plays AS (
+WITH user_plays AS (
     SELECT user_id, sum(plays) AS plays
-    FROM cells
+    FROM user_days
     GROUP BY user_id
 ),
 
@@ -31,22 +17,23 @@ ranked_users AS (
     FROM user_plays
 ),
 
-heavy_cells AS (
+cells AS (
     SELECT
-        cells.day,
-        cells.level,
-        cells.plays,
-        cells.microseconds,
-        CASE WHEN ranked_users.place <= 10 THEN cells.plays ELSE 0 END AS heavy_plays
-    FROM cells
-    INNER JOIN ranked_users ON cells.user_id = ranked_users.user_id
+        user_days.day,
+        coalesce(user_days.level, 'unknown') AS level,
+        sum(user_days.plays) AS plays,
+        sum(user_days.microseconds) AS microseconds,
+        sum(CASE WHEN ranked_users.place <= 10 THEN user_days.plays ELSE 0 END) AS heavy_plays
+    FROM user_days
+    INNER JOIN ranked_users ON user_days.user_id = ranked_users.user_id
+    GROUP BY user_days.day, coalesce(user_days.level, 'unknown')
 ),
 
--- Each play once for its day and once for the whole log.
+-- Each once for its day and once for the whole log.
 period_cells AS (
-    SELECT day, level, plays, microseconds, heavy_plays FROM heavy_cells
+    SELECT day, level, plays, microseconds, heavy_plays FROM cells
     UNION ALL
-    SELECT cast(NULL AS DATE) AS day, 'all' AS level, plays, microseconds, heavy_plays FROM heavy_cells
+    SELECT cast(NULL AS DATE) AS day, 'all' AS level, plays, microseconds, heavy_plays FROM cells
 )
 
 SELECT

@@ -5,23 +5,38 @@
 -- It does not say what anybody paid, nor the level of users without an event that day.
 -- Chapter: paying 10.
 -- Parameters: from, to.
-WITH visits AS (
-    SELECT day, coalesce(level, 'unknown') AS level, user_id, session_id, max(ts) AS last_ts
-    FROM events
+WITH user_visits AS (
+    SELECT day, coalesce(level, 'unknown') AS level, user_id, session_id, max(last_ts) AS last_ts
+    FROM visits
     WHERE user_id IS NOT NULL
     GROUP BY day, coalesce(level, 'unknown'), user_id, session_id
 ),
 
 last_moments AS (
     SELECT day, user_id, max(last_ts) AS last_ts
-    FROM visits
+    FROM user_visits
     GROUP BY day, user_id
 ),
 
--- Only events of a user's last moment of the day need an order.
+last_visits AS (
+    SELECT
+        user_visits.day,
+        user_visits.user_id,
+        user_visits.last_ts,
+        count(*) AS visits,
+        min(user_visits.level) AS level
+    FROM user_visits
+    INNER JOIN last_moments
+        ON user_visits.day = last_moments.day
+            AND user_visits.user_id = last_moments.user_id
+            AND user_visits.last_ts = last_moments.last_ts
+    GROUP BY user_visits.day, user_visits.user_id, user_visits.last_ts
+),
+
+-- Only events of a last moment that several visits share need an order.
 ranked_events AS (
     SELECT
-        events.day,
+        last_visits.day,
         events.user_id,
         coalesce(events.level, 'unknown') AS level,
         row_number() OVER (
@@ -29,32 +44,43 @@ ranked_events AS (
             ORDER BY events.session_id DESC, events.item_in_session DESC, events.level DESC
         ) AS event_rank
     FROM events
-    INNER JOIN last_moments ON events.user_id = last_moments.user_id AND events.ts = last_moments.last_ts
+    INNER JOIN last_visits ON events.user_id = last_visits.user_id AND events.ts = last_visits.last_ts
+    WHERE last_visits.visits > 1
 ),
 
 ends AS (
-    SELECT day, user_id, level, row_number() OVER (PARTITION BY user_id ORDER BY day DESC) AS day_rank
-    FROM ranked_events
-    WHERE event_rank = 1
+    SELECT day, user_id, level FROM last_visits WHERE visits = 1
+    UNION ALL
+    SELECT day, user_id, level FROM ranked_events WHERE event_rank = 1
+),
+
+last_days AS (
+    SELECT user_id, max(day) AS day
+    FROM last_moments
+    GROUP BY user_id
+),
+
+-- The users and sessions of a day, and those of the whole log, whose day is NULL.
+day_users AS (
+    SELECT day, level, user_id, count(*) AS sessions
+    FROM user_visits
+    GROUP BY day, level, user_id
+),
+
+log_sessions AS (
+    SELECT DISTINCT level, user_id, session_id FROM user_visits
+),
+
+log_users AS (
+    SELECT level, user_id, count(*) AS sessions
+    FROM log_sessions
+    GROUP BY level, user_id
 ),
 
 day_plays AS (
-    SELECT day, coalesce(level, 'unknown') AS level, count(*) AS plays
-    FROM plays
+    SELECT day, coalesce(level, 'unknown') AS level, sum(plays) AS plays
+    FROM user_days
     GROUP BY day, coalesce(level, 'unknown')
-),
-
--- Each once for its day and once for the whole log.
-period_visits AS (
-    SELECT day, level, user_id, session_id FROM visits
-    UNION ALL
-    SELECT DISTINCT cast(NULL AS DATE) AS day, level, user_id, session_id FROM visits
-),
-
-period_ends AS (
-    SELECT day, level FROM ends
-    UNION ALL
-    SELECT cast(NULL AS DATE) AS day, level FROM ends WHERE day_rank = 1
 ),
 
 counts AS (
@@ -64,13 +90,34 @@ counts AS (
     SELECT cast(NULL AS DATE) AS day, level, plays, 0 AS users, 0 AS sessions, 0 AS users_at_end
     FROM day_plays
     UNION ALL
-    SELECT day, level, 0 AS plays, count(DISTINCT user_id) AS users, count(*) AS sessions, 0 AS users_at_end
-    FROM period_visits
+    SELECT day, level, 0 AS plays, count(*) AS users, sum(sessions) AS sessions, 0 AS users_at_end
+    FROM day_users
     GROUP BY day, level
     UNION ALL
+    SELECT
+        cast(NULL AS DATE) AS day,
+        level,
+        0 AS plays,
+        count(*) AS users,
+        sum(sessions) AS sessions,
+        0 AS users_at_end
+    FROM log_users
+    GROUP BY level
+    UNION ALL
     SELECT day, level, 0 AS plays, 0 AS users, 0 AS sessions, count(*) AS users_at_end
-    FROM period_ends
+    FROM ends
     GROUP BY day, level
+    UNION ALL
+    SELECT
+        cast(NULL AS DATE) AS day,
+        ends.level,
+        0 AS plays,
+        0 AS users,
+        0 AS sessions,
+        count(*) AS users_at_end
+    FROM ends
+    INNER JOIN last_days ON ends.user_id = last_days.user_id AND ends.day = last_days.day
+    GROUP BY ends.level
 )
 
 SELECT

@@ -7,7 +7,7 @@
 -- Parameters: from, to, level.
 WITH sessions_seen AS (
     SELECT user_id, session_id, min(day) AS first_day, max(day) AS last_day
-    FROM events
+    FROM visits
     GROUP BY user_id, session_id
 ),
 
@@ -16,16 +16,23 @@ session_counts AS (
     SELECT min(first_day) AS first_day, max(last_day) AS last_day, count(user_id) AS sessions FROM sessions_seen
 ),
 
+user_plays AS (
+    SELECT
+        user_id,
+        sum(plays) AS plays,
+        sum(microseconds) AS microseconds,
+        sum(CASE WHEN level = 'paid' THEN plays ELSE 0 END) AS paid_plays
+    FROM user_days
+    GROUP BY user_id
+),
+
 play_counts AS (
     SELECT
-        count(*) AS plays,
-        count(DISTINCT user_id) AS listeners,
-        -- Whole numbers: a sum of fractions depends on their order in its last digits.
-        cast(sum(CASE
-            WHEN abs(song_length) <= 1000000000 THEN cast(round(song_length * 1000000) AS BIGINT)
-        END) AS DOUBLE PRECISION) / 3600000000 AS hours,
-        cast(sum(CASE WHEN level = 'paid' THEN 1 ELSE 0 END) AS DOUBLE PRECISION) / nullif(count(*), 0) AS paid_share
-    FROM plays
+        cast(coalesce(sum(plays), 0) AS BIGINT) AS plays,
+        count(*) AS listeners,
+        cast(sum(microseconds) AS DOUBLE PRECISION) / 3600000000 AS hours,
+        cast(sum(paid_plays) AS DOUBLE PRECISION) / sum(plays) AS paid_share
+    FROM user_plays
 )
 
 SELECT

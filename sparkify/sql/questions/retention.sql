@@ -11,7 +11,7 @@ WITH log_days AS (
 ),
 
 user_weeks AS (
-    SELECT DISTINCT user_id, week FROM plays
+    SELECT DISTINCT user_id, cast(date_trunc('week', day) AS DATE) AS week FROM user_days
 ),
 
 first_weeks AS (

@@ -30,26 +30,48 @@ WITH bins AS (
 ),
 
 user_sessions AS (
-    SELECT max(ts) - min(ts) AS milliseconds
-    FROM events
+    SELECT max(last_ts) - min(first_ts) AS milliseconds
+    FROM visits
     WHERE user_id IS NOT NULL
     GROUP BY user_id, session_id
 ),
 
+-- One number for all sessions of a bin.
+binned_sessions AS (
+    SELECT
+        CASE
+            WHEN milliseconds = 0 THEN 1
+            WHEN milliseconds <= 1 * 60000 THEN 2
+            WHEN milliseconds <= 2 * 60000 THEN 3
+            WHEN milliseconds <= 5 * 60000 THEN 4
+            WHEN milliseconds <= 10 * 60000 THEN 5
+            WHEN milliseconds <= 20 * 60000 THEN 6
+            WHEN milliseconds <= 30 * 60000 THEN 7
+            WHEN milliseconds <= 60 * 60000 THEN 8
+            WHEN milliseconds <= 120 * 60000 THEN 9
+            WHEN milliseconds <= 240 * 60000 THEN 10
+            ELSE 11
+        END AS bin
+    FROM user_sessions
+),
+
+bin_sessions AS (
+    SELECT bin, count(*) AS sessions
+    FROM binned_sessions
+    GROUP BY bin
+),
+
 totals AS (
-    SELECT count(*) AS sessions FROM user_sessions
+    SELECT sum(sessions) AS sessions FROM bin_sessions
 )
 
 SELECT
     bins.bin,
     bins.over_minutes,
     bins.to_minutes,
-    count(user_sessions.milliseconds) AS sessions,
-    cast(count(user_sessions.milliseconds) AS DOUBLE PRECISION) / totals.sessions AS session_share
+    coalesce(bin_sessions.sessions, 0) AS sessions,
+    cast(coalesce(bin_sessions.sessions, 0) AS DOUBLE PRECISION) / totals.sessions AS session_share
 FROM bins
 INNER JOIN totals ON totals.sessions > 0
-LEFT JOIN user_sessions
-    ON (bins.over_minutes IS NULL OR user_sessions.milliseconds > cast(bins.over_minutes AS BIGINT) * 60000)
-        AND (bins.to_minutes IS NULL OR user_sessions.milliseconds <= cast(bins.to_minutes AS BIGINT) * 60000)
-GROUP BY bins.bin, bins.over_minutes, bins.to_minutes, totals.sessions
+LEFT JOIN bin_sessions ON bins.bin = bin_sessions.bin
 ORDER BY bins.bin

@@ -7,11 +7,11 @@
 -- Parameters: from, to, level.
 WITH user_sessions AS (
     SELECT
-        max(ts) - min(ts) AS milliseconds,
-        cast(max(ts) - min(ts) AS DOUBLE PRECISION) / 60000 AS minutes,
-        sum(CASE WHEN page = 'NextSong' THEN 1 ELSE 0 END) AS plays,
-        CASE WHEN count(*) = 1 THEN 1 ELSE 0 END AS one_event
-    FROM events
+        max(last_ts) - min(first_ts) AS milliseconds,
+        cast(max(last_ts) - min(first_ts) AS DOUBLE PRECISION) / 60000 AS minutes,
+        sum(plays) AS plays,
+        CASE WHEN sum(events) = 1 THEN 1 ELSE 0 END AS one_event
+    FROM visits
     WHERE user_id IS NOT NULL
     GROUP BY user_id, session_id
 ),

@@ -73,6 +73,15 @@ def open_output(file: str | os.PathLike[str], config: Config, kind: Kind | None 
         raise _refusal(path, error) from None
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, unless it is there. Raises OSError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except RecursionError:
+        # Python calls itself for each folder above.
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(folder)) from None
+
+
 def replace_file(place: Path, content: bytes) -> None:
     """Write a file that is the program's alone, such as a cache, whatever is there. Raises OSError."""
     place.unlink(missing_ok=True)

@@ -32,13 +32,14 @@ from tests.support import event, log_file, new_warehouse, play, song, song_file,
 
 _CHANGING = ("create", "load", "undo", "replay", "rebuild", "migrate", "compact")
 _READING = ("plan", "status", "rejects", "check", "doctor", "compare", "query")
-QUICK = (*_CHANGING, *_READING, "simulate")
+QUICK = (*_CHANGING, *_READING, "simulate", "export")
 # They take seconds where they succeed.
 DRAWING = ("report", "demo")
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "load": ("--max-rejects", "--log-json"),
     "rejects": ("--reason", "--load", "--file", "--dataset", "--export"),
     "query": ("--sql", "--from", "--to", "--level", "--top", "--days", "--format"),
+    "export": ("--format", "--tables", "--from", "--to"),
     "report": ("--output", "--from", "--to", "--level", "--top", "--days"),
     "simulate": (
         "--events", "--users", "--days", "--songs", "--start", "--match-rate", "--dirty", "--shape", "--seed",
@@ -56,6 +57,7 @@ _FLAGS: dict[str, tuple[str, ...]] = {
     "compact": ("-n",),
     "check": ("-n",),
     "report": ("--with-people",),
+    "export": ("--with-people",),
 }
 _GROUPS: dict[str, tuple[str, ...]] = {
     "create": ("format",),
@@ -89,7 +91,8 @@ _POOLS: dict[str, _Pools] = {
     "--start": (odd.DAYS,),
     "--level": (("free", "paid", "FREE"), odd.TEXTS),
     "--dataset": (("events", "songs"), odd.TEXTS),
-    "--format": (("csv", "json", "ndjson", "table"), odd.TEXTS),
+    "--format": (("csv", "json", "ndjson", "table", "parquet"), odd.TEXTS),
+    "--tables": (("songplays", "songplays,users", "events,,songplays", "songplays;users"), odd.TEXTS),
     "--shape": (("lines", "objects", "array", "indented"), odd.TEXTS),
     "--reason": (("missing", "missing:ts", "bad_type", ":"), odd.TEXTS),
     "--max-rejects": (odd.NUMBERS, ("5%", "-5%", "%", "5%%", "1e999%", "nan%", "٣%")),
@@ -166,7 +169,7 @@ def _draw_positional(arguments: list[str], chance: random.Random) -> list[str]:
     elif command == "simulate":
         # By default it writes many files.
         values = [*(["--events=60", "--songs=9"] if len(arguments) < 3 else []), chance.choice(odd.PATHS)]
-    elif command == "demo":
+    elif command in ("demo", "export"):
         values = [chance.choice(odd.PATHS)]
     else:
         values = []
@@ -234,6 +237,11 @@ class Bench:
     def made(cls, folder: Path) -> Iterator[Bench]:
         with (folder / "stderr").open("w+b") as stderr:
             yield cls(folder, stderr)
+
+    def made_by(self, call: Call) -> tuple[set[str], list[str]]:
+        """What a call makes below its folder, and what is wrong with how it ended."""
+        wrong = self.run(call)
+        return {str(path.relative_to(self._here)) for path in self._here.rglob("*")}, wrong
 
     def run(self, call: Call, *, as_process: bool = False) -> list[str]:
         """Run a call, in this process or as its own; returns what is wrong with how it ended."""
@@ -321,9 +329,12 @@ def _judge_files(call: Call, code: int | None, changed: set[str], before: set[st
         if not (changes_warehouse and name in ("warehouse.duckdb", "other.duckdb")):
             yield f"{name} was changed or removed"
     # A log of statements stays. A load that fails may leave the warehouse that it made, with the failure in its ledger.
-    may_leave = command in (*_CHANGING, *DRAWING, "simulate") or "--log-sql" in call.arguments
+    may_leave = command in (*_CHANGING, *DRAWING, "simulate", "export") or "--log-sql" in call.arguments
+    may_make = may_leave or "--export" in call.arguments
     for name in changed - before:
-        if code and not may_leave:
+        if not may_make:
+            yield f"{name[:80]} was made by a command that only reads"
+        elif code and not may_leave:
             yield f"{name[:80]} was made, although the command failed"
 
 

@@ -106,11 +106,26 @@ def _describe_unexpected(error: BaseException) -> str:
             "the machine gave this process too little memory; what was committed before stays. Close other programs, "
             "or give less with --memory-limit and --threads"
         )
+    place = _write_place(error)
     return (
-        f"sparkify met an error that it did not expect ({name}{': ' if words else ''}{words}); what was committed "
-        "before stays. Please report this as a fault of sparkify, with the command; of a load, "
-        "--log-json FILE writes where it happened"
+        f"it did not expect this error ({name}{': ' if words else ''}{words}); what was committed before stays. Please "
+        f"report it as a fault, with the command{f' and {place}, which says where it happened' if place else ''}"
     )
+
+
+def _write_place(error: BaseException) -> str | None:
+    """Write where an error happened to a new file in the folder of temporary files; returns its path."""
+    import os
+    import tempfile
+    import traceback
+
+    try:
+        descriptor, place = tempfile.mkstemp(prefix="sparkify-fault-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.writelines(mask(line) for line in traceback.format_exception(error))
+    except OSError:
+        return None
+    return place
 
 
 def _say_error(text: str) -> None:

@@ -3,14 +3,13 @@
 from dataclasses import asdict
 
 import sparkify
-from sparkify.cli.options import command, common, dry_run, echo_json
+from sparkify.cli.options import checked_address, command, common, dry_run, echo_json
 from sparkify.console import print_checks, say, show_checks
 from sparkify.errors import CheckError
 from sparkify.formats import count_of
 from sparkify.inspection.check import version_of
 from sparkify.settings import Config
 from sparkify.star.checks import list_checks
-from sparkify.warehouses import engine_of
 
 
 @command()
@@ -18,11 +17,10 @@ from sparkify.warehouses import engine_of
 @common()
 def check(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Run the data-quality checks. Exit 5 if one of severity fail finds rows."""
-    # Before the address is shown.
-    engine_of(config.warehouse_address)
+    address = checked_address(config)
     if dry_run:
         if not quiet:
-            say(f"would run {count_of(len(list_checks()), 'check')}: {config.warehouse_address}")
+            say(f"would run {count_of(len(list_checks()), 'check')}: {address}")
         return
     with show_checks(quiet or as_json) as on_statement:
         results = sparkify.check(config, on_statement=on_statement)

@@ -3,10 +3,9 @@
 import click
 
 import sparkify
-from sparkify.cli.options import command, common, confirm, dry_run, echo_json
+from sparkify.cli.options import checked_address, command, common, confirm, dry_run, echo_json
 from sparkify.console import say
 from sparkify.settings import Config
-from sparkify.warehouses import engine_of
 
 
 @command(changes=True)
@@ -16,17 +15,16 @@ from sparkify.warehouses import engine_of
 @common("format")
 def create(config: Config, drop: bool, yes: bool, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Create the tables and views that are missing."""
-    # Before the address is shown.
-    engine_of(config.warehouse_address)
+    address = checked_address(config)
     if dry_run:
         if not quiet:
             done = "drop every table, and create them all" if drop else "create the missing tables"
-            say(f"would {done}: {config.warehouse_address}")
+            say(f"would {done}: {address}")
         return
     if drop:
-        confirm(f"Drop every table of {config.warehouse_address} and all its data?", yes)
+        confirm(f"Drop every table of {address} and all its data?", yes)
     created = sparkify.create(config, drop=drop)
     if as_json:
-        echo_json({"warehouse": config.warehouse_address, "created": created})
+        echo_json({"warehouse": address, "created": created})
     elif not quiet:
         say(f"created: {', '.join(created)}" if created else "every table exists already")

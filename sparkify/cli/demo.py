@@ -1,5 +1,6 @@
 """sparkify demo."""
 
+import os
 import shlex
 import sys
 from dataclasses import asdict
@@ -8,7 +9,7 @@ from pathlib import Path
 import click
 
 import sparkify
-from sparkify.cli.options import command, echo_json, output, start
+from sparkify.cli.options import command, echo_json, output, show_notes, start
 from sparkify.cli.report import PAGE
 from sparkify.console import print_checks, print_load, print_table, say, show_load, show_simulation
 from sparkify.errors import UsageError
@@ -26,9 +27,10 @@ _WAREHOUSE, _REPORT = "sparkify.duckdb", "report.html"
 def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """Try it on made-up data in DIR: load, check, ask, report."""
     start()
+    click.get_current_context().with_resource(show_notes(quiet))
     folder = Path(directory)
     for file in (folder / _WAREHOUSE, folder / _REPORT):
-        if file.exists() or file.is_symlink():
+        if os.path.lexists(file):
             raise UsageError(f"{file} exists already; give the demo a folder of its own")
     silent = as_json or quiet
     with show_simulation(silent) as on_records:

@@ -16,13 +16,13 @@ from sparkify.cli.plan import show_plan
 from sparkify.console import print_load, show_load
 from sparkify.errors import SourceError, SparkifyError
 from sparkify.formats import to_json
-from sparkify.loads.progress import OnEvent, utc_now
+from sparkify.loads.progress import EVENTS, OnEvent, utc_now
 from sparkify.outputs import Kind
 from sparkify.settings import Config
 
 _EVENT_LOG = Kind(
     "a log of loads",
-    re.compile(rb'{"event": "(started|file|refreshed|committed|failed|fault)", "at": "\d{4}-\d\d-\d\dT'),
+    re.compile(rf'{{"event": "({"|".join(EVENTS)})", "at": "\d{{4}}-\d\d-\d\dT'.encode()),
 )
 
 

@@ -24,6 +24,7 @@ from sparkify.machine import require_memory
 from sparkify.questions.cut import Cut, parse_day
 from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Config, Group, Setting, clean_aws_variables, load_config
 from sparkify.statement_log import BEGINNING, write_statements
+from sparkify.warehouses import engine_of
 
 Function = Callable[..., Any]
 
@@ -181,6 +182,12 @@ def _refuse_second_log(file: str, log: Log) -> None:
         log.close()
         raise UsageError(f"cannot write {file}: another log goes there; choose another file")
     logs.add((found.st_dev, found.st_ino))
+
+
+def checked_address(config: Config) -> str:
+    """The address of the warehouse, to be shown before it is opened. Raises UsageError for one that is none."""
+    engine_of(config.warehouse_address)
+    return config.warehouse_address
 
 
 def echo_json(value: object) -> None:

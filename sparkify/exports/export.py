@@ -25,7 +25,7 @@ from sparkify.exports.manifest import (
     read_manifest,
     write_manifest,
 )
-from sparkify.outputs import Kind, check_output, clear_unfinished, open_output
+from sparkify.outputs import Kind, check_output, clear_unfinished, make_folder, open_output
 from sparkify.questions.cut import WHOLE_LOG, Cut, where_sql
 from sparkify.settings import Config
 from sparkify.sql import Table, read_table
@@ -183,7 +183,7 @@ def _place_of(folder: str | os.PathLike[str]) -> Path:
 def _make_folders(place: Path, planned: Iterable[_Planned]) -> None:
     try:
         for folder in sorted(_folders_of(place, (file for one in planned for file in one.files))):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
     except OSError as error:
         where = error.filename or place
         raise UsageError(f"cannot make the folder {where}: {error.strerror}; choose another folder") from None

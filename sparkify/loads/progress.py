@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sparkify.datasets import Dataset
 from sparkify.sources.bundles import Bundle
@@ -22,6 +22,10 @@ class Progress:
     total_bytes: int = 0
     records: int = 0
 
+
+# `fault` is an error that no part of the program has turned into its own.
+Event = Literal["started", "file", "refreshed", "committed", "failed", "fault"]
+EVENTS: tuple[Event, ...] = get_args(Event)
 
 OnProgress = Callable[[Progress], None]
 OnEvent = Callable[[dict[str, Any]], None]
@@ -57,7 +61,7 @@ class Reporter:
         self._files += files
         self._records += records
 
-    def emit(self, event: str, **values: Any) -> None:
+    def emit(self, event: Event, **values: Any) -> None:
         """Report an event, with its time and the load."""
         if self.on_event is not None:
             self.on_event({"event": event, "at": f"{utc_now().isoformat()}Z", "load_id": self.load_id} | values)

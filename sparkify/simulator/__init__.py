@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sparkify.errors import UsageError
 from sparkify.formats import format_bytes
+from sparkify.outputs import make_folder
 from sparkify.simulator.catalogue import build_catalogue, invent_strangers, write_songs
 from sparkify.simulator.listeners import Playlist, Users
 from sparkify.simulator.logs import write_events
@@ -99,6 +100,6 @@ def _claim_folders(*folders: Path) -> None:
             raise UsageError(f"{folder} already holds data: remove it, or simulate into another folder")
     for folder in folders:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as error:
             raise UsageError(f"cannot create the folder {folder}: {error.strerror}: choose another one") from error

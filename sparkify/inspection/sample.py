@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from sparkify.datasets import Dataset
 from sparkify.formats import count_of
-from sparkify.loads.ledger import FileCount, FileEntry, count_reasons
+from sparkify.loads.ledger import FileCount, FileEntry, count_reasons, record_files
 from sparkify.loads.warnings import Brought, Delivery, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile
+from sparkify.sql import create_sql
 from sparkify.star.tables import count_records
 from sparkify.warehouses import Appended, Warehouse, longest_record
 from sparkify.warehouses.remote import open_scratch
@@ -20,6 +21,7 @@ from sparkify.warehouses.remote import open_scratch
 _FILES = 5
 # The first bundle of a file has about so many bytes.
 _BYTES = 1 << 20
+_LOAD_ID = 1
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,11 @@ def read_sample(config: Config, dataset: Dataset, files: Sequence[SourceFile]) -
     with open_scratch(config, "events", "songs") as scratch:
         with scratch.transaction():
             urls = {source_id: file.url for source_id, file in chosen.items()}
-            taken = scratch.intake.append(dataset, 1, urls, _read_beginnings(config, chosen), lambda bundle: None)
+            beginnings = _read_beginnings(config, chosen)
+            taken = scratch.intake.append(dataset, _LOAD_ID, urls, beginnings, lambda bundle: None)
         entries = _list_entries(scratch, dataset, chosen, taken)
+        scratch.execute(create_sql("load_files", scratch.dialect))
+        record_files(scratch, _LOAD_ID, entries)
         found = Brought.of(dataset, entries, taken)
         return Sample(
             len(entries),
@@ -66,7 +71,7 @@ def read_sample(config: Config, dataset: Dataset, files: Sequence[SourceFile]) -
             count_reasons(scratch),
             dict(Counter(entry.shape for entry in entries if entry.shape)),
             [end.error for end in taken.files.values() if end.error is not None],
-            list_warnings(Delivery(scratch, config, [found], [], [])),
+            list_warnings(Delivery(scratch, config, _LOAD_ID, [found], [])),
         )
 
 

@@ -5,7 +5,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sparkify.loads import ledger
 from sparkify.loads.plan import list_sources, plan_found
 from sparkify.questions.answers import count_lag, find_newest_event
 from sparkify.settings import Config
@@ -54,8 +53,7 @@ def status(config: Config) -> Status:
         )[0]
         pending: dict[str, int] | None = None
         if found is not None:
-            loaded = ledger.list_loaded(warehouse, layout=version.layout)
-            pending = plan_found(config, found, loaded).count_states()
+            pending = plan_found(warehouse, config, found, layout=version.layout).count_states()
         newest_event = find_newest_event(warehouse)
         return Status(
             warehouse=warehouse.address,

@@ -32,10 +32,19 @@ class LoadedFile(NamedTuple):
     fingerprint: str
     size: int
     loaded: int
-    rejected: int
-    rules: str | None
     # None also where its bytes were hashed too shortly after its last change.
     stat: str | None = None
+    # Read by other rules than today's.
+    is_outdated: bool = False
+
+
+class Remaining(NamedTuple):
+    """A file of a load whose records are still in staging."""
+
+    source_id: int
+    url: str
+    loaded: int
+    rejected: int
 
 
 class Replayable(NamedTuple):
@@ -87,21 +96,26 @@ def add_up(counts: Iterable[FileCount]) -> FileCount:
     return FileCount(*map(sum, zip(*counts, strict=True)))
 
 
-def count_loaded(files: Iterable[LoadedFile]) -> int:
-    """The records of these files that are in staging."""
-    return sum(file.loaded for file in files)
-
-
 # ---- what is loaded ----
 
 
-def list_loaded(warehouse: Warehouse, *, layout: int = LAYOUT) -> list[LoadedFile]:
-    """The files whose rows are in staging, in the order of their source ids, also of an older layout."""
-    rules = "rules" if layout >= 2 else f"'{RULES_OF_LAYOUT_1}'"
-    stat = "stat" if layout >= 3 else "NULL"
-    sql = f"""SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, {rules}, {stat}
-    FROM load_files WHERE status = 'loaded' ORDER BY source_id"""
-    return [LoadedFile(*row) for row in warehouse.fetch(sql)]
+def known_files_sql(layout: int, rules: str) -> str:
+    """The query for known_files: the files whose rows are in staging, also of an older layout.
+
+    `rules` is the digest of today's rules.
+    """
+    read_by = "rules" if layout >= 2 else f"'{RULES_OF_LAYOUT_1}'"
+    stat = "stat" if layout >= 3 else "NULL AS stat"
+    return f"""SELECT
+    source_id, load_id, dataset, url, etag AS fingerprint, size, loaded, {stat},
+    coalesce({read_by} <> '{rules}', FALSE) AS is_outdated
+FROM load_files
+WHERE status = 'loaded'"""
+
+
+def count_loaded(warehouse: Warehouse) -> int:
+    """The records in staging."""
+    return _fetch_number(warehouse, "SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded'")
 
 
 def list_unfinished(warehouse: Warehouse) -> dict[tuple[str, str], str]:
@@ -160,27 +174,44 @@ def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEnt
     `rules` is the digest of the rules by which the files were read.
     """
     forget_load(warehouse, load.load_id)
-    rows = [
-        entry._asdict()
-        | entry.records._asdict()
-        | {
-            "load_id": load.load_id,
-            "url": entry.file.url,
-            "modified": entry.file.modified,
-            "etag": entry.fingerprint,
-            "rules": rules,
-        }
-        for entry in entries
-    ]
-    _insert(warehouse, "load_files", rows)
+    record_files(warehouse, load.load_id, entries, rules)
     done = sum(entry.status == "loaded" for entry in entries)
-    total = add_up(entry.records for entry in entries)
-    _insert(warehouse, "load_history", [load._asdict() | total._asdict() | {"files": done}])
+    row = load._asdict() | add_up(entry.records for entry in entries)._asdict() | {"files": done}
+    columns = [name for name in list_columns("load_history") if name in row]
+    warehouse.insert_rows("load_history", columns, [tuple(row[name] for name in columns)])
+
+
+def record_files(warehouse: Warehouse, load_id: int, entries: Iterable[FileEntry], rules: str | None = None) -> None:
+    """Write a row for each file of a load; `rules` as in `record_load`."""
+    columns = (
+        "source_id", "load_id", "dataset", "url", "etag", "size", "modified", *FileCount._fields, "status", "rules",
+        "shape", "stat",
+    )  # fmt: skip
+    rows = (
+        (
+            entry.source_id, load_id, entry.dataset, entry.file.url, entry.fingerprint, entry.size, entry.file.modified,
+            *entry.records, entry.status, rules, entry.shape, entry.stat,
+        )
+        for entry in entries
+    )  # fmt: skip
+    warehouse.insert_rows("load_files", columns, rows)
 
 
 def note_detail(warehouse: Warehouse, load_id: int, detail: str) -> None:
     """Store the details of a load, a JSON object."""
     warehouse.execute("UPDATE load_history SET detail = $1 WHERE load_id = $2", [detail, load_id])
+
+
+def note_planned(warehouse: Warehouse) -> None:
+    """Remember which files are loaded, until the end of the session: a load is planned before its own transaction."""
+    warehouse.execute("DROP TABLE IF EXISTS planned_files")
+    for step in ("create", "collect"):
+        warehouse.execute(read_sql(f"changes/planned_files/{step}"))
+
+
+def is_as_planned(warehouse: Warehouse) -> bool:
+    """Whether the same files are loaded as at `note_planned`, at the same places and with the same records."""
+    return _fetch_number(warehouse, read_sql("changes/planned_files/compare")) == 0
 
 
 def mark_superseded(warehouse: Warehouse, load_id: int) -> None:
@@ -242,6 +273,13 @@ def load_status(warehouse: Warehouse, load_id: int) -> str | None:
     return rows[0][0] if rows else None
 
 
+def list_remaining(warehouse: Warehouse, load_id: int) -> list[Remaining]:
+    """The files of a load whose records are still in staging, in the order of their source ids."""
+    sql = """SELECT source_id, url, loaded, rejected FROM load_files
+    WHERE status = 'loaded' AND load_id = $1 ORDER BY source_id"""
+    return [Remaining(*row) for row in warehouse.fetch(sql, [load_id])]
+
+
 def list_superseding(warehouse: Warehouse, load_id: int) -> list[int]:
     """The loads that replaced files of a load."""
     sql = "SELECT DISTINCT superseded_by FROM load_files WHERE load_id = $1 AND superseded_by IS NOT NULL ORDER BY 1"
@@ -269,6 +307,13 @@ def count_replayable(warehouse: Warehouse) -> list[Replayable]:
     WHERE {is_replayable_sql()} AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
     GROUP BY source_id, dataset, reason"""
     return [Replayable(*row) for row in warehouse.fetch(sql)]
+
+
+def count_beside_replayable(warehouse: Warehouse) -> int:
+    """The records in staging of the files whose rejects can be judged again."""
+    sql = f"""SELECT coalesce(sum(loaded), 0) FROM load_files
+    WHERE status = 'loaded' AND source_id IN (SELECT source_id FROM rejected_records WHERE {is_replayable_sql()})"""
+    return _fetch_number(warehouse, sql)
 
 
 def collect_replayed(warehouse: Warehouse) -> None:
@@ -301,10 +346,3 @@ def add_repaired(warehouse: Warehouse, repaired: Mapping[int, int]) -> None:
 def _fetch_number(warehouse: Warehouse, sql: str) -> int:
     ((number,),) = warehouse.fetch(sql)
     return int(number)
-
-
-def _insert(warehouse: Warehouse, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows by column name, in the table's order; other keys of a row are ignored."""
-    if rows:
-        columns = [name for name in list_columns(table) if name in rows[0]]
-        warehouse.insert_rows(table, columns, [tuple(row[name] for name in columns) for row in rows])

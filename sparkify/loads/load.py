@@ -18,7 +18,7 @@ from sparkify._version import __version__
 from sparkify.datasets import DATASETS, Dataset
 from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
 from sparkify.loads import ledger
-from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry, count_loaded
+from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry
 from sparkify.loads.limit import RejectLimit, refuse
 from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.plan import Plan, PlannedFile, list_plan_warnings, list_settled, list_sources, plan_found
@@ -141,8 +141,7 @@ def _load_once(warehouse: Warehouse, config: Config, found: dict[Dataset, Listin
     # In its own transaction: a load locks the ledger before it reads anything, so the ledger must exist.
     bring_up_to_date(warehouse)
     with warehouse.load_transaction():
-        loaded = ledger.list_loaded(warehouse)
-        planned = plan_found(config, found, loaded, reread=options.reread, verify=options.verify)
+        planned = plan_found(warehouse, config, found, reread=options.reread, verify=options.verify)
         begun = _begin(warehouse, config, planned, options) if planned.pending else None
         ledger.note_states(warehouse, list_settled(planned, "unchanged", "to_reread"))
         if begun is None:
@@ -152,7 +151,7 @@ def _load_once(warehouse: Warehouse, config: Config, found: dict[Dataset, Listin
         return _result(warehouse, planned, started)
     try:
         with warehouse.load_transaction():
-            if _without_states(ledger.list_loaded(warehouse)) != _without_states(loaded):
+            if not ledger.is_as_planned(warehouse):
                 raise ConflictError("another load changed the warehouse first; try again")
             outcome, change, refusal = _run(begun)
     except BaseException as error:
@@ -167,13 +166,9 @@ def _load_once(warehouse: Warehouse, config: Config, found: dict[Dataset, Listin
 
 def _move_files(warehouse: Warehouse, planned: Plan) -> None:
     # A moved file that is read again counts as changed.
-    pairs = [(file.loaded, file.url) for file in planned if file.file is not None and file.loaded is not None]
+    pairs = [(file.loaded, file.url) for file in planned.looked_at if file.loaded is not None]
     ledger.move_files(warehouse, [(loaded, url) for loaded, url in pairs if loaded.url != url])
     ledger.note_states(warehouse, list_settled(planned, "moved"))
-
-
-def _without_states(files: Iterable[LoadedFile]) -> list[LoadedFile]:
-    return [file._replace(stat=None) for file in files]
 
 
 def _begin(warehouse: Warehouse, config: Config, planned: Plan, options: _Options) -> _Begun:
@@ -184,6 +179,7 @@ def _begin(warehouse: Warehouse, config: Config, planned: Plan, options: _Option
     native.find()
     started_at = utc_now()
     load_id = ledger.begin_load(warehouse, started_at, __version__)
+    ledger.note_planned(warehouse)
     pending = planned.pending
     reporter = Reporter(
         options.on_progress, options.on_event, len(pending), sum(file.size for file in pending), load_id=load_id
@@ -205,8 +201,8 @@ def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | Non
         _record(begun, refused, "failed", None, error="too many rejects")
         return refused, change, refusal
     leaving = _supersede(begun.planned, outcome)
-    left = count_loaded(leaving)
-    change.mode = choose_mode(changed=outcome.records["loaded"] + left, kept=count_loaded(begun.planned.loaded) - left)
+    left = sum(file.loaded for file in leaving)
+    change.mode = choose_mode(changed=outcome.records["loaded"] + left, kept=ledger.count_loaded(warehouse) - left)
     reporter.report("computing the star")
     change.leave(file.source_id for file in leaving)
     if leaving:
@@ -356,16 +352,9 @@ def _refreshing(begun: _Begun, table: str) -> Iterator[None]:
 # ---- the result ----
 
 
-def _delivery(begun: _Begun, outcome: _Outcome) -> Delivery:
-    pending = {file.loaded.source_id for file in begun.planned.pending if file.loaded is not None}
-    # Where they are now: some have moved.
-    urls = {file.loaded.source_id: file.url for file in begun.planned if file.loaded is not None}
-    kept = [
-        file._replace(url=urls.get(file.source_id, file.url))
-        for file in begun.planned.loaded
-        if file.source_id not in pending
-    ]
-    return Delivery(begun.warehouse, begun.config, outcome.brought, kept, outcome.replaced)
+def _list_warnings(begun: _Begun, outcome: _Outcome) -> list[str]:
+    load_id = begun.entry.load_id
+    return list_warnings(Delivery(begun.warehouse, begun.config, load_id, outcome.brought, outcome.replaced))
 
 
 def _result(
@@ -380,7 +369,7 @@ def _result(
 
     begun, outcome, change = done or (None, _Outcome(), None)
     broken = change.list_warnings() if change else []
-    warnings = list_warnings(_delivery(begun, outcome)) if begun else []
+    warnings = _list_warnings(begun, outcome) if begun else []
     return LoadResult(
         load_id=begun.entry.load_id if begun else None,
         status=outcome.status if begun else "nothing_to_do",

@@ -1,24 +1,27 @@
 """The files at the configured roots, and what a load would do with each. Writes nothing."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Literal, NamedTuple, get_args, overload
 
 from sparkify.datasets import Dataset
 from sparkify.errors import SourceError, UsageError
 from sparkify.formats import count_of, name_some
 from sparkify.loads import ledger
+from sparkify.loads.differences import Difference, Namesake, Vanished, compare
 from sparkify.loads.ledger import LoadedFile
 from sparkify.loads.moves import find_moved
 from sparkify.settings import Config, S3Access
-from sparkify.sources.bucket import SCHEME
 from sparkify.sources.content import read_fingerprint, read_fingerprints
 from sparkify.sources.file import SourceFile, unchanged_state
 from sparkify.sources.listing import DATA_NAMES, LeftOut, Listing, list_files, resolve_root
 from sparkify.sources.lookup import list_gone
 from sparkify.sources.threads import run_all
-from sparkify.star.version import open_existing, require_version
+from sparkify.star.version import LAYOUT, open_existing, require_version
 from sparkify.validation.version import rules_digest
+from sparkify.warehouses import Warehouse
 
 State = Literal["new", "changed", "moved", "unchanged", "to_reread", "vanished"]
 STATES: tuple[State, ...] = get_args(State)
@@ -27,8 +30,9 @@ STATES: tuple[State, ...] = get_args(State)
 class PlannedFile(NamedTuple):
     """What a load would do with one file, and why.
 
-    `loaded` is the content that is in the warehouse now, if any: that of a moved file has another URL. `is_outdated`
-    says that it was read by other rules than today's.
+    `loaded` is the content that is in the warehouse now, if any: that of a moved file has another URL. Of a file that
+    is simply unchanged or vanished, the plan does not know it. `is_outdated` says that it was read by other rules than
+    today's.
     """
 
     dataset: Dataset
@@ -45,27 +49,62 @@ class PlannedFile(NamedTuple):
         return self.state in ("new", "changed")
 
 
-class Plan(list[PlannedFile]):
-    """The files of a plan, dataset by dataset.
+class Plan(Sequence[PlannedFile]):
+    """The files of a plan, dataset by dataset, in the order of their listing, and the vanished ones last.
 
-    `loaded` are the files that were in the warehouse when it was made, `left_out` is what else is below the roots and
-    is no data, and `warnings` are sentences about the files and the roots.
+    `looked_at` are the listed files that are not simply unchanged; the others are made as they are asked for: there
+    may be very many. `namesakes` are loaded local files elsewhere with the name of a new one. `warnings` are
+    sentences about the files and the roots.
     """
 
-    def __init__(self, files: Iterable[PlannedFile], loaded: list[LoadedFile], left_out: LeftOut) -> None:
-        super().__init__(files)
-        self.loaded = loaded
-        self.left_out = left_out
+    def __init__(
+        self,
+        found: Mapping[Dataset, Listing],
+        looked_at: list[PlannedFile],
+        vanished: Sequence[PlannedFile] = (),
+        namesakes: Sequence[Namesake] = (),
+    ) -> None:
+        self.looked_at = looked_at
+        self.vanished = vanished
+        self.namesakes = namesakes
+        self.left_out = LeftOut.sum_of(listing.left_out for listing in found.values())
         self.warnings: list[str] = []
+        self._found = found
+
+    def __len__(self) -> int:
+        return sum(map(len, self._found.values())) + len(self.vanished)
+
+    def __iter__(self) -> Iterator[PlannedFile]:
+        for dataset, listing in self._found.items():
+            known = {file.url: file for file in self.looked_at if file.dataset == dataset}
+            for file in listing:
+                yield known.get(file.url) or _unchanged(dataset, file)
+            yield from (file for file in self.vanished if file.dataset == dataset)
+
+    @overload
+    def __getitem__(self, place: int) -> PlannedFile: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[PlannedFile]: ...
+    def __getitem__(self, place: int | slice) -> PlannedFile | list[PlannedFile]:
+        return self._every[place]
+
+    @cached_property
+    def _every(self) -> list[PlannedFile]:
+        return list(self)
 
     @property
     def pending(self) -> list[PlannedFile]:
-        return [file for file in self if file.is_pending]
+        return [file for file in self.looked_at if file.is_pending]
 
     def count_states(self) -> dict[str, int]:
         """The number of files in each state."""
-        counts = Counter(file.state for file in self)
+        counts = Counter(file.state for file in chain(self.looked_at, self.vanished))
+        counts["unchanged"] += len(self) - counts.total()
         return {state: counts[state] for state in STATES}
+
+
+def _unchanged(dataset: Dataset, file: SourceFile) -> PlannedFile:
+    return PlannedFile(dataset, file.url, file.size, "unchanged", "loaded already", file)
 
 
 def plan(config: Config, *, reread: bool = False, verify: bool = False) -> Plan:
@@ -76,14 +115,20 @@ def plan(config: Config, *, reread: bool = False, verify: bool = False) -> Plan:
     """
     found = list_sources(config)
     with open_existing(config) as warehouse:
-        loaded, reasons = [], {}
-        if warehouse is not None:
+        if warehouse is None:
+            planned = _plan_all_new(found)
+        else:
+            layout = require_version(warehouse).layout
+            planned = plan_found(warehouse, config, found, layout=layout, reread=reread, verify=verify)
             reasons = ledger.list_unfinished(warehouse)
-            loaded = ledger.list_loaded(warehouse, layout=require_version(warehouse).layout)
-        planned = plan_found(config, found, loaded, reread=reread, verify=verify)
-        planned[:] = [_with_reason(file, reasons) for file in planned]
+            planned.looked_at = [_with_reason(file, reasons) for file in planned.looked_at]
         planned.warnings = list_plan_warnings(config, found, planned)
         return planned
+
+
+def _plan_all_new(found: Mapping[Dataset, Listing]) -> Plan:
+    differences = {dataset: [Difference(file, "new", None) for file in files] for dataset, files in found.items()}
+    return Plan(found, [_plan_file(dataset, one, {}) for dataset, several in differences.items() for one in several])
 
 
 def _with_reason(file: PlannedFile, reasons: dict[tuple[str, str], str]) -> PlannedFile:
@@ -129,8 +174,10 @@ def _list_root_warnings(config: Config, found: Mapping[Dataset, Listing]) -> lis
         if (sentence := describe_left_out(roots[dataset], listing, config.patterns[dataset]))
     ]
     sentences += [note for listing in found.values() for note in listing.notes]
-    urls = [{file.url for file in files} for files in found.values()]
-    if len(urls) == len(roots) > 1 and (both := sorted(set.intersection(*urls))):
+    # Most often one of them is small.
+    *others, largest = sorted(found.values(), key=len)
+    urls = {file.url for files in others for file in files}
+    if both := sorted(file.url for file in largest if file.url in urls):
         sentences.append(
             f"{count_of(len(both), 'file')} below both roots, read as log data and as song data: {name_some(both)}; "
             "give each dataset a folder of its own"
@@ -140,15 +187,10 @@ def _list_root_warnings(config: Config, found: Mapping[Dataset, Listing]) -> lis
 
 def _list_gone_warnings(planned: Plan) -> list[str]:
     """A sentence for loaded local files outside of the roots that stand nowhere any more: a new file has their name."""
-    new = {_last_name(file.url) for file in planned if file.state == "new"}
-    if not new:
+    if not planned.namesakes:
         return []
-    known = {file.loaded.source_id for file in planned if file.loaded is not None}
-    elsewhere = [
-        file
-        for file in planned.loaded
-        if _last_name(file.url) in new and file.source_id not in known and not file.url.startswith(SCHEME)
-    ]
+    new = {_last_name(file.url) for file in planned.looked_at if file.state == "new"}
+    elsewhere = [file for file in planned.namesakes if _last_name(file.url) in new]
     urls = list_gone((file.url for file in elsewhere), S3Access())
     gone = [file for file in elsewhere if file.url in urls]
     if not gone:
@@ -168,12 +210,14 @@ def _last_name(url: str) -> str:
 def _list_outdated(planned: Plan) -> list[str]:
     """A sentence for the files that were read by older rules, and one for those of them that have vanished."""
     sentences = []
-    if outdated := [file.url for file in planned if file.state in ("to_reread", "moved") and file.is_outdated]:
+    if outdated := [
+        file.url for file in planned.looked_at if file.state in ("to_reread", "moved") and file.is_outdated
+    ]:
         sentences.append(
             f"{count_of(len(outdated), 'file')} read by other rules than today's: {name_some(outdated)}; "
             "load --reread reads them again"
         )
-    if lost := [file.url for file in planned if file.state == "vanished" and file.is_outdated]:
+    if lost := [file.url for file in planned.vanished if file.is_outdated]:
         sentences.append(
             f"{count_of(len(lost), 'file')} read by other rules than today's and no longer at the source: "
             f"{name_some(lost)}; the rows stay as they are"
@@ -182,35 +226,45 @@ def _list_outdated(planned: Plan) -> list[str]:
 
 
 def plan_found(
+    warehouse: Warehouse,
     config: Config,
     found: Mapping[Dataset, Listing],
-    loaded: list[LoadedFile],
     *,
+    layout: int = LAYOUT,
     reread: bool = False,
     verify: bool = False,
 ) -> Plan:
     """What a load would do with each file, dataset by dataset, still without warnings.
 
     A file is read only where nothing else tells whether it is the loaded one; with `verify`, each local one of the same
-    size is. With `reread`, files that were read by other rules than the current ones count as changed.
+    size is. With `reread`, files that were read by other rules than the current ones count as changed. `layout` is that
+    of the warehouse.
     """
-    roots = config.roots
-    planned: list[PlannedFile] = []
-    for dataset, files in found.items():
-        known = {file.url: file for file in loaded if file.dataset == dataset}
-        unsure = [file for file in files if _is_unsure(file, known.get(file.url), verify)]
-        read = dict(zip((file.url for file in unsure), read_fingerprints(unsure, config.s3_access), strict=True))
-        planned += _plan_files(dataset, resolve_root(roots[dataset]), files, known, read)
-    rules = rules_digest(config)
-    current = (_with_rules(file, rules, reread) for file in _with_moved(planned, loaded, config))
-    return Plan(current, loaded, LeftOut.sum_of(listing.left_out for listing in found.values()))
+    roots = {dataset: resolve_root(root) for dataset, root in config.roots.items()}
+    known = ledger.known_files_sql(layout, rules_digest(config))
+    with compare(warehouse, known, found, roots) as comparison:
+        looked_at = [
+            file for dataset in found for file in _look_at(comparison.list_different(dataset, verify), dataset, config)
+        ]
+        vanished = comparison.list_vanished()
+        moved, namesakes = {}, []
+        if any(file.state == "new" for file in looked_at):
+            moved = _find_moved(looked_at, comparison.list_candidates(), config)
+            namesakes = comparison.list_namesakes()
+    left = {(before.dataset, before.url) for before in moved.values()}
+    return Plan(
+        found,
+        [_with_rules(_with_place(file, moved), reread=reread) for file in looked_at],
+        [_vanished(file) for file in vanished if (file.dataset, file.url) not in left],
+        [file for file in namesakes if (file.dataset, file.url) not in left],
+    )
 
 
-def list_settled(planned: Sequence[PlannedFile], *states: State) -> dict[int, str]:
+def list_settled(planned: Plan, *states: State) -> dict[int, str]:
     """The states of the local files of a plan whose bytes were read for it and are the loaded ones, by source id."""
     return {
         file.loaded.source_id: state
-        for file in planned
+        for file in planned.looked_at
         if file.loaded is not None
         and file.file is not None
         and file.state in states
@@ -219,57 +273,56 @@ def list_settled(planned: Sequence[PlannedFile], *states: State) -> dict[int, st
     }
 
 
-def _is_unsure(file: SourceFile, before: LoadedFile | None, verify: bool) -> bool:
-    """Whether only its bytes tell whether a file is the loaded one."""
-    if before is None or file.size != before.size or file.etag is not None:
-        return False
-    return verify or file.state is None or file.state != before.stat
+def _look_at(differences: Sequence[Difference], dataset: Dataset, config: Config) -> list[PlannedFile]:
+    """What a load would do with each file, wherever it was before. Those that are unsure are read."""
+    unsure = [one.file for one in differences if one.kind == "unsure"]
+    read = dict(zip((file.url for file in unsure), read_fingerprints(unsure, config.s3_access), strict=True))
+    return [_plan_file(dataset, one, read) for one in differences]
 
 
-def _plan_files(
-    dataset: Dataset,
-    root: str,
-    found: Sequence[SourceFile],
-    known: Mapping[str, LoadedFile],
-    read: Mapping[str, str | SourceError],
-) -> list[PlannedFile]:
-    """What a load would do with each file of one root, in the order found, the vanished ones last.
-
-    A file that cannot be read is pending, and the load of this one file fails. A file outside of the root is not
-    reported as vanished. `known` are the loaded files of the dataset, `read` the fingerprints of those that were read.
-    """
-    planned = []
-    for file in found:
-        before = known.get(file.url)
-        state, reason = _compare(file, before, read.get(file.url, file.etag))
-        planned.append(PlannedFile(dataset, file.url, file.size, state, reason, file, before))
-    present = {file.url for file in found}
-    below = root.rstrip("/") + "/"
-    planned += [
-        PlannedFile(dataset, url, before.size, "vanished", "loaded, but no longer at the source", loaded=before)
-        for url, before in known.items()
-        if url not in present and (url.startswith(below) or url == root)
-    ]
-    return planned
+def _plan_file(dataset: Dataset, one: Difference, read: Mapping[str, str | SourceError]) -> PlannedFile:
+    """A file that cannot be read is pending, and the load of this one file fails."""
+    state, reason = _judge(one, read.get(one.file.url))
+    is_outdated = one.loaded is not None and one.loaded.is_outdated
+    return PlannedFile(dataset, one.file.url, one.file.size, state, reason, one.file, one.loaded, is_outdated)
 
 
-def _compare(file: SourceFile, before: LoadedFile | None, fingerprint: str | SourceError | None) -> tuple[State, str]:
-    if before is None:
+def _judge(one: Difference, fingerprint: str | SourceError | None) -> tuple[State, str]:
+    if one.loaded is None:
         return "new", "not loaded yet"
-    if file.size != before.size:
-        return "changed", f"{before.size:,} bytes when loaded, {file.size:,} now"
+    if one.kind == "other_size":
+        return "changed", f"{one.loaded.size:,} bytes when loaded, {one.file.size:,} now"
     if isinstance(fingerprint, SourceError):
         return "changed", str(fingerprint)
-    if fingerprint is not None and fingerprint != before.fingerprint:
+    if one.kind == "other_content" or (one.kind == "unsure" and fingerprint != one.loaded.fingerprint):
         return "changed", "same size, other content"
     return "unchanged", "loaded already"
 
 
-def _with_rules(file: PlannedFile, rules: str, reread: bool) -> PlannedFile:
-    """The file, as one to be read again where what is loaded was read by other rules."""
-    if file.loaded is None or file.loaded.rules in (None, rules):
+def _find_moved(
+    looked_at: Sequence[PlannedFile], candidates: Sequence[LoadedFile], config: Config
+) -> dict[tuple[str, str], LoadedFile]:
+    """The loaded file that each moved file was, by dataset and URL."""
+    if not candidates:
+        return {}
+    new = [(file.dataset, file.file) for file in looked_at if file.state == "new" and file.file is not None]
+    access = config.s3_access
+    return find_moved(new, candidates, lambda file: read_fingerprint(file, access), access)
+
+
+def _with_place(file: PlannedFile, moved: Mapping[tuple[str, str], LoadedFile]) -> PlannedFile:
+    """The file, as a moved one where it is."""
+    before = moved.get((file.dataset, file.url)) if moved else None
+    if before is None:
         return file
-    file = file._replace(is_outdated=True)
+    reason = f"loaded from {before.url}, where nothing stands any more"
+    return file._replace(state="moved", reason=reason, loaded=before, is_outdated=before.is_outdated)
+
+
+def _with_rules(file: PlannedFile, *, reread: bool) -> PlannedFile:
+    """The file, as one to be read again where what is loaded was read by other rules."""
+    if not file.is_outdated:
+        return file
     if reread and file.state in ("unchanged", "moved"):
         return file._replace(state="changed", reason="read by other rules than today's")
     if file.state == "unchanged":
@@ -277,18 +330,6 @@ def _with_rules(file: PlannedFile, rules: str, reread: bool) -> PlannedFile:
     return file
 
 
-def _with_moved(planned: list[PlannedFile], loaded: list[LoadedFile], config: Config) -> list[PlannedFile]:
-    """The plan, where moved files are neither new at one place nor vanished at the other."""
-    new = [(file.dataset, file.file) for file in planned if file.state == "new" and file.file is not None]
-    listed = {(file.dataset, file.url) for file in planned if file.file is not None}
-    absent = [file for file in loaded if (file.dataset, file.url) not in listed]
-    access = config.s3_access
-    moved = find_moved(new, absent, lambda file: read_fingerprint(file, access), access) if new else {}
-    left = {before.source_id for before in moved.values()}
-    return [
-        file._replace(state="moved", reason=f"loaded from {before.url}, where nothing stands any more", loaded=before)
-        if (before := moved.get((file.dataset, file.url)))
-        else file
-        for file in planned
-        if file.state != "vanished" or file.loaded is None or file.loaded.source_id not in left
-    ]
+def _vanished(file: Vanished) -> PlannedFile:
+    reason = "loaded, but no longer at the source"
+    return PlannedFile(file.dataset, file.url, file.size, "vanished", reason, is_outdated=file.is_outdated)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from sparkify.loads import ledger
 from sparkify.loads.judging import judge_again
-from sparkify.loads.ledger import Replayable, count_loaded
+from sparkify.loads.ledger import Replayable
 from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
@@ -71,10 +71,8 @@ def _plan_replay(warehouse: Warehouse) -> tuple[ReplayResult, list[Replayable]]:
     reasons: Counter[str] = Counter()
     for some in found:
         reasons[some.reason] += some.rejects
-    source_ids = {some.source_id for some in found}
-    loaded = ledger.list_loaded(warehouse)
-    changed = count_loaded(file for file in loaded if file.source_id in source_ids)
-    mode = choose_mode(changed=changed, kept=count_loaded(loaded) - changed)
+    changed = ledger.count_beside_replayable(warehouse)
+    mode = choose_mode(changed=changed, kept=ledger.count_loaded(warehouse) - changed)
     counts = {"replayed": reasons.total()}
     often_first = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
     return ReplayResult("would_replay", mode, counts, often_first), found

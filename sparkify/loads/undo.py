@@ -6,7 +6,6 @@ from typing import Literal
 
 from sparkify.errors import UsageError
 from sparkify.loads import ledger
-from sparkify.loads.ledger import count_loaded
 from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
@@ -70,14 +69,13 @@ def _plan_undo(warehouse: Warehouse, load_id: int) -> tuple[UndoResult, list[int
         raise UsageError(f"there is no load {load_id}; sparkify status lists them")
     if status == "undone":
         raise UsageError(f"load {load_id} is undone already")
-    loaded = ledger.list_loaded(warehouse)
-    leaving = [file for file in loaded if file.load_id == load_id]
+    leaving = ledger.list_remaining(warehouse, load_id)
     if not leaving:
         later = ledger.list_superseding(warehouse, load_id)
         why = f"load {', '.join(map(str, later))} replaced its files" if later else "none of its files could be loaded"
         raise UsageError(f"nothing of load {load_id} is left to undo: {why}")
-    records = {"loaded": count_loaded(leaving), "rejected": sum(file.rejected for file in leaving)}
-    mode = choose_mode(changed=records["loaded"], kept=count_loaded(loaded) - records["loaded"])
+    records = {"loaded": sum(file.loaded for file in leaving), "rejected": sum(file.rejected for file in leaving)}
+    mode = choose_mode(changed=records["loaded"], kept=ledger.count_loaded(warehouse) - records["loaded"])
     urls = [file.url for file in leaving]
     older = set(ledger.list_replaced(warehouse, load_id))
     replaced = [url for url in urls if url in older]

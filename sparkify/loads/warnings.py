@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sparkify.datasets import DATASETS, Dataset
 from sparkify.formats import count_of, name_some
-from sparkify.loads.ledger import FileEntry, LoadedFile
+from sparkify.loads.ledger import FileEntry
 from sparkify.loads.looks import TITLES, describe_record, describe_value, find_inner_key, is_of_other
 from sparkify.settings import Config
 from sparkify.sql import list_columns
@@ -26,6 +26,19 @@ _MOST_SAMPLES = 200
 # The fields of a play that may be absent, and that everything about listening needs.
 _PLAY_FIELDS = ("length", "location", "level", "userAgent")
 _PLAY = "NextSong"
+_LIST_COPIES = f"""SELECT copies.url, firsts.url, count(*) OVER ()
+FROM (
+    SELECT dataset, etag, min(source_id) AS source_id
+    FROM load_files
+    WHERE status = 'loaded' AND loaded > 0 AND etag IN (SELECT etag FROM load_files WHERE load_id = $1)
+    GROUP BY dataset, etag
+    HAVING count(*) > 1
+) AS contents
+INNER JOIN load_files AS firsts ON contents.source_id = firsts.source_id
+INNER JOIN load_files AS copies ON contents.dataset = copies.dataset AND contents.etag = copies.etag
+WHERE copies.load_id = $1 AND copies.status = 'loaded' AND copies.loaded > 0 AND copies.url <> firsts.url
+ORDER BY copies.source_id
+LIMIT {_NAMED_FILES}"""
 
 
 @dataclass(frozen=True)
@@ -91,12 +104,12 @@ class _Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A committed load, as the warnings look at it. `kept` are the other loaded files, `replaced` what changed."""
+    """A committed load, as the warnings look at it. `replaced` is what changed."""
 
     warehouse: Warehouse
     config: Config
+    load_id: int
     brought: list[Brought]
-    kept: list[LoadedFile]
     replaced: list[Replaced]
 
     def list_groups(self, brought: Brought) -> list[tuple[int, str, int, int, int]]:
@@ -291,19 +304,12 @@ def _warn_of_shrunk(delivery: Delivery) -> Iterator[str]:
 
 
 def _warn_of_copies(delivery: Delivery) -> Iterator[str]:
-    """Files with the content of another that is loaded too."""
-    first = {(file.dataset, file.fingerprint): file.url for file in delivery.kept if file.loaded}
-    copies = []
-    for brought in delivery.brought:
-        for entry in brought.loaded:
-            if entry.records.loaded:
-                other = first.setdefault((brought.dataset, entry.fingerprint), entry.file.url)
-                if other != entry.file.url:
-                    copies.append((entry.file.url, other))
-    for url, other in copies[:_NAMED_FILES]:
+    """Files with the content of another that is loaded too: of several, the first that was loaded is named."""
+    copies = delivery.warehouse.fetch(_LIST_COPIES, [delivery.load_id])
+    for url, other, _ in copies:
         yield f"{url} has the same content as {other}: a record of both counts once in the star"
-    if more := copies[_NAMED_FILES:]:
-        yield f"{_files(len(more))} more have the same content as others that are loaded too"
+    if copies and (more := copies[0][2] - len(copies)):
+        yield f"{_files(more)} more have the same content as others that are loaded too"
 
 
 # ---- read otherwise than written ----

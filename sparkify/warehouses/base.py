@@ -115,8 +115,14 @@ class Warehouse(Protocol):
     def write_file(self, select: str, target: Target) -> Written:
         """Write the rows of a SELECT into a file, as they come. Needs an open transaction."""
 
-    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Append rows, in as few statements as possible."""
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Append rows, in few statements. Only the rows of one statement are held in memory."""
+
+    def bring_near(self, name: str, sql: str) -> "AbstractContextManager[Warehouse]":
+        """A warehouse of the DuckDB dialect on this machine, with the rows of a query of this one as the table `name`.
+
+        Its columns are those that `changes/NAME/create.sql` defines. Where the engine is DuckDB, it is this one.
+        """
 
     def list_tables(self) -> set[str]:
         """The names of the existing tables, without temporary ones."""

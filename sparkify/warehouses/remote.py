@@ -126,6 +126,16 @@ def open_scratch(config: Config, *datasets: Dataset) -> Iterator[DuckDBWarehouse
         yield scratch
 
 
+@contextmanager
+def open_near(config: Config, name: str, columns: Sequence[str], rows: Iterable[Row]) -> Iterator[DuckDBWarehouse]:
+    """A DuckDB warehouse in memory with one temporary table and these rows."""
+    with closing(duckdb.connect(config=dict(list_options(config, read_only=True)))) as connection:
+        near = DuckDBWarehouse(connection, "memory", config)
+        near.execute(read_sql(f"changes/{name}/create"))
+        near.insert_rows(name, columns, rows)
+        yield near
+
+
 def _write_parts(scratch: DuckDBWarehouse, table: str, folder: Path, slices: int) -> tuple[int, list[Path]]:
     """Write a table as Parquet parts of equal size; returns the number of rows, and the parts.
 

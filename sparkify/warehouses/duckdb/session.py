@@ -1,7 +1,8 @@
 """DuckDB's session: one connection to one file."""
 
+import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ WHERE databases.database_name = current_database() AND databases.path IS NOT NUL
 
 # A row may have 65,535 bytes, and more in what a user asks.
 _ROWS_AT_A_TIME = 256
+# About 25 MB of the longest rows, those of the ledger.
+_ROWS_INSERTED_AT_A_TIME = 50_000
 
 
 class DuckDBWarehouse:
@@ -116,20 +119,26 @@ class DuckDBWarehouse:
         ((rows,),) = self.fetch(copy_sql(f"(\n{select}\n)", types, target))
         return Written(rows, types)
 
-    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         # Only a load needs it, and every command imports this module.
         from sparkify.validation.arrow import Table, registered
 
-        if not rows:
-            return
         sql = f"INSERT INTO {table} ({', '.join(columns)}) FROM inserted_rows"
-        with (
-            logged(sql) as sent,
-            mapped_errors(self._connection),
-            registered(self._connection, "inserted_rows", Table.of_rows(columns, rows)),
-        ):
-            self._connection.execute(sql)
-            sent.rows = len(rows)
+        coming = iter(rows)
+        while some := list(itertools.islice(coming, _ROWS_INSERTED_AT_A_TIME)):
+            with (
+                logged(sql) as sent,
+                mapped_errors(self._connection),
+                registered(self._connection, "inserted_rows", Table.of_rows(columns, some)),
+            ):
+                self._connection.execute(sql)
+                sent.rows = len(some)
+
+    @contextmanager
+    def bring_near(self, name: str, sql: str) -> Iterator["DuckDBWarehouse"]:
+        self.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}")
+        yield self
+        self.execute(f"DROP VIEW {name}")
 
     def list_tables(self) -> set[str]:
         return {name for (name,) in self.fetch(_LIST_TABLES)}

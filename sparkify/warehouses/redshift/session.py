@@ -5,19 +5,19 @@ docs/redshift.md names the source of each fact that this module relies on.
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from sparkify.errors import ConflictError, EngineError, LockedError, UsageError
 from sparkify.settings import Config
 from sparkify.statement_log import logged
-from sparkify.warehouses.base import Row, StoredFile
+from sparkify.warehouses.base import Row, StoredFile, Warehouse
 from sparkify.warehouses.files import Target, Written
 from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors
 from sparkify.warehouses.redshift.login import Address, check_driver, close_connection, login
 from sparkify.warehouses.redshift.stage import StagedParts
-from sparkify.warehouses.remote import RemoteIntake, write_rows
+from sparkify.warehouses.remote import RemoteIntake, open_near, write_rows
 
 # A row may have 65,535 bytes, and more in what a user asks.
 _ROWS_AT_A_TIME = 4_000
@@ -121,11 +121,16 @@ class RedshiftWarehouse:
         kinds = [_TYPES.get(column[1], "VARCHAR") for column in self._cursor.description or []]
         return dict(zip(names, kinds, strict=True)), rows
 
-    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        most = _MOST_PARAMETERS // len(columns)
-        for start in range(0, len(rows), most):
-            some = rows[start : start + most]
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        coming = iter(rows)
+        while some := list(itertools.islice(coming, _MOST_PARAMETERS // len(columns))):
             self.execute(_insert_sql(table, columns, len(some)), [value for row in some for value in row])
+
+    @contextmanager
+    def bring_near(self, name: str, sql: str) -> Iterator[Warehouse]:
+        columns, rows = self.fetch_table(sql)
+        with open_near(self._config, name, columns, rows) as near:
+            yield near
 
     def list_tables(self) -> set[str]:
         rows = self.fetch(_LIST_TABLES)

@@ -24,8 +24,11 @@ LOCK load_lock;
 
 RESET statement_timeout;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat
-    FROM load_files WHERE status = 'loaded' ORDER BY source_id;
+SELECT
+    source_id, load_id, dataset, url, etag AS fingerprint, size, loaded, stat,
+    coalesce(rules <> 'c977054ad9dc48ec9017034944b11f6f', FALSE) AS is_outdated
+FROM load_files
+WHERE status = 'loaded';
 
 UPDATE load_history SET status = 'interrupted' WHERE status = 'running';
 
@@ -35,6 +38,12 @@ DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupt
 
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+
+DROP TABLE IF EXISTS planned_files;
+
+-- changes/planned_files/create.sql
+
+-- changes/planned_files/collect.sql
 
 COMMIT;
 
@@ -46,8 +55,7 @@ LOCK load_lock;
 
 RESET statement_timeout;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat
-    FROM load_files WHERE status = 'loaded' ORDER BY source_id;
+-- changes/planned_files/compare.sql
 
 DROP TABLE IF EXISTS changed_files;
 
@@ -133,6 +141,8 @@ SELECT source_id, sum(loaded), sum(rejected)
     ) AS counts
     GROUP BY source_id;
 
+SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
+
 DELETE FROM changed_files;
 
 INSERT INTO changed_files (source_id)
@@ -202,7 +212,7 @@ VALUES ($1);
 
 DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupted');
 
-INSERT INTO load_files (source_id, load_id, dataset, url, etag, size, modified, read, loaded, rejected, status, rules, repaired, shape, stat)
+INSERT INTO load_files (source_id, load_id, dataset, url, etag, size, modified, read, loaded, rejected, repaired, status, rules, shape, stat)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
@@ -244,6 +254,20 @@ SELECT count(*), count(length), count(location), count(level), count(userAgent) 
 SELECT page, count(*) FROM staging_events
     WHERE source_id >= $1 AND page <> 'NextSong' AND lower(page) LIKE '%n%e%x%t%s%o%n%g%' AND length(page) <= 40
     GROUP BY page ORDER BY 2 DESC, 1;
+
+SELECT copies.url, firsts.url, count(*) OVER ()
+FROM (
+    SELECT dataset, etag, min(source_id) AS source_id
+    FROM load_files
+    WHERE status = 'loaded' AND loaded > 0 AND etag IN (SELECT etag FROM load_files WHERE load_id = $1)
+    GROUP BY dataset, etag
+    HAVING count(*) > 1
+) AS contents
+INNER JOIN load_files AS firsts ON contents.source_id = firsts.source_id
+INNER JOIN load_files AS copies ON contents.dataset = copies.dataset AND contents.etag = copies.etag
+WHERE copies.load_id = $1 AND copies.status = 'loaded' AND copies.loaded > 0 AND copies.url <> firsts.url
+ORDER BY copies.source_id
+LIMIT 5;
 
 SELECT reason, count(*) FROM rejected_records WHERE load_id = $1 GROUP BY reason ORDER BY 2 DESC, 1;
 

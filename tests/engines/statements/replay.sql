@@ -34,8 +34,10 @@ SELECT source_id, dataset, reason, count(*) FROM rejected_records
     WHERE reason <> 'bad_encoding' AND strpos("raw", chr(92) || 'x00') = 0 AND coalesce(raw_size, 0) <= 65535 AND source_id IN (SELECT source_id FROM load_files WHERE status = 'loaded')
     GROUP BY source_id, dataset, reason;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat
-    FROM load_files WHERE status = 'loaded' ORDER BY source_id;
+SELECT coalesce(sum(loaded), 0) FROM load_files
+    WHERE status = 'loaded' AND source_id IN (SELECT source_id FROM rejected_records WHERE reason <> 'bad_encoding' AND strpos("raw", chr(92) || 'x00') = 0 AND coalesce(raw_size, 0) <= 65535);
+
+SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 
 DROP TABLE IF EXISTS changed_files;
 

@@ -32,8 +32,10 @@ RESET statement_timeout;
 
 SELECT status FROM load_history WHERE load_id = $1;
 
-SELECT source_id, load_id, dataset, url, etag, size, loaded, rejected, rules, stat
-    FROM load_files WHERE status = 'loaded' ORDER BY source_id;
+SELECT source_id, url, loaded, rejected FROM load_files
+    WHERE status = 'loaded' AND load_id = $1 ORDER BY source_id;
+
+SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 
 SELECT url FROM load_files WHERE superseded_by = $1;
 

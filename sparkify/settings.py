@@ -12,23 +12,19 @@ The first of these that has a setting wins:
     4. the default
 """
 
-import math
 import os
 import re
-import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from sparkify.addresses import is_unicode, mask, may_hold_secret, read_root, read_warehouse
 from sparkify.datasets import Dataset, Key
 from sparkify.errors import ConfigError
-from sparkify.sql import list_columns
-
-if TYPE_CHECKING:
-    from configparser import ConfigParser
+from sparkify.field_keys import KEY_SETTINGS, check_keys, read_keys
+from sparkify.settings_file import did_you_mean, is_there, parse_file, shown, unquote, without_comment
 
 DEFAULT_CONFIG_FILE = "dwh.cfg"
 DEFAULT_WAREHOUSE = "sparkify.duckdb"
@@ -62,7 +58,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     `section` is its section of dwh.cfg. `unset` says what is used if the setting is absent, and `must_be` which values
     are allowed if type and bounds do not say it. `read` gives an address its one form; it raises ValueError with a
-    sentence that repeats no secret.
+    sentence that repeats no secret. `names_secrets` says that `must_be` tells where a secret belongs.
     """
 
     section: str
@@ -74,6 +70,7 @@ class Setting(msgspec.Struct, frozen=True):
     read: Callable[[str], str] | None = None
     pattern: str = ""
     must_be: str = ""
+    names_secrets: bool = False
     # Filled in from the field.
     name: str = ""
     type: Any = str
@@ -111,12 +108,12 @@ class Setting(msgspec.Struct, frozen=True):
         """Convert a text to the setting's type; a value of that type is kept. Raises ConfigError."""
         if self.type is tuple:
             parts = list(_split(value)) if isinstance(value, str) else value
-            return tuple(text for part in parts if (text := _unquote(part.strip())))
+            return tuple(text for part in parts if (text := unquote(part.strip())))
         if isinstance(value, str):
             # Line ends and white space come from the output of a script or a file, but a password may end in a space.
             stripped = value.strip()
-            is_bare = self.type is Secret and _unquote(stripped) == stripped
-            value = value.strip("\r\n") if is_bare else _unquote(stripped)
+            is_bare = self.type is Secret and unquote(stripped) == stripped
+            value = value.strip("\r\n") if is_bare else unquote(stripped)
             value = self._check_text(value if self.type is Secret else self._read(_expand_home(value)))
             value = Secret(value) if self.type is Secret else value
         try:
@@ -137,11 +134,11 @@ class Setting(msgspec.Struct, frozen=True):
         try:
             found = self.read(value) if self.read else value
         except ValueError as error:
-            if self.read is read_warehouse and may_hold_secret(value):
+            if self.names_secrets and may_hold_secret(value):
                 raise self._refusal() from None
             raise ConfigError(f"the setting {self.name} is not valid: {mask(str(error))}") from None
         if may_hold_secret(value) or may_hold_secret(found):
-            if self.read is read_warehouse:
+            if self.names_secrets:
                 raise self._refusal()
             raise ConfigError(
                 f"the setting {self.name} is not valid: it must be without a password, a key or a token; set "
@@ -179,6 +176,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             unset=f"{DEFAULT_WAREHOUSE}, or Redshift if a host is set",
             read=read_warehouse,
             must_be="an address without a password; set SPARKIFY_DB_PASSWORD in its place",
+            names_secrets=True,
         ),
     ] = None
     wait: Annotated[
@@ -367,16 +365,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return S3Access(self.anonymous, self.concurrency)
 
 
-# The settings that say which key a field is read from, and the staging table whose columns are these fields.
-_KEY_SETTINGS = {"event_keys": "staging_events", "song_keys": "staging_songs"}
-# Of a file of settings.
-_MOST_CHARACTERS = 1_000_000
-_NO_FIELDS = ("source_id", "line", "other")
-
-
 def _list_settings() -> Iterable[Setting]:
     for field in msgspec.structs.fields(Config):
-        if field.name in (*_KEY_SETTINGS, "config_file"):
+        if field.name in (*KEY_SETTINGS, "config_file"):
             continue
         (setting,) = field.type.__metadata__
         # The type of an optional setting is the one beside None.
@@ -404,39 +395,21 @@ def load_config(
     message never repeats a value.
     """
     path = Path(_expand_home(os.fspath(config_file if config_file is not None else DEFAULT_CONFIG_FILE)))
-    is_there = _is_there(path)
-    if config_file is not None and not is_there:
+    found = _read_file(path, on_note) if is_there(path) else None
+    if config_file is not None and found is None:
         raise ConfigError(f"there is no configuration file {path}; give an existing one or leave --config out")
-    found = _read_file(path, on_note) if is_there else {}
+    found = found or {}
     # An empty variable counts as absent.
-    found |= {one.name: value for one in SETTINGS if _unquote((value := os.environ.get(one.variable, "")).strip())}
+    found |= {one.name: value for one in SETTINGS if unquote((value := os.environ.get(one.variable, "")).strip())}
     found |= {name: value for name, value in settings.items() if value is not None}
     for name in found:
-        if name not in _BY_NAME and name not in _KEY_SETTINGS:
-            raise ConfigError(f"there is no setting {_shown(name)}{_did_you_mean(name, _BY_NAME)}")
+        if name not in _BY_NAME and name not in KEY_SETTINGS:
+            raise ConfigError(f"there is no setting {shown(name)}{did_you_mean(name, _BY_NAME)}")
     converted: dict[str, Any] = {
-        name: _BY_NAME[name].convert(value) if name in _BY_NAME else _check_keys(name, value)
+        name: _BY_NAME[name].convert(value) if name in _BY_NAME else check_keys(name, value)
         for name, value in found.items()
     }
     return Config(**converted, config_file=str(path))
-
-
-def _is_there(path: Path) -> bool:
-    """Whether a settings file is there. Raises ConfigError for what is there and no file: it is never opened."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        if isinstance(error, FileNotFoundError) and not path.is_symlink():
-            return False
-        words = getattr(error, "strerror", None) or "it is no path"
-        leads = "it is a link that leads to no file" if os.path.islink(path) else words  # noqa: PTH114
-        raise ConfigError(
-            f"cannot read the configuration file {path}: {leads}; give --config with a regular file"
-        ) from None
-    if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "a named pipe" if stat.S_ISFIFO(mode) else "a socket or a device"
-        raise ConfigError(f"cannot read the configuration file {path}: it is {what}; give --config with a regular file")
-    return True
 
 
 def clean_aws_variables() -> None:
@@ -444,7 +417,7 @@ def clean_aws_variables() -> None:
     for name, value in list(os.environ.items()):
         if not name.startswith("AWS_"):
             continue
-        if cleaned := _unquote(value.strip()):
+        if cleaned := unquote(value.strip()):
             os.environ[name] = cleaned
         else:
             del os.environ[name]
@@ -452,20 +425,20 @@ def clean_aws_variables() -> None:
 
 def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, Any]:
     """The settings of a file, as text."""
-    parser, foreign = _parse_file(path)
     sections: dict[str, dict[str, Setting]] = {}
     for setting in SETTINGS:
         sections.setdefault(setting.section, {})[setting.key] = setting
+    parser, foreign = parse_file(path, [*sections, *map(str.upper, KEY_SETTINGS)], _BY_NAME)
     values: dict[str, Any] = {}
     for section in parser.sections():
-        if section.lower() in _KEY_SETTINGS:
-            values[section.lower()] = dict(_read_keys(parser.items(section)))
+        if section.lower() in KEY_SETTINGS:
+            values[section.lower()] = dict(read_keys(parser.items(section)))
             continue
         known = sections[section.upper()]
         for key, value in parser.items(section):
             if key.upper() not in known:
                 raise ConfigError(
-                    f"unknown key {_shown(key.upper())} in [{section}] of {path}{_did_you_mean(key.upper(), known)}"
+                    f"unknown key {shown(key.upper())} in [{section}] of {path}{did_you_mean(key.upper(), known)}"
                 )
             if "\n" in (text := value.strip()):
                 raise ConfigError(
@@ -473,139 +446,19 @@ def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, A
                     "without white space before it"
                 )
             setting = known[key.upper()]
-            text = text if setting.type is Secret else _without_comment(text)
-            if _unquote(text):
+            text = text if setting.type is Secret else without_comment(text)
+            if unquote(text):
                 values[setting.name] = text
     if foreign and on_note is not None:
-        names = ", ".join(f"[{_shown(section)}]" for section in foreign)
+        names = ", ".join(f"[{shown(section)}]" for section in foreign)
         on_note(f"{path}: {names} ignored: sparkify has no such section")
     return values
-
-
-def _read_keys(items: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Key]]:
-    """A section of keys: a value in quotes is a constant, any other the name of a key, an empty one is not given."""
-    for field, value in items:
-        text = _without_comment(value.strip())
-        if (constant := _unquote(text)) != text:
-            yield field, Key(constant=constant)
-        elif text:
-            yield field, Key(name=text)
-
-
-def _check_keys(setting: str, keys: Mapping[str, Key]) -> dict[str, Key]:
-    """The keys under the exact names of their fields. Raises ConfigError for what is no field, or not of its type."""
-    types = {name: kind for name, kind in list_columns(_KEY_SETTINGS[setting]).items() if name not in _NO_FIELDS}
-    names = {_plain(name): name for name in types}
-    checked: dict[str, Key] = {}
-    for written, key in keys.items():
-        name = names.get(_plain(written))
-        if name is None:
-            close = _closest(_plain(written), names, 0.75)
-            meant = f"did you mean {names[close]}?" if close else "it must be FIELD = name of the key."
-            raise ConfigError(
-                f"{_shown(written)} in [{setting.upper()}] is no field; {meant} The fields are {', '.join(types)}"
-            )
-        if name in checked:
-            raise ConfigError(f"{name} stands twice in [{setting.upper()}]; give it once")
-        if key.constant and types[name] != "VARCHAR" and not _is_number(key.constant):
-            raise ConfigError(
-                f"{name} in [{setting.upper()}] is a number, and its value in quotes is a constant that is none; "
-                "write the name of a key without quotes"
-            )
-        checked[name] = key
-    return checked
-
-
-def _shown(name: str) -> str:
-    """A name in a file as it may be shown: a line without a key may be a secret, which has more digits."""
-    return name if re.fullmatch(r"(?!(?:.*\d){3})[\w .:-]{1,40}", name) and mask(name) == name else "…"
-
-
-def _plain(name: str) -> str:
-    """A name as names of fields are compared: without case and underscores."""
-    return name.lower().replace("_", "")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _parse_file(path: Path) -> "tuple[ConfigParser, list[str]]":
-    """The sections of a file that are ours, and the names of the others."""
-    import configparser
-
-    # Interpolation would fail on a % in a password.
-    # A [DEFAULT] section is like any other; the parser would copy it into all.
-    parser = configparser.ConfigParser(interpolation=None, default_section="\n")
-    try:
-        with path.open(encoding="utf-8-sig") as stream:
-            content = stream.read(_MOST_CHARACTERS + 1)
-        if len(content) > _MOST_CHARACTERS:
-            raise ConfigError(
-                f"cannot read {path}: it has more than {_MOST_CHARACTERS:,} characters, which are no settings; "
-                "give --config with another file"
-            )
-        text, foreign = _blank_foreign(content, path)
-        parser.read_string(text, source=str(path))
-    except (configparser.Error, OSError, UnicodeDecodeError) as error:
-        # The parser's message may hold the bad line, and the line a password.
-        lines = [number for number, _ in getattr(error, "errors", [])] + [getattr(error, "lineno", None)]
-        where = f"{path}, line {lines[0]}" if lines[0] else str(path)
-        raise ConfigError(f"cannot read {where}: {_explain(error)}") from None
-    return parser, foreign
-
-
-def _blank_foreign(text: str, path: Path) -> tuple[str, list[str]]:
-    """The text with the lines of other programs' sections left blank, whatever they hold, and these sections' names.
-
-    Raises ConfigError for a section that looks like a misspelling of one of ours.
-    """
-    ours = list(dict.fromkeys([*(setting.section for setting in SETTINGS), *map(str.upper, _KEY_SETTINGS)]))
-    lines, foreign, is_foreign = text.split("\n"), dict[str, None](), False
-    for place, line in enumerate(lines):
-        if found := re.match(r"\[(.+)\]", line):
-            is_foreign = found[1].upper() not in ours
-            if is_foreign and (close := _closest(found[1].upper(), ours, 0.8)):
-                raise ConfigError(f"unknown section [{_shown(found[1])}] in {path}; did you mean {close}?")
-            foreign |= {found[1]: None} if is_foreign else {}
-        lines[place] = "" if is_foreign else line
-    return "\n".join(lines), list(foreign)
-
-
-def _explain(error: Exception) -> str:
-    """What is wrong with the file, in words that repeat no value of it."""
-    import configparser
-
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8 text; save it as UTF-8"
-    if isinstance(error, OSError):
-        return f"{error.strerror}; check its permissions"
-    # Only the name of a setting is surely no part of a password.
-    if isinstance(error, configparser.DuplicateOptionError) and error.option.lower() in _BY_NAME:
-        return f"{error.option.upper()} stands twice in [{error.section}]; give it once"
-    if isinstance(error, configparser.DuplicateSectionError):
-        return f"the section [{error.section}] begins twice; write it once"
-    return f"{type(error).__name__}; each line is KEY=value in a [SECTION]"
-
-
-def _without_comment(value: str) -> str:
-    """The value without a comment after ` #` or ` ;`. Inside quotes there are no comments."""
-    quoted = re.match(r"""(['"]).*?\1(?=\s+[#;]|$)""", value)
-    return quoted[0] if quoted else re.split(r"(?:^|\s+)[#;]", value, maxsplit=1)[0]
-
-
-def _unquote(value: str) -> str:
-    """The value without the quotes around it. A single quote mark is part of the value."""
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
 def _split(value: str) -> Iterator[str]:
     """The parts of a list with commas. Quotes may stand around each part, or around all of them."""
     for part in re.findall(r"""'[^']*'|"[^"]*"|[^,]+""", value):
-        yield from _unquote(part.strip()).split(",")
+        yield from unquote(part.strip()).split(",")
 
 
 def _expand_home(value: str) -> str:
@@ -613,14 +466,3 @@ def _expand_home(value: str) -> str:
     scheme, path = ("duckdb:", value[7:]) if value.startswith("duckdb:~/") else ("", value)
     # Unlike Path's, this keeps the path if there is no home folder.
     return scheme + os.path.expanduser(path) if path.startswith("~/") else value  # noqa: PTH111
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = _closest(word, known, 0.6)
-    return f"; did you mean {close}?" if close else f"; the known ones are {', '.join(known)}"
-
-
-def _closest(word: str, known: Iterable[str], likeness: float) -> str | None:
-    import difflib
-
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)), None)

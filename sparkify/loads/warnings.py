@@ -16,7 +16,7 @@ from sparkify.formats import count_of, name_some
 from sparkify.loads.ledger import FileEntry
 from sparkify.loads.looks import TITLES, describe_record, describe_value, find_inner_key, is_of_other
 from sparkify.settings import Config
-from sparkify.sql import list_columns
+from sparkify.validation.fields import FIELDS
 from sparkify.warehouses import Appended, Warehouse
 
 _NAMED_FILES = 5
@@ -344,7 +344,7 @@ def _warn_of_jsonpath(delivery: Delivery) -> Iterator[str]:
     for brought in delivery.brought:
         if brought.dataset != "events" or delivery.config.log_jsonpath is None or not brought.count("read"):
             continue
-        names = [name for name in list_columns("staging_events") if name not in ("source_id", "line", "other")]
+        names = [field.name for field in FIELDS["events"]]
         counted = ", ".join(f"count({name})" for name in names)
         sql = f"SELECT {counted} FROM staging_events WHERE source_id >= $1"
         counts = delivery.warehouse.fetch(sql, [brought.first_source_id])[0]

@@ -1,7 +1,7 @@
 """The checks: each finds the violation that it is for, and a load that would break one is rolled back."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -13,6 +13,7 @@ import sparkify
 from sparkify.errors import CheckError
 from sparkify.settings import Config
 from sparkify.sql import rebuild_sql
+from sparkify.sql.rules import expand_rule
 from sparkify.star import checks
 from sparkify.star.tables import STAR
 from sparkify.warehouses import Warehouse, open_warehouse
@@ -526,3 +527,55 @@ def test_a_proof_covers_checks_of_its_table_that_exist() -> None:
     for path in (Path(sparkify.__file__).parent / "sql" / "tables").glob("*/proof.sql"):
         proven = path.read_text(encoding="utf-8").partition("Proves: ")[2].partition(".\n")[0].split(", ")
         assert {f"{path.parent.name}.{name}" for name in proven} <= names
+
+
+# ---- only what was touched ----
+
+
+@given(
+    staged=st.sets(st.tuples(st.integers(1, 4), st.integers(1, 3))),
+    kept=st.sets(st.integers(1, 4)),
+    touched=st.sets(st.integers(1, 4)),
+    changed=st.sets(st.integers(1, 3)),
+)
+@settings(max_examples=30 * TIMES, deadline=None)
+def test_touched_keys_are_those_staged(
+    staged: set[tuple[int, int]], kept: set[int], touched: set[int], changed: set[int]
+) -> None:
+    """Of the touched keys, and whatever files are called changed: those of rows that left are no longer in any."""
+    sql = expand_rule("users", "those_staged(user_id, staging_events, userId)")
+    tables: dict[str, Iterable[tuple[int, ...]]] = {
+        "staging_events(userId, source_id)": staged, "users(user_id)": {(key,) for key in kept},
+        "touched_users(user_id)": {(key,) for key in touched}, "changed_files(source_id)": {(key,) for key in changed},
+    }  # fmt: skip
+    with duckdb.connect() as small:
+        for table, rows in tables.items():
+            small.execute(f"CREATE TABLE {table.replace(',', ' INTEGER,').replace(')', ' INTEGER)')}")
+            if rows:
+                values = ", ".join(f"({', '.join(map(str, row))})" for row in rows)
+                small.execute(f"INSERT INTO {table} VALUES {values}")
+        found = {one or other for one, other in small.execute(sql).fetchall()}
+    assert found == touched & (kept ^ {key for key, _ in staged})
+
+
+def test_a_session_that_goes_on_in_another_file_is_warned_of(loaded: Config) -> None:
+    write_ballast(loaded)
+    write_file(log_file(loaded, "first.json"), [event(userId=9, sessionId=3, ts=TS)])
+    assert sparkify.load(loaded).broken_checks == []
+    write_file(log_file(loaded, "last.json"), [event(userId=9, sessionId=3, ts=TS + 86_400_001)])
+    result = sparkify.load(loaded)
+    assert result.mode == "refresh"
+    assert [sentence.partition(":")[0] for sentence in result.broken_checks] == [
+        "staging_events.session_lasts_at_most_a_day"
+    ]
+
+
+def test_an_event_that_makes_an_older_play_disagree_is_warned_of(loaded: Config) -> None:
+    write_ballast(loaded)
+    assert sparkify.load(loaded).broken_checks == []
+    write_file(log_file(loaded, "later.json"), [event(userId=1, sessionId=9, level="paid", ts=TS)])
+    result = sparkify.load(loaded)
+    assert result.mode == "refresh"
+    assert [sentence.partition(":")[0] for sentence in result.broken_checks] == [
+        "user_levels.play_has_the_level_of_its_span"
+    ]

@@ -59,13 +59,27 @@ WHERE NOT EXISTS (SELECT 1 FROM {other} WHERE {other}.{column} = used.{column})"
 
 
 def _those_staged(table: str, key: str, staging: str, staged: str) -> str:
-    """The table's keys are the values of a column of staging."""
+    """The table's keys are the values of a column of staging.
+
+    A touched key is staged if a changed file has it. Only where others were touched, as by rows that left, all of
+    staging is looked through for them.
+    """
+    _, keys = _TOUCHED[table]
     return f"""SELECT staged.{key} AS staged_{key}, kept.{key} AS kept_{key}
 FROM (
     SELECT DISTINCT {staged} AS {key}
     FROM {staging}
     WHERE {staged} IS NOT NULL
+        AND source_id IN (SELECT source_id FROM changed_files) -- touched
         {_touched(table, "AND", staged)}
+    UNION -- touched
+    SELECT DISTINCT {staged} AS {key} -- touched
+    FROM {staging} -- touched
+    WHERE {staged} IN ( -- touched
+            SELECT {key} FROM {keys} -- touched
+            EXCEPT -- touched
+            SELECT {staged} FROM {staging} WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+        ) -- touched
 ) AS staged
 FULL OUTER JOIN (
     SELECT {key}

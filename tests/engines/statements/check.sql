@@ -228,11 +228,11 @@ UNION ALL
 -- staging_events.session_lasts_at_most_a_day
 SELECT 1 AS place, count(*) AS found
 FROM (
-SELECT userId AS user_id, sessionId AS session_id, min(ts) AS first_ts, max(ts) AS last_ts
-FROM staging_events
-WHERE userId IS NOT NULL
-GROUP BY userId, sessionId
-HAVING max(ts) - min(ts) > 86400000
+SELECT event.userId AS user_id, event.sessionId AS session_id, min(event.ts) AS first_ts, max(event.ts) AS last_ts
+FROM staging_events AS event
+WHERE event.userId IS NOT NULL
+GROUP BY event.userId, event.sessionId
+HAVING max(event.ts) - min(event.ts) > 86400000
 ) AS broken
 UNION ALL
 -- staging_events.times_are_to_the_millisecond
@@ -330,6 +330,7 @@ INNER JOIN user_levels AS span
         AND play.start_time >= span.valid_from
         AND (play.start_time < span.valid_to OR span.valid_to IS NULL)
 WHERE play.level <> span.level
+    -- The last event up to a play is at its moment: no event of another moment makes it disagree.
     -- The plays of a user who always had one level agree.
     AND span.user_id IN (SELECT user_id FROM user_levels WHERE valid_to IS NOT NULL)
 ) AS broken

@@ -16,12 +16,15 @@ WHERE event.ts > newest.newest_ts
 
 -- warn: session_lasts_at_most_a_day
 -- A session is longer than a day: a clock was wrong, or the session's number was used again.
-SELECT userId AS user_id, sessionId AS session_id, min(ts) AS first_ts, max(ts) AS last_ts
-FROM staging_events
-WHERE userId IS NOT NULL
-    AND userId IN (SELECT user_id FROM touched_users) -- touched
-GROUP BY userId, sessionId
-HAVING max(ts) - min(ts) > 86400000;
+SELECT event.userId AS user_id, event.sessionId AS session_id, min(event.ts) AS first_ts, max(event.ts) AS last_ts
+FROM staging_events AS event
+INNER JOIN ( -- touched
+    SELECT DISTINCT userId, sessionId FROM staging_events -- touched
+    WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+) AS brought ON event.userId = brought.userId AND event.sessionId = brought.sessionId -- touched
+WHERE event.userId IS NOT NULL
+GROUP BY event.userId, event.sessionId
+HAVING max(event.ts) - min(event.ts) > 86400000;
 
 -- warn: times_are_to_the_millisecond
 -- Most times are whole multiples of ten seconds: a spreadsheet may have rounded them, and events lost their order.

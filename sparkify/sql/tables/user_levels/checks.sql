@@ -40,6 +40,21 @@ INNER JOIN user_levels AS span
         AND play.start_time >= span.valid_from
         AND (play.start_time < span.valid_to OR span.valid_to IS NULL)
 WHERE play.level <> span.level
+    -- The last event up to a play is at its moment: no event of another moment makes it disagree.
     AND play.user_id IN (SELECT user_id FROM touched_users) -- touched
+    AND play.start_time >= ( -- touched
+        SELECT -- touched
+            TIMESTAMP '1970-01-01 00:00:00' -- touched
+            + cast((min(ts) - min(ts) % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day' -- touched
+            + cast(min(ts) % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS first_moment -- touched
+        FROM staging_events WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+    ) -- touched
+    AND play.start_time <= ( -- touched
+        SELECT -- touched
+            TIMESTAMP '1970-01-01 00:00:00' -- touched
+            + cast((max(ts) - max(ts) % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day' -- touched
+            + cast(max(ts) % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS last_moment -- touched
+        FROM staging_events WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+    ) -- touched
     -- The plays of a user who always had one level agree.
     AND span.user_id IN (SELECT user_id FROM user_levels WHERE valid_to IS NOT NULL);

@@ -9,6 +9,13 @@ SELECT 0 AS place, count(*) AS found
 FROM (
 SELECT songplay_id, count(*) AS copies
 FROM songplays
+-- Equal ids begin alike, and few others do. To group by the beginnings takes half the memory.
+WHERE substring(songplay_id, 1, 12) IN (
+        SELECT substring(play.songplay_id, 1, 12) AS beginning
+        FROM songplays AS play
+        GROUP BY substring(play.songplay_id, 1, 12)
+        HAVING count(*) > 1
+    )
 GROUP BY songplay_id
 HAVING count(*) > 1
 ) AS broken
@@ -21,10 +28,10 @@ FROM (
 -- lost and none has no origin. If there are then as many pairs as staged plays, no key has two rows.
 SELECT joined.pairs, joined.with_staged, joined.with_play, delivered.plays
 FROM (
-    SELECT count(*) AS pairs, count(staged.ts) AS with_staged, count(play.songplay_id) AS with_play
+    SELECT count(*) AS pairs, count(staged.user_id) AS with_staged, count(play.user_id) AS with_play
     FROM (
         SELECT
-            userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session, ts,
+            userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session,
             TIMESTAMP '1970-01-01 00:00:00'
             + cast((ts - ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
             + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time
@@ -32,7 +39,7 @@ FROM (
         WHERE page = 'NextSong'
     ) AS staged
     FULL OUTER JOIN (
-        SELECT songplay_id, user_id, session_id, item_in_session, start_time
+        SELECT user_id, session_id, item_in_session, start_time
         FROM songplays
     ) AS play
         ON staged.user_id = play.user_id

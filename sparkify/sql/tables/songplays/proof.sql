@@ -3,10 +3,10 @@
 -- lost and none has no origin. If there are then as many pairs as staged plays, no key has two rows.
 SELECT joined.pairs, joined.with_staged, joined.with_play, delivered.plays
 FROM (
-    SELECT count(*) AS pairs, count(staged.ts) AS with_staged, count(play.songplay_id) AS with_play
+    SELECT count(*) AS pairs, count(staged.user_id) AS with_staged, count(play.user_id) AS with_play
     FROM (
         SELECT
-            userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session, ts,
+            userId AS user_id, sessionId AS session_id, itemInSession AS item_in_session,
             TIMESTAMP '1970-01-01 00:00:00'
             + cast((ts - ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
             + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time
@@ -15,7 +15,7 @@ FROM (
             AND ts IN (SELECT ts FROM touched_plays) -- touched
     ) AS staged
     FULL OUTER JOIN (
-        SELECT songplay_id, user_id, session_id, item_in_session, start_time
+        SELECT user_id, session_id, item_in_session, start_time
         FROM songplays
         WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
     ) AS play

@@ -462,7 +462,7 @@ def test_check_says_what_it_looks_at(loaded: Config) -> None:
 
 # ---- proofs ----
 
-_MOMENTS = [TS, TS + 1, -1]
+_MOMENTS = [TS, TS + 1, TS + 86_400_000, -1]
 _keys = st.tuples(
     st.sampled_from([1, 2]), st.sampled_from([1, 2]), st.sampled_from([0, 1]), st.sampled_from(_MOMENTS)
 )  # fmt: skip
@@ -499,6 +499,7 @@ def test_a_proof_holds_exactly_where_its_checks_do(
     """Copies in staging; plays that are missing, twice or of no record; moments likewise; and keys that are NULL."""
     kept = [key for number, key in enumerate(sorted(set(staged))) if number not in lost] + more
     times = [ts for ts in {ts for *_, ts in kept} if ts not in missing] + moments
+    day = TS // 86_400_000 + 1
     queries = checks.list_queries(checks.list_checks())
     proofs = [query for query in queries if query.sql not in {check.sql for check in query.checks}]
     assert {query.checks[0].table for query in proofs} == {"songplays", "time"}
@@ -516,10 +517,39 @@ def test_a_proof_holds_exactly_where_its_checks_do(
         for query in proofs:
             own = [count_rows(small, check.sql) for check in query.checks]
             assert bool(count_rows(small, query.sql)) is any(own), query.name
+            # NULL is of no day: it breaks another check.
+            if null != "start_time":
+                spans = [checks.Span(None, 0), checks.Span(0, day), checks.Span(day, None)]
+                of_days = [count_rows(small, checks.span_sql(query.sql, span)) for span in spans]
+                assert any(of_days) is any(own), query.name
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     return len(connection.execute(rebuild_sql(sql)).fetchall())
+
+
+def test_a_proof_in_spans_of_days_notices_what_the_whole_does(warehouse: Config) -> None:
+    days = [TS + number * 86_400_000 for number in range(4)]
+    write_file(log_file(warehouse), [play(ts=ts, itemInSession=item) for ts in days for item in range(2)])
+    sparkify.load(warehouse)
+    proven = [query.checks for query in checks.list_queries(checks.list_checks()) if query.is_proof]
+    chosen = [check for group in proven for check in group]
+    faults = [
+        "SELECT 1",
+        "DELETE FROM songplays WHERE item_in_session = 0 AND start_time = (SELECT max(start_time) FROM songplays)",
+        "DELETE FROM time WHERE start_time = (SELECT min(start_time) FROM time)",
+        "INSERT INTO songplays SELECT * FROM songplays WHERE item_in_session = 1",
+        "INSERT INTO time SELECT * REPLACE (start_time + INTERVAL 40 DAY AS start_time) FROM time",
+        "UPDATE staging_events SET ts = ts - 5184000000 WHERE itemInSession = 0",
+    ]
+    with open_warehouse(warehouse) as engine:
+        for fault in faults:
+            engine.execute("BEGIN TRANSACTION")
+            engine.execute(fault)
+            whole, spans = (checks.run_checks(engine, chosen, span_plays=plays) for plays in (100, 2))
+            assert spans == whole
+            assert all(result.passed for result in whole) is (fault == "SELECT 1")
+            engine.execute("ROLLBACK")
 
 
 def test_a_proof_covers_checks_of_its_table_that_exist() -> None:

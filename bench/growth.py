@@ -2,14 +2,16 @@
 
     python bench/growth.py [--sizes S M L] [--rounds N] [--day N] [--folder DIR] [--write-docs]
 
-Each corpus is loaded into an empty warehouse. A day of simulated log is then loaded into an empty warehouse and into
-each of those, replaced there by a corrected day, and undone. Each round does all of it for every size, so that a
-machine whose speed drifts does not decide; ratios are medians of the rounds' own ratios. The corpora are simulated once
-into the folder and kept.
+Each corpus is loaded into an empty warehouse. A day of simulated log is then added to its folder, and the whole folder
+is loaded again, so that a cost of what is loaded already would show. A corrected day replaces it, and is undone.
+The same is done with an empty folder. Each round does all of it for every size, so that a machine whose speed drifts
+does not decide; ratios are medians of the rounds' own ratios. The corpora are simulated once into the folder and kept.
 """
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,23 +34,45 @@ def sparkify(verb: str, warehouse: Path, *options: str) -> Run:
     return run(command, seconds=3_600)
 
 
-def load(warehouse: Path, corpus: Corpus) -> Run:
-    """A first load of a corpus."""
-    warehouse.unlink(missing_ok=True)
-    return sparkify("load", warehouse, "--log-data", corpus.log_data, "--song-data", corpus.song_data)
+class Place:
+    """A warehouse, and the roots that are loaded into it: a folder with the history, if any, and room for one day more.
+
+    The history is a link, so the corpus stays as it is.
+    """
+
+    def __init__(self, warehouse: Path, logs: Path, songs: str, history: str | None = None) -> None:
+        self.warehouse = warehouse
+        self.day = logs / "day.json"
+        self._roots = ("--log-data", str(logs), "--song-data", songs)
+        if history is not None:
+            (logs / "history").symlink_to(Path(history).absolute())
+        warehouse.unlink(missing_ok=True)
+
+    def load(self) -> Run:
+        """Load what is new in the folder."""
+        return sparkify("load", self.warehouse, *self._roots)
+
+    def undo(self) -> Run:
+        """Undo the last load."""
+        return sparkify("undo", self.warehouse, last_load(self.warehouse), "--yes")
 
 
-def add_day(warehouse: Path, day: Corpus) -> Steps:
+@contextmanager
+def open_place(warehouse: Path, songs: str, history: str | None = None) -> Iterator[Place]:
+    """A place with an empty warehouse; the folder of the logs is temporary."""
+    with TemporaryDirectory(dir=warehouse.parent) as logs:
+        yield Place(warehouse, Path(logs), songs, history)
+
+
+def add_day(place: Place, day: Corpus) -> Steps:
     """Seconds of the load of a day, of its replacement by one that lacks an event, and of the undo of the latter."""
     (log,) = day.log_files
     lines = log.read_bytes().splitlines(keepends=True)
-    with TemporaryDirectory(dir=warehouse.parent) as root:
-        file = Path(root) / "day.json"
-        file.write_bytes(b"".join(lines))
-        steps = {"load": sparkify("load", warehouse, "--log-data", root).wall}
-        file.write_bytes(b"".join(lines[1:]))
-        steps["replacement"] = sparkify("load", warehouse, "--log-data", root).wall
-        steps["undo"] = sparkify("undo", warehouse, last_load(warehouse), "--yes").wall
+    place.day.write_bytes(b"".join(lines))
+    steps = {"load": place.load().wall}
+    place.day.write_bytes(b"".join(lines[1:]))
+    steps["replacement"] = place.load().wall
+    steps["undo"] = place.undo().wall
     return steps
 
 
@@ -76,14 +100,15 @@ def measure(corpora: dict[str, Corpus], day: Corpus, rounds: int, folder: Path) 
     warehouse = folder / "growing.duckdb"
     for turn in range(rounds):
         print(f"round {turn + 1} of {rounds}", file=sys.stderr, flush=True)
-        warehouse.unlink(missing_ok=True)
-        empty.append(add_day(warehouse, day))
+        with open_place(warehouse, day.song_data) as place:
+            empty.append(add_day(place, day))
         for name, corpus in corpora.items():
             corpus.warm()
-            loads[name].append(load(warehouse, corpus))
-            if not turn:
-                space[name] = measure_space(warehouse, corpus)
-            days[name].append(add_day(warehouse, day))
+            with open_place(warehouse, corpus.song_data, corpus.log_data) as place:
+                loads[name].append(place.load())
+                if not turn:
+                    space[name] = measure_space(warehouse, corpus)
+                days[name].append(add_day(place, day))
     warehouse.unlink()
     common = {"machine": describe_machine(), "rounds": rounds, "empty": empty, "day": day.events}
     return {

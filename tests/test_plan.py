@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import sparkify
 from sparkify.datasets import DATASETS, Dataset
 from sparkify.loads import ledger
+from sparkify.loads.chosen import ChosenFiles
 from sparkify.loads.differences import Comparison, compare
 from sparkify.loads.ledger import FileCount, FileEntry, known_files_sql
 from sparkify.settings import Config
@@ -22,7 +23,7 @@ from sparkify.sources.file import SourceFile
 from sparkify.star.tables import create_tables
 from sparkify.star.version import LAYOUT
 from sparkify.warehouses import Warehouse, open_warehouse
-from tests.support import log_file, new_warehouse, play, settle, write_file
+from tests.support import fetch, log_file, new_warehouse, play, settle, write_file
 
 MOMENT = dt.datetime(2018, 11, 1)
 RULES = "rules of today"
@@ -182,3 +183,30 @@ def test_another_change_of_the_ledger_is_seen(opened: Warehouse, change: str, is
     opened.execute(change)
     assert ledger.is_as_planned(opened) == is_as_planned
     opened.execute("ROLLBACK")
+
+
+def test_chosen_files_are_pairs_and_urls() -> None:
+    files = [SourceFile(f"/{number}", 1, None, MOMENT) for number in range(3)]
+    chosen = ChosenFiles(7, files)
+    pairs = list(zip((7, 8, 9), files, strict=True))
+    assert (list(chosen), chosen[1], chosen[-1], chosen[1:]) == (pairs, pairs[1], pairs[2], pairs[1:])
+    assert dict(chosen.urls) == {7: "/0", 8: "/1", 9: "/2"}
+    for source_id in (6, 10):
+        with pytest.raises(KeyError):
+            chosen.urls[source_id]
+
+
+def test_each_file_has_its_own_counts(warehouse: Config) -> None:
+    contents: list[list[dict[str, Any] | str]] = [
+        [],
+        [play()],
+        [],
+        ["no JSON", play(itemInSession=1)],
+        [play(song=None)],
+        [],
+    ]
+    for number, records in enumerate(contents):
+        write_file(log_file(warehouse, f"{number}.json"), records)
+    sparkify.load(warehouse)
+    counts = fetch(warehouse, "SELECT read, loaded, rejected FROM load_files ORDER BY source_id")
+    assert counts == [(0, 0, 0), (1, 1, 0), (0, 0, 0), (2, 1, 1), (1, 0, 1), (0, 0, 0)]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from sparkify.datasets import Dataset
 from sparkify.formats import count_of
 from sparkify.loads.ledger import FileCount, FileEntry, count_reasons, record_files
-from sparkify.loads.warnings import Brought, Delivery, list_warnings
+from sparkify.loads.warnings import Brought, Delivery, list_notes, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile
 from sparkify.sql import create_sql
-from sparkify.star.tables import count_records
+from sparkify.star.tables import list_counts
 from sparkify.warehouses import Appended, Warehouse, longest_record
 from sparkify.warehouses.remote import open_scratch
 
@@ -64,7 +64,7 @@ def read_sample(config: Config, dataset: Dataset, files: Sequence[SourceFile]) -
         entries = _list_entries(scratch, dataset, chosen, taken)
         scratch.execute(create_sql("load_files", scratch.dialect))
         record_files(scratch, _LOAD_ID, entries)
-        found = Brought.of(dataset, entries, taken)
+        found = Brought.of(dataset, entries, taken, list_notes(taken, urls))
         return Sample(
             len(entries),
             {what: found.count(what) for what in ("read", "loaded", "rejected", "repaired")},
@@ -98,7 +98,7 @@ def _read(config: Config, source_id: int, file: SourceFile) -> Generator[Bundle,
 def _list_entries(
     scratch: Warehouse, dataset: Dataset, chosen: dict[int, SourceFile], taken: Appended
 ) -> list[FileEntry]:
-    counts = count_records(scratch, dataset, 1)
+    counts = {source_id: (loaded, rejected) for source_id, loaded, rejected in list_counts(scratch, dataset, 1)}
     entries = []
     for source_id, file in chosen.items():
         end = taken.files.get(source_id)

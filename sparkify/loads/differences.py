@@ -95,17 +95,15 @@ class Comparison:
             for dataset, place in zip(roots, itertools.count(1, 2), strict=False)
         )
 
-    def list_different(self, dataset: Dataset, verify: bool) -> list[Difference]:
+    def list_different(self, dataset: Dataset, verify: bool) -> Iterator[Difference]:
         """The listed files of a dataset that are new, changed or unsure, or were read by other rules, as listed.
 
-        With `verify`, each local file of the loaded one's size is unsure.
+        With `verify`, each local file of the loaded one's size is unsure. Take them before another is asked.
         """
         files = self._found[dataset]
         _, rows = self._near.stream(_LIST_DIFFERENT, [dataset, verify])
-        return [
-            Difference(files[number], kind, LoadedFile(*known) if kind != "new" else None)
-            for number, kind, *known in rows
-        ]
+        for number, kind, *known in rows:
+            yield Difference(files[number], kind, LoadedFile(*known) if kind != "new" else None)
 
     def list_vanished(self) -> list[Vanished]:
         """The loaded files below the roots that were not listed, as they were loaded."""

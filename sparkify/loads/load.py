@@ -11,32 +11,35 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from sparkify._version import __version__
 from sparkify.datasets import DATASETS, Dataset
 from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
 from sparkify.loads import ledger
+from sparkify.loads.chosen import ChosenFiles
 from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry
 from sparkify.loads.limit import RejectLimit, refuse
 from sparkify.loads.migrate import bring_up_to_date
-from sparkify.loads.plan import Plan, PlannedFile, list_plan_warnings, list_settled, list_sources, plan_found
+from sparkify.loads.plan import Plan, list_plan_warnings, list_settled, list_sources, plan_found
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
 from sparkify.loads.result import LoadResult
 from sparkify.loads.retry import retry_conflicts
-from sparkify.loads.warnings import Brought, Delivery, Replaced, list_warnings
+from sparkify.loads.warnings import Brought, Delivery, Replaced, list_notes, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
-from sparkify.sources.file import SourceFile, unchanged_state
+from sparkify.sources.file import unchanged_state
 from sparkify.sources.listing import Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
-from sparkify.star.tables import count_records, count_rows, match_rates
+from sparkify.star.tables import count_rows, list_counts, match_rates
 from sparkify.validation.version import rules_digest
 from sparkify.warehouses import Appended, Warehouse, longest_record, open_warehouse
 
 # One thread of DuckDB works on one bundle at a time: about 16,000 log lines.
 _BUNDLE_BYTES = 8 << 20
+# Most of very many files have the same few counts.
+_file_count = lru_cache(maxsize=1_000)(FileCount)
 
 
 def load(
@@ -115,7 +118,7 @@ class _Outcome:
 
     @property
     def records(self) -> dict[str, int]:
-        return ledger.add_up(entry.records for entry in self.loaded)._asdict()
+        return ledger.add_up(brought.total for brought in self.brought)._asdict()
 
     @property
     def status(self) -> Literal["loaded", "partial", "failed"]:
@@ -224,22 +227,27 @@ def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | Non
 
 def _append(begun: _Begun, change: StarChange) -> _Outcome:
     """Read and judge every pending file."""
-    files = dict(enumerate(begun.planned.pending, ledger.next_source_id(begun.warehouse)))
-    of_dataset = {
-        dataset: {source_id: file for source_id, file in files.items() if file.dataset == dataset}
-        for dataset in DATASETS
-    }
+    chosen: dict[Dataset, ChosenFiles] = {}
+    coming = ledger.next_source_id(begun.warehouse)
+    for dataset in DATASETS:
+        files = [file.file for file in begun.planned.pending if file.dataset == dataset and file.file is not None]
+        chosen[dataset] = ChosenFiles(coming, files)
+        coming += len(files)
     # One reader for both, so that it reads the second dataset while the first is being appended.
     bundles = read_bundles(
-        *map(_files_to_read, of_dataset.values()),
+        *chosen.values(),
         bundle_bytes=_BUNDLE_BYTES,
         access=begun.config.s3_access,
         longest=longest_record(begun.config),
     )
     outcome = _Outcome()
+
+    def dataset_of(bundle: Bundle) -> Dataset:
+        return next(dataset for dataset, some in chosen.items() if bundle.any_source_id in some.source_ids)
+
     with closing(bundles):
-        for dataset, chosen in itertools.groupby(bundles, lambda bundle: files[bundle.any_source_id].dataset):
-            _append_dataset(begun, change, outcome, dataset, of_dataset[dataset], chosen)
+        for dataset, some in itertools.groupby(bundles, dataset_of):
+            _append_dataset(begun, change, outcome, dataset, chosen[dataset], some)
     return outcome
 
 
@@ -248,7 +256,7 @@ def _append_dataset(
     change: StarChange,
     outcome: _Outcome,
     dataset: Dataset,
-    chosen: dict[int, PlannedFile],
+    chosen: ChosenFiles,
     bundles: Iterable[Bundle],
 ) -> None:
     """Append the files of one dataset to staging, and add the result of each to `outcome`."""
@@ -258,34 +266,42 @@ def _append_dataset(
         taken = begun.warehouse.intake.append(
             dataset,
             begun.entry.load_id,
-            {source_id: file.url for source_id, file in chosen.items()},
+            chosen.urls,
             bundles,
             lambda bundle: reporter.report_bundle(dataset, bundle),
         )
     errors = {source_id: end.error for source_id, end in taken.files.items() if end.error is not None}
     change.drop(errors)
-    counts = count_records(begun.warehouse, dataset, min(chosen))
-    entered = [_entry(dataset, source_id, file, taken, counts) for source_id, file in _files_to_read(chosen)]
-    outcome.brought.append(Brought.of(dataset, entered, taken))
+    notes = list_notes(taken, chosen.urls)
+    counts = list_counts(begun.warehouse, dataset, chosen.source_ids.start)
+    entered = list(_list_entries(dataset, chosen, taken, counts))
+    outcome.brought.append(Brought.of(dataset, entered, taken, notes))
     outcome.errors.extend(errors.values())
     # Without a listener, skip the loop: there may be thousands of files.
     for entry in entered if reporter.on_event is not None else ():
         reporter.emit("file", url=entry.file.url, status=entry.status, shape=entry.shape, **entry.records._asdict())
 
 
-def _files_to_read(chosen: dict[int, PlannedFile]) -> list[tuple[int, SourceFile]]:
-    return [(source_id, file.file) for source_id, file in chosen.items() if file.file is not None]
+def _list_entries(
+    dataset: Dataset, chosen: ChosenFiles, taken: Appended, counts: Iterator[tuple[int, int, int]]
+) -> Iterator[FileEntry]:
+    """What came of each file. Takes the ends of reading out of `taken`, so that only one of the two is held.
 
-
-def _entry(
-    dataset: Dataset, source_id: int, file: SourceFile, taken: Appended, counts: dict[int, tuple[int, int]]
-) -> FileEntry:
-    end = taken.files[source_id]
-    if end.error is not None:
-        return FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
-    count = FileCount(taken.read[source_id], *counts.get(source_id, (0, 0)), taken.repaired[source_id])
-    state = unchanged_state(file)
-    return FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", end.shape, state)
+    `counts` are loaded and rejected records by source id, in order; a file without records may be absent.
+    """
+    counted = next(counts, None)
+    for source_id, file in chosen:
+        loaded = rejected = 0
+        if counted is not None and counted[0] == source_id:
+            _, loaded, rejected = counted
+            counted = next(counts, None)
+        end = taken.files.pop(source_id)
+        if end.error is not None:
+            yield FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
+            continue
+        count = _file_count(taken.read[source_id], loaded, rejected, taken.repaired[source_id])
+        state = unchanged_state(file)
+        yield FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", end.shape, state)
 
 
 def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:
@@ -298,12 +314,12 @@ def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:
 
 def _supersede(planned: Plan, outcome: _Outcome) -> list[LoadedFile]:
     """The contents that this load's files replace. If the new content cannot be read, the old one stays."""
-    done = {(entry.dataset, entry.file.url): entry for entry in outcome.loaded}
+    before = {(file.dataset, file.url): file.loaded for file in planned.pending if file.loaded is not None}
     leaving = []
-    for file in planned.pending:
-        if file.loaded is not None and (entry := done.get((file.dataset, file.url))):
-            leaving.append(file.loaded)
-            outcome.replaced.append(Replaced(file.url, file.loaded.loaded, entry.records.loaded))
+    for entry in outcome.loaded if before else ():
+        if (left := before.get((entry.dataset, entry.file.url))) is not None:
+            leaving.append(left)
+            outcome.replaced.append(Replaced(entry.file.url, left.loaded, entry.records.loaded))
     return leaving
 
 

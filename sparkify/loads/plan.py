@@ -1,7 +1,7 @@
 """The files at the configured roots, and what a load would do with each. Writes nothing."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Literal, NamedTuple, get_args, overload
@@ -128,7 +128,7 @@ def plan(config: Config, *, reread: bool = False, verify: bool = False) -> Plan:
 
 def _plan_all_new(found: Mapping[Dataset, Listing]) -> Plan:
     differences = {dataset: [Difference(file, "new", None) for file in files] for dataset, files in found.items()}
-    return Plan(found, [_plan_file(dataset, one, {}) for dataset, several in differences.items() for one in several])
+    return Plan(found, [_plan_file(dataset, one) for dataset, several in differences.items() for one in several])
 
 
 def _with_reason(file: PlannedFile, reasons: dict[tuple[str, str], str]) -> PlannedFile:
@@ -273,16 +273,22 @@ def list_settled(planned: Plan, *states: State) -> dict[int, str]:
     }
 
 
-def _look_at(differences: Sequence[Difference], dataset: Dataset, config: Config) -> list[PlannedFile]:
+def _look_at(differences: Iterable[Difference], dataset: Dataset, config: Config) -> list[PlannedFile]:
     """What a load would do with each file, wherever it was before. Those that are unsure are read."""
-    unsure = [one.file for one in differences if one.kind == "unsure"]
-    read = dict(zip((file.url for file in unsure), read_fingerprints(unsure, config.s3_access), strict=True))
-    return [_plan_file(dataset, one, read) for one in differences]
+    looked_at, unsure = [], []
+    for place, one in enumerate(differences):
+        if one.kind == "unsure":
+            unsure.append((place, one))
+        looked_at.append(_plan_file(dataset, one))
+    read = read_fingerprints([one.file for _, one in unsure], config.s3_access)
+    for (place, one), fingerprint in zip(unsure, read, strict=True):
+        looked_at[place] = _plan_file(dataset, one, fingerprint)
+    return looked_at
 
 
-def _plan_file(dataset: Dataset, one: Difference, read: Mapping[str, str | SourceError]) -> PlannedFile:
+def _plan_file(dataset: Dataset, one: Difference, fingerprint: str | SourceError | None = None) -> PlannedFile:
     """A file that cannot be read is pending, and the load of this one file fails."""
-    state, reason = _judge(one, read.get(one.file.url))
+    state, reason = _judge(one, fingerprint)
     is_outdated = one.loaded is not None and one.loaded.is_outdated
     return PlannedFile(dataset, one.file.url, one.file.size, state, reason, one.file, one.loaded, is_outdated)
 

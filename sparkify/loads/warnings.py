@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sparkify.datasets import DATASETS, Dataset
 from sparkify.formats import count_of, name_some
-from sparkify.loads.ledger import FileEntry
+from sparkify.loads.ledger import FileCount, FileEntry, add_up
 from sparkify.loads.looks import TITLES, describe_record, describe_value, find_inner_key, is_of_other
 from sparkify.settings import Config
 from sparkify.validation.fields import FIELDS
@@ -61,10 +61,10 @@ class Brought:
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, dataset: Dataset, entries: list[FileEntry], taken: Appended) -> "Brought":
+    def of(
+        cls, dataset: Dataset, entries: list[FileEntry], taken: Appended, notes: Mapping[str, Sequence[str]]
+    ) -> "Brought":
         """Of what an intake has appended."""
-        ends = {entry.file.url: taken.files.get(entry.source_id) for entry in entries}
-        notes = {url: end.notes for url, end in ends.items() if end is not None and end.notes}
         return cls(dataset, entries, taken.names, sorted(taken.unknown_keys), notes)
 
     @property
@@ -79,9 +79,19 @@ class Brought:
     def first_source_id(self) -> int:
         return min((entry.source_id for entry in self.entries), default=0)
 
+    @cached_property
+    def total(self) -> FileCount:
+        """The sum over all files."""
+        return add_up(entry.records for entry in self.loaded)
+
     def count(self, what: str) -> int:
         """The sum of a count over all files."""
-        return sum(getattr(entry.records, what) for entry in self.loaded)
+        return int(getattr(self.total, what))
+
+
+def list_notes(taken: Appended, urls: Mapping[int, str]) -> dict[str, Sequence[str]]:
+    """What the reader noted of single files, by URL."""
+    return {urls[source_id]: end.notes for source_id, end in taken.files.items() if end.notes}
 
 
 @dataclass(frozen=True)

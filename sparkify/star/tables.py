@@ -1,6 +1,6 @@
 """The tables and views of the warehouse: their order, creating and dropping them, and counting rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from sparkify.datasets import Dataset
@@ -75,9 +75,12 @@ def count_rows(warehouse: Warehouse, tables: Iterable[str] = TABLES) -> dict[str
     return {table: warehouse.fetch(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
 
 
-def count_records(warehouse: Warehouse, dataset: Dataset, first_source_id: int) -> dict[int, tuple[int, int]]:
-    """Loaded and rejected records of each file of a dataset, from one source id on, as counted in the tables."""
-    sql = f"""SELECT source_id, sum(loaded), sum(rejected)
+def list_counts(warehouse: Warehouse, dataset: Dataset, first_source_id: int) -> Iterator[tuple[int, int, int]]:
+    """Source id, loaded and rejected records of each file of a dataset, from one source id on, in their order.
+
+    They are counted in the tables. A file without a record is absent. Take them before another statement is run.
+    """
+    sql = f"""SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_{dataset}
         WHERE source_id >= $1 GROUP BY source_id
@@ -85,9 +88,10 @@ def count_records(warehouse: Warehouse, dataset: Dataset, first_source_id: int) 
         SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
         WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
     ) AS counts
-    GROUP BY source_id"""
-    rows = warehouse.fetch(sql, [first_source_id, dataset])
-    return {source_id: (int(loaded), int(rejected)) for source_id, loaded, rejected in rows}
+    GROUP BY source_id
+    ORDER BY source_id"""
+    _, rows = warehouse.stream(sql, [first_source_id, dataset])
+    return ((source_id, loaded, rejected) for source_id, loaded, rejected in rows)
 
 
 def match_rates(warehouse: Warehouse) -> dict[str, float | None]:

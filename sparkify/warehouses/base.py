@@ -1,7 +1,7 @@
 """The interface between the loader and a database: an open warehouse, and the intake that appends records to it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -63,7 +63,7 @@ class Intake(Protocol):
         self,
         dataset: Dataset,
         load_id: int,
-        urls: dict[int, str],
+        urls: Mapping[int, str],
         bundles: Iterable[Bundle],
         on_bundle: Callable[[Bundle], None],
     ) -> Appended:

@@ -7,7 +7,7 @@ judged in a scratch DuckDB file.
 import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -70,7 +70,7 @@ class RemoteIntake:
         self,
         dataset: Dataset,
         load_id: int,
-        urls: dict[int, str],
+        urls: Mapping[int, str],
         bundles: Iterable[Bundle],
         on_bundle: Callable[[Bundle], None],
     ) -> Appended:

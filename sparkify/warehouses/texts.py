@@ -16,7 +16,7 @@ def add_texts(warehouse: Warehouse, dataset: Dataset, first_source_id: int = 0) 
     """Normalize the texts of a dataset's staged records, from one source id on, that are not in the table yet."""
     most = _FIRST_TEXTS
     while texts := [text for (text,) in warehouse.fetch(f"{_missing_sql(dataset, first_source_id)} LIMIT {most}")]:
-        warehouse.insert_rows(TEXTS, ["text", "normalized"], [(text, normalize_text(text)) for text in texts])
+        warehouse.insert_rows(TEXTS, ["text", "normalized"], ((text, normalize_text(text)) for text in texts))
         if len(texts) < most:
             return
         # As many more at a time as are of bounded size if they are like these.

@@ -3,7 +3,7 @@
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 import duckdb
@@ -39,7 +39,7 @@ class DuckDBIntake:
         self,
         dataset: Dataset,
         load_id: int,
-        urls: dict[int, str],
+        urls: Mapping[int, str],
         bundles: Iterable[Bundle],
         on_bundle: Callable[[Bundle], None],
     ) -> Appended:
@@ -82,7 +82,7 @@ class DuckDBIntake:
             with suppress(duckdb.OutOfMemoryException):
                 self._connection.execute(f"SET memory_limit = '{limit}B'")
 
-    def _keep_rejects(self, dataset: Dataset, load_id: int, urls: dict[int, str]) -> None:
+    def _keep_rejects(self, dataset: Dataset, load_id: int, urls: Mapping[int, str]) -> None:
         found = [
             row[0] for row in self._warehouse.fetch("SELECT DISTINCT source_id FROM judged WHERE reason IS NOT NULL")
         ]

@@ -103,7 +103,7 @@ SELECT pg_last_copy_count();
 
 -- changes/staged_texts/append.sql
 
-SELECT source_id, sum(loaded), sum(rejected)
+SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_events
         WHERE source_id >= $1 GROUP BY source_id
@@ -111,7 +111,8 @@ SELECT source_id, sum(loaded), sum(rejected)
         SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
         WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
     ) AS counts
-    GROUP BY source_id;
+    GROUP BY source_id
+    ORDER BY source_id;
 
 COPY staging_songs FROM '<stage>/.sparkify/<warehouse>/<load>/staging_songs.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
 
@@ -131,7 +132,7 @@ SELECT pg_last_copy_count();
 
 -- changes/staged_texts/append.sql
 
-SELECT source_id, sum(loaded), sum(rejected)
+SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_songs
         WHERE source_id >= $1 GROUP BY source_id
@@ -139,7 +140,8 @@ SELECT source_id, sum(loaded), sum(rejected)
         SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
         WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
     ) AS counts
-    GROUP BY source_id;
+    GROUP BY source_id
+    ORDER BY source_id;
 
 SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 

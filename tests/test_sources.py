@@ -365,6 +365,16 @@ except SourceError as error:
 """
 
 
+@contextmanager
+def of_mode(folder: Path, mode: int) -> Iterator[None]:
+    """Afterwards it can be removed, whatever happened."""
+    folder.chmod(mode)
+    try:
+        yield
+    finally:
+        folder.chmod(0o700)
+
+
 @pytest.mark.parametrize("mode", [0o744, 0o711], ids=["not to be searched", "not to be listed"])
 def test_a_folder_that_is_closed_is_told_and_not_passed_over(mode: int) -> None:
     # Not in tmp_path, which is closed to others.
@@ -372,12 +382,11 @@ def test_a_folder_that_is_closed_is_told_and_not_passed_over(mode: int) -> None:
         Path(folder).chmod(0o755)
         write(Path(folder), {"a.json": GOOD, "closed/b.json": GOOD})
         # As the folder's owner would be asked where the tests do not run as root.
-        Path(folder, "closed").chmod(mode if os.getuid() == 0 else mode & 0o477)
-        ended = subprocess.run(
-            [sys.executable, "-c", LIST_AS_NOBODY, folder],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        Path(folder, "closed").chmod(0o755)
+        with of_mode(Path(folder, "closed"), mode if os.getuid() == 0 else mode & 0o477):
+            ended = subprocess.run(
+                [sys.executable, "-c", LIST_AS_NOBODY, folder],
+                cwd=ROOT, capture_output=True, text=True, check=True,
+            )  # fmt: skip
     assert f"cannot list {folder}: Permission denied ({folder}/closed/" in ended.stdout
 
 
@@ -506,10 +515,8 @@ def as_somebody() -> Iterator[None]:
 def test_forbidden_folder_is_an_error_that_names_it() -> None:
     with folder_of_somebody() as folder:
         write(folder, {"a.json": GOOD, "secret/b.json": GOOD})
-        (folder / "secret").chmod(0)
-        with as_somebody(), pytest.raises(SourceError, match="secret"):
+        with of_mode(folder / "secret", 0), as_somebody(), pytest.raises(SourceError, match="secret"):
             list_files(str(folder))
-        (folder / "secret").chmod(0o700)
 
 
 # ---- bytes to lines ----

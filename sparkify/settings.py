@@ -28,6 +28,7 @@ from sparkify.settings_file import did_you_mean, is_there, parse_file, shown, un
 
 DEFAULT_CONFIG_FILE = "dwh.cfg"
 DEFAULT_WAREHOUSE = "sparkify.duckdb"
+_NATIVE = "SPARKIFY_NATIVE"
 
 # A setting of a group is an option of each command that uses the group.
 Group = Literal["warehouse", "format", "sources", "stage"]
@@ -394,6 +395,7 @@ def load_config(
     Raises ConfigError for a named file that is missing or malformed, an unknown key, or a value of the wrong type; the
     message never repeats a value.
     """
+    native_switch()
     path = Path(_expand_home(os.fspath(config_file if config_file is not None else DEFAULT_CONFIG_FILE)))
     found = _read_file(path, on_note) if is_there(path) else None
     if config_file is not None and found is None:
@@ -410,6 +412,14 @@ def load_config(
         for name, value in found.items()
     }
     return Config(**converted, config_file=str(path))
+
+
+def native_switch() -> str:
+    """The variable SPARKIFY_NATIVE, which stands in no file: `yes`, `no` or an empty text. Raises ConfigError."""
+    switch = unquote(os.environ.get(_NATIVE, "").strip())
+    if switch not in ("", "yes", "no"):
+        raise ConfigError(f"{_NATIVE} must be yes or no; correct it, or leave it out")
+    return switch
 
 
 def clean_aws_variables() -> None:

@@ -28,7 +28,7 @@ from sparkify.console import print_load
 from sparkify.datasets import Dataset, Key
 from sparkify.errors import ConfigError
 from sparkify.inspection.doctor import list_findings
-from sparkify.settings import Config
+from sparkify.settings import Config, load_config
 from sparkify.sources.bundles import Bundle
 from sparkify.validation import native
 from sparkify.validation.arrow import Table, registered
@@ -324,7 +324,7 @@ def test_another_value_of_the_variable_is_refused(
 ) -> None:
     monkeypatch.setenv("SPARKIFY_NATIVE", value)
     write_file(log_file(warehouse), [play()])
-    for ask in (lambda: sparkify.load(warehouse), lambda: [*list_findings(warehouse)]):
+    for ask in (load_config, lambda: sparkify.load(warehouse), lambda: [*list_findings(warehouse)]):
         with pytest.raises(ConfigError, match="SPARKIFY_NATIVE must be yes or no; correct it, or leave it out"):
             ask()
     # Nothing was begun.

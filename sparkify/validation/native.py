@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -24,6 +23,7 @@ import nanoarrow as na
 
 from sparkify.datasets import MOST_TOLD_NAMES, Dataset, Key
 from sparkify.errors import ConfigError
+from sparkify.settings import native_switch
 from sparkify.sources.bundles import Bundle
 from sparkify.validation.fields import FIELDS, OTHER, Field
 from sparkify.validation.keys import NO_KEYS, Keys
@@ -61,20 +61,13 @@ def find() -> "Library | None":
     reason = _obstacle()
     if reason is None:
         return _open()
-    if _switch() == "yes":
+    if native_switch() == "yes":
         raise ConfigError(f"{_VARIABLE} is yes, but {reason}")
     return None
 
 
-def _switch() -> str:
-    switch = os.environ.get(_VARIABLE, "").strip()
-    if switch not in ("", "yes", "no"):
-        raise ConfigError(f"{_VARIABLE} must be yes or no; correct it, or leave it out")
-    return switch
-
-
 def _obstacle() -> str | None:
-    if _switch() == "no":
+    if native_switch() == "no":
         return f"{_VARIABLE} is no"
     if not FILE.exists():
         return "there is no native library; in a checkout, `make native` builds it"

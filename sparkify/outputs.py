@@ -8,6 +8,7 @@ the bytes as they come.
 """
 
 import errno
+import itertools
 import os
 import re
 import secrets
@@ -74,7 +75,13 @@ def open_output(file: str | os.PathLike[str], config: Config, kind: Kind | None 
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, unless it is there. Raises OSError."""
+    """Make a folder, and those above it, unless it is there. Raises OSError, and UsageError before it makes any."""
+    place = _resolve(folder)
+    for one in itertools.takewhile(lambda one: not one.exists(), (place, *place.parents)):
+        if (database := _find_logged(one)) is not None:
+            raise UsageError(
+                f"cannot make the folder {folder}: it is a file that belongs to {database}; choose another"
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except RecursionError:

@@ -53,6 +53,10 @@ def list_tree(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_ino) for path in files}
 
 
+def list_names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
 # ---- what is kept ----
 
 KEPT: dict[str, tuple[Callable[[Config], str], str]] = {
@@ -290,15 +294,21 @@ def test_every_command_refuses_alike(around: Config, tmp_path: Path) -> None:
         ["load", *options(around), "--log-sql", "notes.txt"],
         ["report", *at, "-o", "notes.txt"],
         ["status", *at, "--config", "mine.cfg", "--log-sql", "mine.cfg"],
+        ["export", *at, f"{around.warehouse_address}.wal"],
+        ["export", *at, "other.duckdb.wal/deeper"],
+        ["simulate", "other.duckdb.wal"],
+        ["demo", "other.duckdb.WAL"],
         ["demo", "."],
         ["simulate", "."],
     ):
-        if arguments[0] in ("demo", "simulate"):
+        if arguments[-1] == ".":
             for name in ("sparkify.duckdb", "truth.json"):
                 Path(name).write_text("mine")
             before = list_tree(tmp_path)
+        names = list_names(tmp_path)
         ran = run_here(*arguments)
         assert (ran.code, ran.out) == (2, ""), arguments
+        assert list_names(tmp_path) == names, arguments
         assert ran.err.startswith("sparkify: "), arguments
         assert list_tree(tmp_path) == before, arguments
 

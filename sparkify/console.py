@@ -84,6 +84,13 @@ def show_checks(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
+def show_report(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Show what a report computes, like a load's progress."""
+    with _open_display(quiet) as show:
+        yield lambda step, done, total: show(step, done, total, f"{done}/{total} steps")
+
+
+@contextmanager
 def show_export(quiet: bool) -> Iterator[Callable[[ExportProgress], None]]:
     """Show an export's progress, like a load's."""
     with _open_display(quiet) as show:

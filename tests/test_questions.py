@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import sqlglot
 
 import sparkify
 from sparkify.errors import UsageError
@@ -606,6 +607,27 @@ def test_question_has_a_header_and_one_portable_select(name: str) -> None:
     assert question.sql.count("OVER (") == len(re.findall(framed, question.sql))
     # What a cut does not affect.
     assert not re.findall(r"\bstaging_\w+|\bsongplays\b", question.sql)
+
+
+# Of one row, or of a row for each day, week or bin: all that may be joined without an equality.
+SMALL = re.compile(r"\w+_counts|totals|steps|bins|kinds|weekdays|hours|cohorts|oldest_cohorts|log_days|numbers")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_small_results_are_joined_by_nested_loops(name: str) -> None:
+    """An engine that joins without an equality compares each row with each."""
+    tree = sqlglot.parse_one(fill_sql(get_question(name).sql, {"top": 20, "days": 14}), read="redshift")
+    assert not list(tree.find_all(sqlglot.exp.Exists))
+    for select in tree.find_all(sqlglot.exp.Select):
+        joins = select.args.get("joins") or []
+        for join in joins:
+            condition = join.args.get("on") or sqlglot.exp.true()
+            parts = condition.flatten() if isinstance(condition, sqlglot.exp.And) else [condition]
+            if not any(
+                isinstance(part, sqlglot.exp.EQ) and len({c.table for c in part.find_all(sqlglot.exp.Column)}) > 1
+                for part in parts
+            ):
+                assert all(SMALL.fullmatch(table.name) for table in [select.args["from_"].this, join.this])
 
 
 def test_unknown_question_is_named_with_the_nearest() -> None:

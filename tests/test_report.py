@@ -181,7 +181,10 @@ def test_drawings_hold_no_mark_that_ends_a_script(page: Page) -> None:
 
 
 def test_page_carries_the_script_that_draws_and_is_small(simulated: Config) -> None:
-    source = render_report(simulated)
+    steps: list[tuple[str, int, int]] = []
+    source = render_report(simulated, on_step=lambda *step: steps.append(step))
+    assert [done for _, done, _ in steps] == list(range(steps[-1][2]))
+    assert ("answering overview", 1, len(steps)) in steps
     found = re.search(r'id="vega">([^<]+)<', source)
     assert found is not None
     script = gzip.decompress(base64.b64decode(found[1])).decode()

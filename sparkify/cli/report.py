@@ -6,7 +6,7 @@ import click
 
 import sparkify
 from sparkify.cli.options import command, common, cutting, echo_json
-from sparkify.console import say
+from sparkify.console import say, show_report
 from sparkify.formats import format_bytes
 from sparkify.outputs import Kind, check_output, open_output
 from sparkify.questions.cut import Cut
@@ -24,7 +24,11 @@ def report(config: Config, output: str, cut: Cut, with_people: bool, as_json: bo
     """Write one HTML page that answers every prepared question. It needs no other file and no network."""
     # Before the work.
     check_output(output, config, PAGE)
-    page = sparkify.render_report(config, cut=cut, with_people=with_people, on_note=None if quiet else say).encode()
+    on_note = None if quiet else say
+    with show_report(quiet or as_json) as on_step:
+        page = sparkify.render_report(
+            config, cut=cut, with_people=with_people, on_note=on_note, on_step=on_step
+        ).encode()
     with open_output(output, config, PAGE) as stream:
         stream.write(page)
     if as_json:

@@ -117,22 +117,35 @@ def _log_days(warehouse: Warehouse, cut: Cut, *, kept: Collection[str] = ()) -> 
     return first, last
 
 
-def answer_all(config: Config, *, cut: Cut = WHOLE_LOG) -> Answers:
-    """Answer every prepared question, each with the parameters that it takes, and run every check."""
+def answer_all(
+    config: Config,
+    *,
+    cut: Cut = WHOLE_LOG,
+    on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
+) -> Answers:
+    """Answer every prepared question, each with the parameters that it takes, and run every check.
+
+    `on_step` is called before each step with what it does, the number of steps that are done, and that of all.
+    """
+    questions = list_questions()
+    # Before the questions is what they share, and after them are the comparison and the checks.
+    steps = len(questions) + 3
     # In one transaction: otherwise a load could commit between two questions.
     with open_to_read(config) as warehouse, warehouse.transaction():
         loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(warehouse)
+        on_step("summing up the log", 0, steps)
         compared = _keep(warehouse, cut)
-        return Answers(
-            cut,
-            [_answer(warehouse, question, cut, kept=KEPT) for question in list_questions()],
-            None if compared is None else _compare(warehouse, cut, *compared),
-            loads[-1] if loads else None,
-            newest,
-            count_lag(loads, newest),
-            checks.run_checks(warehouse, checks.list_checks()),
-        )
+        answers = []
+        for done, question in enumerate(questions, 1):
+            on_step(f"answering {question.name}", done, steps)
+            answers.append(_answer(warehouse, question, cut, kept=KEPT))
+        on_step("comparing", steps - 2, steps)
+        comparison = None if compared is None else _compare(warehouse, cut, *compared)
+        on_step("checking", steps - 1, steps)
+        results = checks.run_checks(warehouse, checks.list_checks())
+        last_load = loads[-1] if loads else None
+        return Answers(cut, answers, comparison, last_load, newest, count_lag(loads, newest), results)
 
 
 def _keep(warehouse: Warehouse, cut: Cut) -> tuple[dt.date, int] | None:

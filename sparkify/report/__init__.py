@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 
 def render_report(
-    config: Config, *, cut: Cut = WHOLE_LOG, with_people: bool = False, on_note: Callable[[str], None] | None = None
+    config: Config,
+    *,
+    cut: Cut = WHOLE_LOG,
+    with_people: bool = False,
+    on_note: Callable[[str], None] | None = None,
+    on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> str:
     """The page, as HTML, for one cut of the log. A question is answered without the parameters that it does not take.
 
     Places with a single listener are left out unless `with_people`. If something cannot be drawn, the page says so, and
-    `on_note` is called with a sentence. Read-only. Raises UsageError if the packages for drawing are not installed.
+    `on_note` is called with a sentence. `on_step` is called before each step with what it does, the number of steps
+    that are done, and that of all. Read-only. Raises UsageError if the packages for drawing are not installed.
     """
     require_packages()
     from sparkify.questions.answers import answer_all
@@ -40,7 +46,7 @@ def render_report(
                     on_note(f"not drawn: {names}; {why}. The page has the numbers")
             return drawing
 
-        return render_page(answer_all(config, cut=cut), draw_and_note, with_people=with_people)
+        return render_page(answer_all(config, cut=cut, on_step=on_step), draw_and_note, with_people=with_people)
 
 
 def require_packages() -> None:

@@ -32,8 +32,7 @@ SELECT
     ranked_places.plays,
     ranked_places.artists,
     ranked_places.listeners,
-    cast(ranked_places.plays AS DOUBLE PRECISION) / totals.plays AS play_share
+    cast(ranked_places.plays AS DOUBLE PRECISION) / (SELECT totals.plays FROM totals) AS play_share
 FROM ranked_places
-CROSS JOIN totals
 WHERE ranked_places.place <= :top
 ORDER BY ranked_places.place, ranked_places.location

@@ -34,8 +34,7 @@ SELECT
     END AS state,
     ranked_places.plays,
     ranked_places.users,
-    cast(ranked_places.plays AS DOUBLE PRECISION) / totals.plays AS play_share
+    cast(ranked_places.plays AS DOUBLE PRECISION) / (SELECT totals.plays FROM totals) AS play_share
 FROM ranked_places
-CROSS JOIN totals
 WHERE ranked_places.place <= coalesce(:top, ranked_places.place)
 ORDER BY ranked_places.plays DESC, ranked_places.location ASC

@@ -119,7 +119,8 @@ def render_questions() -> str:
     """docs/questions.md: every prepared question, what its numbers mean, what it takes, and its SQL."""
     questions = list_questions()
     text = _NOTE + "# Prepared questions\n\n"
-    text += "`sparkify query NAME` answers one, read-only; `sparkify query` lists them. "
+    text += "`sparkify query NAME` answers one, read-only; `sparkify query` lists them; "
+    text += "`sparkify query NAME --help` explains the columns, and `--print-sql` prints the whole SQL. "
     text += "Each is one SELECT in [sparkify/sql/questions](../sparkify/sql/questions). "
     text += "They are listed in reading order.\n\n"
     text += _markdown_table(

@@ -235,9 +235,9 @@ def print_status(status: Status) -> None:
     _print_match_rates(status.match_rate)
     if status.newest_event is not None:
         lag = "" if status.lag_seconds is None else f", {format_age(status.lag_seconds)} old when the last load ended"
-        print(f"newest event: {status.newest_event} UTC{lag}")
+        print(f"newest event: {format_value(status.newest_event)} UTC{lag}")
     if status.newest_play is not None:
-        print(f"newest play: {status.newest_play} UTC")
+        print(f"newest play: {format_value(status.newest_play)} UTC")
     if status.pending is None:
         print("pending: unknown; give --log-data and --song-data to see")
     else:

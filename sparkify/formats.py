@@ -3,22 +3,44 @@
 import codecs
 import csv
 import datetime as dt
+import itertools
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from sparkify.errors import UsageError
 
-FORMATS = ("table", "csv", "json", "ndjson")
+FORMATS = ("table", "csv", "json", "ndjson", "markdown")
+
+
+# Smaller fractions are written with an exponent.
+_MOST_DECIMALS = 9
 
 
 def format_value(value: object) -> str:
-    """A value as a cell of a table: NULL is empty, a fraction has at most four decimals."""
+    """A value as a cell of a table: NULL is empty, a fraction has four decimals or digits, a moment no empty ones."""
     if value is None:
         return ""
-    return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return _format_fraction(value)
+    if isinstance(value, dt.datetime) and value.tzinfo is None:
+        return value.isoformat(" ", "milliseconds" if value.microsecond % 1_000 == 0 else "microseconds").removesuffix(
+            ".000"
+        )
+    return str(value)
+
+
+def _format_fraction(value: float) -> str:
+    if not math.isfinite(value) or value == 0:
+        return str(value).removesuffix(".0")
+    # The place of the first digit that is not zero, after the point.
+    place = -math.floor(math.log10(abs(value)))
+    if place > _MOST_DECIMALS:
+        return f"{value:.4g}"
+    return f"{value:,.{max(4, place + 3)}f}".rstrip("0").rstrip(".")
 
 
 def format_number(value: float | int | None) -> str:
@@ -127,7 +149,7 @@ def write_object(stream: TextIO, beginning: dict[str, Any], name: str, items: It
 
 
 def write_rows(stream: TextIO, form: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write an answer as `csv` (RFC 4180), `json` (a list of objects) or `ndjson` (an object a line).
+    """Write an answer as `csv` (RFC 4180), `json` (a list of objects), `ndjson` (an object a line) or `markdown`.
 
     Raises UsageError if two columns share a name and the format has objects.
     """
@@ -186,13 +208,37 @@ def _write_ndjson(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequenc
     stream.writelines(f"{text}\n" for text in _objects(columns, rows))
 
 
-def _objects(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+def _write_markdown(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    coming = iter(rows)
+    first = list(itertools.islice(coming, 1))
+    numeric = [bool(first) and isinstance(first[0][place], int | float) for place in range(len(columns))]
+    stream.write(_markdown_line(columns) + _markdown_line(["---:" if right else "---" for right in numeric]))
+    for row in itertools.chain(first, coming):
+        stream.write(_markdown_line([format_value(value) for value in row]))
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    escaped = [re.sub(r"\r\n?|\n", "<br>", re.sub(r"([\\|`*<])", r"\\\1", cell)) for cell in cells]
+    return f"| {' | '.join(map(printable, escaped))} |\n"
+
+
+def require_distinct(columns: Sequence[str]) -> None:
+    """Raises UsageError if two columns share a name."""
     shared = [name for name, count in Counter(columns).items() if count > 1]
     if shared:
         raise UsageError(f"several columns are named {shared[0]}; give each its own name with AS")
+
+
+def _objects(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    require_distinct(columns)
     for row in rows:
         yield to_json(dict(zip(columns, row, strict=True)))
 
 
 _Writer = Callable[[TextIO, Sequence[str], Iterable[Sequence[Any]]], None]
-_WRITERS: dict[str, _Writer] = {"csv": _write_csv, "json": _write_json, "ndjson": _write_ndjson}
+_WRITERS: dict[str, _Writer] = {
+    "csv": _write_csv,
+    "json": _write_json,
+    "ndjson": _write_ndjson,
+    "markdown": _write_markdown,
+}

@@ -10,11 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import sparkify
 from sparkify.formats import count_of
 from sparkify.questions.catalogue import list_questions
+from sparkify.questions.columns import explain_columns
 from sparkify.settings import Config
 from tests.engines.commands import ROOT, run_here
 from tests.support import event, log_file, new_warehouse, play, song_file, write_file
@@ -145,6 +147,182 @@ def test_warehouse_of_songs_alone_holds_no_events(warehouse: Config) -> None:
     assert "holds no events yet" in ran.err
 
 
+# ---- one's own SQL ----
+
+
+def test_sql_comes_from_a_file_with_parameters(settled: Config, tmp_path: Path) -> None:
+    (tmp_path / "own.sql").write_text(
+        "-- $level of '$level'\nSELECT '$level' AS text, $$ $level $$ AS quoted, count(*) AS plays, $name AS name\n"
+        "FROM songplays WHERE level = $level AND start_time >= $day LIMIT $most; -- the end;\n",
+        encoding="utf-8",
+    )
+    given = {"level": "paid", "day": "2018-11-03", "most": "5", "name": "O'Neil \\"}
+    parameters = [word for name, value in given.items() for word in ("--param", f"{name}={value}")]
+    ran = run_here("query", "--file", "own.sql", *parameters, *at(settled), "--json")
+    assert ran.json()["rows"] == [["$level", " $level ", 2, "O'Neil \\"]]
+    printed = run_here("query", "--file", "own.sql", *parameters, "--print-sql")
+    assert printed.out.startswith("-- $level of '$level'\n")
+    with duckdb.connect(settled.warehouse_address, read_only=True) as connection:
+        assert connection.execute(printed.out).fetchall() == [("$level", " $level ", 2, "O'Neil \\")]
+
+
+@pytest.mark.slow
+def test_sql_comes_from_stdin(settled: Config) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "sparkify", "query", "--file", "-", *at(settled), "--format", "csv", "-q"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        input="SELECT 1 AS a;\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "a\n1\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--file", "nowhere.sql"], "cannot read nowhere.sql: No such file or directory"),
+        (["--file", "latin.sql"], "latin.sql cannot be read: it is not UTF-8"),
+        (["--file", "latin.sql", "--sql", "SELECT 1"], "--sql and --file cannot be combined"),
+        (["hours", "--file", "latin.sql"], "a question and --file cannot be combined"),
+        (["hours", "--param", "a=1"], "--param: only SQL takes it"),
+        (["--sql", "SELECT $leval", "--param", "level=1"], "the SQL has $leval, and no value is given for it"),
+        (["--sql", "SELECT $a", "--param", "a=1", "--param", "aa=1"], "the SQL has no $aa; did you mean a?"),
+        (["--sql", "SELECT $a", "--param", "a"], "--param 'a': give it as NAME=VALUE"),
+        (["--print-sql"], "--print-sql: there is no SQL to print"),
+        (["-o", "all.csv"], "-o: there is no answer to write"),
+        (["hours", "-o", "hours"], "the format of hours is not known by its ending; give --format"),
+        (["hours", "-o", "latin.sql", "--format", "csv"], "latin.sql exists already"),
+        (["hours", "--format", "parquet"], "parquet is not for a terminal or a pipe; give a file with -o"),
+        (["--sql", "EXPLAIN SELECT 1", "-o", "plan.parquet"], "EXPLAIN has no rows to write as Parquet"),
+        (["--sql", "FROM read_text('latin.sql')", "-o", "out.parquet"], "file system operations are disabled"),
+    ],
+)
+def test_what_is_refused_of_sql(settled: Config, tmp_path: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
+    ran = run_here("query", *arguments, *at(settled))
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err.splitlines()[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["latin.sql"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "place"),
+    [
+        ("SELECT user_id,\n  nope\nFROM users", "LINE 2:   nope\n          ^^^^\n"),
+        ("SELECT user_id\nFRM users", "LINE 2: FRM users\n            ^^^^^\n"),
+        ("SELECT 'ä', cast(level AS INTEGER)\nFROM users", "LINE 1: SELECT 'ä', cast(level AS INTEGER)\n"),
+        ("SELECT 1 AS a\nFROM songplay", "LINE 2: FROM songplay\n             ^^^^^^^^\n"),
+    ],
+)
+def test_place_of_an_error_is_shown(settled: Config, sql: str, place: str) -> None:
+    for file in ([], ["-o", "out.csv"], ["-o", "out.parquet"]):
+        ran = run_here("query", "--sql", sql, *at(settled), *file)
+        assert (ran.code, ran.out) == (2, "")
+        told, _, where = ran.err.partition("\n")
+        assert told.startswith("sparkify: the SQL cannot be r")
+        assert where.startswith(place), file
+    assert not Path("out.csv").exists()
+    assert not Path("out.parquet").exists()
+
+
+def test_pivot_and_explain_are_run(settled: Config) -> None:
+    pivot = "PIVOT songplays ON level USING count(*) GROUP BY artist_name ORDER BY 1;"
+    ran = run_here("query", "--sql", pivot, *at(settled), "--json")
+    assert ran.json() == {
+        "columns": ["artist_name", "free", "paid"],
+        "rows": [['=1+"1"', 0, 1], ["Björk", 0, 1], ["Muse", 1, 1]],
+    }
+    assert run_here("query", "--sql", pivot, *at(settled), "-o", "pivot.parquet").err == "pivot.parquet: 3 rows\n"
+    plan = run_here(
+        "query", "--sql", "/* why */ EXPLAIN (FORMAT text) SELECT count(*) FROM songplays", *at(settled), "-q"
+    )
+    assert "\n│" in plan.out
+    for sql in (
+        "EXPLAIN DELETE FROM users",
+        "EXPLAIN ANALYZE CREATE TEMP TABLE mine AS SELECT 1",
+        "EXPLAIN EXPLAIN SELECT 1",
+    ):
+        ran = run_here("query", "--sql", sql, *at(settled))
+        assert (ran.code, ran.out) == (2, "")
+
+
+def test_printed_sql_runs_in_any_client(settled: Config) -> None:
+    options = ["--level", "paid", "--from", "2018-11-02"]
+    for name in ("top_artists", "hours"):
+        sql = run_here("query", name, *(options), "--print-sql", "--warehouse", "redshift://nobody@nowhere/none").out
+        with duckdb.connect(settled.warehouse_address, read_only=True) as connection:
+            rows = connection.execute(sql).fetchall()
+        told = run_here("query", name, *options, *at(settled), "--json").json()["rows"]
+        assert json.loads(json.dumps(rows, default=str)) == told
+
+
+# ---- help about a question ----
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_explains_every_column(settled: Config, name: str) -> None:
+    columns = run_here("query", name, *at(settled), "--json").json()["columns"]
+    assert list(explain_columns(name)) == columns
+    assert all(explain_columns(name).values())
+
+
+def test_help_about_a_question() -> None:
+    ran = run_here("query", "churn", "--help")
+    assert ran.code == 0
+    assert "Who leaves?\n\nCancelled: users with" in ran.out
+    assert "Takes --from, --to, --level, --days = 14." in ran.out
+    assert "\nColumns:\n  outcome " in ran.out
+    assert run_here("query", "-h", "churn").out == ran.out
+    assert "Without either" in run_here("query", "--help").out
+    ran = run_here("query", "chrun", "--help")
+    assert (ran.code, ran.err) == (2, "sparkify: there is no question 'chrun'; did you mean churn?\n")
+
+
+# ---- files ----
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "ndjson", "markdown"])
+def test_file_holds_what_is_printed(settled: Config, form: str) -> None:
+    ending = {"markdown": "md"}.get(form, form)
+    ran = run_here("query", "top_artists", *at(settled), "-o", f"out.{ending}")
+    assert (ran.code, ran.out, ran.err) == (0, "", f"out.{ending}: 3 rows\n")
+    printed = run_here("query", "top_artists", *at(settled), "--format", form).out
+    assert Path(f"out.{ending}").read_bytes().decode() == printed
+    told = run_here("query", "top_artists", *at(settled), "-o", "given", "--format", form, "--json").json()
+    assert told == {"file": "given", "format": form, "rows": 3}
+    assert Path("given").read_bytes().decode() == printed
+
+
+def test_parquet_keeps_types_and_sums(settled: Config) -> None:
+    sql = "SELECT sum(user_id) AS total, start_time, [1] AS list, 'x' AS \"a b\" FROM songplays GROUP BY start_time;"
+    assert run_here("query", "--sql", sql, *at(settled), "-o", "own.parquet").code == 0
+    with duckdb.connect() as connection:
+        described = connection.execute("DESCRIBE FROM 'own.parquet'").fetchall()
+        assert [tuple(row[:2]) for row in described] == [
+            ("total", "BIGINT"), ("start_time", "TIMESTAMP"), ("list", "INTEGER[]"), ("a b", "VARCHAR"),
+        ]  # fmt: skip
+    ran = run_here("query", "--sql", "SELECT 1 AS a, 2 AS a", *at(settled), "-o", "twice.parquet")
+    assert (ran.code, ran.out) == (2, "")
+    assert "several columns are named a" in ran.err
+
+
+@pytest.mark.parametrize(("name", "total"), [("hours", 1), ("levels", 2), ("discovery", 1)])
+def test_totals_are_not_among_the_rows_that_programs_read(settled: Config, name: str, total: int) -> None:
+    everything = run_here("query", name, *at(settled), "--json").json()["rows"]
+    details = [row for row in everything if row[0] is not None]
+    assert len(everything) - len(details) == total
+    ran = run_here("query", name, *at(settled), "--format", "ndjson")
+    assert [list(json.loads(line).values()) for line in ran.out.splitlines()] == details
+    assert ran.err.startswith(f"left out: {count_of(total, 'row')} with totals; ")
+    assert (
+        run_here("query", name, *at(settled), "-o", "out.parquet").err
+        == f"out.parquet: {count_of(len(details), 'row')}\n"
+    )
+    assert len(run_here("query", name, *at(settled)).out.splitlines()) == len(everything) + 2
+
+
 # ---- formats ----
 
 VALUES = (
@@ -198,11 +376,11 @@ def test_table_is_aligned_as_a_terminal_shows_it(settled: Config) -> None:
 
 
 def test_formats_show_the_same(settled: Config) -> None:
-    answer = run_here("query", "hours", *at(settled), "--json").json()
-    objects = run_here("query", "hours", *at(settled), "--format", "json").json()
+    answer = run_here("query", "audience", *at(settled), "--json").json()
+    objects = run_here("query", "audience", *at(settled), "--format", "json").json()
     assert [list(row.values()) for row in objects] == answer["rows"]
     assert all(list(row) == answer["columns"] for row in objects)
-    (head, *rows) = csv.reader(run_here("query", "hours", *at(settled), "--format", "csv").out.splitlines())
+    (head, *rows) = csv.reader(run_here("query", "audience", *at(settled), "--format", "csv").out.splitlines())
     assert head == answer["columns"]
     assert rows == [["" if value is None else str(value) for value in row] for row in answer["rows"]]
 

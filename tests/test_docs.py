@@ -153,6 +153,10 @@ def test_command_line_parses(words: list[str]) -> None:
     name, command, arguments = cli.resolve_command(group, words[1:])
     assert name is not None
     assert command is not None
+    if arguments[-1:] == ["--help"]:
+        with pytest.raises(click.exceptions.Exit):
+            command.make_context(name, arguments, parent=group)
+        return
     command.make_context(name, arguments, parent=group)
 
 

@@ -15,6 +15,7 @@ from sparkify.formats import (
     format_number,
     format_period,
     format_share,
+    format_value,
     write_rows,
 )
 
@@ -25,6 +26,28 @@ from sparkify.formats import (
 )
 def test_format_number(value: float | None, text: str) -> None:
     assert format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""), (True, "True"), (0.0, "0"), (0.8198765, "0.8199"), (0.000147, "0.000147"),
+        (-0.0000123456, "-0.00001235"),
+        (1e-9, "0.000000001"), (1.5e-300, "1.5e-300"), (12_345.67891, "12,345.6789"), (2.0, "2"), (float("nan"), "nan"),
+        (float("-inf"), "-inf"), (0.99999, "1"),
+        (dt.datetime(2018, 11, 30, 19, 54, 24, 796_000), "2018-11-30 19:54:24.796"),
+        (dt.datetime(2018, 11, 30, 19, 54, 24, 796_001), "2018-11-30 19:54:24.796001"),
+        (dt.datetime(2018, 11, 30), "2018-11-30 00:00:00"), (dt.date(2018, 11, 30), "2018-11-30"),
+    ],
+)  # fmt: skip
+def test_format_value(value: object, text: str) -> None:
+    assert format_value(value) == text
+
+
+def test_markdown_keeps_its_cells_apart() -> None:
+    text = io.StringIO()
+    write_rows(text, "markdown", ["a|b", "n"], [("x|`y`\r\nz", 0.000147), ("<b>\x1b", None)])
+    assert text.getvalue() == "| a\\|b | n |\n| --- | ---: |\n| x\\|\\`y\\`<br>z | 0.000147 |\n| \\<b>\\x1b |  |\n"
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,10 @@ def _tell(error: BaseException) -> int:
         click.echo(mask(told.getvalue()), err=True, nl=False)
     elif isinstance(error, SparkifyError):
         _say_error(f"sparkify: {error}")
+        # Such as the place in the SQL.
+        for note in getattr(error, "__notes__", ()):
+            for line in note.splitlines():
+                _say_error(line)
     elif isinstance(error, click.Abort | KeyboardInterrupt):
         _say_error("interrupted")
     else:

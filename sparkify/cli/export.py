@@ -35,11 +35,12 @@ def export(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Write tables and views into files of DIR: TABLE.parquet, and songplays/YYYY-MM.parquet by month.
+    """Write tables and views into files of DIR.
 
-    DIR/manifest.json has the rows, the columns and the SHA-256 of each file. A second export into DIR replaces the
-    files of the first; other files are never overwritten. --from and --to choose plays, events, sessions and days;
-    tables without a day, such as users, are whole. Columns that may name a person are left out.
+    There is one file a table, such as users.parquet, and one a month of songplays. DIR/manifest.json has the rows, the
+    columns and the SHA-256 of each file. A second export into DIR replaces the files of the first; other files are
+    never overwritten. --from and --to choose plays, events, sessions and days; tables without a day, such as users, are
+    whole. Columns that may name a person are left out.
     """
     names = tuple(name.strip() for given in tables for name in given.split(","))
     options = ExportOptions(form, names, cut, with_people)

@@ -29,7 +29,7 @@ from sparkify.warehouses import engine_of
 Function = Callable[..., Any]
 
 
-class _Command(click.Command):
+class Command(click.Command):
     """A command that refuses an option with a value given twice: which of the two is meant cannot be known."""
 
     def __init__(self, *args: Any, changes: bool = False, **kwargs: Any) -> None:
@@ -55,9 +55,9 @@ _logger = logging.getLogger("sparkify")
 _SQL_LOG = outputs.Kind("a log of statements", BEGINNING)
 
 
-def command(*, changes: bool = False) -> Callable[[Function], click.Command]:
+def command(*, changes: bool = False, cls: type[Command] = Command) -> Callable[[Function], click.Command]:
     """Make a function a command; one that `changes` something has not failed if its output is lost."""
-    return click.command(cls=_Command, changes=changes)
+    return click.command(cls=cls, changes=changes)
 
 
 def common(*groups: Group) -> Callable[[Function], Function]:

@@ -3,77 +3,234 @@
 import io
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import click
 
 import sparkify
-from sparkify.cli.options import command, common, cutting
+from sparkify.cli.options import Command, command, common, cutting, echo_json
 from sparkify.cli.streams import is_lost, while_read
 from sparkify.console import print_table, say
 from sparkify.errors import UsageError
-from sparkify.formats import FORMATS, Counted, count_of, write_object, write_rows
+from sparkify.formats import FORMATS, Counted, count_of, printable, write_object, write_rows
+from sparkify.outputs import check_output, open_output
 from sparkify.questions.answers import open_sql
-from sparkify.questions.catalogue import list_questions
+from sparkify.questions.catalogue import Question, get_question, list_questions
+from sparkify.questions.columns import explain_columns
 from sparkify.questions.cut import Cut
+from sparkify.questions.files import compose_sql, leave_out_totals, write_answer, write_sql
+from sparkify.questions.parameters import fill_parameters
 from sparkify.settings import Config
+from sparkify.statement_log import end_statement
+from sparkify.warehouses import Target, engine_of
+
+_FORMATS = (*FORMATS, "parquet")
+# Read by programs: totals among the rows would be counted twice.
+_OF_ROWS = ("csv", "json", "ndjson", "parquet")
+_BY_ENDING = {".md": "markdown", ".jsonl": "ndjson"} | {f".{form}": form for form in _FORMATS if form != "table"}
+_ASKED = "sparkify.question"
+_COLUMNS_OF_PLAN = ["explain_key", "explain_value"]
 
 
-@command()
+class _Query(Command):
+    """With the name of a question, help is about this question."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # --help ends the command before the name is read.
+        name = self.make_parser(ctx).parse_args(list(args))[0].get("name")
+        ctx.meta[_ASKED] = name if isinstance(name, str) else None
+        return super().parse_args(ctx, args)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if (name := ctx.meta.get(_ASKED)) is None:
+            super().format_help_text(ctx, formatter)
+            return
+        question = get_question(name)
+        formatter.write_paragraph()
+        formatter.write_text(question.question)
+        formatter.write_paragraph()
+        formatter.write_text(question.definition)
+        takes = ", ".join(f"--{parameter}" for parameter in question.parameters)
+        formatter.write_paragraph()
+        formatter.write_text(f"Takes {takes}." if takes else "Takes no options of a cut.")
+        with formatter.section("Columns"):
+            formatter.write_dl(list(explain_columns(name).items()))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked: a prepared question, or SQL; neither is a request for the list of questions."""
+
+    question: Question | None
+    sql: str | None
+    cut: Cut
+
+
+@command(cls=_Query)
 @click.argument("name", required=False)
-@click.option("--sql", metavar="TEXT", help="One SELECT to run instead of a prepared question.")
+@click.option("--sql", metavar="TEXT", help="SQL to run instead of a prepared question.")
+@click.option("--file", "sql_file", metavar="FILE", help="File with the SQL to run; - reads stdin.")
+@click.option(
+    "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Text in the place of $NAME in the SQL."
+)
 @cutting
-@click.option("--format", "form", type=click.Choice(FORMATS), help="A table, csv, json or ndjson.  [default: table]")
+@click.option("-o", "--output", metavar="FILE", help="Write the answer to a new file, of the format of its ending.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Format of the answer.  [default: table]")
+@click.option("--print-sql", is_flag=True, help="Print the SQL that would be sent, and do not run it.")
 @common()
-def query(
-    config: Config, name: str | None, sql: str | None, cut: Cut, form: str | None, as_json: bool, quiet: bool
-) -> None:
+def query(config: Config, as_json: bool, quiet: bool, **given: Any) -> None:
     """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions.
 
-    --from, --to and --level choose the events that are counted. Days are UTC, both inclusive.
+    NAME --help explains a question and its columns. --from, --to and --level choose the events that are counted. Days
+    are UTC, both inclusive.
+
+    The SQL is one SELECT or PIVOT, or EXPLAIN of one. $NAME in it is replaced by the text that --param NAME=VALUE
+    gives; where a number is needed, write cast($NAME AS INTEGER).
 
     --format csv is RFC 4180 in UTF-8: a header, CRLF line ends, ISO dates, an empty field for NULL. Text is kept as
     it is: a spreadsheet may run a cell that begins with = as a formula. --format json is a list of objects, ndjson one
-    object a line. --json prints one object with columns and rows; it cannot be combined with --format.
+    object a line; parquet needs -o. These four leave out the rows of a question that are totals of others. --json
+    prints one object with columns and rows; it cannot be combined with --format.
     """
-    if name and sql is not None:
-        raise UsageError("a question and --sql cannot be combined; give one of them")
-    if as_json and form:
-        raise UsageError("--json and --format cannot be combined; give one of them")
-    if cut.values and name is None:
+    asked = _read_asked(config, given)
+    form = _choose_format(asked, given, as_json=as_json)
+    if given["print_sql"]:
+        _print_sql(asked)
+    elif given["output"] is not None:
+        number = _write_file(config, asked, Path(given["output"]), form)
+        if as_json:
+            echo_json({"file": given["output"], "format": form, "rows": number})
+        elif not quiet:
+            say(f"{given['output']}: {count_of(number, 'row')}")
+    else:
+        number = _show(config, asked, None if as_json else form, quiet=quiet)
+        if not (quiet or as_json or (asked.question is None and asked.sql is None) or is_lost()):
+            say(count_of(number, "row"))
+
+
+def _read_asked(config: Config, given: dict[str, Any]) -> _Asked:
+    ways = {"a question": given["name"], "--sql": given["sql"], "--file": given["sql_file"]}
+    if len(chosen := [way for way, value in ways.items() if value is not None]) > 1:
+        raise UsageError(f"{' and '.join(chosen)} cannot be combined; give one of them")
+    cut: Cut = given["cut"]
+    if cut.values and given["name"] is None:
         raise UsageError(
-            f"{', '.join(f'--{given}' for given in cut.values)}: only a prepared question takes it; give its name"
+            f"{', '.join(f'--{one}' for one in cut.values)}: only a prepared question takes it; give its name"
         )
+    sql = given["sql"] if given["sql_file"] is None else _read_file(given["sql_file"])
+    parameters = dict(map(_split_parameter, given["parameters"]))
     if sql is not None:
-        with open_sql(config, sql) as (columns, rows):
-            number = _show(columns, rows, form, as_json)
-    elif name is not None:
-        columns, answer = sparkify.query(config, name, cut=cut, on_note=None if quiet else say)
-        number = _show(columns, answer, form, as_json)
-    else:
+        sql = fill_parameters(sql, parameters, engine_of(config.warehouse_address))
+    elif parameters:
+        raise UsageError("--param: only SQL takes it; give --sql or --file")
+    return _Asked(None if given["name"] is None else get_question(given["name"]), sql, cut)
+
+
+def _read_file(file: str) -> str:
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}; give a file with SQL") from None
+    except ValueError:
+        raise UsageError(f"{file} cannot be read: it is not UTF-8; write it in UTF-8") from None
+
+
+def _split_parameter(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise UsageError(f"--param {text!r}: give it as NAME=VALUE")
+    return name, value
+
+
+def _choose_format(asked: _Asked, given: dict[str, Any], *, as_json: bool) -> str:
+    form, file = given["form"], given["output"]
+    if file is None:
+        if as_json and form:
+            raise UsageError("--json and --format cannot be combined; give one of them")
+        if form == "parquet":
+            raise UsageError("parquet is not for a terminal or a pipe; give a file with -o")
+        return form or "table"
+    if asked.question is None and asked.sql is None:
+        raise UsageError("-o: there is no answer to write; give a question, --sql or --file")
+    form = form or _BY_ENDING.get(Path(file).suffix.lower())
+    if form is None or form == "table":
+        names = ", ".join(one for one in _FORMATS if one != "table")
+        raise UsageError(f"the format of {file} is not known by its ending; give --format with one of {names}")
+    return str(form)
+
+
+def _print_sql(asked: _Asked) -> None:
+    sql = asked.sql if asked.question is None else compose_sql(asked.question.name, asked.cut)
+    if sql is None:
+        raise UsageError("--print-sql: there is no SQL to print; give a question, --sql or --file")
+    # In UTF-8 whatever the terminal: it has to run.
+    sys.stdout.buffer.write(f"{end_statement(sql.strip().rstrip(';').rstrip())}\n".encode())
+
+
+def _write_file(config: Config, asked: _Asked, file: Path, form: str) -> int:
+    """Write the answer to a file; returns the number of rows."""
+    check_output(file, config)
+    if form != "parquet":
+        with ExitStack() as stack:
+            # The answer first: an error in it leaves no file.
+            columns, rows = _answer(config, asked, form, stack, quiet=True)
+            counted = Counted(rows)
+            with open_output(file, config) as stream:
+                _write_rows(stream, form, columns, counted)
+        return counted.count
+    with open_output(file, config) as stream:
+        if not isinstance(stream.name, str):
+            raise UsageError(f"parquet cannot be written to {file}: it is a pipe or a device; give a file")
+        target = Target(stream.name, "parquet")
+        if asked.question is not None:
+            return write_answer(config, asked.question.name, target, cut=asked.cut).rows
+        return write_sql(config, asked.sql or "", target).rows
+
+
+def _answer(
+    config: Config, asked: _Asked, form: str | None, stack: ExitStack, *, quiet: bool
+) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+    """The columns and the rows of what is asked."""
+    if asked.sql is not None:
+        return stack.enter_context(open_sql(config, asked.sql))
+    if asked.question is None:
         questions = [(q.name, q.question, ", ".join(map(str, q.parameters))) for q in list_questions()]
-        number = _show(["name", "question", "parameters"], questions, form, as_json)
-    if not quiet and not as_json and (name or sql) and not is_lost():
-        say(count_of(number, "row"))
+        return ["name", "question", "parameters"], questions
+    columns, rows = sparkify.query(config, asked.question.name, cut=asked.cut, on_note=None if quiet else say)
+    if form not in _OF_ROWS:
+        return columns, rows
+    details = list(leave_out_totals(asked.question, columns, rows))
+    if not quiet and (left := len(rows) - len(details)):
+        say(f"left out: {count_of(left, 'row')} with totals; a table and --json have them")
+    return columns, details
 
 
-def _show(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str | None, as_json: bool) -> int:
-    """Show rows as they come; returns their number."""
-    counted = Counted(while_read(rows))
-    if as_json:
-        write_object(sys.stdout, {"columns": columns}, "rows", counted)
-    elif form in (None, "table"):
-        print_table(columns, counted)
-    else:
-        _write_rows(str(form), columns, counted)
+def _show(config: Config, asked: _Asked, form: str | None, *, quiet: bool) -> int:
+    """Show rows as they come, as one object without a format; returns their number."""
+    with ExitStack() as stack:
+        columns, rows = _answer(config, asked, form, stack, quiet=quiet)
+        counted = Counted(while_read(rows))
+        if form is None:
+            write_object(sys.stdout, {"columns": columns}, "rows", counted)
+        elif form == "table" and columns == _COLUMNS_OF_PLAN:
+            for _, text in counted:
+                print("\n".join(map(printable, text.splitlines())))
+        elif form == "table":
+            print_table(columns, counted)
+        else:
+            _write_rows(sys.stdout.buffer, form, columns, counted)
     return counted.count
 
 
-def _write_rows(form: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write an answer to stdout, always in UTF-8."""
-    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+def _write_rows(stream: BinaryIO, form: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write an answer, always in UTF-8."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     try:
-        write_rows(stream, form, columns, rows)
+        write_rows(text, form, columns, rows)
     finally:
-        # Closing it would close stdout.
-        stream.detach()
+        # Closing it would close the stream.
+        text.detach()

@@ -1,13 +1,17 @@
 """The rejected records. Changes nothing."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sparkify.datasets import MOST_RAW_BYTES, Dataset
+from sparkify.errors import UsageError
+from sparkify.formats import name_some
 from sparkify.loads import ledger
 from sparkify.settings import Config
 from sparkify.star.version import open_to_read, require_version
+from sparkify.validation.rules import list_codes
 from sparkify.warehouses import Warehouse, fetch_dicts
 
 _CHOSEN = """(cast($1 AS VARCHAR) IS NULL OR reason = $1 OR split_part(reason, ':', 1) = $1)
@@ -98,15 +102,54 @@ def count_rejects(
     url: str | None = None,
     dataset: Dataset | None = None,
 ) -> list[dict[str, Any]]:
-    """The rejected records by dataset and reason, the most frequent first. A replay judges `replayable` of them."""
+    """The rejected records by dataset and reason, the most frequent first. A replay judges `replayable` of them.
+
+    Raises UsageError for a reason, a load or a file that there cannot be, or that the warehouse does not know.
+    """
     with open_to_read(config) as warehouse:
         _, replayable = _columns(warehouse)
-        return fetch_dicts(
+        found = fetch_dicts(
             warehouse,
             f"""SELECT dataset, reason, count(*) AS records, count(CASE WHEN {replayable} THEN 1 END) AS replayable
             FROM rejected_records WHERE {_CHOSEN} GROUP BY dataset, reason ORDER BY 3 DESC, dataset, reason""",
             [reason, load_id, url, dataset],
         )
+        if not found:
+            _check_known(warehouse, reason, load_id, url)
+        return found
+
+
+def _check_known(warehouse: Warehouse, reason: str | None, load_id: int | None, url: str | None) -> None:
+    """Raises UsageError for a reason, a load or a file that is unknown."""
+    if reason is not None:
+        _check_reason(warehouse, reason)
+    if load_id is not None and not warehouse.fetch("SELECT 1 FROM load_history WHERE load_id = $1", [load_id]):
+        last = warehouse.fetch("SELECT max(load_id) FROM load_history")[0][0]
+        raise UsageError(f"there is no load {load_id}; {f'the last is {last}' if last else 'there are no loads yet'}")
+    if url is not None and not warehouse.fetch("SELECT 1 FROM load_files WHERE url = $1 LIMIT 1", [url]):
+        raise UsageError(f"no file {url} was loaded; {_find_url(warehouse, url)}")
+
+
+def _check_reason(warehouse: Warehouse, reason: str) -> None:
+    kept = [code for (code,) in warehouse.fetch("SELECT DISTINCT reason FROM rejected_records ORDER BY reason")]
+    codes = list_codes()
+    if reason not in (*kept, *codes):
+        listed = f"the warehouse has {name_some(kept, 20)}" if kept else "the warehouse has no rejects"
+        raise UsageError(f"there is no reason {reason!r}; {_near(reason, [*kept, *codes], listed)}")
+
+
+def _find_url(warehouse: Warehouse, url: str) -> str:
+    """What to give in place of the URL of a file that was not loaded: one with the same name, else a similar one."""
+    rows = warehouse.fetch("SELECT DISTINCT url FROM load_files WHERE rejected > 0 ORDER BY url LIMIT 1000")
+    urls = [found for (found,) in rows]
+    same = [found for found in urls if found.rpartition("/")[2] == url.rpartition("/")[2]]
+    return _near(url, same[:1] or urls, "give the whole path or URL, as rejects --list shows it", enough=not same)
+
+
+def _near(given: str, known: Sequence[str], otherwise: str, *, enough: bool = True) -> str:
+    """The known name that is like the one given; with `enough` false the only one, whatever it is like."""
+    close = difflib.get_close_matches(given, known, n=1, cutoff=0.6 if enough else 0.0)
+    return f"did you mean {close[0]}?" if close else otherwise
 
 
 def _columns(warehouse: Warehouse) -> tuple[str, str]:

@@ -1,9 +1,9 @@
 """The prepared questions: each is one file with the question, the meaning of its numbers, and its SELECT.
 
 A question is `sql/questions/NAME.sql`: one SELECT after a comment. The comment's first line is the question, the next
-lines define every number in the answer, and what the answer does not say. Then `Chapter: music 10.` gives its chapter
-and its place in it. The last line, `Parameters: from, to, level, top = 20.`, lists what it takes; `:top` and `:days`
-are replaced in the SELECT.
+lines define every number in the answer, and what the answer does not say. `Totals: day.` says that rows without a day
+are totals of the others. Then `Chapter: music 10.` gives its chapter and its place in it. The last line, `Parameters:
+from, to, level, top = 20.`, lists what it takes; `:top` and `:days` are replaced in the SELECT.
 
 A cut means the same for every question: the answer is that of a log with only the events of these days and this level.
 The catalogue is not cut. Nothing here runs a question.
@@ -30,6 +30,7 @@ CHAPTERS = {
 }
 _COMMENT = "-- "
 _CHAPTER = re.compile(r"Chapter: (\w+) (\d+)\.")
+_TOTALS = re.compile(r"Totals: (\w+)\.")
 _PARAMETERS = "Parameters: "
 _PARAMETER = re.compile(r"(from|to|level|top|days)(?: = (\d+))?")
 
@@ -49,7 +50,8 @@ class Parameter:
 class Question:
     """One prepared question: the question, its definition in prose, and its SELECT, which `cut_sql` completes.
 
-    `chapter` is one of CHAPTERS, and `place` orders the questions of a chapter.
+    `chapter` is one of CHAPTERS, and `place` orders the questions of a chapter. A row is a total of others if the
+    column `totals` is NULL there.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Question:
     chapter: str
     place: int
     parameters: tuple[Parameter, ...] = ()
+    totals: str | None = None
 
 
 def list_questions() -> list[Question]:
@@ -94,6 +97,9 @@ def parse_question(name: str, text: str) -> Question:
     sql = "\n".join(lines[end:]).strip()
     parameters = _parse_parameters(name, header.pop()) if header and header[-1].startswith(_PARAMETERS) else ()
     chapter = _CHAPTER.fullmatch(header.pop()) if header else None
+    totals = _TOTALS.fullmatch(header[-1]) if header else None
+    if totals:
+        header.pop()
     if chapter is None or chapter[1] not in CHAPTERS or len(header) < 2 or not sql:
         raise ValueError(
             f"sql/questions/{name}.sql needs a line -- question, lines -- definition, a line -- Chapter: … with one of "
@@ -101,7 +107,16 @@ def parse_question(name: str, text: str) -> Question:
         )
     if not set(re.findall(r"(?<!:):(\w+)", sql)) <= {parameter.name for parameter in parameters} & {"top", "days"}:
         raise ValueError(f"sql/questions/{name}.sql uses a value that its line -- {_PARAMETERS}… does not list")
-    return Question(name, header[0], " ".join(header[1:]), sql, chapter[1], int(chapter[2]), parameters)
+    return Question(
+        name,
+        header[0],
+        " ".join(header[1:]),
+        sql,
+        chapter[1],
+        int(chapter[2]),
+        parameters,
+        totals[1] if totals else None,
+    )
 
 
 def _parse_parameters(name: str, line: str) -> tuple[Parameter, ...]:

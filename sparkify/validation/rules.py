@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sparkify.sql import quote
-from sparkify.validation.fields import Field
+from sparkify.validation.fields import FIELDS, Field
 
 # A record with this value in this field is a play.
 PLAY = ("page", "NextSong")
@@ -201,3 +201,16 @@ RULES: tuple[Rule, ...] = (
         figures=lambda field: (field.needed,),
     ),
 )
+
+
+def list_codes() -> list[str]:
+    """Every reason that a record can be rejected for, without and with the field."""
+    fields = [field for dataset in FIELDS.values() for field in dataset]
+    named = [
+        f"{rule.code}:{field.name}"
+        for rule in RULES
+        if isinstance(rule, FieldRule)
+        for field in fields
+        if rule.concerns(field)
+    ]
+    return list(dict.fromkeys([*(rule.code for rule in RULES), *named]))

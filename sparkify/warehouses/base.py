@@ -110,7 +110,13 @@ class Warehouse(Protocol):
         """Like fetch_table, with the rows as they come: take them before another statement is run."""
 
     def stream_user_query(self, sql: str) -> tuple[list[str], Iterator[Row]]:
-        """Run SQL written by the user. Raises UsageError if it is not one read-only statement, or cannot be run."""
+        """Run SQL written by the user: one SELECT or PIVOT, or EXPLAIN of one. Changes nothing, and reads no files.
+
+        Raises UsageError for anything else, and if it cannot be run; a note of the error shows where.
+        """
+
+    def write_user_query(self, sql: str, target: Target) -> Written:
+        """Like stream_user_query, with the rows written into a file."""
 
     def write_file(self, select: str, target: Target) -> Written:
         """Write the rows of a SELECT into a file, as they come. Needs an open transaction."""

@@ -1,9 +1,10 @@
 """Files that hold the rows of a query. DuckDB writes them, whatever the engine of the warehouse."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from sparkify.formats import require_distinct
 from sparkify.sql import quote
 
 FileFormat = Literal["parquet", "csv"]
@@ -37,8 +38,9 @@ class Written:
     types: dict[str, str]
 
 
-def written_types(columns: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The types with which columns of these names and types are written."""
+def written_types(columns: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The types with which columns of these names and types are written. Raises UsageError if two share a name."""
+    require_distinct([name for name, _ in columns])
     return {name: _WRITTEN_AS.get(kind, kind) for name, kind in columns}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import sparkify
-from sparkify.errors import CheckError, TooManyRejectsError
+from sparkify.errors import CheckError, TooManyRejectsError, UsageError
 from sparkify.questions.answers import answer_all
 from sparkify.questions.catalogue import list_questions, list_values
 from sparkify.questions.cut import Cut, cut_sql
@@ -257,6 +257,13 @@ def test_user_query_reads_and_never_writes(config: Config) -> None:
         with pytest.raises(Exception, match="SQL"):
             sparkify.query_sql(config, sql)
     assert fetch(config, "SELECT count(*) FROM songplays") == [(15,)]
+    with pytest.raises(UsageError, match=r"[Dd]id you mean \W?songplays") as refused:
+        sparkify.query_sql(config, "SELECT count(*)\nFROM songplay")
+    assert refused.value.__notes__ == [
+        "LINE 2: FROM songplay\n             "
+        + ("^" if config.warehouse_address.startswith("redshift:") else "^^^^^^^^")
+    ]
+    assert sparkify.query_sql(config, "EXPLAIN SELECT count(*) FROM songplays")[1]
 
 
 def test_check_finds_what_is_broken_behind_the_loaders_back(config: Config) -> None:

@@ -138,6 +138,12 @@ def _copy(reader: Reader) -> Plan:
     return Plan("copy", copy=copy_statement.read(reader))
 
 
+def _explain(reader: Reader) -> Plan:
+    """DG r_EXPLAIN."""
+    verbose = "VERBOSE " if reader.take("verbose") else ""
+    return Plan("sql", f"EXPLAIN {verbose}{_query(reader.rest())}")
+
+
 def _declare(reader: Reader) -> Plan:
     """DG declare: a cursor of a query."""
     name = reader.name()
@@ -167,4 +173,4 @@ def _close(reader: Reader) -> Plan:
     return Plan("sql", f"CLOSE {quote_name(reader.name())}")
 
 
-_READ = {"lock": _lock, "copy": _copy, "declare": _declare, "fetch": _fetch, "close": _close}
+_READ = {"lock": _lock, "copy": _copy, "declare": _declare, "fetch": _fetch, "close": _close, "explain": _explain}

@@ -141,6 +141,19 @@ def test_temporary_tables_and_copies_of_tables(cursor: Cursor) -> None:
     cursor.execute("DROP TABLE IF EXISTS stage, t")
 
 
+def test_a_cursor_gives_rows_in_parts(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a INT)")
+    cursor.execute("INSERT INTO t VALUES (1), (2), (3)")
+    cursor.execute("BEGIN")
+    cursor.execute("DECLARE portions CURSOR FOR SELECT a FROM t ORDER BY a")
+    assert fetch(cursor, "FETCH FORWARD 2 FROM portions") == [[1], [2]]
+    assert fetch(cursor, "FETCH FORWARD 2 FROM portions") == [[3]]
+    cursor.execute("CLOSE portions")
+    assert refusal(cursor, "FETCH FORWARD 2 FROM portions").startswith("34000")
+    cursor.execute("ROLLBACK")
+    assert fetch(cursor, "EXPLAIN SELECT 1 AS one")
+
+
 def test_names_fold_to_lower_case_even_in_quotes(cursor: Cursor) -> None:
     cursor.execute('CREATE TABLE "Staging" ("userId" INT, "TAG" INT)')
     cursor.execute('INSERT INTO staging (userid, "tag") VALUES (1, 2)')
@@ -325,7 +338,10 @@ def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
     ("TRUNCATE t", "0A000 the stand-in does not know the statement TRUNCATE"),
     ("VACUUM t", "0A000 the stand-in does not know the statement VACUUM"),
     ("SHOW statement_timeout", "0A000"),
-    ("EXPLAIN SELECT 1", "0A000 the stand-in does not know the statement EXPLAIN"),
+    ("EXPLAIN DELETE FROM t", "42601"),
+    ("DECLARE c CURSOR FOR DELETE FROM t", "42601"),
+    ("DECLARE c CURSOR FOR SELECT 1 AS one FROM generate_series(1, 2)", "0A000"),
+    ("FETCH BACKWARD 1 FROM c", "42601"),
     ("CREATE INDEX i ON t (a)", "0A000"),
     ("CREATE SEQUENCE s", "0A000"),
     ("CREATE TYPE e AS ENUM ('a')", "0A000"),

@@ -3,6 +3,7 @@
 -- by its Monday (UTC). The last row is the whole log.
 -- It does not say what users had heard before the log begins, so it is an upper bound, highest in the first weeks;
 -- nor whether they chose the artist themselves.
+-- Totals: week.
 -- Chapter: music 30.
 -- Parameters: from, to, level.
 WITH user_weeks AS (

@@ -4,6 +4,7 @@
 -- is the whole log. A day and level without plays has no row; a play without a length, or with one beyond a billion
 -- seconds, adds nothing.
 -- It does not say how long anybody listened: hours are an upper bound, because the log has no skips.
+-- Totals: day.
 -- Chapter: listening 50.
 -- Parameters: from, to, level.
 WITH user_plays AS (

@@ -3,6 +3,7 @@
 -- user who changes level that day counts for both. Users at the end are those whose last event of the day has that level, so
 -- that they add up to the users of the day. The last rows are the whole log, with its users' last events.
 -- It does not say what anybody paid, nor the level of users without an event that day.
+-- Totals: day.
 -- Chapter: paying 10.
 -- Parameters: from, to.
 WITH user_visits AS (

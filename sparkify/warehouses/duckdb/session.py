@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import duckdb
 from sparkify.addresses import is_unicode, path_of
 from sparkify.errors import EngineError, UsageError
 from sparkify.settings import Config
+from sparkify.sql import quote
 from sparkify.statement_log import logged
 from sparkify.warehouses.base import Row, StoredFile
 from sparkify.warehouses.duckdb import memory
@@ -49,6 +51,12 @@ INNER JOIN duckdb_databases() AS databases USING (database_name)
 WHERE databases.database_name = current_database() AND databases.path IS NOT NULL"""
 
 
+# The line and a mark below it.
+_PLACE = re.compile(r"\n\nLINE (\d+): (.*)\n( *\^.*)")
+_EXPLAIN = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\([^)]*\))?", re.IGNORECASE | re.DOTALL
+)
+_PIVOT = re.compile(r"\bPIVOT", re.IGNORECASE)
 # A row may have 65,535 bytes, and more in what a user asks.
 _ROWS_AT_A_TIME = 256
 # About 25 MB of the longest rows, those of the ledger.
@@ -99,24 +107,48 @@ class DuckDBWarehouse:
                 rows = result.fetchmany(_ROWS_AT_A_TIME)
 
     def stream_user_query(self, sql: str) -> tuple[list[str], Iterator[Row]]:
-        try:
-            statements = self._connection.extract_statements(sql)
-        except duckdb.Error as error:
-            raise UsageError(f"the SQL cannot be read: {words_of(error)}") from error
-        if len(statements) != 1:
-            raise UsageError(f"the SQL has {len(statements)} statements; give exactly one SELECT")
-        if (kind := _kind_of(statements[0])) != "SELECT":
-            raise UsageError(f"the SQL is a statement of kind {kind}; only a SELECT is allowed")
-        with mapped_errors(self._connection):
-            # A SELECT could still read files and other databases.
-            self._connection.execute("SET enable_external_access = false")
+        self._admit(sql)
         with _as_usage_errors():
             columns, rows = self.stream(sql)
         return columns, _told_as_usage_errors(rows)
 
+    def write_user_query(self, sql: str, target: Target) -> Written:
+        if self._admit(sql, target.path) == "EXPLAIN":
+            raise UsageError("EXPLAIN has no rows to write as Parquet; leave out the file")
+        # The SQL begins on the second line of each statement.
+        with _as_usage_errors(lines_before=1):
+            written = self.write_file(_body_of(sql), target)
+        return written
+
+    def _admit(self, sql: str, file: str | None = None) -> str:
+        """The kind of a user's statement. From now on the connection reads and writes no files but this one."""
+        kind = self._kind_of(sql)
+        explained = _EXPLAIN.match(sql) if kind == "EXPLAIN" else None
+        inner = self._kind_of(sql[explained.end() :]) if explained else kind
+        # DuckDB makes several statements of a PIVOT.
+        if inner != "SELECT" and not (inner == "MULTI" and _PIVOT.search(sql)):
+            raise UsageError(f"the SQL is a statement of kind {inner}; only a SELECT, or EXPLAIN of one, is allowed")
+        with mapped_errors(self._connection):
+            # A SELECT could still read files and other databases.
+            if file is not None:
+                self._connection.execute(f"SET allowed_paths = [{quote(file)}]")
+            self._connection.execute("SET enable_external_access = false")
+        return kind
+
+    def _kind_of(self, sql: str) -> str:
+        try:
+            statements = self._connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise _told_with_place(UsageError(f"the SQL cannot be read: {words_of(error)}"), error) from error
+        if len(statements) != 1:
+            raise UsageError(f"the SQL has {len(statements)} statements; give exactly one SELECT")
+        return _kind_of(statements[0])
+
     def write_file(self, select: str, target: Target) -> Written:
-        types = written_types((name, kind) for name, kind, *_ in self.fetch(f"DESCRIBE {select}"))
-        ((rows,),) = self.fetch(copy_sql(f"(\n{select}\n)", types, target))
+        types = written_types([(name, kind) for name, kind, *_ in self.fetch(f"DESCRIBE\n{select}")])
+        copied = self.fetch(copy_sql(f"(\n{select}\n)", types, target))
+        # The COPY of a PIVOT is several statements, of which the last does not tell.
+        ((rows,),) = copied or self.fetch(f"SELECT count(*) FROM read_parquet({quote(target.path)})")
         return Written(rows, types)
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
@@ -199,11 +231,32 @@ def _kind_of(statement: duckdb.Statement) -> str:
 
 
 @contextmanager
-def _as_usage_errors() -> Iterator[None]:
+def _as_usage_errors(*, lines_before: int = 0) -> Iterator[None]:
     try:
         yield
     except EngineError as error:
-        raise UsageError(f"the SQL cannot be run: {error}") from error
+        words = str(error).removeprefix("the warehouse refused a statement: ")
+        raise _told_with_place(UsageError(f"the SQL cannot be run: {words}"), error.__cause__, lines_before) from error
+
+
+def _told_with_place(told: UsageError, error: BaseException | None, lines_before: int = 0) -> UsageError:
+    """An error with a note that shows where in the SQL it is, if DuckDB tells."""
+    if (found := _PLACE.search(str(error))) and (line := int(found[1]) - lines_before) > 0:
+        # If the number of the line becomes shorter, so does what stands before the mark.
+        text, mark = found[2], found[3][len(found[1]) - len(str(line)) :]
+        told.add_note(f"LINE {line}: {text}\n{mark}")
+    return told
+
+
+def _body_of(sql: str) -> str:
+    """A statement without the semicolons and comments at its end, so that it can stand within another."""
+    content = sql.encode()
+    end = len(content)
+    for place, kind in reversed(duckdb.tokenize(sql)):
+        if kind != duckdb.token_type.comment and content[place : place + 1] != b";":
+            break
+        end = place
+    return content[:end].decode()
 
 
 def _told_as_usage_errors(rows: Iterator[Row]) -> Iterator[Row]:

@@ -69,6 +69,18 @@ def mapped_errors() -> Iterator[None]:
         raise EngineError("the connection to Redshift broke: an answer was cut off; try again") from error
 
 
+def place_of(error: EngineError, sql: str) -> str:
+    """The line of the SQL with the error, and a mark below it; empty if Redshift does not tell."""
+    cause = error.__cause__
+    details = next((argument for argument in cause.args if isinstance(argument, dict)), {}) if cause else {}
+    place = int(details.get("P") or 0) - 1
+    if not 0 <= place < len(sql):
+        return ""
+    first = sql.rfind("\n", 0, place) + 1
+    begin = f"LINE {sql.count(chr(10), 0, place) + 1}: "
+    return f"{begin}{sql[first:].partition(chr(10))[0]}\n{' ' * (len(begin) + place - first)}^"
+
+
 def _os_words(error: OSError) -> str:
     return error.strerror or type(error).__name__
 

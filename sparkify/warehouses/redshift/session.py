@@ -3,18 +3,19 @@
 docs/redshift.md names the source of each fact that this module relies on.
 """
 
+import difflib
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from sparkify.errors import ConflictError, EngineError, LockedError, UsageError
 from sparkify.settings import Config
 from sparkify.statement_log import logged
 from sparkify.warehouses.base import Row, StoredFile, Warehouse
-from sparkify.warehouses.files import Target, Written
-from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors
+from sparkify.warehouses.files import Target, Written, written_types
+from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors, place_of
 from sparkify.warehouses.redshift.login import Address, check_driver, close_connection, login
 from sparkify.warehouses.redshift.stage import StagedParts
 from sparkify.warehouses.remote import RemoteIntake, open_near, write_rows
@@ -35,7 +36,9 @@ _CREATE_LOCK = f"CREATE TABLE IF NOT EXISTS {_LOCK_TABLE} (holder INTEGER ENCODE
 _LOCK = f"LOCK {_LOCK_TABLE}"
 _NO_TIMEOUT = "RESET statement_timeout"
 _HOLDER = "SELECT load_id, started_at FROM load_history WHERE status = 'running' ORDER BY load_id DESC LIMIT 1"
-_SELECT = re.compile(r"(?is)\A(\s|--[^\n]*\n|/\*.*?\*/)*(select|with)\b")
+_SELECT = re.compile(r"(?is)\A(\s|--[^\n]*\n|/\*.*?\*/)*(explain\s+(verbose\s+)?)?(select|with)\b")
+_UNKNOWN_TABLE = re.compile(r'relation "(\w+)" does not exist')
+_T = TypeVar("_T")
 
 
 class RedshiftWarehouse:
@@ -87,39 +90,57 @@ class RedshiftWarehouse:
         return columns, iter(rows)
 
     def stream_user_query(self, sql: str) -> tuple[list[str], Iterator[Row]]:
+        return self._run_user_query(sql, lambda select: self.stream(select))
+
+    def write_user_query(self, sql: str, target: Target) -> Written:
+        return self._run_user_query(sql, lambda select: self.write_file(select, target))
+
+    def _run_user_query(self, sql: str, run: Callable[[str], _T]) -> _T:
         if not _SELECT.match(sql):
-            raise UsageError("the SQL is not a SELECT; only one SELECT is allowed")
+            raise UsageError("the SQL is not a SELECT; only one SELECT, or EXPLAIN of one, is allowed")
         self.execute("BEGIN READ ONLY")
         try:
-            return self.stream(sql.rstrip().rstrip(";"))
+            return run(sql.rstrip().rstrip(";"))
         except EngineError as error:
-            raise UsageError(f"the SQL cannot be run: {error}") from error
+            told = UsageError(f"the SQL cannot be run: {error}{self._near_table(error)}")
+            if place := place_of(error, sql):
+                told.add_note(place)
+            raise told from error
         finally:
             self.roll_back()
+
+    def _near_table(self, error: EngineError) -> str:
+        """What Redshift does not say: the table that was meant."""
+        if (found := _UNKNOWN_TABLE.search(str(error))) is None:
+            return ""
+        self.roll_back()
+        names = self.fetch(f"{_LIST_TABLES} UNION SELECT viewname FROM pg_views WHERE schemaname = current_schema()")
+        close = difflib.get_close_matches(found[1], [name for (name,) in names], n=1)
+        return f"; did you mean {close[0]}?" if close else ""
 
     def write_file(self, select: str, target: Target) -> Written:
         # The driver holds all rows of a statement, so they are fetched in parts. The session has one cursor at a time;
         # the driver keeps the columns of a statement, so each cursor has its own name.
         name = f"rows_{next(self._numbers)}"
         self.execute(f"DECLARE {name} CURSOR FOR\n{select}")
-        types, rows = self._fetch_more(name)
-        columns = dict(zip(target.columns or types, types.values(), strict=True))
+        names, kinds, rows = self._fetch_more(name)
+        columns = written_types(list(zip(target.columns or names, kinds, strict=True)))
 
         def chunks() -> Iterator[list[Row]]:
             some = rows
             while some:
                 yield some
-                some = self._fetch_more(name)[1] if len(some) == _ROWS_AT_A_TIME else []
+                some = self._fetch_more(name)[2] if len(some) == _ROWS_AT_A_TIME else []
 
         written = write_rows(columns, chunks(), target, self._config)
         self.execute(f"CLOSE {name}")
         return written
 
-    def _fetch_more(self, name: str) -> tuple[dict[str, str], list[Row]]:
-        """The next rows of a cursor, with the types of the columns in DuckDB's words."""
+    def _fetch_more(self, name: str) -> tuple[list[str], list[str], list[Row]]:
+        """The columns of a cursor, their types in DuckDB's words, and its next rows."""
         names, rows = self.fetch_table(f"FETCH FORWARD {_ROWS_AT_A_TIME} FROM {name}")
         kinds = [_TYPES.get(column[1], "VARCHAR") for column in self._cursor.description or []]
-        return dict(zip(names, kinds, strict=True)), rows
+        return names, kinds, rows
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         coming = iter(rows)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sparkify.loads.undo import undo
     from sparkify.questions.answers import query, query_sql
     from sparkify.questions.cut import Cut
+    from sparkify.questions.result import Result
     from sparkify.report import render_report
     from sparkify.settings import Config, load_config
     from sparkify.simulator import SimulateOptions, simulate
@@ -35,6 +36,7 @@ __all__ = [
     "Config",
     "Cut",
     "ExportOptions",
+    "Result",
     "SimulateOptions",
     "SparkifyError",
     "__version__",
@@ -63,6 +65,7 @@ _HOMES = {
     "Config": "settings",
     "Cut": "questions.cut",
     "ExportOptions": "exports.export",
+    "Result": "questions.result",
     "SimulateOptions": "simulator",
     "SparkifyError": "errors",
     "check": "inspection.check",
@@ -93,3 +96,7 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     return getattr(import_module(f"sparkify.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

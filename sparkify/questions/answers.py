@@ -1,7 +1,7 @@
 """Answers: to one question, to any SELECT, and to all questions at once for a report. Changes nothing."""
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,11 +10,13 @@ from sparkify.addresses import is_unicode
 from sparkify.errors import UsageError
 from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
 from sparkify.questions.cut import COPIES, KEPT, SUMMARIES, WHOLE_LOG, Cut, cut_sql, kept_name
+from sparkify.questions.parameters import Value, fill_parameters
+from sparkify.questions.result import Result
 from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.checks import CheckResult
 from sparkify.star.version import open_to_read
-from sparkify.warehouses import Row, Warehouse, fetch_dicts, open_warehouse
+from sparkify.warehouses import Row, Warehouse, engine_of, fetch_dicts, open_warehouse
 
 # Compared if the log does not go back far enough before the period.
 _LAST_DAYS = 7
@@ -67,10 +69,8 @@ class Answers:
         return next(answer for answer in self.answers if answer.question.name == name)
 
 
-def query(
-    config: Config, name: str, *, cut: Cut = WHOLE_LOG, on_note: Callable[[str], None] | None = None
-) -> tuple[list[str], list[Row]]:
-    """Answer a prepared question; returns column names and rows.
+def query(config: Config, name: str, *, cut: Cut = WHOLE_LOG, on_note: Callable[[str], None] | None = None) -> Result:
+    """Answer a prepared question: `columns, rows = query(...)`, or the result as a table.
 
     `on_note` is called with a sentence if there are no events. Raises UsageError for an unknown name, and for a
     parameter that the question does not take.
@@ -79,24 +79,36 @@ def query(
     require_taken(question, cut)
     with open_to_read(config) as warehouse:
         answer = _answer(warehouse, question, cut)
+        types = warehouse.column_types
         if on_note is not None and (note := _explain_nothing(warehouse, cut)):
             on_note(note)
-        return answer.columns, answer.rows
+        return Result(answer.columns, answer.rows, types)
 
 
-def query_sql(config: Config, sql: str) -> tuple[list[str], list[Row]]:
-    """Run one SELECT, read-only; returns column names and rows. Raises UsageError for anything else."""
-    with open_sql(config, sql) as (columns, rows):
-        return columns, list(rows)
+def query_sql(config: Config, sql: str, parameters: Mapping[str, Value] | None = None) -> Result:
+    """Run one SELECT or PIVOT, or EXPLAIN of one, read-only. The result is like that of `query`.
+
+    `$name` in the SQL is replaced by the literal of a parameter. Raises UsageError for anything else.
+    """
+    sql = fill_parameters(sql, parameters or {}, engine_of(config.warehouse_address))
+    with _open_to_ask(config, sql) as warehouse:
+        columns, rows = warehouse.stream_user_query(sql)
+        return Result(columns, list(rows), warehouse.column_types)
 
 
 @contextmanager
 def open_sql(config: Config, sql: str) -> Iterator[tuple[list[str], Iterator[Row]]]:
-    """Like `query_sql`, with the rows as they come."""
+    """Like `query_sql`, with the rows as they come, and nothing replaced."""
+    with _open_to_ask(config, sql) as warehouse:
+        yield warehouse.stream_user_query(sql)
+
+
+@contextmanager
+def _open_to_ask(config: Config, sql: str) -> Iterator[Warehouse]:
     if not is_unicode(sql):
         raise UsageError("the SQL cannot be read: it is not UTF-8; write it in UTF-8")
     with open_warehouse(config, read_only=True) as warehouse:
-        yield warehouse.stream_user_query(sql)
+        yield warehouse
 
 
 def _explain_nothing(warehouse: Warehouse, cut: Cut) -> str | None:

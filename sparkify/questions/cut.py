@@ -43,28 +43,46 @@ _PLACEHOLDER = re.compile(r"(?<!:):([a-z]+)\b")
 _BESIDE_PLAYS = re.compile(r"\n(?:    (?:users|songs|artists)\.|LEFT JOIN ).*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Cut:
     """The part of the log, the number of places and the days of silence to answer for. None means no limit.
 
-    Both days are UTC days and inclusive; an event counts by its own level, `free` or `paid`. `top` keeps ties; after
-    `days` without a play a user counts as gone. Raises UsageError for values that make no sense.
+    Both days are UTC days and inclusive, as a date or a text such as 2018-11-30; an event counts by its own level,
+    `free` or `paid`. `top` keeps ties; after `days` without a play a user counts as gone. Raises UsageError for values
+    that make no sense.
     """
 
-    first_day: dt.date | None = None
-    last_day: dt.date | None = None
-    level: str | None = None
-    top: int | None = None
-    days: int | None = None
+    first_day: dt.date | None
+    last_day: dt.date | None
+    level: str | None
+    top: int | None
+    days: int | None
 
-    def __post_init__(self) -> None:
-        if self.first_day and self.last_day and self.first_day > self.last_day:
-            raise UsageError(f"from {self.first_day} is after to {self.last_day}; exchange them")
-        if self.level is not None and self.level not in _LEVELS:
-            raise UsageError(f"there is no level {self.level!r}; give free or paid")
-        for name, number in (("top", self.top), ("days", self.days)):
-            if number is not None and not 1 <= number <= _MOST:
+    def __init__(
+        self,
+        first_day: dt.date | str | None = None,
+        last_day: dt.date | str | None = None,
+        level: str | None = None,
+        top: int | None = None,
+        days: int | None = None,
+    ) -> None:
+        first, last = (None if day is None else read_day(day) for day in (first_day, last_day))
+        if first and last and first > last:
+            raise UsageError(f"from {first} is after to {last}; exchange them")
+        if level not in (None, *_LEVELS):
+            raise UsageError(f"there is no level {level!r}; give free or paid")
+        numbers: dict[str, object] = {"top": top, "days": days}
+        for name, number in numbers.items():
+            if number is None:
+                continue
+            if not isinstance(number, int) or isinstance(number, bool):
+                raise UsageError(f"{name} cannot be {number!r}; give a whole number from 1 to {_MOST:,}")
+            if not 1 <= number <= _MOST:
                 raise UsageError(f"{name} cannot be {number:,}; give a number from 1 to {_MOST:,}")
+        given = {"first_day": first, "last_day": last, "level": level, "top": top, "days": days}
+        for name, value in given.items():
+            # The class is frozen.
+            object.__setattr__(self, name, value)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -76,6 +94,17 @@ class Cut:
 
 
 WHOLE_LOG = Cut()
+
+
+def read_day(day: dt.date | str) -> dt.date:
+    """A day given as a date, a moment at midnight, or a text such as 2018-11-30. Raises UsageError for others."""
+    if isinstance(day, dt.datetime):
+        # pandas has no other days.
+        if day.time() == dt.time() and day.tzinfo is None:
+            return dt.date(day.year, day.month, day.day)
+    elif isinstance(day, dt.date):
+        return day
+    return parse_day(str(day))
 
 
 def parse_day(text: str) -> dt.date:

@@ -29,7 +29,7 @@ def fill_parameters(sql: str, values: Mapping[str, Value], dialect: str) -> str:
         if (name := found[2]) is None:
             return found[0]
         if name not in values:
-            raise UsageError(f"the SQL has ${name}, and no value is given for it; give --param {name}=VALUE")
+            raise UsageError(f"the SQL has ${name}, and no value is given for it; give one for the parameter {name}")
         used.add(name)
         return _literal(values[name], dialect)
 

@@ -87,11 +87,13 @@ class Warehouse(Protocol):
 
     Every method raises EngineError (or a subclass) with the engine's message, never a driver's exception. `dialect` is
     the dialect of its CREATE TABLE: `duckdb` or `redshift`. `own_tables` are tables that the engine needs for itself.
+    `column_types` are those of the columns that fetch_table or stream has returned last, in DuckDB's words.
     """
 
     address: str
     dialect: str
     own_tables: tuple[str, ...]
+    column_types: list[str]
 
     @property
     def intake(self) -> Intake:

@@ -74,6 +74,7 @@ class DuckDBWarehouse:
     ) -> None:
         self.address = address
         self._connection = connection
+        self.column_types: list[str] = []
         self._is_writing = is_writing
         limit = memory.read_size(memory.limit_in_words(config)) if is_writing else None
         self.intake = DuckDBIntake(self, connection, config, limit=limit)
@@ -91,14 +92,19 @@ class DuckDBWarehouse:
             result = self._connection.execute(sql, list(parameters))
             rows = result.fetchall()
             sent.rows = len(rows)
-            return [column[0] for column in result.description or []], rows
+            return self._note_columns(result), rows
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], Iterator[Row]]:
         with logged(sql), mapped_errors(self._connection):
             result = self._connection.execute(sql, list(parameters))
             # An error of the statement comes now, as with all its rows.
             first = result.fetchmany(_ROWS_AT_A_TIME)
-            return [column[0] for column in result.description or []], self._take(result, first)
+            return self._note_columns(result), self._take(result, first)
+
+    def _note_columns(self, result: duckdb.DuckDBPyConnection) -> list[str]:
+        columns = result.description or []
+        self.column_types = [str(column[1]) for column in columns]
+        return [column[0] for column in columns]
 
     def _take(self, result: duckdb.DuckDBPyConnection, rows: list[Row]) -> Iterator[Row]:
         while rows:

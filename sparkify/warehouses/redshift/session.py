@@ -56,6 +56,7 @@ class RedshiftWarehouse:
         self._config = config
         self._is_own = is_own
         self._parts = StagedParts(self, config)
+        self.column_types: list[str] = []
         self._numbers = itertools.count(1)
         self._is_prepared = False
         self._is_dead = False
@@ -80,7 +81,9 @@ class RedshiftWarehouse:
     def fetch_table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
         self.execute(sql, parameters)
         with mapped_errors():
-            names = [column[0] for column in self._cursor.description or []]
+            columns = self._cursor.description or []
+            self.column_types = [_TYPES.get(column[1], "VARCHAR") for column in columns]
+            names = [column[0] for column in columns]
             rows = [tuple(row) for row in self._cursor.fetchall()]
         return [name.decode() if isinstance(name, bytes) else name for name in names], rows
 
@@ -123,24 +126,22 @@ class RedshiftWarehouse:
         # the driver keeps the columns of a statement, so each cursor has its own name.
         name = f"rows_{next(self._numbers)}"
         self.execute(f"DECLARE {name} CURSOR FOR\n{select}")
-        names, kinds, rows = self._fetch_more(name)
-        columns = written_types(list(zip(target.columns or names, kinds, strict=True)))
+        names, rows = self._fetch_more(name)
+        columns = written_types(list(zip(target.columns or names, self.column_types, strict=True)))
 
         def chunks() -> Iterator[list[Row]]:
             some = rows
             while some:
                 yield some
-                some = self._fetch_more(name)[2] if len(some) == _ROWS_AT_A_TIME else []
+                some = self._fetch_more(name)[1] if len(some) == _ROWS_AT_A_TIME else []
 
         written = write_rows(columns, chunks(), target, self._config)
         self.execute(f"CLOSE {name}")
         return written
 
-    def _fetch_more(self, name: str) -> tuple[list[str], list[str], list[Row]]:
-        """The columns of a cursor, their types in DuckDB's words, and its next rows."""
-        names, rows = self.fetch_table(f"FETCH FORWARD {_ROWS_AT_A_TIME} FROM {name}")
-        kinds = [_TYPES.get(column[1], "VARCHAR") for column in self._cursor.description or []]
-        return names, kinds, rows
+    def _fetch_more(self, name: str) -> tuple[list[str], list[Row]]:
+        """The columns of a cursor, and its next rows."""
+        return self.fetch_table(f"FETCH FORWARD {_ROWS_AT_A_TIME} FROM {name}")
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         coming = iter(rows)

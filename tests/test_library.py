@@ -1,0 +1,185 @@
+"""The package as other Python code uses it: results as tables, parameters, the values of a cut, types, names."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import nanoarrow as na
+import pytest
+
+import sparkify
+from sparkify.errors import UsageError
+from sparkify.settings import Config
+from tests.engines.commands import ROOT
+from tests.support import log_file, new_warehouse, play, write_file
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    config = new_warehouse(tmp_path_factory.mktemp("settled"))
+    plays = [play(userId=number, itemInSession=number, artist=f"<b>{number:02}") for number in range(25)]
+    write_file(log_file(config), plays)
+    sparkify.load(config)
+    return config
+
+
+def ask(result: sparkify.Result, sql: str = "FROM result") -> list[tuple[Any, ...]]:
+    """What DuckDB finds in a result."""
+    with duckdb.connect() as connection:
+        return connection.register("result", result).execute(sql).fetchall()
+
+
+# ---- results ----
+
+VALUES = """SELECT sum(user_id) AS total, user_id, [1, NULL] AS list, {'a': 1} AS object, start_time, NULL AS nothing,
+    1.5::DECIMAL(5, 2) AS amount, start_time::DATE AS day, true AS yes, 'Żółw' AS name, 2::DOUBLE AS share
+FROM songplays GROUP BY user_id, start_time ORDER BY user_id"""
+
+
+def test_result_is_a_pair_and_a_table(settled: Config) -> None:
+    result = sparkify.query_sql(settled, VALUES)
+    columns, rows = result
+    assert (result[0], result[1], len(result)) == (columns, rows, 2)
+    assert result == (columns, rows) == (result.columns, result.rows)
+    assert result == sparkify.query_sql(settled, VALUES)
+    assert result != sparkify.query_sql(settled, f"{VALUES} LIMIT 1")
+    for _ in range(2):
+        assert ask(result) == rows
+    described = {name: kind for name, kind, *_ in ask(result, "DESCRIBE FROM result")}
+    assert list(described) == columns
+    assert (described["total"], described["user_id"], described["list"]) == ("BIGINT", "INTEGER", "INTEGER[]")
+    assert (described["start_time"], described["amount"]) == ("TIMESTAMP", "DECIMAL(5,2)")
+    assert na.ArrayStream(result).read_all().to_pylist()[0]["name"] == "Żółw"
+
+
+def test_result_without_rows_keeps_its_types(settled: Config) -> None:
+    result = sparkify.query_sql(settled, "SELECT * FROM songplays WHERE false")
+    described = ask(result, "DESCRIBE FROM result")
+    assert [tuple(row[:2]) for row in described][:3] == [
+        ("songplay_id", "VARCHAR"), ("start_time", "TIMESTAMP"), ("user_id", "INTEGER"),
+    ]  # fmt: skip
+    assert ask(result) == result.rows == []
+
+
+def test_answer_to_a_question_is_a_table(settled: Config) -> None:
+    result = sparkify.query(settled, "top_artists", cut=sparkify.Cut(top=30))
+    assert ask(result, "SELECT sum(plays) FROM result") == [(25,)]
+    assert isinstance(result, sparkify.Result)
+
+
+def test_large_sums_and_equal_names(settled: Config) -> None:
+    result = sparkify.query_sql(settled, "SELECT 170141183460469231731687303715884105727 AS large")
+    assert ask(result, "SELECT typeof(large) FROM result") == [("DOUBLE",)]
+    with pytest.raises(UsageError, match="several columns are named a"):
+        sparkify.query_sql(settled, "SELECT 1 AS a, 2 AS a").__arrow_c_stream__()
+
+
+def test_result_shows_itself(settled: Config) -> None:
+    result = sparkify.query(settled, "top_artists", cut=sparkify.Cut(top=30))
+    assert repr(result).splitlines()[2].startswith("| 1 | \\<b>00 | 1 |")
+    assert repr(result).endswith("\nthe first 20 of 25 rows")
+    page = result._repr_html_()
+    assert page.startswith("<table><thead><tr><th>place</th>")
+    assert "<td>&lt;b&gt;00</td>" in page
+    assert "<b>" not in page
+    assert repr(sparkify.query_sql(settled, "SELECT 1 AS a")) == "| a |\n| ---: |\n| 1 |\n1 row"
+
+
+# ---- parameters ----
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "it's", "", "$a", "\\", 5, -5, 2**40, 0.25, -1e300, True, None, Decimal("-1.50"), dt.date(2018, 11, 1),
+        dt.datetime(2018, 11, 1, 20, 57, 10, 796_000),
+    ],
+)  # fmt: skip
+def test_parameter_is_its_value(settled: Config, value: Any) -> None:
+    assert sparkify.query_sql(settled, "SELECT $a AS a, 1 -$a IS NULL", {"a": 1}).rows[0][0] == 1
+    assert sparkify.query_sql(settled, "SELECT $a AS a", {"a": value}).rows == [(value,)]
+
+
+@pytest.mark.parametrize("value", [b"x", "\0", float("nan"), [1]])
+def test_what_cannot_be_a_parameter(settled: Config, value: Any) -> None:
+    with pytest.raises(UsageError, match="cannot be a parameter; give a text, a number"):
+        sparkify.query_sql(settled, "SELECT $a", {"a": value})
+
+
+# ---- cuts ----
+
+
+def test_cut_takes_days_in_each_form(settled: Config) -> None:
+    day = dt.date(2018, 11, 1)
+    for form in (day, "2018-11-01", dt.datetime(2018, 11, 1)):
+        cut = sparkify.Cut(form, last_day=form)
+        assert (cut, cut.first_day, type(cut.last_day)) == (sparkify.Cut(day, day), day, dt.date)
+    assert len(sparkify.query(settled, "top_artists", cut=sparkify.Cut("2018-11-01")).rows) == 25
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"first_day": "05.11.2018"}, "'05.11.2018' is not a day; write one as 2018-11-30"),
+        ({"last_day": 5}, "'5' is not a day"),
+        ({"last_day": dt.datetime(2018, 11, 1, 5)}, "'2018-11-01 05:00:00' is not a day"),
+        ({"top": "5"}, "top cannot be '5'; give a whole number from 1"),
+        ({"days": True}, "days cannot be True; give a whole number from 1"),
+        ({"days": 0}, "days cannot be 0; give a number from 1"),
+        ({"level": 5}, "there is no level 5; give free or paid"),
+        ({"first_day": "2018-11-02", "last_day": "2018-11-01"}, "from 2018-11-02 is after to 2018-11-01"),
+    ],
+)
+def test_cut_complains_in_sentences(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        sparkify.Cut(**values)
+    assert words in str(refused.value)
+
+
+# ---- names and types ----
+
+
+def test_dir_lists_the_public_names() -> None:
+    assert dir(sparkify) == sorted(sparkify.__all__)
+
+
+CONSUMER = """
+import datetime as dt
+import sparkify
+
+config = sparkify.load_config(warehouse="x.duckdb")
+columns, rows = sparkify.query_sql(config, "SELECT $a", {"a": dt.date(2018, 11, 1)})
+reveal_type(columns)
+reveal_type(rows)
+result = sparkify.query(config, "hours", cut=sparkify.Cut("2018-11-01", dt.date(2018, 11, 30), level="paid"))
+reveal_type(result.types)
+reveal_type(sparkify.export(config, "out", sparkify.ExportOptions(tables=("plays",))).tables)
+reveal_type(sparkify.undo(config, 1).records)
+sparkify.Cut(top="5")
+"""
+
+
+@pytest.mark.slow
+def test_types_are_there_for_who_uses_the_package(tmp_path: Path) -> None:
+    (tmp_path / "consumer.py").write_text(CONSUMER, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path}", "consumer.py"],
+        env=os.environ | {"MYPYPATH": str(ROOT)}, cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    told = [line.partition(": ")[2] for line in ended.stdout.splitlines()]
+    assert [line.partition('"')[2].replace("builtins.", "") for line in told if line.startswith("note: Revealed")] == [
+        'list[str]"',
+        'list[tuple[Any, ...]]"',
+        'list[str]"',
+        'dict[str, int]"',
+        'dict[str, int]"',
+    ], ended.stdout
+    errors = [line for line in told if line.startswith("error")]
+    assert errors == ['error: Argument "top" to "Cut" has incompatible type "str"; expected "int | None"  [arg-type]']

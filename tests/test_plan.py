@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import sparkify
@@ -73,6 +74,32 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         yield engine
 
 
+@contextmanager
+def rolled_back(engine: Warehouse) -> Iterator[None]:
+    engine.execute("BEGIN TRANSACTION")
+    try:
+        yield
+    finally:
+        engine.execute("ROLLBACK")
+
+
+# Each way in which a listed file of the loaded one's size can stand to it.
+SAME_SIZE: list[tuple[str, str | None, str | None, str | None, str | None]] = [
+    # the loaded file's fingerprint, state and rules; the listed file's etag and state
+    ("sha256:00", "1 2 3", RULES, None, "1 2 3"), ("sha256:00", "1 2 3", RULES, None, "1 2 4"),
+    ("sha256:00", "1 2 3", RULES, None, None), ("sha256:00", None, RULES, None, "1 2 3"),
+    ("sha256:00", "1 2 3", "older rules", None, "1 2 3"), ("sha256:00", "1 2 3", None, None, "1 2 3"),
+    ("etag", None, RULES, "etag", None), ("etag", None, RULES, "other", None),
+]  # fmt: skip
+KNOWN = [
+    Known("events", f"/data/logs/{n}", 1, fingerprint, stat, rules)
+    for n, (fingerprint, stat, rules, _, _) in enumerate(SAME_SIZE)
+]
+LISTED = [
+    SourceFile(f"/data/logs/{n}", 1, etag, MOMENT, None, stat) for n, (*_, etag, stat) in enumerate(SAME_SIZE)
+]  # fmt: skip
+
+
 def is_below(file: Known) -> bool:
     return file.url == ROOTS[file.dataset] or file.url.startswith(ROOTS[file.dataset] + "/")
 
@@ -120,19 +147,20 @@ def hold(said: Comparison, files: list[Known], found: dict[Dataset, list[SourceF
 
 @settings(max_examples=60, deadline=None)
 @given(known_files, listings, st.booleans())
+@example(KNOWN, {"events": LISTED}, False)
+@example(KNOWN, {"events": LISTED}, True)
 def test_comparison_is_the_rule(
     opened: Warehouse, files: list[Known], found: dict[Dataset, list[SourceFile]], verify: bool
 ) -> None:
-    opened.execute("BEGIN TRANSACTION")
-    for source_id, file in enumerate(files, 1):
-        listed = SourceFile(file.url, file.size, None, MOMENT)
-        entry = FileEntry(
-            source_id, file.dataset, listed, file.fingerprint, file.size, FileCount(), "loaded", stat=file.stat
-        )
-        ledger.record_files(opened, 1, [entry], file.rules)
-    with compare(opened, known_files_sql(LAYOUT, RULES), found, ROOTS) as said:
-        hold(said, files, found, verify)
-    opened.execute("ROLLBACK")
+    with rolled_back(opened):
+        for source_id, file in enumerate(files, 1):
+            listed = SourceFile(file.url, file.size, None, MOMENT)
+            entry = FileEntry(
+                source_id, file.dataset, listed, file.fingerprint, file.size, FileCount(), "loaded", stat=file.stat
+            )
+            ledger.record_files(opened, 1, [entry], file.rules)
+        with compare(opened, known_files_sql(LAYOUT, RULES), found, ROOTS) as said:
+            hold(said, files, found, verify)
 
 
 def read_rows(caplog: pytest.LogCaptureFixture) -> dict[str, int]:
@@ -173,16 +201,15 @@ def test_no_unchanged_file_is_fetched(warehouse: Config, caplog: pytest.LogCaptu
     ("UPDATE load_files SET status = 'loaded'", False),
 ])  # fmt: skip
 def test_another_change_of_the_ledger_is_seen(opened: Warehouse, change: str, is_as_planned: bool) -> None:
-    opened.execute("BEGIN TRANSACTION")
-    for source_id, status in ((1, "loaded"), (2, "loaded"), (4, "failed")):
-        listed = SourceFile(f"/{source_id}", 1, None, MOMENT)
-        entry = FileEntry(source_id, "events", listed, "sha256:00", 1, FileCount(1, 1), status)  # type: ignore[arg-type]
-        ledger.record_files(opened, 1, [entry])
-    ledger.note_planned(opened)
-    assert ledger.is_as_planned(opened)
-    opened.execute(change)
-    assert ledger.is_as_planned(opened) == is_as_planned
-    opened.execute("ROLLBACK")
+    with rolled_back(opened):
+        for source_id, status in ((1, "loaded"), (2, "loaded"), (4, "failed")):
+            listed = SourceFile(f"/{source_id}", 1, None, MOMENT)
+            entry = FileEntry(source_id, "events", listed, "sha256:00", 1, FileCount(1, 1), status)  # type: ignore[arg-type]
+            ledger.record_files(opened, 1, [entry])
+        ledger.note_planned(opened)
+        assert ledger.is_as_planned(opened)
+        opened.execute(change)
+        assert ledger.is_as_planned(opened) == is_as_planned
 
 
 def test_chosen_files_are_pairs_and_urls() -> None:

@@ -8,6 +8,7 @@
     ├── SourceError           a file or folder of the source cannot be read
     ├── EngineError           the warehouse refused or failed
     │   ├── VersionError      this program cannot work with the warehouse's version
+    │   ├── SchemaError       a statement does not fit the tables that the database has
     │   ├── LockedError       another process holds the warehouse
     │   └── ConflictError     another session changed what this one works on; trying again may help
     ├── CheckError            a data-quality check of severity "fail" found rows
@@ -47,6 +48,10 @@ class EngineError(SparkifyError):
 
 class VersionError(EngineError):
     """This program cannot read or change a warehouse of this version, or must migrate it first."""
+
+
+class SchemaError(EngineError):
+    """A statement names a table or column that the database does not have, or takes its values for another type."""
 
 
 class LockedError(EngineError):

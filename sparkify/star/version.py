@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from sparkify._version import __version__
-from sparkify.errors import EngineError, NoWarehouseError, VersionError
+from sparkify.errors import NoWarehouseError, SchemaError, VersionError
 from sparkify.settings import Config
 from sparkify.sql import digest_sql, list_migrations, read_sql
 from sparkify.star.tables import CREATION_ORDER, STAR, TOUCHED, VIEWS, list_temporary, list_views
@@ -72,7 +72,7 @@ def read_version(warehouse: Warehouse) -> Version | None:
     if "warehouse_version" in tables:
         try:
             rows = warehouse.fetch("SELECT cast(layout AS INTEGER), star, program FROM warehouse_version")
-        except EngineError as error:
+        except SchemaError as error:
             raise _foreign_names(warehouse, {"warehouse_version"}) from error
         # Tables created by the plain CREATE statements have no row.
         version = Version(*rows[0]) if rows else Version(LAYOUT, "", __version__)
@@ -89,7 +89,7 @@ def read_version(warehouse: Warehouse) -> Version | None:
         raise _foreign_names(warehouse, ours)
     try:
         warehouse.fetch(_LEDGER_OF_LAYOUT_1)
-    except EngineError as error:
+    except SchemaError as error:
         raise VersionError(
             f"the warehouse {warehouse.address} was made by a version of sparkify before 0.1.0, or its ledger is not "
             "sparkify's; load the files into a new warehouse"
@@ -158,7 +158,7 @@ def _explaining_age(warehouse: Warehouse, version: Version) -> Iterator[None]:
     age = f"the warehouse {warehouse.address} is older than this sparkify, by {what}; sparkify migrate updates it"
     try:
         yield
-    except EngineError as error:
+    except SchemaError as error:
         if version.layout < LAYOUT:
             raise VersionError(f"{age}. Until then this cannot be answered: {error}") from error
         raise

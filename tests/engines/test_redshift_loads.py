@@ -122,6 +122,15 @@ def test_answer_that_breaks_off_is_a_broken_connection(redshift: Redshift, confi
     assert not any(read_tables(redshift, config).values())
 
 
+def test_connection_that_breaks_while_the_version_is_read_is_told_as_that(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    sparkify.create(config)
+    redshift.fault = lambda sent, place: "cut" if "FROM warehouse_version" in sent else "none"
+    for verb in (sparkify.load, sparkify.status):
+        with pytest.raises(EngineError, match="the connection to Redshift broke"):
+            verb(config)
+
+
 def test_commit_whose_answer_breaks_off_is_reported(redshift: Redshift, config: Config) -> None:
     write_first(config)
     sparkify.create(config)

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 
 import duckdb
 
-from sparkify.errors import EngineError
+from sparkify.errors import EngineError, SchemaError
 
 # What failed while a file was written stands in the message as JSON.
 _INNER = re.compile(r'\{"exception_type":.*?"exception_message":("(?:[^"\\]|\\.)*").*\}', re.DOTALL)
+# How DuckDB says that a block of a file is cut off or has other content than was written.
+_DAMAGED = re.compile(r"^IO Error: (?:Could not read enough bytes|Corrupt database file)")
 # How the system says that a file cannot grow: the disk is full, or a quota or limit is reached.
 _NO_SPACE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
@@ -29,12 +31,16 @@ def mapped_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise out_of_memory(error) from error
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException) as error:
+        raise SchemaError(f"the warehouse refused a statement: {words_of(error)}") from error
     except duckdb.Error as error:
         words = words_of(error)
         if words.endswith(_NO_SPACE):
             raise EngineError(
                 f"the warehouse needs more space: {words}; free some, and run the command again"
             ) from error
+        if _DAMAGED.search(words):
+            raise EngineError(f"the file of the warehouse is damaged: {words}; put a copy in its place") from error
         raise EngineError(f"the warehouse refused a statement: {words}") from error
     except RuntimeError as error:
         # How the Python client reports Ctrl-C during a statement.

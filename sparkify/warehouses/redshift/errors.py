@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sparkify.errors import ConflictError, EngineError
+from sparkify.errors import ConflictError, EngineError, SchemaError
 
 _SENTENCES = {
     "28000": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
@@ -17,6 +17,8 @@ _SENTENCES = {
     "57P01": "an administrator ended the session; try again",
     "57P03": "it is starting or stopping; try later",
 }
+# There is no such table or column, no such cast or operator, or a value that the cast cannot take.
+_OF_SCHEMA = ("42P01", "42703", "42846", "42883", "42804", "22P02", "22003")
 # Redshift reports these under the general SQLSTATE XX000, with the number as the message.
 _CONFLICTS = ("1018", "1023")
 # And these otherwise: two sessions that create the same table at once conflict in the system catalogue.
@@ -102,6 +104,7 @@ def _mapped_error(error: Exception) -> EngineError:
             where = f" of {found[1]}" if (found := _CONTEXT.search(detail)) else ""
             return EngineError(f"Redshift says {message.strip()!r}{where}: {sentence}")
     if code in _SENTENCES:
-        kind = CancelledError if code == "57014" else EngineError
-        return kind(f"Redshift says {words!r} ({code}): {_SENTENCES[code]}")
-    return EngineError(f"Redshift refused a statement: {words} ({code})")
+        named = CancelledError if code == "57014" else EngineError
+        return named(f"Redshift says {words!r} ({code}): {_SENTENCES[code]}")
+    kind = SchemaError if code in _OF_SCHEMA else EngineError
+    return kind(f"Redshift refused a statement: {words} ({code})")

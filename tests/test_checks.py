@@ -547,7 +547,8 @@ def test_a_proof_in_spans_of_days_notices_what_the_whole_does(warehouse: Config)
             engine.execute("BEGIN TRANSACTION")
             engine.execute(fault)
             whole, spans = (checks.run_checks(engine, chosen, span_plays=plays) for plays in (100, 2))
-            assert spans == whole
+            # Which rows are the examples is up to the engine.
+            assert [(found.check, found.rows) for found in spans] == [(found.check, found.rows) for found in whole]
             assert all(result.passed for result in whole) is (fault == "SELECT 1")
             engine.execute("ROLLBACK")
 

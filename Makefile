@@ -25,8 +25,11 @@ SQL := $(wildcard sparkify/sql/*.sql sparkify/sql/*/*.sql sparkify/sql/*/*/*.sql
 # What Redshift gets is parsed in its own dialect; how the text is laid out is a matter of the files it is made of.
 STATEMENTS := $(wildcard tests/engines/statements/*.sql)
 
+# One more than cores: now and then a test waits for a process or a server.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 # Worksteal leaves the tests of a module together, as long as there is enough to do: what they share is made once.
-PYTEST := pytest -n auto --dist worksteal
+PYTEST := pytest -n $(WORKERS) --dist worksteal
 # Whatever has no mark; the marks are in pyproject.toml.
 FAST := not engine and not browser and not slow
 

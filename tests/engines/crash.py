@@ -16,7 +16,7 @@ VERBS = ["load", "undo", "replay"]
 KILLED = 9
 _FILE_STEPS = {"tempfile.mkdtemp", "os.chown", "os.chmod", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
 # A process is killed at every so many statements. `make test-long` takes all statements.
-EVERY = max(1, 31 // TIMES)
+EVERY = max(1, 41 // TIMES)
 # The variables for S3 and the stand-in: a child is forked from a process that was started before they were set.
 _INHERITED = ("AWS_", "SSL_CERT_FILE")
 _processes = multiprocessing.get_context("forkserver")

@@ -68,7 +68,7 @@ def test_kill_from_outside_at_any_moment(make_warehouse: Factory, config: Config
         after = rows_of(control)
     assert after != before
     chance = random.Random(verb)
-    for _ in range(3 if EVERY > 1 else 120):
+    for _ in range(2 if EVERY > 1 else 120):
         moment = chance.uniform(0, seconds)
         with make_warehouse.copy(config) as killed:
             kill_after(killed, verb, moment)
@@ -87,7 +87,7 @@ def test_two_processes_race(make_warehouse: Factory) -> None:
     with make_warehouse.copy(config) as control:
         run_verb(control, "load")
         expected = rows_of(control)
-    for _ in range(6 if EVERY > 1 else 20):
+    for _ in range(4 if EVERY > 1 else 20):
         with make_warehouse.copy(config) as raced:
             race(raced, "load", "load")
             assert rows_of(raced) == expected

@@ -100,7 +100,7 @@ def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, confi
     last = len(statements) - statements[::-1].index("COMMIT")
     assert last > 60
     # Cutting a connection is faster than a process.
-    for number in range(1, last, min(EVERY, 11)):
+    for number in range(1, last, min(EVERY, 21)):
         redshift.fault = nth(number, "cut")
         with pytest.raises(EngineError, match="connection"):
             run_verb(config, verb)

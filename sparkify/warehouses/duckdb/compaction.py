@@ -13,11 +13,11 @@ from pathlib import Path
 import duckdb
 
 from sparkify.addresses import path_of
-from sparkify.errors import EngineError
+from sparkify.errors import EngineError, LockedError
 from sparkify.settings import Config
 from sparkify.sql import quote
 from sparkify.warehouses.base import StoredFile
-from sparkify.warehouses.duckdb.opening import SCRATCH_PREFIX, check_path, opening_error, place_of
+from sparkify.warehouses.duckdb.opening import SCRATCH_PREFIX, check_path, identify, opening_error, place_of
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, list_options, open_session
 from sparkify.warehouses.scratch import open_scratch_folder
 
@@ -73,12 +73,21 @@ def _locked(path: Path, config: Config) -> Iterator[DuckDBWarehouse]:
         connection = duckdb.connect(config=dict(list_options(config, read_only=False)))
     except duckdb.Error as error:
         raise opening_error(path, error, config) from error
+    place = place_of(path)
+    before = identify(place)
     with closing(connection):
         try:
-            connection.execute(f"ATTACH {quote(str(place_of(path)))} AS original")
+            connection.execute(f"ATTACH {quote(str(place))} AS original")
         except duckdb.Error as error:
-            raise opening_error(path, error, config) from error
+            raise _replaced(path) if before != identify(place) else opening_error(path, error, config) from error
+        # Another compaction may have replaced the file after it was opened, before it was locked.
+        if before != identify(place):
+            raise _replaced(path)
         yield DuckDBWarehouse(connection, str(path), config)
+
+
+def _replaced(path: Path) -> LockedError:
+    return LockedError(f"the warehouse {path} is being compacted by another process; wait until it ends")
 
 
 @contextmanager

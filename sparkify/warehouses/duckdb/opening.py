@@ -51,19 +51,22 @@ def connect(path: Path, options: dict[str, str], *, read_only: bool) -> duckdb.D
     if not read_only:
         _complete_leftover(place, options)
     while True:
-        before = _identify(place)
+        before = identify(place)
         try:
             connection = duckdb.connect(str(place), read_only=read_only, config=dict(options))
         except duckdb.Error:
             if before is None:
                 _remove_leftover(place)
+            # The log by its name is that of the new file then.
+            elif before != identify(place):
+                continue
             raise
         # DuckDB shows some kinds of file, such as CSV, through a database in memory.
         if connection.execute("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL").fetchone() is None:
             connection.close()
             raise _no_database(path)
         # A compaction may have replaced the file after it was opened, before it was locked.
-        if before is None or before == _identify(place):
+        if before is None or before == identify(place):
             return connection
         connection.close()
 
@@ -104,7 +107,8 @@ def _no_database(path: Path) -> EngineError:
     return EngineError(f"{path} is not a DuckDB database; give another --warehouse")
 
 
-def _identify(place: Path) -> tuple[int, int] | None:
+def identify(place: Path) -> tuple[int, int] | None:
+    """Which file stands at a place, None if there is none: a compaction puts another one there."""
     with suppress(FileNotFoundError):
         found = place.stat()
         return found.st_dev, found.st_ino

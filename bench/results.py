@@ -186,7 +186,7 @@ def _render_dialects(found: Result) -> str:
             )
         rows.append(cells)
     title = (
-        f"{format_events(plain['events'])} events, medians of {plain['rounds']} rounds: wall s / CPU s (times that "
+        f"{format_events(plain['events'])} events, {_rounds(plain['rounds'])}: wall s / CPU s (times that "
         f"of plain lines); {describe(plain['machine'])}:"
     )
     return f"{title}\n\n{_table(['log files', *(CONTENDERS[name].label for name in plain['runs'])], rows)}"
@@ -213,12 +213,10 @@ def _render_phases(found: Result) -> str:
         rows[-1][place] = f"{sum(float(row[place]) for row in rows[:-1]):.2f}"
     head = [
         "phase",
-        *(f"{cores} cores, s" for cores in measured),
+        *(f"{cores} core{'s' if cores > 1 else ''}, s" for cores in measured),
         *(f"{cores} cores, estimated" for cores in _ESTIMATED),
     ]
-    title = (
-        f"{format_events(found['events'])} events, medians of {found['rounds']} rounds; {describe(found['machine'])}:"
-    )
+    title = f"{format_events(found['events'])} events, {_rounds(found['rounds'])}; {describe(found['machine'])}:"
     return f"{title}\n\n{_table(head, rows)}"
 
 
@@ -262,8 +260,11 @@ def _by_events(found: Result) -> list[Result]:
 
 def _told_rounds(found: Result) -> str:
     last = _by_events(found)[-1]
-    told = f"Medians of {last['rounds']} rounds" if last["rounds"] > 1 else "One round"
-    return f"{told}; {describe(last['machine'])}:"
+    return f"{_rounds(last['rounds']).capitalize()}; {describe(last['machine'])}:"
+
+
+def _rounds(number: int) -> str:
+    return f"medians of {number} rounds" if number > 1 else "one round"
 
 
 # ---- the documentation ----

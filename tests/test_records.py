@@ -225,7 +225,7 @@ LAYOUTS: dict[str, Callable[[Sequence[Any]], str]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 @given(objects=_objects, cuts=st.lists(st.integers(0, 300), max_size=6))
-@settings(deadline=None, max_examples=60 * TIMES)
+@settings(deadline=None, max_examples=40 * TIMES)
 def test_any_objects_in_any_layout_and_blocks_are_the_records(layout: str, objects: list[Any], cuts: list[int]) -> None:
     data = LAYOUTS[layout](objects).encode()
     ends = sorted({0, len(data), *(min(place, len(data)) for place in cuts)})
@@ -236,7 +236,7 @@ def test_any_objects_in_any_layout_and_blocks_are_the_records(layout: str, objec
 
 @pytest.mark.slow
 @given(objects=_objects)
-@settings(deadline=None, max_examples=100 * TIMES)
+@settings(deadline=None, max_examples=60 * TIMES)
 def test_the_end_of_a_value_is_found_where_json_finds_it(objects: list[Any]) -> None:
     data = json.dumps(objects).encode()
     assert find_end(data + b" ,x", 0) == len(data)
@@ -270,7 +270,7 @@ _pieces = st.lists(
 @pytest.mark.slow
 @given(data=_pieces, size=st.integers(1, 50))
 @example(data=BOM + BOM[:1], size=1)
-@settings(deadline=None, max_examples=400 * TIMES)
+@settings(deadline=None, max_examples=200 * TIMES)
 def test_any_bytes_in_any_blocks_give_the_same_records_and_nothing_is_lost(data: bytes, size: int) -> None:
     records = split(data)
     assert split(*cut(data, size)) == records

@@ -43,7 +43,7 @@ from tests.support import (
 
 properties = settings(
     deadline=None,
-    max_examples=6 * TIMES,
+    max_examples=4 * TIMES,
     # An example loads real files several times, so shrinking a failure takes minutes. Add Phase.shrink if needed.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],

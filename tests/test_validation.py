@@ -658,7 +658,7 @@ def contents(dataset: Dataset) -> st.SearchStrategy[list[bytes]]:
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_any_lines_are_judged_as_by_the_reference(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     @given(files=contents(dataset), keys=st.sampled_from(KEYS[dataset]))
-    @settings(deadline=None, max_examples=15 * TIMES)
+    @settings(deadline=None, max_examples=10 * TIMES)
     def agree(files: list[bytes], keys: Keys) -> None:
         check(connection, dataset, files, keys=keys)
 

@@ -272,7 +272,7 @@ def drawn(examples: int) -> settings:
 
 
 def test_histories() -> None:
-    run_state_machine_as_test(Histories, settings=drawn(6 * TIMES))
+    run_state_machine_as_test(Histories, settings=drawn(4 * TIMES))
 
 
 @pytest.mark.usefixtures("redshift_of_all")

@@ -36,7 +36,8 @@ FAST := not engine and not browser and not slow
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup native check browser older demo test fuzz test-newest test-long coverage lint lint-style lint-types \
-	lint-layers lint-sql hooks format docs picture bench bench-growth bench-cores bench-dialects bench-xl bench-storage bench-check bench-docs bench-s3 lock clean
+	lint-layers lint-sql hooks format docs picture bench bench-growth bench-cores bench-dialects bench-xl bench-storage \
+	bench-check bench-docs bench-s3 lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -91,7 +92,7 @@ test: $(if $(T),setup,browser) native older ## run all tests, on the newest othe
 coverage: browser native older ## run all tests, and list the lines of sparkify that they do not run
 	$(BIN)/$(PYTEST) --cov $(T)
 
-# With TIMES=25 some 40 minutes: then every statement is a moment to kill at.
+# With TIMES=25 an hour or more: then every statement is a moment to kill at.
 TIMES ?= 25
 test-long: browser native older ## run all tests with TIMES as many histories, lines and moments to kill at (TIMES=25)
 	SPARKIFY_TEST_TIMES=$(TIMES) $(BIN)/$(PYTEST) --durations 30 $(T)

@@ -195,12 +195,16 @@ bench-check: setup ## measure the load again and fail where it is slower than th
 	$(BIN)/python bench/check.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
 # An hour or two, on a machine that does nothing else.
-bench-docs: setup ## measure all sizes and contenders, for docs/performance.md and bench/recorded.json
+bench-docs: setup ## measure all but bench-xl and bench-s3, for docs/performance.md and bench/recorded.json
 	$(BIN)/python bench/load.py --size S --rounds 5
 	$(BIN)/python bench/load.py --size M --rounds 5
-	$(BIN)/python bench/load.py --size L --rounds 1
-	$(BIN)/python bench/growth.py --rounds 3 --write-docs
+	$(BIN)/python bench/load.py --size L --rounds 3
+	$(BIN)/python bench/dialects.py --size M --rounds 1
+	$(BIN)/python bench/cores.py --size M --rounds 3
+	$(BIN)/python bench/storage.py --rounds 3
+	$(BIN)/python bench/growth.py --rounds 3
 	$(BIN)/python bench/check.py --rounds 5 --record
+	$(BIN)/python bench/results.py
 
 bench-s3: setup ## measure the loader against others that read S3, from a real server
 	$(BIN)/python bench/s3.py

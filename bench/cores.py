@@ -1,6 +1,6 @@
 """Measure a first load on one core and on more, phase by phase, and estimate it for more than are here. Linux only.
 
-    python bench/cores.py [--size S|M|L] [--rounds N] [--cores N …] [--folder DIR] [--write-docs]
+    python bench/cores.py [--size S|M|L] [--rounds N] [--cores N …] [--folder DIR]
 
 Each load is a process of its own that is held to so many cores, with as many threads of the engine. The phases are
 those that the load itself measures; `the rest` is the start, the listing, planning and the commit.
@@ -58,15 +58,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cores", type=int, nargs="+", default=[1, os.cpu_count() or 1])
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
-    parser.add_argument("--write-docs", action="store_true", help="write the table of docs/performance.md too")
     options = parser.parse_args()
     corpus = make_sized_corpus(options.folder, options.size)
     # In the file its keys are texts.
     found = json.loads(json.dumps(measure(corpus, options.cores, options.rounds, options.folder)))
     results.keep(options.folder, "cores", {options.size: found})
     print(results.render_cores({options.size: found}))
-    if options.write_docs:
-        results.write_docs(options.folder)
 
 
 if __name__ == "__main__":

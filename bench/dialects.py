@@ -1,6 +1,6 @@
 """Measure `sparkify load` and others on what other writers of logs do: each dialect of bench/corpora.py in turn.
 
-    python bench/dialects.py [--size S|M|L] [--rounds N] [--contenders NAME …] [--folder DIR] [--write-docs]
+    python bench/dialects.py [--size S|M|L] [--rounds N] [--contenders NAME …] [--folder DIR]
 
 The records are the same in every dialect, and each contender reads it in the form that suits it best.
 """
@@ -32,15 +32,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contenders", nargs="*", choices=_CONTENDERS, default=_CONTENDERS, metavar="NAME")
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
-    parser.add_argument("--write-docs", action="store_true", help="write the table of docs/performance.md too")
     options = parser.parse_args()
     names = load.choose_contenders(options.contenders)
     corpus = make_sized_corpus(options.folder, options.size)
     found = {options.size: measure(corpus, names, options.rounds, options.folder)}
     results.keep(options.folder, "dialects", found)
     print(results.render_dialects(found))
-    if options.write_docs:
-        results.write_docs(options.folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measure what more events cost: a first load, one more day, and space on disk, by size; whole processes.
 
-    python bench/growth.py [--sizes S M L] [--rounds N] [--day N] [--folder DIR] [--write-docs]
+    python bench/growth.py [--sizes S M L] [--rounds N] [--day N] [--folder DIR]
 
 Each corpus is loaded into an empty warehouse. A day of simulated log is then added to its folder, and the whole folder
 is loaded again, so that a cost of what is loaded already would show. A corrected day replaces it, and is undone.
@@ -136,15 +136,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--day", type=int, default=30_000, help="events of the day")
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
-    parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md's tables and picture too")
     options = parser.parse_args()
     corpora = {size: make_sized_corpus(options.folder, size) for size in options.sizes}
     found = measure(corpora, make_day(options.folder, options.day), options.rounds, options.folder)
     results.keep(options.folder, "growth", found)
     for render in (results.render_growth, results.render_day, results.render_space):
         print(render(found), end="\n\n")
-    if options.write_docs:
-        results.write_docs(options.folder)
 
 
 if __name__ == "__main__":

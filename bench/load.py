@@ -1,6 +1,6 @@
 """Measure `sparkify load` against others that make staging and the star of the same folders; whole processes in turn.
 
-    python bench/load.py [--size S|M|L] [--rounds N] [--contenders NAME …] [--folder DIR] [--write-docs]
+    python bench/load.py [--size S|M|L] [--rounds N] [--contenders NAME …] [--folder DIR]
 
 The corpus is simulated once into the folder and kept. Each round runs every contender, one after the other, each into
 an empty target; a slow one runs in the first round only. Figures are medians, and a ratio is the median of the rounds'
@@ -75,14 +75,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--contenders", nargs="*", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME")
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
-    parser.add_argument("--write-docs", action="store_true", help="write the tables of docs/performance.md too")
     options = parser.parse_args()
     names = choose_contenders(options.contenders)
     found = measure(make_sized_corpus(options.folder, options.size), names, options.rounds, options.folder)
     results.keep(options.folder, "load", {options.size: found})
     print(results.render_load(found))
-    if options.write_docs:
-        results.write_docs(options.folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measure what the format of the file costs, and what replaced files leave in it.
 
-    python bench/storage.py [--size S|M|L] [--rounds N] [--replacements N] [--folder DIR] [--write-docs]
+    python bench/storage.py [--size S|M|L] [--rounds N] [--replacements N] [--folder DIR]
 
 Formats: each round loads the corpus into a new file of every format in turn, as a process of its own. Replacements: a
 month of logs is loaded, and one day of it replaced many times, each time by another day; the file's size is compared
@@ -94,7 +94,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--replacements", type=int, default=200)
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
-    parser.add_argument("--write-docs", action="store_true", help="write the tables of docs/performance.md too")
     options = parser.parse_args()
     if options.replacements:
         month = make_corpus(options.folder / "month", MONTH)
@@ -106,8 +105,6 @@ def main() -> None:
         found = measure_formats(corpus, options.rounds, options.folder)
         results.keep(options.folder, "formats", found)
         print(results.render_formats(found))
-    if options.write_docs:
-        results.write_docs(options.folder)
 
 
 if __name__ == "__main__":

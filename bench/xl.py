@@ -1,11 +1,11 @@
 """Measure what a large warehouse asks of an embedded engine: its load, and all that is asked of it later.
 
-    python bench/xl.py [--size XL|L] [--memory-limit SIZE] [--warehouse FILE] [--folder DIR] [--write-docs]
+    python bench/xl.py [--size XL|L] [--memory-limit SIZE] [--warehouse FILE] [--folder DIR]
 
 Each step is a process of its own: the load, the same load again with nothing to do, a check, the status, every
 question, the report, and one more day in the same folder, beside the same day into a warehouse that has only the songs.
 XL is 100 million events over a year (45 GB, compressed to 4): it takes about an hour, and 20 GB of disk. --warehouse
-names a file that the corpus is loaded into already: then the load is not measured.
+names a file that is kept; where it is there already, it has to hold the corpus, and the load is not measured.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _DAY = SimulateOptions(events=270_000, users=200_000, days=1, songs=1, start=dat
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked: the memory limit of all (None for the default), a warehouse that is loaded already, questions."""
+    """What is asked: the memory limit of all (None for the default), a warehouse that is kept, questions."""
 
     limit: str | None = None
     warehouse: Path | None = None
@@ -65,7 +65,7 @@ def _measure_steps(corpus: Corpus, day: Corpus, options: Options, scratch: Path)
     shutil.copytree(corpus.log_data, logs, copy_function=os.link)
     load = ["load", "-q", "--log-data", str(logs), "--song-data", corpus.song_data]
     large = options.warehouse or scratch / "large.duckdb"
-    if options.warehouse is None:
+    if not large.exists():
         yield "load", sparkify(*load, into=large)
     yield "load, nothing to do", sparkify(*load, into=large)
     yield "check", sparkify("check", into=large)
@@ -93,9 +93,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=[*SIZES, "XL"], default="XL")
     parser.add_argument("--memory-limit", metavar="SIZE", help="that of sparkify; the default is the command's own")
-    parser.add_argument("--warehouse", type=Path, help="a file that this corpus is loaded into; a day is added to it")
+    parser.add_argument("--warehouse", type=Path, help="a file that is kept; loaded where it is missing")
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
-    parser.add_argument("--write-docs", action="store_true", help="write the table of docs/performance.md too")
     options = parser.parse_args()
     folder: Path = options.folder
     if options.size == "XL":
@@ -105,8 +104,6 @@ def main() -> None:
     found = measure(corpus, make_day(folder), Options(options.memory_limit, options.warehouse), folder)
     results.keep(folder, "xl", {f"{options.size} {options.memory_limit or 'default'}": found})
     print(results.render_xl(results.read(folder)["xl"]))
-    if options.write_docs:
-        results.write_docs(folder)
 
 
 if __name__ == "__main__":

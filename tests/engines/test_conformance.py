@@ -30,6 +30,7 @@ from tests.bad_records import BAD_RECORDS
 from tests.engines.conftest import Factory
 from tests.support import (
     SAMPLE,
+    TIMES,
     event,
     execute,
     expected_star,
@@ -416,6 +417,7 @@ def test_sample(make_warehouse: Factory, tmp_path: Path) -> None:
 
 @needs_sample
 @pytest.mark.slow
+@pytest.mark.parametrize("make_warehouse", ["duckdb", "redshift"][:TIMES], indirect=True)
 def test_whole_catalogue(make_warehouse: Factory, tmp_path: Path) -> None:
     """The public catalogue with the logs of the sample."""
     assert SAMPLE is not None

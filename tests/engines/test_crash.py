@@ -128,7 +128,7 @@ def test_next_run_clears_what_a_killed_one_swapped_out(tmp_path: Path) -> None:
 def test_too_little_memory_leaves_the_state_before(tmp_path: Path) -> None:
     config = new_warehouse(tmp_path)
     prepare(config, "load")
-    write_file(log_file(config, "large.json"), [play(itemInSession=item, userId=item) for item in range(30_000)])
+    write_file(log_file(config, "large.json"), [play(itemInSession=item, userId=item) for item in range(12_000)])
     before = rows_of(config)
     ended = run_command("load", "-q", "--memory-limit", "10MB", **variables_of(config))
     assert (ended.code, ended.out) == (4, "")

@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 
@@ -24,7 +24,7 @@ from sparkify.addresses import is_unicode, mask, may_hold_secret, read_root, rea
 from sparkify.datasets import Dataset, Key
 from sparkify.errors import ConfigError
 from sparkify.field_keys import KEY_SETTINGS, check_keys, read_keys
-from sparkify.settings_file import did_you_mean, is_there, parse_file, shown, unquote, without_comment
+from sparkify.settings_file import closest, did_you_mean, is_there, parse_file, shown, unquote, without_comment
 
 DEFAULT_CONFIG_FILE = "dwh.cfg"
 DEFAULT_WAREHOUSE = "sparkify.duckdb"
@@ -156,9 +156,7 @@ class Setting(msgspec.Struct, frozen=True):
         return value
 
     def _refusal(self) -> ConfigError:
-        return ConfigError(
-            f"the setting {self.name} is not valid: it must be {self.allowed}; see docs/configuration.md"
-        )
+        return ConfigError(f"the setting {self.name} is not valid: it must be {self.allowed}")
 
 
 _SWITCHES = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
@@ -176,7 +174,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             metavar="ADDRESS",
             unset=f"{DEFAULT_WAREHOUSE}, or Redshift if a host is set",
             read=read_warehouse,
-            must_be="an address without a password; set SPARKIFY_DB_PASSWORD in its place",
+            must_be="a file or redshift://user@host:5439/database, an address without a password; set "
+            "SPARKIFY_DB_PASSWORD in its place",
             names_secrets=True,
         ),
     ] = None
@@ -384,6 +383,14 @@ SETTINGS = tuple(_list_settings())
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
+class Found(NamedTuple):
+    """The value of a setting as it was given, and where: by which of `option`, `environment` and `file`."""
+
+    value: Any
+    source: Literal["option", "environment", "file"]
+    place: str
+
+
 def load_config(
     config_file: str | os.PathLike[str] | None = None,
     *,
@@ -395,23 +402,63 @@ def load_config(
     Raises ConfigError for a named file that is missing or malformed, an unknown key, or a value of the wrong type; the
     message never repeats a value.
     """
+    path, found = find_settings(config_file, on_note=on_note, **settings)
+    return Config(**{name: _convert(name, one) for name, one in found.items()}, config_file=str(path))
+
+
+def find_settings(
+    config_file: str | os.PathLike[str] | None = None,
+    *,
+    on_note: Callable[[str], None] | None = None,
+    **settings: Any,
+) -> tuple[Path, dict[str, Found]]:
+    """The settings that are given, each as the first of its places has it, and the path of the file.
+
+    Raises ConfigError.
+    """
     native_switch()
     path = Path(_expand_home(os.fspath(config_file if config_file is not None else DEFAULT_CONFIG_FILE)))
-    found = _read_file(path, on_note) if is_there(path) else None
-    if config_file is not None and found is None:
+    read = _read_file(path, on_note) if is_there(path) else None
+    if config_file is not None and read is None:
         raise ConfigError(f"there is no configuration file {path}; give an existing one or leave --config out")
-    found = found or {}
+    found = {name: Found(value, "file", _place_in(path, name)) for name, value in (read or {}).items()}
     # An empty variable counts as absent.
-    found |= {one.name: value for one in SETTINGS if unquote((value := os.environ.get(one.variable, "")).strip())}
-    found |= {name: value for name, value in settings.items() if value is not None}
-    for name in found:
-        if name not in _BY_NAME and name not in KEY_SETTINGS:
-            raise ConfigError(f"there is no setting {shown(name)}{did_you_mean(name, _BY_NAME)}")
-    converted: dict[str, Any] = {
-        name: _BY_NAME[name].convert(value) if name in _BY_NAME else check_keys(name, value)
-        for name, value in found.items()
+    found |= {
+        one.name: Found(value, "environment", one.variable)
+        for one in SETTINGS
+        if unquote((value := os.environ.get(one.variable, "")).strip())
     }
-    return Config(**converted, config_file=str(path))
+    for name, value in settings.items():
+        if value is not None:
+            if name not in _BY_NAME and name not in KEY_SETTINGS:
+                raise ConfigError(f"there is no setting {shown(name)}{did_you_mean(name, _BY_NAME)}")
+            found[name] = Found(value, "option", _BY_NAME[name].option if name in _BY_NAME else name)
+    if on_note is not None:
+        _note_variables(on_note)
+    return path, found
+
+
+def _place_in(path: Path, name: str) -> str:
+    return f"{path} [{_BY_NAME[name].section}] {_BY_NAME[name].key}" if name in _BY_NAME else f"{path} [{name.upper()}]"
+
+
+def _convert(name: str, found: Found) -> Any:
+    if name not in _BY_NAME:
+        return check_keys(name, found.value)
+    try:
+        return _BY_NAME[name].convert(found.value)
+    except ConfigError as error:
+        if found.source == "option":
+            raise
+        raise ConfigError(f"{error}; it is set by {found.place}") from None
+
+
+def _note_variables(on_note: Callable[[str], None]) -> None:
+    """Tell of variables that look like a misspelt setting."""
+    known = [setting.variable for setting in SETTINGS]
+    for name in os.environ:
+        if name.startswith("SPARKIFY_") and name not in known and (meant := closest(name, known, 0.9)):
+            on_note(f"{shown(name)} is ignored: there is no such setting; did you mean {meant}?")
 
 
 def native_switch() -> str:

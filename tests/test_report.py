@@ -669,9 +669,7 @@ def test_what_draws_is_named_where_it_is_missing(simulated: Config, tmp_path: Pa
     command = [sys.executable, "-c", code, *arguments]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
-    assert (
-        ended.stderr == "sparkify: a report needs the package vl_convert; in the checkout run pip install '.[report]'\n"
-    )
+    assert ended.stderr == "sparkify: a report needs the package vl-convert-python; run pip install vl-convert-python\n"
 
 
 def test_render_report_refuses_an_unknown_level(simulated: Config) -> None:

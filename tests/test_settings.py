@@ -12,6 +12,7 @@ from msgspec import structs
 from sparkify.datasets import Key
 from sparkify.errors import ConfigError
 from sparkify.settings import SETTINGS, Config, S3Access, Secret, Setting, clean_aws_variables, load_config
+from tests.engines.commands import run_here
 
 SECRET = "hunter2%(x)s"
 
@@ -489,7 +490,8 @@ def test_misspelled_section_of_keys() -> None:
         (
             "warehouse",
             f"redshift://me:{SECRET}@host/db",
-            "an address without a password; set SPARKIFY_DB_PASSWORD in its place",
+            "a file or redshift://user@host:5439/database, an address without a password; set SPARKIFY_DB_PASSWORD in "
+            "its place",
         ),
     ],
 )
@@ -498,7 +500,10 @@ def test_value_of_the_wrong_type(monkeypatch: pytest.MonkeyPatch, name: str, val
     with pytest.raises(ConfigError) as caught:
         load_config()
     # Our sentence, not a library's message.
-    assert str(caught.value) == f"the setting {name} is not valid: it must be {words}; see docs/configuration.md"
+    assert (
+        str(caught.value)
+        == f"the setting {name} is not valid: it must be {words}; it is set by SPARKIFY_{name.upper()}"
+    )
     assert SECRET not in all_words(caught.value)
 
 
@@ -555,3 +560,40 @@ def test_file_that_is_far_too_long_is_not_read(content: str, tmp_path: Path) -> 
         load_config(file)
     file.write_text("[S3]\nLOG_DATA = here\n" + "# no setting\n" * 70_000)
     assert load_config(file).log_data == "here"
+
+
+def test_a_variable_that_looks_like_a_misspelt_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SPARKIFY_WAREHOSE", "SPARKIFY_TEST_DATA", "SPARKIFY_ELSE"):
+        monkeypatch.setenv(name, "x")
+    notes: list[str] = []
+    load_config(on_note=notes.append)
+    assert notes == ["SPARKIFY_WAREHOSE is ignored: there is no such setting; did you mean SPARKIFY_WAREHOUSE?"]
+
+
+def test_config_shows_values_and_where_they_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = "[SPARKIFY]\nTHREADS = 3\n[S3]\nLOG_PATTERN = *.a, *.b\n[CLUSTER]\nDB_PASSWORD = {0}\nDB_SECRET_ARN = {0}\n"
+    Path("dwh.cfg").write_text(file.format(SECRET) + "[EVENT_KEYS]\npage = 'NextSong'\n", encoding="utf-8")
+    monkeypatch.setenv("SPARKIFY_WAIT", "2.50")
+    monkeypatch.setenv("SPARKIFY_THREADS", "4")
+    ran = run_here("config", "--warehouse", "a.duckdb", "--json")
+    assert ran.err == ""
+    told = {one.pop("name"): one for one in ran.json()["settings"]}
+    assert set(told) == {setting.name for setting in SETTINGS} | {"event_keys"}
+    assert told["warehouse"] == {"value": "a.duckdb", "source": "option", "place": "--warehouse"}
+    assert told["wait"] == {"value": 2.5, "source": "environment", "place": "SPARKIFY_WAIT"}
+    assert told["threads"] == {"value": 4, "source": "environment", "place": "SPARKIFY_THREADS"}
+    assert told["log_pattern"] == {"value": ["*.a", "*.b"], "source": "file", "place": "dwh.cfg [S3] LOG_PATTERN"}
+    assert told["event_keys"]["value"] == {"page": "'NextSong'"}
+    assert told["db_port"] == {"value": 5439, "source": "default", "place": None}
+    table = run_here("config", "--warehouse", "a.duckdb")
+    assert table.err == "the file of settings is dwh.cfg\n"
+    lines = [line.split("  ") for line in table.out.splitlines()]
+    assert ["wait", "2.5", "SPARKIFY_WAIT"] in [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    for name in ("db_password", "db_secret_arn"):
+        assert told[name]["value"] == "(set, not shown)"
+    assert SECRET not in ran.out + table.out
+    Path("dwh.cfg").write_text("[SPARKIFY]\nTHREADS = none\n", encoding="utf-8")
+    monkeypatch.delenv("SPARKIFY_THREADS")
+    ran = run_here("config")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("from 1 to 1024; it is set by dwh.cfg [SPARKIFY] THREADS\n")

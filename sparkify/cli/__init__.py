@@ -28,7 +28,7 @@ from sparkify.formats import printable
 # In the order of work: create and load a warehouse, correct and compact it, examine it, ask it.
 _COMMANDS = (
     "create", "plan", "load", "status", "rejects", "undo", "replay", "rebuild", "migrate", "compact", "check", "doctor",
-    "compare", "query", "report", "export", "simulate", "demo",
+    "config", "compare", "query", "report", "export", "simulate", "demo",
 )  # fmt: skip
 # The last entry that matches the error decides.
 _EXIT_CODES: tuple[tuple[int, str, tuple[type[BaseException], ...]], ...] = (
@@ -86,7 +86,7 @@ def _tell(error: BaseException) -> int:
         return 0
     if isinstance(error, click.ClickException):
         told = io.StringIO()
-        error.show(told)
+        _explain(error).show(told)
         click.echo(mask(told.getvalue()), err=True, nl=False)
     elif isinstance(error, SparkifyError):
         _say_error(f"sparkify: {error}")
@@ -99,6 +99,15 @@ def _tell(error: BaseException) -> int:
     else:
         _say_error(f"sparkify: {_describe_unexpected(error)}")
     return next((code for code, _, kinds in reversed(_EXIT_CODES) if isinstance(error, kinds)), 1)
+
+
+def _explain(error: click.ClickException) -> click.ClickException:
+    """The error; one about an option that does not exist with a sentence about what may be meant."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return error
+    from sparkify.cli.mistakes import explain_option
+
+    return click.UsageError(explain_option(error.option_name, error.ctx.command, error.ctx), error.ctx)
 
 
 def _describe_unexpected(error: BaseException) -> str:
@@ -145,6 +154,15 @@ class _Commands(click.Group):
             return None
         found: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not ctx.resilient_parsing:
+            from sparkify.cli.mistakes import explain_command
+
+            raise click.UsageError(explain_command(args, _COMMANDS), ctx)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(

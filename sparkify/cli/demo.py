@@ -61,7 +61,7 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     print(
         f"\nThe report is {page}: open it in a browser."
         if page
-        else "\nNo report: it needs pip install '.[report]' in the checkout."
+        else "\nNo report: it needs pip install jinja2 vl-convert-python."
     )
     print(f"The warehouse is {warehouse}. Three things to try next:")
     print(f"  {program} query --warehouse {address}")

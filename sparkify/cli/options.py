@@ -43,7 +43,12 @@ class Command(click.Command):
         return changes and not ctx.params.get("dry_run")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        _, _, given = self.make_parser(ctx).parse_args(list(args))
+        values, extra, given = self.make_parser(ctx).parse_args(list(args))
+        if extra and not (ctx.resilient_parsing or values.get("help")):
+            from sparkify.cli.mistakes import explain_extra
+
+            takes = [str(one.name) for one in self.params if isinstance(one, click.Argument)]
+            raise click.UsageError(explain_extra(extra, self, values.get(takes[-1]) if takes else None), ctx)
         for parameter, times in Counter(given).items():
             takes_one = isinstance(parameter, click.Option) and not (parameter.is_flag or parameter.multiple)
             if takes_one and times > 1 and not ctx.resilient_parsing:
@@ -65,7 +70,27 @@ def common(*groups: Group) -> Callable[[Function], Function]:
 
     The command gets the resolved Config, `as_json` and `quiet`.
     """
-    offered = [setting for setting in SETTINGS if setting.group in ("warehouse", *groups)]
+
+    def decorate(function: Function) -> Function:
+        @settings_of("warehouse", *groups)
+        @click.option("--log-sql", metavar="FILE", help="Append the statements sent to the warehouse to a file.")
+        @output
+        @functools.wraps(function)
+        def wrapped(*args: Any, given: dict[str, Any], log_sql: str | None, **options: Any) -> Any:
+            clean_aws_variables()
+            config = load_config(on_note=None if options["quiet"] else say, **given)
+            start(config.threads)
+            with show_notes(options["quiet"]), open_log(log_sql, config, _SQL_LOG) as stream, write_statements(stream):
+                return function(*args, config=config, **options)
+
+        return wrapped
+
+    return decorate
+
+
+def settings_of(*groups: Group) -> Callable[[Function], Function]:
+    """The options for the settings of these groups and for their file; the command gets what `load_config` takes."""
+    offered = [setting for setting in SETTINGS if setting.group in groups]
 
     def decorate(function: Function) -> Function:
         @_options_of(offered)
@@ -75,16 +100,10 @@ def common(*groups: Group) -> Callable[[Function], Function]:
             metavar="FILE",
             help=f"Settings file.  [default: {DEFAULT_CONFIG_FILE} if present]",
         )
-        @click.option("--log-sql", metavar="FILE", help="Append the statements sent to the warehouse to a file.")
-        @output
         @functools.wraps(function)
-        def wrapped(*args: Any, config_file: str | None, log_sql: str | None, **options: Any) -> Any:
+        def wrapped(*args: Any, config_file: str | None, **options: Any) -> Any:
             given = {setting.name: options.pop(setting.name) for setting in offered}
-            clean_aws_variables()
-            config = load_config(config_file, on_note=None if options["quiet"] else say, **given)
-            start(config.threads)
-            with show_notes(options["quiet"]), open_log(log_sql, config, _SQL_LOG) as stream, write_statements(stream):
-                return function(*args, config=config, **options)
+            return function(*args, given=given | {"config_file": config_file}, **options)
 
         return wrapped
 

@@ -48,7 +48,7 @@ class _Query(Command):
         if (name := ctx.meta.get(_ASKED)) is None:
             super().format_help_text(ctx, formatter)
             return
-        question = get_question(name)
+        question = _find_question(name)
         formatter.write_paragraph()
         formatter.write_text(question.question)
         formatter.write_paragraph()
@@ -120,13 +120,34 @@ def _read_asked(config: Config, given: dict[str, Any]) -> _Asked:
         raise UsageError(
             f"{', '.join(f'--{one}' for one in cut.values)}: only a prepared question takes it; give its name"
         )
-    sql = given["sql"] if given["sql_file"] is None else _read_file(given["sql_file"])
+    sql = _check_sql(given["sql"]) if given["sql_file"] is None else _read_file(given["sql_file"])
     parameters = dict(map(_split_parameter, given["parameters"]))
     if sql is not None:
         sql = fill_parameters(sql, parameters, engine_of(config.warehouse_address))
     elif parameters:
         raise UsageError("--param: only SQL takes it; give --sql or --file")
-    return _Asked(None if given["name"] is None else get_question(given["name"]), sql, cut)
+    return _Asked(None if given["name"] is None else _find_question(given["name"]), sql, cut)
+
+
+def _check_sql(sql: str | None) -> str | None:
+    """The SQL that is given; what is one word may be something else."""
+    if sql is not None and len(sql.split()) == 1:
+        from sparkify.cli.mistakes import explain_sql
+
+        if (words := explain_sql(sql.strip())) is not None:
+            raise UsageError(words)
+    return sql
+
+
+def _find_question(name: str) -> Question:
+    try:
+        return get_question(name)
+    except UsageError:
+        from sparkify.cli.mistakes import explain_question
+
+        if (words := explain_question(name)) is None:
+            raise
+        raise UsageError(words) from None
 
 
 def _read_file(file: str) -> str:

@@ -51,10 +51,8 @@ def render_report(
 
 def require_packages() -> None:
     """Raises UsageError if the packages for drawing are not installed."""
-    for name in ("jinja2", "vl_convert"):
+    for module, package in (("jinja2", "jinja2"), ("vl_convert", "vl-convert-python")):
         try:
-            import_module(name)
+            import_module(module)
         except ImportError:
-            raise UsageError(
-                f"a report needs the package {name}; in the checkout run pip install '.[report]'"
-            ) from None
+            raise UsageError(f"a report needs the package {package}; run pip install {package}") from None

@@ -210,7 +210,7 @@ STAGE='s3://{BUCKET}/stage'
 def test_driver_that_is_not_installed() -> None:
     code = "import sys; sys.modules['redshift_connector'] = None; from sparkify.cli import main; main(sys.argv[1:])"
     ran = run_python("-c", code, "status", "--warehouse", "redshift://loader@localhost:5439/dev")
-    assert_refused(ran, 2, "the driver of Redshift is not installed; run pip install '.[redshift]' in the checkout")
+    assert_refused(ran, 2, "the driver of Redshift is not installed; run pip install redshift-connector")
 
 
 # ---- TLS ----

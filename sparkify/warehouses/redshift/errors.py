@@ -11,7 +11,8 @@ _SENTENCES = {
     "28000": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
     "28P01": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
     "3D000": "there is no such database; check DB_NAME",
-    "42501": "the database user lacks a right; docs/redshift.md lists those that a loader needs",
+    "42501": "the database user lacks a right; who loads owns the tables, and needs USAGE and CREATE on the "
+    "schema and TEMPORARY on the database",
     "53300": "it has no free connection; try later",
     "57014": "the statement was cancelled, by a timeout or an administrator",
     "57P01": "an administrator ended the session; try again",

@@ -69,9 +69,7 @@ def check_driver() -> None:
     try:
         import redshift_connector  # noqa: F401
     except ImportError:
-        raise ConfigError(
-            "the driver of Redshift is not installed; run pip install '.[redshift]' in the checkout"
-        ) from None
+        raise ConfigError("the driver of Redshift is not installed; run pip install redshift-connector") from None
 
 
 def login(address: Address, config: Config, *, seconds: float = _LOGIN_SECONDS) -> Any:

@@ -2,7 +2,7 @@
 
 Each is logged at DEBUG by the logger `sparkify` before it is sent, as the record's attribute `statement`, and again
 when it has ended, with the attributes `seconds` and `rows` (None if the engine does not report them). Bound values are
-not logged.
+not logged: on Redshift those are the rows of an INSERT.
 """
 
 import logging

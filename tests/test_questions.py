@@ -32,9 +32,10 @@ from sparkify.questions.catalogue import (
     list_values,
     parse_question,
 )
-from sparkify.questions.cut import COPIES, WHOLE_LOG, Cut, cut_sql, fill_sql, literal_sql, parse_day
+from sparkify.questions.cut import COPIES, WHOLE_LOG, Cut, cut_sql, fill_sql, parse_day
 from sparkify.settings import Config, load_config
 from sparkify.simulator import SimulateOptions, simulate
+from sparkify.sql import Value, literal_sql
 from sparkify.warehouses import open_warehouse
 from tests import reference, support
 from tests.support import SAMPLE, read_sources, write_file
@@ -704,18 +705,20 @@ def test_what_each_question_takes() -> None:
         (date(1, 1, 1), "DATE '0001-01-01'"),
         (None, "NULL"),
         (20, "20"),
-        (-1, "-1"),
+        (-1, "(-1)"),
+        (True, "TRUE"),
+        (datetime(2018, 11, 1, 0, 0, 0, 796000), "TIMESTAMP '2018-11-01 00:00:00.796000'"),
         ("paid", "'paid'"),
         ("it's ''", "'it''s '''''"),
         ("", "''"),
     ],
 )
-def test_literal_is_read_as_the_value(value: date | int | str | None, literal: str) -> None:
+def test_literal_is_read_as_the_value(value: Value, literal: str) -> None:
     assert literal_sql(value) == literal
     assert duckdb.execute(f"SELECT {literal}").fetchall() == [(value,)]
 
 
-@pytest.mark.parametrize("value", ["back\\slash", "nul\0", True, 1.5, datetime(2018, 11, 1)])
+@pytest.mark.parametrize("value", ["back\\slash", "nul\0", "half \ud800", math.nan, -math.inf, b"bytes", [1]])
 def test_what_has_no_literal_is_an_error(value: Any) -> None:
     with pytest.raises(ValueError, match="there is no literal"):
         literal_sql(value)

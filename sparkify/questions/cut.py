@@ -21,7 +21,7 @@ from textwrap import indent
 from typing import Any
 
 from sparkify.errors import UsageError
-from sparkify.sql import quote, read_sql
+from sparkify.sql import literal_sql, read_sql
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = ("free", "paid")
@@ -135,20 +135,6 @@ def fill_sql(sql: str, values: Mapping[str, Any]) -> str:
 def kept_name(name: str) -> str:
     """The temporary table in which a session keeps one of KEPT."""
     return f"kept_{name}"
-
-
-def literal_sql(value: dt.date | int | str | None) -> str:
-    """A value as a literal that means the same on every engine. Raises ValueError if there is none."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return f"DATE '{value.isoformat()}'"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    # A backslash is an escape in Redshift, but not in DuckDB.
-    if isinstance(value, str) and "\\" not in value and "\0" not in value:
-        return quote(value)
-    raise ValueError(f"there is no literal for {value!r}")
 
 
 def where_sql(moment: str | None, values: Mapping[str, Any]) -> str:

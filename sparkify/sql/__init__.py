@@ -17,6 +17,30 @@ from functools import cache
 from hashlib import md5
 from importlib.resources import files
 
+from sparkify.sql.literals import Value, literal_sql, quote, replace_parameters, write_values
+
+__all__ = [
+    "Column",
+    "Table",
+    "Value",
+    "comment_sql",
+    "create_sql",
+    "digest_sql",
+    "has_sql",
+    "list_changes",
+    "list_columns",
+    "list_migrations",
+    "literal_sql",
+    "migration_sql",
+    "parse_table",
+    "quote",
+    "read_sql",
+    "read_table",
+    "rebuild_sql",
+    "replace_parameters",
+    "write_values",
+]
+
 _LABEL = re.compile(r"(Grain|Source|Keys|Redshift|Uncompressed|People|Why): (.+)")
 _CREATE = re.compile(r"^CREATE (?:TEMP |OR REPLACE )?(TABLE|VIEW)\b.*$", re.MULTILINE)
 _NAMED = re.compile(r'("?\w+"?),?$')
@@ -118,13 +142,6 @@ def comment_sql(name: str, dialect: str) -> list[str]:
     meanings |= {f"COLUMN {name}.{column.identifier}": column.meaning for column in table.columns}
     statements = [f"COMMENT ON {thing} IS {quote(text, dialect)}" for thing, text in meanings.items()]
     return statements if dialect == "redshift" else [";\n".join(statements)]
-
-
-def quote(text: str, dialect: str = "duckdb") -> str:
-    """A text as a literal. Redshift takes a backslash for an escape, so there it is doubled as well."""
-    if dialect == "redshift":
-        text = text.replace("\\", "\\\\")
-    return "'" + text.replace("'", "''") + "'"
 
 
 def digest_sql(texts: Iterable[str]) -> str:

@@ -201,6 +201,12 @@ def _check_schema_of_function(dot: exp.Dot) -> None:
 def _check_parameter(parameter: exp.Parameter) -> None:
     if not isinstance(parameter.this, exp.Literal) or not parameter.name.isdigit():
         raise unknown(f"the parameter {parameter.sql('redshift')}")
+    if parameter.find_ancestor(exp.Subquery, exp.CTE, exp.Exists) is not None:
+        # github.com/sqlalchemy-redshift/sqlalchemy-redshift issue 265: not in a subquery.
+        raise WireError("XX000", "This type of correlated subquery pattern is not supported due to internal error")
+    if parameter.find_ancestor(exp.Limit, exp.Offset, exp.WithinGroup) is not None:
+        # github.com/aws/amazon-redshift-python-driver issues 24 and 188.
+        raise WireError("XX000", "Not implemented", detail="IsA(cons, Const)")
 
 
 def _check_values(values: exp.Values) -> None:

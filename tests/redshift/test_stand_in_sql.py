@@ -354,6 +354,23 @@ def test_what_redshift_refuses(dialect: Cursor, query: str, words: str) -> None:
     assert refusal(dialect, query).startswith(words)
 
 
+@pytest.mark.parametrize(("query", "words"), [
+    ("INSERT INTO t (a) VALUES ($1)", ""),
+    ("UPDATE t SET a = $1 WHERE b IN (SELECT a FROM t)", ""),
+    ("SELECT a FROM t WHERE a = $1", ""),
+    ("SELECT a FROM (SELECT a FROM t WHERE a = $1) AS x", "XX000 This type of correlated subquery"),
+    ("WITH x AS (SELECT a FROM t WHERE a = $1) SELECT a FROM x", "XX000 This type of correlated subquery"),
+    ("DELETE FROM t WHERE a IN (SELECT a FROM u WHERE b = $1)", "XX000 This type of correlated subquery"),
+    ("SELECT a FROM t LIMIT $1", "XX000 Not implemented"),
+])  # fmt: skip
+def test_values_are_bound_at_the_top_only(dialect: Cursor, query: str, words: str) -> None:
+    dialect.paramstyle = "numeric"
+    if words:
+        assert refusal(dialect, query, [1]).startswith(words)
+    else:
+        dialect.execute(query, [1])
+
+
 def test_serverless_has_no_stl_and_stv(stand_in: Redshift, cursor: Cursor) -> None:
     stand_in.slices = 4
     assert fetch(cursor, "SELECT count(*) FROM stv_slices") == [[4]]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sparkify.errors import ConflictError, EngineError, LockedError, UsageError
 from sparkify.settings import Config
+from sparkify.sql import write_values
 from sparkify.statement_log import logged
 from sparkify.warehouses.base import Row, StoredFile, Warehouse
 from sparkify.warehouses.files import Target, Written, written_types
@@ -63,11 +64,15 @@ class RedshiftWarehouse:
         self.intake = RemoteIntake(self, self._parts, config)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        self._send(_with_literals(sql, parameters) if parameters else sql)
+
+    def _send(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run a statement with bound values, which stand in the VALUES of an INSERT only."""
         # Without autocommit, the driver would open a transaction before the first statement.
         before, self._connection.autocommit = self._connection.autocommit, True
         try:
             with logged(sql) as sent, mapped_errors():
-                self._cursor.execute(sql, tuple(parameters))
+                self._cursor.execute(sql, tuple(values))
                 sent.rows = count if (count := self._cursor.rowcount) >= 0 else None
         except EngineError:
             self._is_dead = True
@@ -146,7 +151,7 @@ class RedshiftWarehouse:
     def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         coming = iter(rows)
         while some := list(itertools.islice(coming, _MOST_PARAMETERS // len(columns))):
-            self.execute(_insert_sql(table, columns, len(some)), [value for row in some for value in row])
+            self._send(_insert_sql(table, columns, len(some)), [value for row in some for value in row])
 
     @contextmanager
     def bring_near(self, name: str, sql: str) -> Iterator[Warehouse]:
@@ -259,6 +264,14 @@ def wrap_cursor(cursor: Any, connection: Any, config: Config) -> RedshiftWarehou
 def _timeout_sql(seconds: float) -> str:
     """The statement that sets the timeout of the next ones; 0 would mean no timeout."""
     return f"SET statement_timeout TO {max(1_000, round(seconds * 1_000))}"
+
+
+def _with_literals(sql: str, values: Sequence[Any]) -> str:
+    """The statement with its values as literals: Redshift may refuse a bound one below a subquery, a CTE or a LIMIT."""
+    try:
+        return write_values(sql, values, RedshiftWarehouse.dialect)
+    except ValueError as error:
+        raise EngineError(f"Redshift cannot be asked: {error}") from None
 
 
 def _insert_sql(table: str, columns: Sequence[str], rows: int) -> str:

@@ -36,7 +36,7 @@ UPDATE load_history SET status = 'interrupted' WHERE status = 'running';
 
 SELECT coalesce(max(load_id), 0) + 1 FROM load_history;
 
-DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupted');
+DELETE FROM load_history WHERE load_id = 1 AND status IN ('running', 'interrupted');
 
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
@@ -108,10 +108,10 @@ SELECT pg_last_copy_count();
 SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_events
-        WHERE source_id >= $1 GROUP BY source_id
+        WHERE source_id >= 1 GROUP BY source_id
         UNION ALL
         SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
-        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
+        WHERE source_id >= 1 AND dataset = 'events' GROUP BY source_id
     ) AS counts
     GROUP BY source_id
     ORDER BY source_id;
@@ -137,10 +137,10 @@ SELECT pg_last_copy_count();
 SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
     FROM (
         SELECT source_id, count(*) AS loaded, 0 AS rejected FROM staging_songs
-        WHERE source_id >= $1 GROUP BY source_id
+        WHERE source_id >= 3 GROUP BY source_id
         UNION ALL
         SELECT source_id, 0 AS loaded, count(*) AS rejected FROM rejected_records
-        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id
+        WHERE source_id >= 3 AND dataset = 'songs' GROUP BY source_id
     ) AS counts
     GROUP BY source_id
     ORDER BY source_id;
@@ -171,7 +171,7 @@ SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 
 -- tables/time/load.sql
 
-DELETE FROM load_history WHERE load_id = $1 AND status IN ('running', 'interrupted');
+DELETE FROM load_history WHERE load_id = 1 AND status IN ('running', 'interrupted');
 
 INSERT INTO load_files (source_id, load_id, dataset, url, etag, size, modified, read, loaded, rejected, repaired, status, rules, shape, stat)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
@@ -185,7 +185,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- 8 checks of severity fail: ledger
 
-UPDATE load_history SET detail = $1 WHERE load_id = $2;
+UPDATE load_history SET detail = '<detail>' WHERE load_id = 1;
 
 COMMIT;
 
@@ -201,36 +201,36 @@ WHERE status = 'loaded'
 HAVING sum(rejected) * 20 > sum(read)) AS broken LIMIT 3;
 
 SELECT source_id, reason, count(*), min(line), max(line) FROM rejected_records
-        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id, reason ORDER BY 3 DESC, 1, 2;
+        WHERE source_id >= 1 AND dataset = 'events' GROUP BY source_id, reason ORDER BY 3 DESC, 1, 2;
 
 SELECT source_id, line, reason, "raw" FROM rejected_records WHERE (source_id = 1 AND line IN (2, 2)) ORDER BY source_id, line;
 
 SELECT source_id, reason, count(*), min(line), max(line) FROM rejected_records
-        WHERE source_id >= $1 AND dataset = $2 GROUP BY source_id, reason ORDER BY 3 DESC, 1, 2;
+        WHERE source_id >= 3 AND dataset = 'songs' GROUP BY source_id, reason ORDER BY 3 DESC, 1, 2;
 
 SELECT source_id, line, reason, "raw" FROM rejected_records WHERE (source_id = 3 AND line IN (3, 3)) OR (source_id = 3 AND line IN (2, 2)) ORDER BY source_id, line;
 
-SELECT count(*), count(length), count(location), count(level), count(userAgent) FROM staging_events WHERE source_id >= $1 AND page = 'NextSong';
+SELECT count(*), count(length), count(location), count(level), count(userAgent) FROM staging_events WHERE source_id >= 1 AND page = 'NextSong';
 
 SELECT page, count(*) FROM staging_events
-    WHERE source_id >= $1 AND page <> 'NextSong' AND lower(page) LIKE '%n%e%x%t%s%o%n%g%' AND length(page) <= 40
+    WHERE source_id >= 1 AND page <> 'NextSong' AND lower(page) LIKE '%n%e%x%t%s%o%n%g%' AND length(page) <= 40
     GROUP BY page ORDER BY 2 DESC, 1;
 
 SELECT copies.url, firsts.url, count(*) OVER ()
 FROM (
     SELECT dataset, etag, min(source_id) AS source_id
     FROM load_files
-    WHERE status = 'loaded' AND loaded > 0 AND etag IN (SELECT etag FROM load_files WHERE load_id = $1)
+    WHERE status = 'loaded' AND loaded > 0 AND etag IN (SELECT etag FROM load_files WHERE load_id = 1)
     GROUP BY dataset, etag
     HAVING count(*) > 1
 ) AS contents
 INNER JOIN load_files AS firsts ON contents.source_id = firsts.source_id
 INNER JOIN load_files AS copies ON contents.dataset = copies.dataset AND contents.etag = copies.etag
-WHERE copies.load_id = $1 AND copies.status = 'loaded' AND copies.loaded > 0 AND copies.url <> firsts.url
+WHERE copies.load_id = 1 AND copies.status = 'loaded' AND copies.loaded > 0 AND copies.url <> firsts.url
 ORDER BY copies.source_id
 LIMIT 5;
 
-SELECT reason, count(*) FROM rejected_records WHERE load_id = $1 GROUP BY reason ORDER BY 2 DESC, 1;
+SELECT reason, count(*) FROM rejected_records WHERE load_id = 1 GROUP BY reason ORDER BY 2 DESC, 1;
 
 SELECT count(*) FROM staging_events;
 

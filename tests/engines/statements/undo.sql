@@ -30,14 +30,14 @@ LOCK load_lock;
 
 RESET statement_timeout;
 
-SELECT status FROM load_history WHERE load_id = $1;
+SELECT status FROM load_history WHERE load_id = 2;
 
 SELECT source_id, url, loaded, rejected FROM load_files
-    WHERE status = 'loaded' AND load_id = $1 ORDER BY source_id;
+    WHERE status = 'loaded' AND load_id = 2 ORDER BY source_id;
 
 SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 
-SELECT url FROM load_files WHERE superseded_by = $1;
+SELECT url FROM load_files WHERE superseded_by = 2;
 
 DROP TABLE IF EXISTS changed_files;
 
@@ -91,7 +91,7 @@ DELETE FROM rejected_records WHERE source_id IN (SELECT source_id FROM changed_f
 
 UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files);
 
-UPDATE load_history SET status = 'undone' WHERE load_id = $1;
+UPDATE load_history SET status = 'undone' WHERE load_id = 2;
 
 -- tables/songplays/delete.sql, only what was touched
 

@@ -37,7 +37,7 @@ FAST := not engine and not browser and not slow
 .DELETE_ON_ERROR:
 .PHONY: help setup native check browser older demo test fuzz test-newest test-long coverage lint lint-style lint-types \
 	lint-layers lint-sql hooks format docs picture bench bench-growth bench-cores bench-dialects bench-xl bench-storage \
-	bench-check bench-docs bench-s3 lock clean
+	bench-check bench-docs bench-s3 lock dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -219,6 +219,15 @@ lock: ## pin the dependencies of pyproject.toml in requirements*.txt
 	for name in $(basename $(wildcard bench/*.in tests/*.in)); do \
 	    $(COMPILE) $$name.in --output-file $$name.txt || exit 1; \
 	done
+
+# All times in the archives are that of the commit, so that the same commit gives the same bytes.
+dist: setup ## build the source distribution and the wheels into dist/, from a checkout without changes
+	@changed=$$(git status --porcelain); if [ -n "$$changed" ]; then \
+	    echo "dist: these files are not those of a commit; commit or remove them:" >&2; echo "$$changed" >&2; exit 1; fi
+	rm -rf dist
+	export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) && $(BIN)/python -m build --no-isolation --outdir dist . && \
+	    if [ -f $(NATIVE) ]; then $(BIN)/python -m build --no-isolation --wheel --outdir dist .; fi
+	@cd dist && { sha256sum * 2>/dev/null || shasum -a 256 *; }
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(NEWEST) $(OLDER) $(NATIVE) build dist .coverage* .hypothesis .import_linter_cache \

@@ -1,33 +1,45 @@
-"""The package as installed: its exports, the cost of its import, the files in its wheel."""
+"""The package as installed: its exports, the cost of its import, its version, its wheel."""
 
-import json
+import ast
 import os
+import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hatchling.build import build_wheel
 from packaging.tags import platform_tags
+from packaging.version import Version
 
 import sparkify
 from sparkify.validation import native
 
 ROOT = Path(__file__).parents[1]
-ROOT_MODULES = ("create_tables.py", "etl.py", "sql_queries.py")
+ROOT_MODULES = ("create_tables", "etl", "sql_queries")
 # Without msgspec: every command needs it for its options, and it loads in milliseconds.
 HEAVY = {"duckdb", "_duckdb", "rich", "nanoarrow", "boto3", "botocore", "obstore"}
 
 
-def run_python(*arguments: str | Path, path: Path = ROOT) -> str:
-    """The output of a Python process that finds modules in `path`."""
-    environment = os.environ | {"PYTHONPATH": str(path)}
+def run(*command: str | Path, **variables: str) -> str:
+    """The output of a process that succeeds and has nothing to say beside it."""
     ended = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8", timeout=120,
+        list(map(str, command)),
+        env=os.environ | variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",
+        timeout=120,
     )  # fmt: skip
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
     return ended.stdout
+
+
+def run_python(*arguments: str) -> str:
+    """The output of a Python process that finds modules in the checkout."""
+    return run(sys.executable, *arguments, PYTHONPATH=str(ROOT))
 
 
 # ---- names ----
@@ -95,6 +107,49 @@ main({arguments!r})
     assert set(imported.split()) & HEAVY == set()
 
 
+# ---- the version ----
+
+
+def test_version_is_that_of_the_change_log() -> None:
+    """That of the newest release, or of the next one, in development. Nothing is unreleased in a release."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    unreleased = text.partition("\n## [Unreleased]\n")[2].partition("\n## [")[0].strip()
+    released = [Version(name) for name in re.findall(r"^## \[(\d.*?)\] - \d{4}-\d\d-\d\d$", text, re.MULTILINE)]
+    assert len(re.findall(r"^## \[", text, re.MULTILINE)) == len(released) + 1
+    assert released == sorted(set(released), reverse=True)
+    newest, version = max(released, default=Version("0.1.0")), Version(sparkify.__version__)
+    assert (version.is_devrelease and version > newest) or (version == newest and not unreleased)
+
+
+# ---- what messages name ----
+
+
+def list_texts(source: str) -> Iterator[str]:
+    """The texts of a module that are no docstrings."""
+    tree = ast.parse(source)
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {id(node.body[0].value) for node in ast.walk(tree)
+                  if isinstance(node, owners) and node.body and isinstance(node.body[0], ast.Expr)}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def test_messages_name_only_what_whoever_installed_the_wheel_has() -> None:
+    """No page of the checkout, and for pip only packages of the extras."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    known = {re.split("[>=<]", package)[0] for name in ("aws", "redshift", "report") for package in extras[name]}
+    named = set()
+    for path in (ROOT / "sparkify").rglob("*.py"):
+        for text in list_texts(path.read_text(encoding="utf-8")):
+            assert not re.search(r"\bdocs/|\w\.md\b", text), path
+            if found := re.search(r"pip install ([\w .-]*\w)", text):
+                named |= set(found[1].split())
+            assert "pip install '" not in text, path
+    assert named
+    assert named <= known
+
+
 # ---- the wheel ----
 
 
@@ -110,11 +165,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with only the files of the wheel."""
-    folder = tmp_path_factory.mktemp("installed")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder)
-    return folder
+    """The programs of an environment that holds the wheel, and for what the wheel needs finds that of the tests."""
+    folder = tmp_path_factory.mktemp("installed") / "environment"
+    uv = (sys.executable, "-m", "uv", "--offline", "--no-cache", "--quiet")
+    run(*uv, "venv", "--python", sys.executable, folder)
+    run(*uv, "pip", "install", "--python", folder / "bin" / "python", "--no-deps", wheel)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    # In a folder named so, files *.pth are not read: the checkout stays out.
+    (packages / "needed.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    return folder / "bin"
 
 
 @pytest.mark.slow
@@ -124,7 +183,7 @@ def test_wheel_is_named_by_the_version(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-def test_wheel_holds_the_package_and_the_root_modules(wheel: Path) -> None:
+def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
     files = (path for path in (ROOT / "sparkify").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
@@ -132,25 +191,41 @@ def test_wheel_holds_the_package_and_the_root_modules(wheel: Path) -> None:
     statements = {f"sparkify/sql/{name}.sql" for name in ("tables/songplays/load", "questions/top_songs")}
     assert {"sparkify/py.typed", *statements} <= expected
     information = f"sparkify-{sparkify.__version__}.dist-info/"
-    assert {name for name in held if not name.startswith(information)} == expected | set(ROOT_MODULES)
+    assert {name for name in held if not name.startswith(information)} == expected
     assert {f"{information}licenses/LICENSE", f"{information}METADATA"} <= held
 
 
 @pytest.mark.slow
-def test_wheel_has_the_command(installed: Path) -> None:
-    (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
-    assert "sparkify = sparkify.__main__:main" in entry_points.read_text(encoding="utf-8").splitlines()
+def test_wheel_is_the_same_wherever_it_is_built(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another folder, from files with other times and rights."""
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT / "sparkify", copy / "sparkify", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, copy)
+    for path in copy.rglob("*"):
+        os.utime(path, (1e9, 1e9))
+        path.chmod(0o700 if path.is_dir() or os.access(path, os.X_OK) else 0o600)
+    monkeypatch.chdir(copy)
+    built = tmp_path / build_wheel(str(tmp_path))
+    assert (built.name, built.read_bytes()) == (wheel.name, wheel.read_bytes())
+
+
+WORK = f"""
+import importlib.util, sparkify
+from sparkify import SimulateOptions, load, load_config, query, simulate
+
+print(sparkify.__file__, *(importlib.util.find_spec(name) for name in {ROOT_MODULES}))
+data = simulate("data", SimulateOptions(events=100, users=5, songs=20))
+config = load_config(log_data=str(data.log_data), song_data=str(data.song_data))
+print(load(config).status, len(query(config, "top_songs").rows) > 0)
+"""
 
 
 @pytest.mark.slow
-def test_wheel_runs_on_its_own_files(installed: Path) -> None:
-    where = "import sparkify, create_tables, etl, sql_queries as s; print(sparkify.__file__, s.__file__, sep='\\n')"
-    assert run_python("-c", where, path=installed).splitlines() == [
-        str(installed / "sparkify" / "__init__.py"), str(installed / "sql_queries.py"),
+def test_wheel_is_alone_and_complete(installed: Path) -> None:
+    assert run(installed / "sparkify", "--version") == f"sparkify, version {sparkify.__version__}\n"
+    (package,) = installed.parent.glob("lib/python*/site-packages/sparkify")
+    assert run(installed / "python", "-I", "-c", WORK).splitlines() == [
+        f"{package / '__init__.py'} None None None", "loaded True",
     ]  # fmt: skip
-    assert run_python("-m", "sparkify", "demo", "-q", path=installed) == ""
-    command = ["query", "levels", "--warehouse", "sparkify-demo/sparkify.duckdb", "--json", "-q"]
-    answer = json.loads(run_python("-m", "sparkify", *command, path=installed))
-    assert len(answer["rows"]) > 0
-    doctor = run_python("-m", "sparkify", "doctor", path=installed)
-    assert native.describe() in doctor
+    assert native.describe() in run(installed / "sparkify", "doctor")

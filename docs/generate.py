@@ -200,7 +200,8 @@ def _command_section(name: str, command: click.Command, common: dict[str, list[s
         text += "\n" + _markdown_table(["option", "meaning"], own.values())
     if has_all:
         text += "\n" + ("And" if own else "Takes") + " the [common options](#common-options).\n"
-    return text
+    examples = getattr(command, "examples", ())
+    return text + (f"\n```sh\n{chr(10).join(examples)}\n```\n" if examples else "")
 
 
 # ---- the settings ----

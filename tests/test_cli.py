@@ -150,21 +150,99 @@ def test_help_names_every_verb(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("COLUMNS", "80")
     shown = run("--help")
     assert (shown.code, shown.err) == (0, "")
-    listed = re.findall(r"^  ([a-z]+)  +(.+)$", shown.out.split("Commands:")[1], re.MULTILINE)
-    verbs = [verb for verb, _ in listed]
+    verbs = re.findall(r"^  ([a-z]+)  +\S", shown.out.split("Try it:")[1], re.MULTILINE)
     modules = {path.stem for path in (ROOT / "sparkify" / "cli").glob("*.py")}
-    assert set(verbs) == modules - {"__init__", "mistakes", "options", "streams"}
-    assert verbs[:3] == ["create", "plan", "load"]
+    assert set(verbs) == modules - {"__init__", "completion", "mistakes", "options", "streams"}
+    assert len(verbs) == len(set(verbs))
+    assert verbs[:4] == ["demo", "simulate", "plan", "load"]
+    assert max(map(len, shown.out.splitlines())) <= 80
     # No sentence is cut off.
-    assert all(re.fullmatch(r"[^.]+\.", sentence) for _, sentence in listed)
+    assert "…" not in shown.out
+    assert "..." not in shown.out.replace("[ARGS]...", "")
     for verb in verbs:
         helped = run(verb, "-h")
         assert (helped.code, helped.err) == (0, "")
-        assert "--json" in helped.out
+        assert "--json" in helped.out or verb == "help"
+        assert re.search(rf"^Examples?:\n  sparkify {verb}\b", helped.out, re.MULTILINE)
+        assert run("help", verb) == helped
+    assert run("help") == shown
 
 
 def test_version(run: Run) -> None:
-    assert run("--version") == Ran(0, f"sparkify, version {sparkify.__version__}\n", "")
+    for option in ("--version", "-V"):
+        assert run(option) == Ran(0, f"sparkify, version {sparkify.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("qu", ["query"]),
+        ("help mig", ["migrate"]),
+        ("query top_", ["top_songs", "top_artists"]),
+        ("query hours --level ", ["free", "paid"]),
+        ("query hours --fr", ["--from"]),
+        ("query -o ", ["file"]),
+        ("rejects --reason not_j", ["not_json", "not_json:nan"]),
+        ("rejects --load ", ["1"]),
+        ("undo ", ["1"]),
+        ("undo 2", []),
+        ("undo --warehouse nowhere.duckdb ", []),
+        ("undo --warehouse redshift://me@nowhere/dev ", []),
+        ("undo --config nowhere.cfg ", []),
+        ("export lake --tables user", ["users", "user_levels"]),
+        ("export lake --tables songs,art", ["songs,artists"]),
+        ("load --log-data ", ["file"]),
+        ("compare ", ["file"]),
+    ],
+)
+def test_shell_completes(
+    run: Run, settled: Config, monkeypatch: pytest.MonkeyPatch, line: str, completed: list[str]
+) -> None:
+    monkeypatch.setenv("SPARKIFY_WAREHOUSE", settled.warehouse_address)
+    monkeypatch.setenv("_SPARKIFY_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", f"sparkify {line}")
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" "))))
+    monkeypatch.setattr(sys, "argv", ["sparkify"])
+    ran = run()
+    assert ran.err == ""
+    # A path is left to the shell.
+    words = [kind if kind == "file" else word for kind, _, word in (one.partition(",") for one in ran.out.split())]
+    assert sorted(words) == sorted(completed)
+
+
+@pytest.mark.slow
+def test_completion_is_quick_and_silent() -> None:
+    """Only the list of loads needs a driver; where there is no warehouse nothing is said."""
+    script = (
+        "import sys; sys.argv = ['sparkify']\nfrom sparkify.__main__ import main\n"
+        "try: main()\nfinally: print([name for name in ('duckdb', 'obstore', 'rich') if name in sys.modules])"
+    )
+    for line, first in (
+        ("query top_so", "plain,top_songs"),
+        ("rejects --reason not_o", "plain,not_object"),
+        ("undo ", ""),
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-c", script],
+            env=environment(
+                _SPARKIFY_COMPLETE="bash_complete", COMP_WORDS=f"sparkify {line}", COMP_CWORD=str(len(line.split(" ")))
+            ),
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert (ended.stdout, ended.stderr) == (f"{first}\n[]\n", "")
+
+
+@pytest.mark.slow
+def test_bash_takes_the_completion() -> None:
+    script = (
+        'eval "$(_SPARKIFY_COMPLETE=bash_source sparkify)"; COMP_WORDS=(sparkify che); COMP_CWORD=1; '
+        "_sparkify_completion sparkify; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", "-c", script], env=environment(PATH=path), capture_output=True, text=True, timeout=60
+    )
+    assert (ended.stdout, ended.stderr) == ("check\n", "")
 
 
 @pytest.mark.parametrize(

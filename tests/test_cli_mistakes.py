@@ -55,7 +55,7 @@ MISTAKES = [
     ("s3://bucket/logs", "data is loaded by sparkify load --log-data s3://bucket/logs"),
     ("foreign.duckdb", "a command comes first, such as sparkify status --warehouse foreign.duckdb"),
     ("own.sql", "the SQL of a file is run by sparkify query --file own.sql"),
-    ("--warehouse x.duckdb load", "options come after the command, such as sparkify create --warehouse"),
+    ("--warehouse x.duckdb load", "options come after the command, such as sparkify plan --warehouse"),
     ("--nonsense", "No such option '--nonsense'; a command comes first"),
     # ---- arguments ----
     ("load data/log_data", "load takes no argument 'data/log_data'; did you mean --log-data data/log_data?"),

@@ -25,11 +25,17 @@ from sparkify.errors import (
 )
 from sparkify.formats import printable
 
-# In the order of work: create and load a warehouse, correct and compact it, examine it, ask it.
-_COMMANDS = (
-    "create", "plan", "load", "status", "rejects", "undo", "replay", "rebuild", "migrate", "compact", "check", "doctor",
-    "config", "compare", "query", "report", "export", "simulate", "demo",
-)  # fmt: skip
+# By what one wants to do, and in the order of use.
+_GROUPS = {
+    "Try it": ("demo", "simulate"),
+    "Load": ("plan", "load", "status", "rejects"),
+    "Ask": ("query", "report", "export"),
+    "Verify": ("check", "doctor", "compare", "config"),
+    "Correct": ("undo", "replay", "rebuild"),
+    "Maintain": ("create", "migrate", "compact"),
+    "Help": ("help",),
+}
+_COMMANDS = [name for names in _GROUPS.values() for name in names]
 # The last entry that matches the error decides.
 _EXIT_CODES: tuple[tuple[int, str, tuple[type[BaseException], ...]], ...] = (
     (0, "done", ()),
@@ -43,7 +49,9 @@ _EXIT_CODES: tuple[tuple[int, str, tuple[type[BaseException], ...]], ...] = (
 _EPILOG = f"""\
 Settings come from the option, else SPARKIFY_<NAME> in the environment, else dwh.cfg, else the default.
 
-Exit codes: {", ".join(f"{code} {meaning}" for code, meaning, _ in _EXIT_CODES)}."""
+Exit codes: {", ".join(f"{code} {meaning}" for code, meaning, _ in _EXIT_CODES)}.
+
+Completion in bash: eval "$(_SPARKIFY_COMPLETE=bash_source sparkify)". zsh_source is for zsh, fish_source for fish."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -147,7 +155,14 @@ def _say_error(text: str) -> None:
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return _COMMANDS
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, _COMMANDS))
+        for title, names in _GROUPS.items():
+            with formatter.section(title):
+                commands = {name: self.get_command(ctx, name) for name in names}
+                formatter.write_dl([(name.ljust(width), _first_paragraph(one)) for name, one in commands.items()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
@@ -165,11 +180,15 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _first_paragraph(command: click.Command | None) -> str:
+    return " ".join(((command.help if command else None) or "").split("\n\n")[0].split())
+
+
 @click.group(
     cls=_Commands,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="sparkify")
+@click.version_option(__version__, "-V", "--version", prog_name="sparkify")
 def cli() -> None:
     """Sparkify's data warehouse: JSON logs and songs into a star schema."""

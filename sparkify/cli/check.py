@@ -12,7 +12,7 @@ from sparkify.settings import Config
 from sparkify.star.checks import list_checks
 
 
-@command()
+@command("sparkify check", "sparkify check --json")
 @dry_run
 @common()
 def check(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:

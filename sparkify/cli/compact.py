@@ -8,7 +8,7 @@ from sparkify.console import print_compact
 from sparkify.settings import Config
 
 
-@command(changes=True)
+@command("sparkify compact --storage-version v1.2.0", changes=True)
 @dry_run
 @common("format")
 def compact(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:

@@ -5,15 +5,16 @@ from dataclasses import asdict
 import click
 
 import sparkify
+from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, common, echo_json
 from sparkify.console import print_comparison
 from sparkify.errors import CheckError
 from sparkify.settings import Config
 
 
-@command()
-@click.argument("first", metavar="WAREHOUSE")
-@click.argument("second", metavar="WAREHOUSE")
+@command("sparkify compare sparkify.duckdb redshift://loader@host:5439/dev")
+@click.argument("first", metavar="WAREHOUSE", shell_complete=complete_path)
+@click.argument("second", metavar="WAREHOUSE", shell_complete=complete_path)
 @common()
 def compare(config: Config, first: str, second: str, as_json: bool, quiet: bool) -> None:
     """Compare the stars of two warehouses; the engines may differ. Exit 5 if they differ."""

@@ -14,7 +14,7 @@ _HIDDEN = "(set, not shown)"
 _DEFAULTS = {setting.name: setting.default_in_words for setting in SETTINGS}
 
 
-@command()
+@command("sparkify config")
 @settings_of(*get_args(Group))
 @output
 def config(given: dict[str, Any], as_json: bool, quiet: bool) -> None:

@@ -8,7 +8,7 @@ from sparkify.console import say
 from sparkify.settings import Config
 
 
-@command(changes=True)
+@command("sparkify create --warehouse redshift://loader@host:5439/dev", changes=True)
 @click.option("--drop", is_flag=True, help="Drop every table and its data first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 import sparkify
+from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, echo_json, output, show_notes, start
 from sparkify.cli.report import PAGE
 from sparkify.console import print_checks, print_load, print_table, say, show_load, show_simulation
@@ -20,8 +21,8 @@ from sparkify.settings import Config
 _WAREHOUSE, _REPORT = "sparkify.duckdb", "report.html"
 
 
-@command(changes=True)
-@click.argument("directory", metavar="[DIR]", default="sparkify-demo")
+@command("sparkify demo", changes=True)
+@click.argument("directory", metavar="[DIR]", default="sparkify-demo", shell_complete=complete_path)
 @click.option("--seed", default=0, show_default=True, help="Seed of the simulated data.")
 @output
 def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:

@@ -9,7 +9,7 @@ from sparkify.errors import CheckError
 from sparkify.settings import Config
 
 
-@command()
+@command("sparkify doctor --log-data s3://bucket/log_data")
 @common("sources", "stage")
 def doctor(config: Config, as_json: bool, quiet: bool) -> None:
     """Examine settings, sources, stage and warehouse. Exit 5 if something is not in order."""

@@ -6,6 +6,7 @@ from typing import get_args
 import click
 
 import sparkify
+from sparkify.cli.completion import complete_path, complete_table
 from sparkify.cli.options import command, common, echo_json, period
 from sparkify.console import print_export, say, show_export
 from sparkify.exports.export import ExportOptions
@@ -17,11 +18,11 @@ _TABLES = "Only these tables and views, separated by commas.  [default: all]"
 _PEOPLE = "Also columns that may name a person: names, rejected text, keys that are not columns."
 
 
-@command(changes=True)
-@click.argument("directory", metavar="DIR")
+@command("sparkify export lake --tables songplays,users --from 2018-11-01 --to 2018-11-30", changes=True)
+@click.argument("directory", metavar="DIR", shell_complete=complete_path)
 @click.option("--format", "form", type=click.Choice(get_args(FileFormat)), default="parquet", show_default=True,
               help="Parquet, with types and the meaning of columns, or CSV.")  # fmt: skip
-@click.option("--tables", multiple=True, metavar="NAME,…", help=_TABLES)
+@click.option("--tables", multiple=True, metavar="NAME,…", shell_complete=complete_table, help=_TABLES)
 @period
 @click.option("--with-people", is_flag=True, help=_PEOPLE)
 @common()

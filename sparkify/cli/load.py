@@ -11,6 +11,7 @@ import click
 
 import sparkify
 from sparkify.addresses import mask
+from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, common, dry_run, echo_json, open_log, verify
 from sparkify.cli.plan import show_plan
 from sparkify.console import print_load, show_load
@@ -26,11 +27,16 @@ _EVENT_LOG = Kind(
 )
 
 
-@command(changes=True)
+@command("sparkify load --log-data data/log_data --song-data data/song_data", changes=True)
 @click.option("--max-rejects", metavar="N|N%", help="Fail, and load nothing, if more records are rejected.")
 @click.option("--reread", is_flag=True, help="Also replace files that were read by other rules than the current ones.")
 @verify
-@click.option("--log-json", metavar="FILE", help="Append an event a line to a file: each step with its load.")
+@click.option(
+    "--log-json",
+    metavar="FILE",
+    shell_complete=complete_path,
+    help="Append an event a line to a file: each step with its load.",
+)
 @dry_run
 @common("format", "sources", "stage")
 def load(

@@ -7,7 +7,7 @@ from sparkify.cli.options import command, common, echo_json
 from sparkify.settings import Config
 
 
-@command(changes=True)
+@command("sparkify migrate", changes=True)
 @common("stage")
 def migrate(config: Config, as_json: bool, quiet: bool) -> None:
     """Bring an older warehouse up to date, all or nothing. A load does it too."""

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import click
 
 from sparkify import interrupts, outputs
+from sparkify.cli.completion import complete_path
 from sparkify.cli.streams import Log
 from sparkify.console import say
 from sparkify.errors import UsageError
@@ -30,11 +31,21 @@ Function = Callable[..., Any]
 
 
 class Command(click.Command):
-    """A command that refuses an option with a value given twice: which of the two is meant cannot be known."""
+    """A command with examples in its help.
 
-    def __init__(self, *args: Any, changes: bool = False, **kwargs: Any) -> None:
+    It refuses an option with a value given twice: which of the two is meant cannot be known.
+    """
+
+    def __init__(self, *args: Any, changes: bool = False, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.examples = examples
         self._changes = changes
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples as they are: a line that is broken could not be copied."""
+        if self.examples:
+            with formatter.section("Example" if len(self.examples) == 1 else "Examples"):
+                formatter.write("".join(f"{'':{formatter.current_indent}}{line}\n" for line in self.examples))
 
     def invoke(self, ctx: click.Context) -> bool:
         """Run it; returns whether it has changed something, and has not only printed."""
@@ -60,9 +71,9 @@ _logger = logging.getLogger("sparkify")
 _SQL_LOG = outputs.Kind("a log of statements", BEGINNING)
 
 
-def command(*, changes: bool = False, cls: type[Command] = Command) -> Callable[[Function], click.Command]:
+def command(*examples: str, changes: bool = False, cls: type[Command] = Command) -> Callable[[Function], click.Command]:
     """Make a function a command; one that `changes` something has not failed if its output is lost."""
-    return click.command(cls=cls, changes=changes)
+    return click.command(cls=cls, changes=changes, examples=examples)
 
 
 def common(*groups: Group) -> Callable[[Function], Function]:
@@ -73,7 +84,8 @@ def common(*groups: Group) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         @settings_of("warehouse", *groups)
-        @click.option("--log-sql", metavar="FILE", help="Append the statements sent to the warehouse to a file.")
+        @click.option("--log-sql", metavar="FILE", shell_complete=complete_path,
+                      help="Append the statements sent to the warehouse to a file.")  # fmt: skip
         @output
         @functools.wraps(function)
         def wrapped(*args: Any, given: dict[str, Any], log_sql: str | None, **options: Any) -> Any:
@@ -98,6 +110,7 @@ def settings_of(*groups: Group) -> Callable[[Function], Function]:
             "--config",
             "config_file",
             metavar="FILE",
+            shell_complete=complete_path,
             help=f"Settings file.  [default: {DEFAULT_CONFIG_FILE} if present]",
         )
         @functools.wraps(function)
@@ -132,7 +145,13 @@ def _option_of(setting: Setting) -> Callable[[Function], Function]:
             help=setting.help + default,
             callback=lambda _context, _option, given: given or None,
         )
-    return click.option(setting.option, type=setting.type, metavar=setting.metavar, help=setting.help + default)
+    return click.option(
+        setting.option,
+        type=setting.type,
+        metavar=setting.metavar,
+        help=setting.help + default,
+        shell_complete=complete_path if setting.metavar in ("ADDRESS", "ROOT") else None,
+    )
 
 
 def output(function: Function) -> Function:

@@ -15,7 +15,7 @@ from sparkify.loads.plan import STATES, Plan
 from sparkify.settings import Config
 
 
-@command()
+@command("sparkify plan --files --log-data data/log_data --song-data data/song_data")
 @click.option("--files", is_flag=True, help="Also show each file that is not unchanged, and why.")
 @verify
 @common("sources")

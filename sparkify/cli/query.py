@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 import sparkify
+from sparkify.cli.completion import complete_path, complete_question
 from sparkify.cli.options import Command, command, common, cutting, echo_json
 from sparkify.cli.streams import is_lost, while_read
 from sparkify.console import print_table, say
@@ -69,15 +70,22 @@ class _Asked:
     cut: Cut
 
 
-@command(cls=_Query)
-@click.argument("name", required=False)
+@command(
+    "sparkify query top_songs --from 2018-11-05 --to 2018-11-11 --top 5",
+    "sparkify query --sql 'SELECT level, count(*) AS plays FROM songplays GROUP BY level'",
+    "sparkify query churn --help",
+    cls=_Query,
+)
+@click.argument("name", required=False, shell_complete=complete_question)
 @click.option("--sql", metavar="TEXT", help="SQL to run instead of a prepared question.")
-@click.option("--file", "sql_file", metavar="FILE", help="File with the SQL to run; - reads stdin.")
+@click.option("--file", "sql_file", metavar="FILE", shell_complete=complete_path,
+              help="File with the SQL to run; - reads stdin.")  # fmt: skip
 @click.option(
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Text in the place of $NAME in the SQL."
 )
 @cutting
-@click.option("-o", "--output", metavar="FILE", help="Write the answer to a new file, of the format of its ending.")
+@click.option("-o", "--output", metavar="FILE", shell_complete=complete_path,
+              help="Write the answer to a new file, of the format of its ending.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Format of the answer.  [default: table]")
 @click.option("--print-sql", is_flag=True, help="Print the SQL that would be sent, and do not run it.")
 @common()

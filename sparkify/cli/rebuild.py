@@ -8,7 +8,7 @@ from sparkify.console import print_rebuild, say
 from sparkify.settings import Config
 
 
-@command(changes=True)
+@command("sparkify rebuild --dry-run", changes=True)
 @dry_run
 @common()
 def rebuild(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:

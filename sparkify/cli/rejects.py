@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import click
 
+from sparkify.cli.completion import complete_load, complete_path, complete_reason
 from sparkify.cli.options import command, common
 from sparkify.cli.streams import while_read
 from sparkify.console import print_table, say
@@ -21,13 +22,34 @@ _FEW = 20
 _SHOWN_CHARACTERS = 300
 
 
-@command()
-@click.option("--reason", metavar="CODE", help="Only this reason, with or without its field: missing or missing:ts.")
-@click.option("--load", "load_id", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Only this load.")
+@command(
+    "sparkify rejects",
+    "sparkify rejects --reason missing:song --list",
+    "sparkify rejects --dataset events --export fixed.json",
+)
+@click.option(
+    "--reason",
+    metavar="CODE",
+    shell_complete=complete_reason,
+    help="Only this reason, with or without its field: missing or missing:ts.",
+)
+@click.option(
+    "--load",
+    "load_id",
+    type=click.IntRange(1, 2**31 - 1),
+    metavar="N",
+    shell_complete=complete_load,
+    help="Only this load.",
+)
 @click.option("--file", "url", metavar="URL", help="Only this file.")
 @click.option("--dataset", type=click.Choice(get_args(Dataset)), help="Only this dataset.")
 @click.option("--list", "with_records", is_flag=True, help="Show the records, also where there are many.")
-@click.option("--export", metavar="FILE", help="Write the raw text to a file, one record a line, to fix and load.")
+@click.option(
+    "--export",
+    metavar="FILE",
+    shell_complete=complete_path,
+    help="Write the raw text to a file, one record a line, to fix and load.",
+)
 @common()
 def rejects(
     config: Config,

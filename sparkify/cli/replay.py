@@ -8,7 +8,7 @@ from sparkify.console import print_replay
 from sparkify.settings import Config
 
 
-@command(changes=True)
+@command("sparkify replay --dry-run", changes=True)
 @dry_run
 @common("stage")
 def replay(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:

@@ -5,6 +5,7 @@ import re
 import click
 
 import sparkify
+from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, common, cutting, echo_json
 from sparkify.console import say, show_report
 from sparkify.formats import format_bytes
@@ -15,8 +16,16 @@ from sparkify.settings import Config
 PAGE = Kind("a report", re.compile(rb'<!doctype html>.*<meta name="generator" content="sparkify ', re.DOTALL))
 
 
-@command(changes=True)
-@click.option("-o", "--output", metavar="FILE", default="sparkify-report.html", show_default=True, help="Output file.")
+@command("sparkify report --from 2018-11-05 --to 2018-11-18 --level paid -o paid.html", changes=True)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    default="sparkify-report.html",
+    shell_complete=complete_path,
+    show_default=True,
+    help="Output file.",
+)
 @click.option("--with-people", is_flag=True, help="Also name places that have a single listener.")
 @cutting
 @common()

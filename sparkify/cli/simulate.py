@@ -8,6 +8,7 @@ import click
 
 import sparkify
 from sparkify import interrupts
+from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, echo_json, output
 from sparkify.console import say, show_simulation
 from sparkify.errors import UsageError
@@ -18,8 +19,8 @@ _DIRTY = "Share of records that are planted faults. Others are odd, but a load t
 _SHAPES = "A record a line; records joined without line ends; one JSON array a file; a line for each value."
 
 
-@command(changes=True)
-@click.argument("directory", metavar="DIR")
+@command("sparkify simulate data --events 1000000 --users 2000 --days 90", changes=True)
+@click.argument("directory", metavar="DIR", shell_complete=complete_path)
 @click.option("--events", default=50_000, show_default=True, help="Log records.")
 @click.option("--users", default=200, show_default=True, help="Users.")
 @click.option("--days", default=30, show_default=True, help="Days of log data, one file each.")

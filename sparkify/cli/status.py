@@ -8,7 +8,7 @@ from sparkify.console import print_status
 from sparkify.settings import Config
 
 
-@command()
+@command("sparkify status --log-data data/log_data --song-data data/song_data")
 @common("sources")
 def status(config: Config, as_json: bool, quiet: bool) -> None:
     """Show loads, files, rows, match rate and pending files."""

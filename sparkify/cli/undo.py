@@ -5,13 +5,14 @@ from dataclasses import asdict
 import click
 
 import sparkify
+from sparkify.cli.completion import complete_load
 from sparkify.cli.options import command, common, confirm, dry_run, echo_json
 from sparkify.console import print_undo
 from sparkify.settings import Config
 
 
-@command(changes=True)
-@click.argument("load_id", type=int)
+@command("sparkify undo 3", changes=True)
+@click.argument("load_id", type=int, shell_complete=complete_load)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run
 @common()

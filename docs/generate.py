@@ -5,6 +5,7 @@ which only a part is generated: no clock, no terminal, no warehouse. So the same
 """
 
 import datetime as dt
+import json
 import re
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from pathlib import Path
 import click
 
 from sparkify.cli import cli
+from sparkify.exports import export
 from sparkify.questions.catalogue import list_questions, list_values
 from sparkify.questions.cut import WHOLE_LOG, Cut, cut_sql, fill_sql
 from sparkify.settings import SETTINGS, Setting
@@ -361,6 +363,47 @@ def _key_mark(table: Table, column: Column) -> str:
     return ", ".join(mark for mark, holds in marks.items() if holds)
 
 
+# ---- sources of dbt ----
+
+_DBT = """# Made by `make docs`. Do not edit. The tables and views of a warehouse as sources for dbt: docs/bi.md.
+version: 2
+
+sources:
+  - name: sparkify
+    description: Sparkify's data warehouse.
+    # That of `attach` with dbt-duckdb; on Redshift the database and the schema of the warehouse.
+    database: "{{ var('sparkify_database', 'sparkify') }}"
+    schema: "{{ var('sparkify_schema', 'main') }}"
+    tables:
+"""
+
+
+def render_dbt() -> str:
+    """docs/dbt/sparkify.yml: what an export has, with meanings, and the keys as tests."""
+    text = _DBT
+    for table in map(read_table, export.TABLES):
+        text += f"      - name: {table.name}\n"
+        text += f"        description: {json.dumps(table.describe(), ensure_ascii=False)}\n"
+        text += "        columns:\n"
+        for column in table.columns:
+            text += f"          - name: {column.name}\n"
+            text += f"            description: {json.dumps(column.meaning, ensure_ascii=False)}\n"
+            text += _key_tests(table, column)
+    return text
+
+
+def _key_tests(table: Table, column: Column) -> str:
+    """The tests of dbt that hold the keys of a table, for one column. A view has those of its tables."""
+    tests = ["not_null"] if column.required else []
+    if table.primary_key == [column.name]:
+        tests.insert(0, "unique")
+    found = _REFERENCE.search(column.meaning)
+    if found and table.kind == "TABLE" and found[1] in STAR:
+        target = f"{{ to: \"source('sparkify', '{found[1]}')\", field: {found[2]} }}"
+        tests.append(f"relationships: {{ arguments: {target} }}")
+    return "            data_tests:\n" + "".join(f"              - {test}\n" for test in tests) if tests else ""
+
+
 # ---- writing ----
 
 RENDERERS: dict[str, Callable[[], str]] = {
@@ -371,6 +414,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "docs/records.md": render_records,
     "docs/architecture.md": render_architecture,
     "README.md": render_readme,
+    "docs/dbt/sparkify.yml": render_dbt,
     "dwh.cfg.example": render_example,
 }
 
@@ -383,7 +427,7 @@ def main(check: bool = False, folder: Path = ROOT) -> list[str]:
         if not path.is_file() or path.read_bytes() != text.encode():
             stale.append(name)
             if not check:
-                path.parent.mkdir(exist_ok=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(text.encode())
     return stale
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from docs import generate
 from sparkify import check
 from sparkify.cli import cli
+from sparkify.exports.export import TABLES as EXPORTED
 from sparkify.settings import load_config
 from sparkify.sql import read_table
 from sparkify.star.tables import STAR, TABLES, VIEWS
@@ -107,6 +109,22 @@ def test_every_table_and_column_is_described() -> None:
     for view in VIEWS:
         section = text.split(f"\n## {view}\n")[1].split("\n## ")[0]
         assert section.count("\n| `") == len(read_table(view).columns) > 0
+
+
+def test_sources_of_dbt_have_every_column_and_the_keys_of_the_picture() -> None:
+    (source,) = yaml.safe_load(read(DOCS / "dbt" / "sparkify.yml"))["sources"]
+    assert [table["name"] for table in source["tables"]] == list(EXPORTED)
+    keys = set()
+    for table in source["tables"]:
+        described = {column["name"]: column["description"] for column in table["columns"]}
+        assert described == {column.name: column.meaning for column in read_table(table["name"]).columns}
+        for column in table["columns"]:
+            for test in column.get("data_tests", []):
+                if test not in ("unique", "not_null"):
+                    to = test["relationships"]["arguments"]["to"].removeprefix("source('sparkify', '").rstrip("')")
+                    keys.add((to, table["name"], column["name"]))
+    (picture,) = [block for block in list_blocks(README, "mermaid") if block.startswith("erDiagram")]
+    assert keys == set(re.findall(r'^    (\w+) \S+ (\w+) : "(\w+)"$', picture, re.MULTILINE))
 
 
 # ---- links ----

@@ -5,7 +5,6 @@ Progress and messages go to stderr, data to stdout. `rich` is slow to import, so
 
 from __future__ import annotations
 
-import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from sparkify.formats import (
     name_some,
     printable,
 )
+from sparkify.table import print_rows
 
 if TYPE_CHECKING:
     # Every command imports this module, and these are slow to import.
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 # Shorter work shows no bar. Without a terminal, a progress line is written at most this often.
 _DRAW_AFTER_SECONDS = 1.0
 _LINE_EVERY_SECONDS = 5.0
-# So many rows are held to align the columns of a table.
-_ROWS_TO_ALIGN = 1_000
 # How many reasons a summary lists.
 _REASONS = 8
 
@@ -142,32 +140,17 @@ class _Lines:
             say(f"{step}: {words}")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print an aligned table to stdout: numbers to the right, other values to the left, NULL as an empty cell.
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, separated: bool = False, quiet: bool = False
+) -> bool:
+    """Print a table to stdout, as `table.print_rows` does, and tell what a terminal does not show, unless quiet.
 
-    The width is counted in terminal cells: a Chinese character takes two, a combining accent none. The first 1,000 rows
-    decide about it, and the others are printed as they come.
+    Returns whether that says how many rows there are.
     """
-    from rich.cells import cell_len
-
-    columns = [printable(name) for name in columns]
-    coming = iter(rows)
-    first = list(itertools.islice(coming, _ROWS_TO_ALIGN))
-    cells = [[_cell(value) for value in row] for row in first]
-    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-    numeric = [all(isinstance(row[i], int | float) or row[i] is None for row in first) for i in range(len(columns))]
-
-    def line(texts: Sequence[str]) -> str:
-        padded = []
-        for text, width, right in zip(texts, widths, numeric, strict=True):
-            blanks = " " * (width - cell_len(text))
-            padded.append(blanks + text if right else text + blanks)
-        return "  ".join(padded).rstrip()
-
-    print(line(columns))
-    print(line(["-" * width for width in widths]))
-    for texts in itertools.chain(cells, ([_cell(value) for value in row] for row in coming)):
-        print(line(texts))
+    shown = print_rows(columns, rows, separated=separated)
+    if shown.hint and not quiet:
+        say(shown.hint)
+    return shown.tells_rows
 
 
 def _cell(value: Any) -> str:
@@ -248,7 +231,7 @@ def print_status(status: Status) -> None:
             "records_per_second",
         ]  # fmt: skip
         print()
-        print_table(names, [[load[name] for name in names] for load in status.loads[-10:]])
+        print_table(names, [[load[name] for name in names] for load in status.loads[-10:]], separated=True)
 
 
 def print_compact(result: CompactResult) -> None:
@@ -328,6 +311,7 @@ def print_rebuild(result: RebuildResult) -> None:
     print_table(
         ["table", "rows before", "rows after", "rows that differ"],
         [[name, table.before, table.after, table.changed] for name, table in result.tables.items()],
+        separated=True,
     )
 
 

@@ -55,7 +55,7 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     print()
     print_checks(checked)
     print()
-    print_table(columns, rows[:5])
+    print_table(columns, rows[:5], separated=True)
     # As it was called, so that the commands work in the same shell even if sparkify is not on the PATH.
     called = sys.argv[0] if Path(sys.argv[0]).name == "sparkify" else "sparkify"
     program, address = shlex.quote(called), shlex.quote(str(warehouse))

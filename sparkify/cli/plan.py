@@ -35,13 +35,15 @@ def show_plan(planned: Plan, as_json: bool, quiet: bool, *, with_files: bool = F
         echo_json(told | {"plan": files})
         return
     if planned:
-        print_table(["dataset", "state", "files", "bytes"], _sum_up(planned))
+        print_table(["dataset", "state", "files", "bytes"], _sum_up(planned), separated=True)
     shown = [f for f in planned if f.state != "unchanged"] if with_files else []
     if shown:
         print()
         print_table(
             ["state", "dataset", "size", "url", "reason"],
             [[f.state, f.dataset, f.size, f.url, f.reason] for f in shown],
+            separated=True,
+            quiet=quiet,
         )
     if not quiet:
         size = sum(f.size for f in planned.pending)

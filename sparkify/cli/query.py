@@ -14,6 +14,7 @@ import sparkify
 from sparkify.cli.completion import complete_path, complete_question
 from sparkify.cli.options import Command, command, common, cutting, echo_json
 from sparkify.cli.streams import is_lost, while_read
+from sparkify.cli.triangle import NOTE, as_triangle
 from sparkify.console import print_table, say
 from sparkify.errors import UsageError
 from sparkify.formats import FORMATS, Counted, count_of, printable, write_object, write_rows
@@ -114,9 +115,9 @@ def query(config: Config, as_json: bool, quiet: bool, **given: Any) -> None:
         elif not quiet:
             say(f"{given['output']}: {count_of(number, 'row')}")
     else:
-        number = _show(config, asked, None if as_json else form, quiet=quiet)
-        if not (quiet or as_json or (asked.question is None and asked.sql is None) or is_lost()):
-            say(count_of(number, "row"))
+        count = _show(config, asked, None if as_json else form, quiet=quiet)
+        if count is not None and not (quiet or as_json or is_lost()):
+            say(count_of(count, "row"))
 
 
 def _read_asked(config: Config, given: dict[str, Any]) -> _Asked:
@@ -238,21 +239,32 @@ def _answer(
     return columns, details
 
 
-def _show(config: Config, asked: _Asked, form: str | None, *, quiet: bool) -> int:
-    """Show rows as they come, as one object without a format; returns their number."""
+def _show(config: Config, asked: _Asked, form: str | None, *, quiet: bool) -> int | None:
+    """Show rows as they come, as one object without a format; returns their number, unless it is told or of no use."""
     with ExitStack() as stack:
         columns, rows = _answer(config, asked, form, stack, quiet=quiet)
         counted = Counted(while_read(rows))
+        is_told = asked.question is None and asked.sql is None
         if form is None:
             write_object(sys.stdout, {"columns": columns}, "rows", counted)
         elif form == "table" and columns == _COLUMNS_OF_PLAN:
             for _, text in counted:
                 print("\n".join(map(printable, text.splitlines())))
         elif form == "table":
-            print_table(columns, counted)
+            is_told |= _print_table(asked, columns, counted, quiet=quiet)
         else:
             _write_rows(sys.stdout.buffer, form, columns, counted)
-    return counted.count
+    return None if is_told else counted.count
+
+
+def _print_table(asked: _Asked, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, quiet: bool) -> bool:
+    """Print an answer as a table, on a terminal that of retention as a triangle; returns whether rows were counted."""
+    if asked.question is None or asked.question.name != "retention" or not sys.stdout.isatty():
+        return print_table(columns, rows, separated=asked.question is not None, quiet=quiet)
+    print_table(*as_triangle(columns, rows), separated=True, quiet=quiet)
+    if not quiet:
+        say(NOTE)
+    return True
 
 
 def _write_rows(stream: BinaryIO, form: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

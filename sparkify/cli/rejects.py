@@ -80,19 +80,19 @@ def rejects(
             write_object(sys.stdout, {"reasons": counts}, "rejects", while_read(found))
         return
     if counts and export is None:
-        print_table(list(counts[0]), [list(one.values()) for one in counts])
+        print_table(list(counts[0]), [list(one.values()) for one in counts], separated=True)
         if with_records or few:
             print()
             with open_rejects(config, **chosen) as found:
-                _print_records(while_read(found))
+                _print_records(while_read(found), quiet)
     if not quiet:
         _say_total(total, sum(one["replayable"] for one in counts), export)
 
 
-def _print_records(found: Iterable[dict[str, Any]]) -> None:
+def _print_records(found: Iterable[dict[str, Any]], quiet: bool) -> None:
     columns = ["load_id", "url", "line", "reason", "raw"]
     shown = (reject | {"raw": _shorten(reject["raw"])} for reject in found)
-    print_table(columns, ([reject[name] for name in columns] for reject in shown))
+    print_table(columns, ([reject[name] for name in columns] for reject in shown), quiet=quiet)
 
 
 def _shorten(raw: str) -> str:

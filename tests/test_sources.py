@@ -32,7 +32,7 @@ from sparkify.sources.file import SourceFile
 from sparkify.sources.listing import DataNames, LeftOut, list_files
 from sparkify.sources.shape import Shape
 from tests import reference
-from tests.support import TIMES
+from tests.support import TIMES, settle
 
 ROOT = Path(__file__).parents[1]
 BOM = b"\xef\xbb\xbf"
@@ -86,7 +86,12 @@ class Read:
 
     @property
     def finished(self) -> list[FileRead]:
-        return [end for bundle in self.bundles for end in bundle.finished]
+        """How reading each file ended, without its state, which depends on when the file was made."""
+        return [end._replace(state=None) for bundle in self.bundles for end in bundle.finished]
+
+    @property
+    def states(self) -> dict[int, str | None]:
+        return {end.source_id: end.state for bundle in self.bundles for end in bundle.finished}
 
     @property
     def errors(self) -> dict[int, str | None]:
@@ -849,6 +854,17 @@ def test_file_that_changes_after_it_was_listed_fails_alone(tmp_path: Path, chang
     with pytest.raises(SourceError) as caught:
         read_fingerprint(files[1][1])
     assert str(caught.value) == said
+
+
+def test_state_is_that_of_the_listing_if_the_file_still_has_it(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": GOOD, "b.json": GOOD, "c.json.gz": compress_gz(GOOD)})
+    settle(tmp_path / "c.json.gz")
+    files = list(enumerate(list_files(str(tmp_path))))
+    (tmp_path / "b.json").chmod(0o600)
+    result = Read(list(read_bundles(files, bundle_bytes=1 << 20)))
+    assert result.errors == {0: None, 1: None, 2: None}
+    assert result.states == {0: files[0][1].state, 1: None, 2: files[2][1].state}
+    assert None not in (files[0][1].state, files[2][1].state)
 
 
 @pytest.mark.slow

@@ -12,8 +12,7 @@ from typing import Literal, NamedTuple
 
 from sparkify.datasets import Dataset
 from sparkify.loads.ledger import LoadedFile
-from sparkify.sources.bucket import SCHEME
-from sparkify.sources.file import SourceFile
+from sparkify.sources.file import SCHEME, SourceFile
 from sparkify.sql import list_columns, read_sql
 from sparkify.warehouses import Warehouse
 
@@ -127,9 +126,15 @@ class Comparison:
 @contextmanager
 def compare(
     warehouse: Warehouse, known: str, found: Mapping[Dataset, Sequence[SourceFile]], roots: Mapping[Dataset, str]
-) -> Iterator[Comparison]:
-    """Compare listings with what the query `known` says is loaded. `roots` are as the URLs of their files begin."""
+) -> Iterator[Comparison | None]:
+    """Compare listings with what the query `known` says is loaded; None if that is nothing, so that every file is new.
+
+    `roots` are as the URLs of their files begin.
+    """
     with warehouse.bring_near("known_files", known) as near:
+        if not near.fetch("SELECT 1 FROM known_files LIMIT 1"):
+            yield None
+            return
         near.execute("DROP TABLE IF EXISTS listed_files")
         near.execute(read_sql("changes/listed_files/create"))
         for dataset, files in found.items():

@@ -29,7 +29,6 @@ from sparkify.loads.retry import retry_conflicts
 from sparkify.loads.warnings import Brought, Delivery, Replaced, list_notes, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
-from sparkify.sources.file import unchanged_state
 from sparkify.sources.listing import Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_rows, list_counts, match_rates
@@ -300,8 +299,7 @@ def _list_entries(
             yield FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
             continue
         count = _file_count(taken.read[source_id], loaded, rejected, taken.repaired[source_id])
-        state = unchanged_state(file)
-        yield FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", end.shape, state)
+        yield FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", end.shape, end.state)
 
 
 def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:

@@ -25,6 +25,7 @@ from sparkify.warehouses import Warehouse
 
 State = Literal["new", "changed", "moved", "unchanged", "to_reread", "vanished"]
 STATES: tuple[State, ...] = get_args(State)
+_NEW: tuple[State, str] = ("new", "not loaded yet")
 
 
 class PlannedFile(NamedTuple):
@@ -127,8 +128,10 @@ def plan(config: Config, *, reread: bool = False, verify: bool = False) -> Plan:
 
 
 def _plan_all_new(found: Mapping[Dataset, Listing]) -> Plan:
-    differences = {dataset: [Difference(file, "new", None) for file in files] for dataset, files in found.items()}
-    return Plan(found, [_plan_file(dataset, one) for dataset, several in differences.items() for one in several])
+    return Plan(
+        found,
+        [PlannedFile(dataset, file.url, file.size, *_NEW, file) for dataset, files in found.items() for file in files],
+    )
 
 
 def _with_reason(file: PlannedFile, reasons: dict[tuple[str, str], str]) -> PlannedFile:
@@ -243,6 +246,8 @@ def plan_found(
     roots = {dataset: resolve_root(root) for dataset, root in config.roots.items()}
     known = ledger.known_files_sql(layout, rules_digest(config))
     with compare(warehouse, known, found, roots) as comparison:
+        if comparison is None:
+            return _plan_all_new(found)
         looked_at = [
             file for dataset in found for file in _look_at(comparison.list_different(dataset, verify), dataset, config)
         ]
@@ -295,7 +300,7 @@ def _plan_file(dataset: Dataset, one: Difference, fingerprint: str | SourceError
 
 def _judge(one: Difference, fingerprint: str | SourceError | None) -> tuple[State, str]:
     if one.loaded is None:
-        return "new", "not loaded yet"
+        return _NEW
     if one.kind == "other_size":
         return "changed", f"{one.loaded.size:,} bytes when loaded, {one.file.size:,} now"
     if isinstance(fingerprint, SourceError):

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from sparkify.errors import ConfigError, SourceError, SparkifyError
 from sparkify.settings import S3Access
+from sparkify.sources.file import SCHEME
 from sparkify.sources.refusals import (
     CONNECT_SECONDS,
     MOST_REQUEST_SECONDS,
@@ -33,7 +34,6 @@ from sparkify.statement_log import keep_secrets_from_logs
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Config, S3Credential, S3Store
 
-SCHEME = "s3://"
 # Some stores unpack an object that is marked as gzip, unless the request takes gzip.
 AS_STORED = {"accept-encoding": "gzip"}
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
-from sparkify.sources.content import READ_BYTES, StoredFile, open_blocks, open_content, unreadable
+from sparkify.sources.content import READ_BYTES, StoredFile, open_content, open_files, unreadable
 from sparkify.sources.file import SourceFile
 from sparkify.sources.records import (
     BYTE_ORDER_MARK,
@@ -37,7 +37,8 @@ class FileRead(NamedTuple):
     """How reading one file ended: its size and fingerprint, or the error that makes the file fail.
 
     `shape` says how its records stand in it: `lines`, `objects`, `array`, or `empty` where there are none. `notes` are
-    sentences about what a user may not expect of it, for a warning.
+    sentences about what a user may not expect of it, for a warning. `state` is that of a local file, if it is still the
+    listed one.
     """
 
     source_id: int
@@ -46,6 +47,7 @@ class FileRead(NamedTuple):
     error: str | None = None
     shape: Shape = "lines"
     notes: tuple[str, ...] = ()
+    state: str | None = None
 
 
 @dataclass
@@ -256,17 +258,18 @@ class _Reading:
         if filling.unended > LONG_RECORD:
             self._check_cost("line", self._next, filling.unended_data)
         filling.close(self._source_id, self._next)
-        notes = tuple(f"{self._file.url}: {note}" for note in self._notes)
-        return FileRead(self._source_id, self._stored.size, self._stored.fingerprint, shape=self._shape, notes=notes)
+        stored = self._stored
+        notes = tuple([f"{self._file.url}: {note}" for note in self._notes])
+        return FileRead(self._source_id, stored.size, stored.fingerprint, None, self._shape, notes, stored.state)
 
 
 def _bundle(
     files: Sequence[tuple[int, SourceFile]], bundle_bytes: int, access: S3Access, longest: int
 ) -> Iterator[Bundle]:
     filling, wanted_bytes = _Filling(), min(READ_BYTES, bundle_bytes)
-    with open_blocks(files, access) as blocks_of:
+    with open_files(files, access) as stored_of:
         for place, (source_id, file) in enumerate(files):
-            reading = _Reading(source_id, file, StoredFile(file, blocks_of(place)), longest)
+            reading = _Reading(source_id, file, stored_of(place), longest)
             try:
                 for piece in reading.pieces():
                     reading.add(piece, filling)

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import io
 import itertools
 import os
 import stat
@@ -10,14 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME
 from sparkify.sources.compression import LONGEST_MARK, tell_format, unpack
-from sparkify.sources.file import CHANGED, LOCAL_FINGERPRINT, SourceFile, modified_time
+from sparkify.sources.file import CHANGED, LOCAL_FINGERPRINT, SCHEME, SourceFile, describe_state, modified_time
 from sparkify.sources.records import BYTE_ORDER_MARK
-from sparkify.sources.s3 import S3Reader
 
 READ_BYTES = 1 << 20
-_SMALL_READ_BYTES = 64 << 10
 _DEFAULT_ACCESS = S3Access()
 # So many zero bytes are no UTF-16 or UTF-32.
 _ZEROS = bytes(4)
@@ -33,9 +29,9 @@ def read_fingerprint(file: SourceFile, access: S3Access = _DEFAULT_ACCESS) -> st
 
 def read_fingerprints(files: Sequence[SourceFile], access: S3Access) -> Iterator[str | SourceError]:
     """For each file in turn the fingerprint that a load of it would store, or why it cannot be read."""
-    with open_blocks(list(enumerate(files)), access) as blocks_of:
+    with open_files(list(enumerate(files)), access) as stored_of:
         for place, file in enumerate(files):
-            stored = StoredFile(file, blocks_of(place))
+            stored = stored_of(place)
             try:
                 for _ in stored:
                     pass
@@ -46,28 +42,33 @@ def read_fingerprints(files: Sequence[SourceFile], access: S3Access) -> Iterator
 
 
 @contextlib.contextmanager
-def open_blocks(
-    files: Sequence[tuple[int, SourceFile]], access: S3Access
-) -> Iterator[Callable[[int], Iterator[bytes]]]:
-    """A function that returns the stored bytes of file number i, in blocks. Call it for the files in order."""
+def open_files(files: Sequence[tuple[int, SourceFile]], access: S3Access) -> Iterator[Callable[[int], "StoredFile"]]:
+    """A function that returns file number i. Call it for the files in order."""
     if not any(file.url.startswith(SCHEME) for _, file in files):
-        yield lambda place: _read_local(files[place][1])
+        yield lambda place: StoredFile(files[place][1])
         return
+    # What speaks to a store is slow to import.
+    from sparkify.sources.s3 import S3Reader
+
     with contextlib.closing(S3Reader([file for _, file in files], access)) as reader:
-        yield reader.read
+        yield lambda place: StoredFile(files[place][1], reader.read(place))
 
 
 class StoredFile:
     """The stored bytes of a file, in blocks.
 
-    Its fingerprint is the store's etag, else the SHA-256 of the bytes that were read.
+    Its fingerprint is the store's etag, else the SHA-256 of the bytes that were read. `state` is that of a local file
+    of which all bytes were read, if it is still the listed one.
     """
 
-    def __init__(self, file: SourceFile, blocks: Iterator[bytes]) -> None:
+    def __init__(self, file: SourceFile, blocks: Iterator[bytes] | None = None) -> None:
+        """`blocks` are those of an object in a store, None of a local file."""
+        self._file = file
         self._etag = file.etag
-        self._blocks = blocks
+        self._blocks = self._read_local() if blocks is None else blocks
         self._digest = hashlib.sha256()
         self.size = 0
+        self.state: str | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         for block in self._blocks:
@@ -79,6 +80,32 @@ class StoredFile:
     @property
     def fingerprint(self) -> str:
         return self._etag or f"{LOCAL_FINGERPRINT}{self._digest.hexdigest()}"
+
+    def _read_local(self) -> Iterator[bytes]:
+        """Raises SourceError, with the reason only, if the file has changed since it was listed."""
+        file = self._file
+        if file.fault is not None:
+            raise SourceError(file.fault)
+        # One byte more than the file has, so that its growth shows.
+        most = min(file.size + 1, READ_BYTES)
+        # What has taken its place since may be a pipe: opening that would wait for a writer.
+        handle = os.open(file.url, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise SourceError(CHANGED)
+            left = file.size
+            while block := os.read(handle, most):
+                left -= len(block)
+                yield block
+                if left <= 0:
+                    break
+            # A change since the listing shows in the size or the time of the open file.
+            found = os.fstat(handle)
+        finally:
+            os.close(handle)
+        self.state = file.state if file.state == describe_state(found) else None
+        if left or (self.state is None and (found.st_size, modified_time(found)) != (file.size, file.modified)):
+            raise SourceError(CHANGED)
 
 
 def open_content(stored: StoredFile, notes: list[str]) -> Iterator[bytes]:
@@ -100,24 +127,6 @@ def open_content(stored: StoredFile, notes: list[str]) -> Iterator[bytes]:
 def unreadable(file: SourceFile, error: Exception) -> SourceError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return SourceError(f"cannot read {file.url}: {reason}")
-
-
-def _read_local(file: SourceFile) -> Iterator[bytes]:
-    """The bytes of a listed file. Raises SourceError, with the reason only, if the file has changed since."""
-    if file.fault is not None:
-        raise SourceError(file.fault)
-    most = READ_BYTES if file.size > _SMALL_READ_BYTES else _SMALL_READ_BYTES
-    left = file.size
-    # What has taken its place since may be a pipe: opening that would wait for a writer.
-    with io.FileIO(os.open(file.url, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)) as handle:
-        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
-            raise SourceError(CHANGED)
-        while left >= 0 and (block := handle.read(most)):
-            left -= len(block)
-            yield block
-        # A change since the listing shows in the size or the time of the open file.
-        if left or modified_time(os.fstat(handle.fileno())) != file.modified:
-            raise SourceError(CHANGED)
 
 
 def _without_beginning(blocks: Iterator[bytes], notes: list[str]) -> Iterator[bytes]:

@@ -9,6 +9,8 @@ _EPOCH = dt.datetime(1970, 1, 1)
 # Some file systems keep times that a date cannot tell: the nearest one that it can stands for them.
 _EARLIEST = (dt.datetime.min - _EPOCH) // dt.timedelta(microseconds=1)
 _LATEST = (dt.datetime.max - _EPOCH) // dt.timedelta(microseconds=1)
+# With this begins the URL of an object in S3.
+SCHEME = "s3://"
 # With this begins the fingerprint of a local file, and no etag.
 LOCAL_FINGERPRINT = "sha256:"
 # The clock of a file system is at least so fine: that of the kernel ticks a hundred times a second or more.
@@ -37,7 +39,8 @@ class SourceFile(NamedTuple):
 
 def modified_time(stat: os.stat_result) -> dt.datetime:
     """When a local file was last modified, as in `SourceFile.modified`."""
-    return _EPOCH + dt.timedelta(microseconds=min(max(stat.st_mtime_ns // 1000, _EARLIEST), _LATEST))
+    # By its name the argument takes twice the time, and there may be very many files.
+    return _EPOCH + dt.timedelta(0, 0, min(max(stat.st_mtime_ns // 1000, _EARLIEST), _LATEST))
 
 
 def settled_state(stat: os.stat_result) -> str | None:
@@ -51,6 +54,11 @@ def settled_state(stat: os.stat_result) -> str | None:
     resolution_ns = _WHOLE_SECONDS_NS if stat.st_ctime_ns % 1_000_000_000 == 0 else _TICK_NS
     if latest > time.time_ns() - resolution_ns:
         return None
+    return describe_state(stat)
+
+
+def describe_state(stat: os.stat_result) -> str:
+    """The text of `settled_state`, also of a file that changed only just now."""
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_dev} {stat.st_ino}"
 
 

@@ -15,9 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from sparkify.errors import SourceError
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME
-from sparkify.sources.file import SourceFile, modified_time, settled_state
-from sparkify.sources.s3_listing import list_objects
+from sparkify.sources.file import SCHEME, SourceFile, modified_time, settled_state
 
 DATA_NAMES = "end in .json, .jsonl or .ndjson, also with .gz, .zst, .bz2 or .xz after it"
 _DATA_NAME = re.compile(r".*\.(?:json|jsonl|ndjson)(?:\.(?:gz|zst|bz2|xz))?", re.IGNORECASE | re.DOTALL)
@@ -109,8 +107,9 @@ class DataNames:
         """The kind under which a key is left out, or None if it is data."""
         if _HIDDEN.search(key):
             return "hidden"
-        if any(pattern.fullmatch(key) for pattern in self._patterns):
-            return None
+        for pattern in self._patterns:
+            if pattern.fullmatch(key):
+                return None
         ending = PurePosixPath(key).suffix.lower()
         return ending if 1 < len(ending) <= 16 else "no ending"
 
@@ -173,7 +172,7 @@ class _Walk:
     """
 
     def __init__(self, root: str, rule: DataNames) -> None:
-        self._root = root
+        self._top = f"{root.rstrip('/')}/"
         self._rule = rule
         self._files: list[SourceFile] = []
         self._left_out: list[tuple[str, str]] = []
@@ -185,7 +184,7 @@ class _Walk:
 
     def listing(self) -> Listing:
         # A folder's name is less than those of all folders in it, so the least known one is next.
-        coming = [f"{self._root.rstrip('/')}/"]
+        coming = [self._top]
         while coming:
             folder = heapq.heappop(coming)
             for found in self._enter(folder):
@@ -228,7 +227,7 @@ class _Walk:
             return
         if not stat.S_ISREG(found.st_mode):
             self._left_out.append((path, _OTHER_TYPES.get(stat.S_IFMT(found.st_mode), "device")))
-        elif kind := self._rule.kind_left_out(path[len(self._root.rstrip("/")) + 1 :]):
+        elif kind := self._rule.kind_left_out(path[len(self._top) :]):
             self._left_out.append((path, kind))
         else:
             self._files.append(_local_file(path, found))
@@ -280,6 +279,9 @@ def _local_file(url: str, found: os.stat_result) -> SourceFile:
 
 
 def _list_s3(root: str, access: S3Access, rule: DataNames) -> Listing:
+    # It is slow to import, as all that speaks to a store.
+    from sparkify.sources.s3_listing import list_objects
+
     below = resolve_root(root) + "/"
     files, left_out = [], []
     found = list_objects(root, access)

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from sparkify.errors import SparkifyError
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME, is_ours, locate, split_url
-from sparkify.sources.pages import StoreError
-from sparkify.sources.signed import SignedRequests
+from sparkify.sources.file import SCHEME
 from sparkify.sources.threads import run_all
 
 
@@ -30,6 +28,11 @@ def _stands(path: str) -> bool:
 
 
 def _list_gone_objects(urls: set[str], access: S3Access) -> set[str]:
+    # What speaks to a store is slow to import.
+    from sparkify.sources.bucket import is_ours, locate, split_url
+    from sparkify.sources.pages import StoreError
+    from sparkify.sources.signed import SignedRequests
+
     try:
         buckets = {bucket: SignedRequests(locate(bucket, access)) for bucket in {split_url(url)[0] for url in urls}}
     except SparkifyError:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sparkify.errors import SourceError
 from sparkify.formats import count_of, printable
 from sparkify.settings import S3Access
-from sparkify.sources.bucket import SCHEME, client_errors, locate, open_bucket, split_url
-from sparkify.sources.file import LOCAL_FINGERPRINT, SourceFile
+from sparkify.sources.bucket import client_errors, locate, open_bucket, split_url
+from sparkify.sources.file import LOCAL_FINGERPRINT, SCHEME, SourceFile
 from sparkify.sources.pages import Listed, Page, parse_size
 from sparkify.sources.signed import SignedRequests
 from sparkify.sources.threads import run_all

@@ -122,11 +122,10 @@ def list_unfinished(warehouse: Warehouse) -> dict[tuple[str, str], str]:
     """Why files of earlier loads are pending again: a sentence by dataset and URL."""
     sql = """SELECT ended.dataset, ended.url, ended.status, ended.load_id
     FROM load_files AS ended
-    WHERE ended.status IN ('failed', 'undone')
-        AND NOT EXISTS (
-            SELECT 1 FROM load_files AS later
-            WHERE later.dataset = ended.dataset AND later.url = ended.url AND later.source_id > ended.source_id
-        )"""
+    INNER JOIN (
+        SELECT max(source_id) AS source_id FROM load_files GROUP BY dataset, url
+    ) AS latest ON ended.source_id = latest.source_id
+    WHERE ended.status IN ('failed', 'undone')"""
     words = {"failed": "load {} failed on it", "undone": "load {} was undone"}
     return {(dataset, url): words[status].format(load_id) for dataset, url, status, load_id in warehouse.fetch(sql)}
 

@@ -6,7 +6,7 @@ rules, and is to be read again.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sparkify.datasets import Dataset
 from sparkify.errors import ConfigError, SourceError
@@ -45,14 +45,26 @@ def _repair(warehouse: Warehouse, dataset: Dataset) -> Counter[int]:
     warehouse.execute("DROP TABLE IF EXISTS repaired_texts")
     warehouse.execute(read_sql("changes/repaired_texts/create"))
     warehouse.insert_rows("repaired_texts", ["text", "meant"], repaired)
-    found = " OR ".join(f"{column} IN (SELECT text FROM repaired_texts)" for column in columns)
-    counts = warehouse.fetch(f"SELECT source_id, count(*) FROM {table} WHERE {found} GROUP BY source_id")
+    counts = warehouse.fetch(_count_repaired_sql(table, columns))
     for column in columns:
         warehouse.execute(
             f"UPDATE {table} SET {column} = repaired_texts.meant FROM repaired_texts "
             f"WHERE {table}.{column} = repaired_texts.text"
         )
     return Counter({source_id: int(count) for source_id, count in counts})
+
+
+def _count_repaired_sql(table: str, columns: Sequence[str]) -> str:
+    """The records with a repaired text, by source id. Redshift may refuse several IN (SELECT …) joined by OR."""
+    joins = "\n".join(
+        f"LEFT JOIN repaired_texts AS of_{column} ON staged.{column} = of_{column}.text" for column in columns
+    )
+    found = ", ".join(f"of_{column}.text" for column in columns)
+    return f"""SELECT staged.source_id, count(*)
+FROM {table} AS staged
+{joins}
+WHERE coalesce({found}) IS NOT NULL
+GROUP BY staged.source_id"""
 
 
 def _suspicious_sql(table: str, columns: Iterable[str]) -> str:

@@ -55,7 +55,8 @@ FROM (
         {_touched(table, "AND")}
     GROUP BY {column}
 ) AS used
-WHERE NOT EXISTS (SELECT 1 FROM {other} WHERE {other}.{column} = used.{column})"""
+LEFT JOIN {other} ON used.{column} = {other}.{column}
+WHERE {other}.{column} IS NULL"""
 
 
 def _those_staged(table: str, key: str, staging: str, staged: str) -> str:

@@ -31,4 +31,5 @@ def _missing_sql(dataset: Dataset, first_source_id: int) -> str:
         for column in _COLUMNS[dataset]
     )
     return f"""SELECT staged.text FROM ({staged}) AS staged
-WHERE NOT EXISTS (SELECT 1 FROM {TEXTS} AS known WHERE known.text = staged.text)"""
+LEFT JOIN {TEXTS} AS known ON staged.text = known.text
+WHERE known.text IS NULL"""

@@ -24,6 +24,7 @@ from tests.redshift.grammar import (
     unknown,
     unsupported,
 )
+from tests.redshift.shapes import find_shapes
 from tests.redshift.tables import alter_table, create_table, create_view, path_of
 from tests.redshift.wire import WireError
 
@@ -89,6 +90,10 @@ def _plan_tree(verb: str, tokens: list[Token], tree: exp.Expr, *, serverless: bo
         # DG c_unsupported-postgresql-features names most of them.
         raise unsupported(f"{verb.upper()} {kind}") if kind else unknown(tree.sql("redshift"))
     queries.check(tree)
+    if (shape := next(find_shapes(tree), None)) is not None:
+        raise WireError(
+            "XX000", "This type of correlated subquery pattern is not supported due to internal error", detail=shape
+        )
     if not _PARSED[verb]:
         queries.check_words(tokens)
     elif tree.args.get("expression") and isinstance(tree, exp.Create):

@@ -229,6 +229,8 @@ def test_expressions(dialect: Cursor, expression: str, expected: object) -> None
     "SELECT a AS level, b AS status FROM t AS time",
     'SELECT a AS "user", b "tag" FROM t',
     "SELECT count(*) FROM t WHERE a IS NOT NULL AND (a, b) IN (SELECT a, b FROM t)",
+    "SELECT a FROM t WHERE a = 1 OR (SELECT count(*) FROM u) > (SELECT count(*) FROM t AS x WHERE x.a = 1)",
+    "SELECT a FROM t WHERE b IN (SELECT u.a FROM u WHERE u.a = 1 OR u.b = 2)",
     "WITH x (c) AS (SELECT a FROM t) SELECT c FROM x",
     "SELECT a INTO copied FROM t",
     "UPDATE t SET a = s.a FROM t AS s WHERE t.a = s.b",
@@ -348,6 +350,13 @@ def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
     ("GRANT SELECT ON t TO PUBLIC", "0A000"),
     ("DO $$ BEGIN END $$", "0A000"),
     ("UPDATE t SET a = 1 FROM t AS x LEFT JOIN t AS y ON x.a = y.a", "0A000 Target table"),
+    ("SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a)", "XX000 This type of correlated subquery"),
+    ("SELECT a FROM t WHERE b = 1 OR NOT EXISTS (SELECT 1 FROM u)", "XX000 This type of correlated subquery"),
+    ("SELECT a FROM t WHERE a NOT IN (SELECT a FROM u)", "XX000 This type of correlated subquery"),
+    ("SELECT a FROM t WHERE b = 1 OR a IN (SELECT a FROM u)", "XX000 This type of correlated subquery"),
+    ("SELECT CASE WHEN a IN (SELECT a FROM u) THEN 1 END FROM t", "XX000 This type of correlated subquery"),
+    ("SELECT (SELECT max(u.b) FROM u WHERE u.a = t.a) FROM t", "XX000 This type of correlated subquery"),
+    ("DELETE FROM t WHERE a IN (SELECT u.a FROM u WHERE u.b = t.b)", "XX000 This type of correlated subquery"),
     ("MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE", "0A000 the stand-in does not know the"),
 ])  # fmt: skip
 def test_what_redshift_refuses(dialect: Cursor, query: str, words: str) -> None:

@@ -75,7 +75,8 @@ FROM (
     WHERE user_id IS NOT NULL
     GROUP BY user_id
 ) AS used
-WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = used.user_id)
+LEFT JOIN users ON used.user_id = users.user_id
+WHERE users.user_id IS NULL
 ) AS broken
 UNION ALL
 -- songplays.song_is_found
@@ -88,7 +89,8 @@ FROM (
     WHERE song_id IS NOT NULL
     GROUP BY song_id
 ) AS used
-WHERE NOT EXISTS (SELECT 1 FROM songs WHERE songs.song_id = used.song_id)
+LEFT JOIN songs ON used.song_id = songs.song_id
+WHERE songs.song_id IS NULL
 ) AS broken
 UNION ALL
 -- songplays.artist_is_found
@@ -101,7 +103,8 @@ FROM (
     WHERE artist_id IS NOT NULL
     GROUP BY artist_id
 ) AS used
-WHERE NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = used.artist_id)
+LEFT JOIN artists ON used.artist_id = artists.artist_id
+WHERE artists.artist_id IS NULL
 ) AS broken
 UNION ALL
 -- songplays.match_says_what_was_found
@@ -274,7 +277,8 @@ FROM (
     UNION
     SELECT artist_name AS text FROM staging_songs
 ) AS staged
-WHERE NOT EXISTS (SELECT 1 FROM normalized_texts WHERE normalized_texts.text = staged.text)
+LEFT JOIN normalized_texts ON staged.text = normalized_texts.text
+WHERE normalized_texts.text IS NULL
 ) AS broken
 UNION ALL
 -- user_levels.span_is_not_null
@@ -295,7 +299,8 @@ FROM (
     WHERE user_id IS NOT NULL
     GROUP BY user_id
 ) AS used
-WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.user_id = used.user_id)
+LEFT JOIN users ON used.user_id = users.user_id
+WHERE users.user_id IS NULL
 ) AS broken
 UNION ALL
 -- user_levels.spans_follow_each_other
@@ -427,7 +432,8 @@ FROM (
     WHERE artist_id IS NOT NULL
     GROUP BY artist_id
 ) AS used
-WHERE NOT EXISTS (SELECT 1 FROM artists WHERE artists.artist_id = used.artist_id)
+LEFT JOIN artists ON used.artist_id = artists.artist_id
+WHERE artists.artist_id IS NULL
 ) AS broken
 UNION ALL
 -- artists.artist_is_unique
@@ -532,7 +538,8 @@ FROM (
     WHERE load_id IS NOT NULL
     GROUP BY load_id
 ) AS used
-WHERE NOT EXISTS (SELECT 1 FROM load_history WHERE load_history.load_id = used.load_id)
+LEFT JOIN load_history ON used.load_id = load_history.load_id
+WHERE load_history.load_id IS NULL
 ) AS broken
 UNION ALL
 -- load_files.loaded_is_staged
@@ -576,15 +583,14 @@ UNION ALL
 -- load_files.no_file_failed
 SELECT 8 AS place, count(*) AS found
 FROM (
-SELECT load_files.source_id, load_files.url
-FROM load_files
-WHERE load_files.status = 'failed'
-    AND load_files.read = 0
-    AND NOT EXISTS (
-        SELECT 1 FROM load_files AS later
-        WHERE later.dataset = load_files.dataset AND later.url = load_files.url
-            AND later.source_id > load_files.source_id
-    )
+SELECT failed.source_id, failed.url
+FROM load_files AS failed
+INNER JOIN (
+    SELECT max(source_id) AS source_id
+    FROM load_files
+    GROUP BY dataset, url
+) AS latest ON failed.source_id = latest.source_id
+WHERE failed.status = 'failed' AND failed.read = 0
 ) AS broken
 UNION ALL
 -- rejected_records.rejected_share_is_small

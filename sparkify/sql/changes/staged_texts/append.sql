@@ -2,5 +2,6 @@
 INSERT INTO normalized_texts (text, normalized)
 SELECT staged_texts.text, max(staged_texts.normalized) AS normalized
 FROM staged_texts
-WHERE NOT EXISTS (SELECT 1 FROM normalized_texts WHERE normalized_texts.text = staged_texts.text)
+LEFT JOIN normalized_texts AS known ON staged_texts.text = known.text
+WHERE known.text IS NULL
 GROUP BY staged_texts.text

@@ -56,12 +56,11 @@ WHERE coalesce(files.rejected, 0) <> coalesce(kept.records, 0);
 
 -- warn: no_file_failed
 -- A file that could not be read stays pending: nothing of it is in the warehouse.
-SELECT load_files.source_id, load_files.url
-FROM load_files
-WHERE load_files.status = 'failed'
-    AND load_files.read = 0
-    AND NOT EXISTS (
-        SELECT 1 FROM load_files AS later
-        WHERE later.dataset = load_files.dataset AND later.url = load_files.url
-            AND later.source_id > load_files.source_id
-    );
+SELECT failed.source_id, failed.url
+FROM load_files AS failed
+INNER JOIN (
+    SELECT max(source_id) AS source_id
+    FROM load_files
+    GROUP BY dataset, url
+) AS latest ON failed.source_id = latest.source_id
+WHERE failed.status = 'failed' AND failed.read = 0;

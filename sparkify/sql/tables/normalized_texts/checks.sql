@@ -19,4 +19,5 @@ FROM (
     SELECT artist_name AS text FROM staging_songs
     WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
 ) AS staged
-WHERE NOT EXISTS (SELECT 1 FROM normalized_texts WHERE normalized_texts.text = staged.text);
+LEFT JOIN normalized_texts ON staged.text = normalized_texts.text
+WHERE normalized_texts.text IS NULL;

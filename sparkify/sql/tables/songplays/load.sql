@@ -8,14 +8,14 @@ INSERT INTO songplays (
 WITH copied_plays AS (
     SELECT event.userId, event.sessionId, event.itemInSession, event.ts
     FROM staging_events AS event
+    INNER JOIN ( -- touched
+        SELECT DISTINCT user_id, session_id, item_in_session, ts FROM touched_plays -- touched
+    ) AS touched -- touched
+        ON event.userId = touched.user_id -- touched
+            AND event.sessionId = touched.session_id -- touched
+            AND event.itemInSession = touched.item_in_session -- touched
+            AND event.ts = touched.ts -- touched
     WHERE event.page = 'NextSong'
-        AND EXISTS ( -- touched
-            SELECT 1 FROM touched_plays -- touched
-            WHERE touched_plays.ts = event.ts -- touched
-                AND touched_plays.user_id = event.userId -- touched
-                AND touched_plays.session_id = event.sessionId -- touched
-                AND touched_plays.item_in_session = event.itemInSession -- touched
-        ) -- touched
     GROUP BY event.userId, event.sessionId, event.itemInSession, event.ts
     HAVING count(*) > 1
 ),
@@ -45,6 +45,13 @@ single_plays AS (
         event.userId, event.sessionId, event.itemInSession, event.ts,
         event.song, event.artist, event.length, event.level, event.location, event.userAgent
     FROM staging_events AS event
+    INNER JOIN ( -- touched
+        SELECT DISTINCT user_id, session_id, item_in_session, ts FROM touched_plays -- touched
+    ) AS touched -- touched
+        ON event.userId = touched.user_id -- touched
+            AND event.sessionId = touched.session_id -- touched
+            AND event.itemInSession = touched.item_in_session -- touched
+            AND event.ts = touched.ts -- touched
     LEFT JOIN copied_plays
         ON event.userId = copied_plays.userId
             AND event.sessionId = copied_plays.sessionId
@@ -52,13 +59,6 @@ single_plays AS (
             AND event.ts = copied_plays.ts
     WHERE event.page = 'NextSong'
         AND copied_plays.ts IS NULL
-        AND EXISTS ( -- touched
-            SELECT 1 FROM touched_plays -- touched
-            WHERE touched_plays.ts = event.ts -- touched
-                AND touched_plays.user_id = event.userId -- touched
-                AND touched_plays.session_id = event.sessionId -- touched
-                AND touched_plays.item_in_session = event.itemInSession -- touched
-        ) -- touched
     UNION ALL
     SELECT
         userId, sessionId, itemInSession, ts,
@@ -70,14 +70,14 @@ single_plays AS (
 tracks AS (
     SELECT DISTINCT event.song, event.artist, event.length
     FROM staging_events AS event
+    INNER JOIN ( -- touched
+        SELECT DISTINCT user_id, session_id, item_in_session, ts FROM touched_plays -- touched
+    ) AS touched -- touched
+        ON event.userId = touched.user_id -- touched
+            AND event.sessionId = touched.session_id -- touched
+            AND event.itemInSession = touched.item_in_session -- touched
+            AND event.ts = touched.ts -- touched
     WHERE event.page = 'NextSong'
-        AND EXISTS ( -- touched
-            SELECT 1 FROM touched_plays -- touched
-            WHERE touched_plays.ts = event.ts -- touched
-                AND touched_plays.user_id = event.userId -- touched
-                AND touched_plays.session_id = event.sessionId -- touched
-                AND touched_plays.item_in_session = event.itemInSession -- touched
-        ) -- touched
 ),
 
 normalized_tracks AS (

@@ -64,7 +64,7 @@ def status(config: Config) -> Status:
             loads=loads,
             files=files,
             records={name: int(count) for name, count in records.items()},
-            match_rate=match_rates(warehouse),
+            match_rate=match_rates(warehouse, has_kinds=version.layout >= 3),
             newest_play=warehouse.fetch("SELECT max(start_time) FROM songplays")[0][0],
             newest_event=newest_event,
             lag_seconds=count_lag(loads, newest_event),

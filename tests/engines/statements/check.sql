@@ -123,9 +123,9 @@ UNION ALL
 -- songplays.match_rate_is_useful
 SELECT 7 AS place, count(*) AS found
 FROM (
-SELECT count(*) AS plays, count(artist_id) AS plays_with_an_artist
+SELECT count(*) AS plays, count(match) AS plays_with_an_artist
 FROM songplays
-HAVING count(*) > 0 AND count(artist_id) * 100 < count(*)
+HAVING count(*) > 0 AND count(match) * 100 < count(*)
 ) AS broken
 UNION ALL
 -- songplays.copies_agree
@@ -135,7 +135,12 @@ SELECT userId AS user_id, sessionId AS session_id, itemInSession AS item_in_sess
 FROM staging_events
 WHERE page = 'NextSong'
     -- Where songplays has as many rows as plays were delivered, no play has a copy.
-    AND (SELECT count(*) FROM staging_events AS play WHERE play.page = 'NextSong') > (SELECT count(*) FROM songplays)
+    AND (
+        SELECT count(*) FROM staging_events AS play
+        WHERE play.page = 'NextSong'
+    ) > (
+        SELECT count(*) FROM songplays
+    )
 GROUP BY userId, sessionId, itemInSession, ts
 HAVING count(*) > 1
     AND (

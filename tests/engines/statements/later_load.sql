@@ -297,4 +297,4 @@ SELECT count(*) FROM load_files;
 
 SELECT count(*) FROM rejected_records;
 
-SELECT count(*), count(song_id), count(artist_id) FROM songplays;
+SELECT count(*), count(CASE WHEN match <> 'artist' THEN 1 END), count(match) FROM songplays;

@@ -67,9 +67,9 @@ GROUP BY song_id, artist_id, match;
 
 -- warn: match_rate_is_useful
 -- Less than 1% of the plays have an artist of the catalogue: it is missing or holds other songs.
-SELECT count(*) AS plays, count(artist_id) AS plays_with_an_artist
+SELECT count(*) AS plays, count(match) AS plays_with_an_artist
 FROM songplays
-HAVING count(*) > 0 AND count(artist_id) * 100 < count(*);
+HAVING count(*) > 0 AND count(match) * 100 < count(*);
 
 -- warn: copies_agree
 -- Records of one key (user, session, item and time of a play) differ: only one of them was kept.
@@ -77,7 +77,14 @@ SELECT userId AS user_id, sessionId AS session_id, itemInSession AS item_in_sess
 FROM staging_events
 WHERE page = 'NextSong'
     -- Where songplays has as many rows as plays were delivered, no play has a copy.
-    AND (SELECT count(*) FROM staging_events AS play WHERE play.page = 'NextSong') > (SELECT count(*) FROM songplays)
+    AND (
+        SELECT count(*) FROM staging_events AS play
+        WHERE play.page = 'NextSong'
+            AND play.ts IN (SELECT ts FROM touched_plays) -- touched
+    ) > (
+        SELECT count(*) FROM songplays
+        WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
+    )
     AND ts IN (SELECT ts FROM touched_plays) -- touched
 GROUP BY userId, sessionId, itemInSession, ts
 HAVING count(*) > 1

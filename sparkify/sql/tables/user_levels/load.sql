@@ -1,11 +1,32 @@
 -- One row per run of events of a user with one level, in the order (ts, sessionId, itemInSession, level).
+-- A refresh begins with the user's first change: the span that it is in counts as an event right before it.
 INSERT INTO user_levels (user_id, level, valid_from, valid_to)
-WITH user_events AS (
-    SELECT userId, ts, sessionId, itemInSession, level
-    FROM staging_events
-    WHERE userId IS NOT NULL
-        AND level IS NOT NULL
-        AND userId IN (SELECT user_id FROM touched_users) -- touched
+WITH
+first_changes AS ( -- touched
+    SELECT user_id, min(ts) AS ts, min(moment) AS moment -- touched
+    FROM touched_users -- touched
+    GROUP BY user_id -- touched
+), -- touched
+
+begun_spans AS ( -- touched
+    SELECT DISTINCT -- touched
+        touched_users.user_id, first_changes.ts - 1 AS ts, touched_users.span_level, touched_users.span_from -- touched
+    FROM touched_users -- touched
+    INNER JOIN first_changes ON touched_users.user_id = first_changes.user_id -- touched
+    WHERE touched_users.span_from < first_changes.moment -- touched
+), -- touched
+
+user_events AS (
+    SELECT event.userId, event.ts, event.sessionId, event.itemInSession, event.level
+    FROM staging_events AS event
+    INNER JOIN first_changes ON event.userId = first_changes.user_id AND event.ts >= first_changes.ts -- touched
+    WHERE event.userId IS NOT NULL
+        AND event.level IS NOT NULL
+        -- By this alone most blocks are skipped. -- touched
+        AND event.ts >= (SELECT min(ts) FROM touched_users) -- touched
+    UNION ALL -- touched
+    SELECT user_id AS userId, ts, 0 AS sessionId, 0 AS itemInSession, span_level AS level -- touched
+    FROM begun_spans -- touched
 ),
 
 first_events AS (
@@ -39,12 +60,17 @@ spans AS (
 )
 
 SELECT
-    userId AS user_id,
-    level,
+    spans.userId AS user_id,
+    spans.level,
+    coalesce( -- touched
+        begun_spans.span_from, -- touched
+        TIMESTAMP '1970-01-01 00:00:00'
+        + cast((spans.ts - spans.ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
+        + cast(spans.ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond'
+    ) -- touched
+        AS valid_from,
     TIMESTAMP '1970-01-01 00:00:00'
-    + cast((ts - ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
-    + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS valid_from,
-    TIMESTAMP '1970-01-01 00:00:00'
-    + cast((next_ts - next_ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
-    + cast(next_ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS valid_to
+    + cast((spans.next_ts - spans.next_ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
+    + cast(spans.next_ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS valid_to
 FROM spans
+LEFT JOIN begun_spans ON spans.userId = begun_spans.user_id AND spans.ts = begun_spans.ts -- touched

@@ -1,6 +1,7 @@
 -- One row per user: each attribute by itself has its latest value that is not NULL, of equally late ones the greatest.
+-- A refresh reads the events since the first change, and earlier ones only of users of whom these do not tell all.
 INSERT INTO users (user_id, first_name, last_name, gender, level, registered_at)
-WITH user_events AS (
+WITH recent_events AS (
     SELECT
         userId, ts, sessionId, itemInSession, firstName, lastName, gender, level,
         -- Older rules let in what no timestamp holds.
@@ -8,6 +9,44 @@ WITH user_events AS (
     FROM staging_events
     WHERE userId IS NOT NULL
         AND userId IN (SELECT user_id FROM touched_users) -- touched
+        AND ts >= (SELECT min(ts) FROM touched_users) -- touched
+),
+
+recent_values AS ( -- touched
+    SELECT -- touched
+        userId, -- touched
+        count(firstName) AS first_names, -- touched
+        count(lastName) AS last_names, -- touched
+        count(gender) AS genders, -- touched
+        count(level) AS levels, -- touched
+        count(registration) AS registrations -- touched
+    FROM recent_events -- touched
+    GROUP BY userId -- touched
+), -- touched
+
+-- What was NULL before, no earlier event tells. -- touched
+untold_users AS ( -- touched
+    SELECT touched_users.user_id -- touched
+    FROM touched_users -- touched
+    LEFT JOIN recent_values ON touched_users.user_id = recent_values.userId -- touched
+    WHERE recent_values.userId IS NULL -- touched
+        OR (touched_users.first_name IS NOT NULL AND recent_values.first_names = 0) -- touched
+        OR (touched_users.last_name IS NOT NULL AND recent_values.last_names = 0) -- touched
+        OR (touched_users.gender IS NOT NULL AND recent_values.genders = 0) -- touched
+        OR (touched_users.level IS NOT NULL AND recent_values.levels = 0) -- touched
+        OR (touched_users.registered_at IS NOT NULL AND recent_values.registrations = 0) -- touched
+), -- touched
+
+user_events AS (
+    SELECT userId, ts, sessionId, itemInSession, firstName, lastName, gender, level, registration
+    FROM recent_events
+    UNION ALL -- touched
+    SELECT -- touched
+        userId, ts, sessionId, itemInSession, firstName, lastName, gender, level, -- touched
+        CASE WHEN registration BETWEEN -62135596800000 AND 253402300799999 THEN registration END AS registration -- touched
+    FROM staging_events -- touched
+    WHERE userId IN (SELECT user_id FROM untold_users) -- touched
+        AND ts < (SELECT min(ts) FROM touched_users) -- touched
 ),
 
 -- The last moment of each attribute first: ranking the few events of these costs less than ranking them all.

@@ -2,10 +2,12 @@
 
 import codecs
 import csv
+import dataclasses
 import datetime as dt
 import itertools
 import json
 import math
+import pprint
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +20,8 @@ FORMATS = ("table", "csv", "json", "ndjson", "markdown")
 
 # Smaller fractions are written with an exponent.
 _MOST_DECIMALS = 9
+# Of a result in Python.
+_WIDTH, _MOST_LINES = 110, 20
 
 
 def format_value(value: object) -> str:
@@ -233,6 +237,22 @@ def _objects(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
     require_distinct(columns)
     for row in rows:
         yield to_json(dict(zip(columns, row, strict=True)))
+
+
+class Shown:
+    """A dataclass that is printed one field a line, without what is empty, and long values shortened."""
+
+    def __repr__(self) -> str:
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        shown = (_lay_out(f"    {name}=", value) for name, value in fields.items() if value not in (None, [], {}))
+        return "\n".join([f"{type(self).__name__}(", *shown, ")"])
+
+
+def _lay_out(before: str, value: object) -> str:
+    lines = pprint.pformat(value, width=_WIDTH, compact=True, sort_dicts=False).splitlines()
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[:_MOST_LINES], f"… {count_of(len(lines) - _MOST_LINES, 'more line')}"]
+    return before + f"\n{' ' * len(before)}".join(lines) + ","
 
 
 _Writer = Callable[[TextIO, Sequence[str], Iterable[Sequence[Any]]], None]

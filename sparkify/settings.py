@@ -106,7 +106,9 @@ class Setting(msgspec.Struct, frozen=True):
         return self.unset or ("" if self.default is None else str(self.default).lower())
 
     def convert(self, value: Any) -> Any:
-        """Convert a text to the setting's type; a value of that type is kept. Raises ConfigError."""
+        """Convert a text or a path to the setting's type; a value of that type is kept. Raises ConfigError."""
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
         if self.type is tuple:
             parts = list(_split(value)) if isinstance(value, str) else value
             return tuple(text for part in parts if (text := unquote(part.strip())))

@@ -10,6 +10,7 @@ import click
 import pytest
 import yaml
 
+import sparkify
 from docs import generate
 from sparkify import check
 from sparkify.cli import cli
@@ -249,3 +250,16 @@ def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
         "['song_title', 'plays'] [('Uprising', 1)]",
     ]
     assert all(result.passed for result in check(load_config(warehouse="sparkify.duckdb")))
+
+
+@pytest.mark.slow
+def test_examples_of_the_library_run_and_use_every_name(capsys: pytest.CaptureFixture[str]) -> None:
+    page = read(DOCS / "library.md")
+    names: dict[str, object] = {}
+    for snippet in list_blocks(page, "python"):
+        # With the lines before it, so that an error tells its line of the page.
+        lines_before = page.count("\n", 0, page.index(snippet))
+        exec(compile("\n" * lines_before + snippet, "library.md", "exec"), names)
+    used = set(re.findall(r"\w+", " ".join(list_blocks(page, "python") + list_blocks(page, "py"))))
+    assert set(sparkify.__all__) - used == {"Config", "Result", "__version__"}
+    assert "did you mean top_songs?" in capsys.readouterr().out

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
-import os
-import subprocess
-import sys
+import pickle
+from dataclasses import replace
 from decimal import Decimal
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import pytest
 import sparkify
 from sparkify.errors import UsageError
 from sparkify.settings import Config
-from tests.engines.commands import ROOT
 from tests.support import log_file, new_warehouse, play, write_file
 
 
@@ -92,6 +92,28 @@ def test_result_shows_itself(settled: Config) -> None:
     assert repr(sparkify.query_sql(settled, "SELECT 1 AS a")) == "| a |\n| ---: |\n| 1 |\n1 row"
 
 
+def test_result_is_copied_and_pickled(settled: Config) -> None:
+    result = sparkify.query_sql(settled, VALUES)
+    assert ask(result)
+    for other in (copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+        assert (other, other.types, ask(other)) == (result, result.types, ask(result))
+
+
+def test_other_results_show_a_field_a_line(settled: Config) -> None:
+    lines = repr(sparkify.status(settled)).splitlines()
+    assert (lines[0], lines[-1]) == ("Status(", ")")
+    assert "    files={'loaded': 1}," in lines
+    assert max(map(len, lines)) < 130
+    undone = sparkify.undo(settled, 1, dry_run=True)
+    many = replace(undone, pending=[f"{number:0100}" for number in range(1_000)], replaced=[])
+    lines = repr(many).splitlines()
+    assert len(lines) < 40
+    assert sum("980 more lines" in line for line in lines) == 1
+    assert "replaced" not in repr(many)
+    assert repr(sparkify.plan(settled)) == "Plan(unchanged=1)"
+    assert "SELECT" not in repr(sparkify.check(settled))
+
+
 # ---- parameters ----
 
 
@@ -124,6 +146,27 @@ def test_cut_takes_days_in_each_form(settled: Config) -> None:
     assert len(sparkify.query(settled, "top_artists", cut=sparkify.Cut("2018-11-01")).rows) == 25
 
 
+def test_cut_takes_whole_numbers_of_other_libraries() -> None:
+    class Whole:
+        """As those of numpy."""
+
+        def __int__(self) -> int:
+            return 5
+
+    Integral.register(Whole)
+    top = sparkify.Cut(top=Whole()).top  # type: ignore[arg-type]
+    assert (top, type(top)) == (5, int)
+
+
+def test_paths_numbers_and_one_name_are_taken(settled: Config, tmp_path: Path) -> None:
+    assert settled.log_data is not None
+    config = sparkify.load_config(warehouse=Path(settled.warehouse_address), log_data=Path(settled.log_data))
+    assert (config.warehouse, config.log_data) == (settled.warehouse, settled.log_data)
+    assert sparkify.load(config, max_rejects=0).status == "nothing_to_do"
+    exported = sparkify.export(config, tmp_path / "out", sparkify.ExportOptions(tables="users"))
+    assert exported.tables == {"users": 25}
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -143,43 +186,8 @@ def test_cut_complains_in_sentences(values: dict[str, Any], words: str) -> None:
     assert words in str(refused.value)
 
 
-# ---- names and types ----
+# ---- names ----
 
 
 def test_dir_lists_the_public_names() -> None:
     assert dir(sparkify) == sorted(sparkify.__all__)
-
-
-CONSUMER = """
-import datetime as dt
-import sparkify
-
-config = sparkify.load_config(warehouse="x.duckdb")
-columns, rows = sparkify.query_sql(config, "SELECT $a", {"a": dt.date(2018, 11, 1)})
-reveal_type(columns)
-reveal_type(rows)
-result = sparkify.query(config, "hours", cut=sparkify.Cut("2018-11-01", dt.date(2018, 11, 30), level="paid"))
-reveal_type(result.types)
-reveal_type(sparkify.export(config, "out", sparkify.ExportOptions(tables=("plays",))).tables)
-reveal_type(sparkify.undo(config, 1).records)
-sparkify.Cut(top="5")
-"""
-
-
-@pytest.mark.slow
-def test_types_are_there_for_who_uses_the_package(tmp_path: Path) -> None:
-    (tmp_path / "consumer.py").write_text(CONSUMER, encoding="utf-8")
-    ended = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path}", "consumer.py"],
-        env=os.environ | {"MYPYPATH": str(ROOT)}, cwd=tmp_path, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    told = [line.partition(": ")[2] for line in ended.stdout.splitlines()]
-    assert [line.partition('"')[2].replace("builtins.", "") for line in told if line.startswith("note: Revealed")] == [
-        'list[str]"',
-        'list[tuple[Any, ...]]"',
-        'list[str]"',
-        'dict[str, int]"',
-        'dict[str, int]"',
-    ], ended.stdout
-    errors = [line for line in told if line.startswith("error")]
-    assert errors == ['error: Argument "top" to "Cut" has incompatible type "str"; expected "int | None"  [arg-type]']

@@ -229,3 +229,46 @@ def test_wheel_is_alone_and_complete(installed: Path) -> None:
         f"{package / '__init__.py'} None None None", "loaded True",
     ]  # fmt: skip
     assert native.describe() in run(installed / "sparkify", "doctor")
+
+
+CONSUMER = """
+import datetime as dt
+import sparkify
+
+config = sparkify.load_config(warehouse="x.duckdb")
+columns, rows = sparkify.query_sql(config, "SELECT $a", {"a": dt.date(2018, 11, 1)})
+reveal_type(columns)
+reveal_type(rows)
+result = sparkify.query(config, "hours", cut=sparkify.Cut("2018-11-01", dt.date(2018, 11, 30), level="paid"))
+reveal_type(result.types)
+reveal_type(sparkify.export(config, "out", sparkify.ExportOptions(tables=["plays"])).tables)
+reveal_type(sparkify.undo(config, 1).records)
+reveal_type(sparkify.load(config, max_rejects=5).records)
+reveal_type([file.url for file in sparkify.plan(config)])
+reveal_type([result.rows for result in sparkify.check(config)])
+sparkify.Cut(top="5")
+"""
+
+
+@pytest.mark.slow
+def test_types_are_there_for_who_uses_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """Another's mypy, in another folder. Without py.typed it would see no types."""
+    (tmp_path / "consumer.py").write_text(CONSUMER, encoding="utf-8")
+    options = ["--strict", "--config-file=", f"--cache-dir={tmp_path}", f"--python-executable={installed / 'python'}"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "consumer.py"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    told = [line.partition(": ")[2] for line in ended.stdout.splitlines()]
+    assert [line.partition('"')[2].replace("builtins.", "") for line in told if line.startswith("note: Revealed")] == [
+        'list[str]"',
+        'list[tuple[Any, ...]]"',
+        'list[str]"',
+        'dict[str, int]"',
+        'dict[str, int]"',
+        'dict[str, int]"',
+        'list[str]"',
+        'list[int]"',
+    ], ended.stdout
+    errors = [line for line in told if line.startswith("error")]
+    assert errors == ['error: Argument "top" to "Cut" has incompatible type "str"; expected "int | None"  [arg-type]']

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from sparkify.exports.manifest import (
     read_manifest,
     write_manifest,
 )
+from sparkify.formats import Shown
 from sparkify.outputs import Kind, check_output, clear_unfinished, make_folder, open_output
 from sparkify.questions.cut import WHOLE_LOG, Cut, where_sql
 from sparkify.settings import Config
@@ -59,7 +60,7 @@ class ExportOptions:
     """
 
     format: FileFormat = "parquet"
-    tables: tuple[str, ...] = ()
+    tables: Collection[str] = ()
     cut: Cut = WHOLE_LOG
     with_people: bool = False
 
@@ -68,6 +69,9 @@ class ExportOptions:
             raise UsageError(f"an export cannot be of format {self.format!r}; give {' or '.join(FILE_FORMATS)}")
         if others := self.cut.values.keys() - {"from", "to"}:
             raise UsageError(f"an export does not take {' and '.join(sorted(others))}; it takes from and to")
+        if isinstance(self.tables, str):
+            # The class is frozen.
+            object.__setattr__(self, "tables", (self.tables,))
         for name in self.tables:
             if name not in TABLES:
                 close = difflib.get_close_matches(name.lower(), TABLES, n=1)
@@ -85,8 +89,8 @@ class ExportProgress:
     total_files: int
 
 
-@dataclass(frozen=True)
-class ExportResult:
+@dataclass(frozen=True, repr=False)
+class ExportResult(Shown):
     """What an export wrote: rows by table, the number of files, and their bytes.
 
     `left_out` has the columns left out of each table. `removed` are files of an earlier export of the same tables, in

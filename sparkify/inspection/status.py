@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from sparkify.formats import Shown
 from sparkify.loads.plan import list_sources, plan_found
 from sparkify.questions.answers import count_lag, find_newest_event
 from sparkify.settings import Config
@@ -13,8 +14,8 @@ from sparkify.star.version import Version, open_to_read, require_version
 from sparkify.warehouses import StoredFile, fetch_dicts
 
 
-@dataclass(frozen=True)
-class Status:
+@dataclass(frozen=True, repr=False)
+class Status(Shown):
     """What the warehouse holds. `pending` counts the files at the sources by state, None if no root is set.
 
     `loads` are the rows of load_history, each with `seconds`, `records_per_second` and `rejected_share` (0 to 1).

@@ -4,14 +4,15 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from sparkify.formats import Shown
 from sparkify.loads.progress import seconds_since
 from sparkify.settings import Config
 from sparkify.star.version import require_version
 from sparkify.warehouses import StoredFile, compact_file, open_warehouse
 
 
-@dataclass(frozen=True)
-class CompactResult:
+@dataclass(frozen=True, repr=False)
+class CompactResult(Shown):
     """What compacting did, or would do. `before` and `after` describe the file; None if there is no such file."""
 
     warehouse: str

@@ -16,10 +16,11 @@ class RejectLimit:
     is_percentage: bool
 
     @classmethod
-    def parse(cls, text: str | None) -> "RejectLimit | None":
-        """Read `100` or `1%`; None stays None. Raises UsageError for anything else."""
-        if text is None:
+    def parse(cls, given: str | int | None) -> "RejectLimit | None":
+        """Read `100`, also as a number, or `1%`; None stays None. Raises UsageError for anything else."""
+        if given is None:
             return None
+        text = str(given)
         try:
             number = float(text.removesuffix("%")) if text.endswith("%") else int(text)
         except ValueError:

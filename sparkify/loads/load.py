@@ -46,14 +46,14 @@ def load(
     *,
     on_progress: OnProgress = lambda progress: None,
     on_event: OnEvent | None = None,
-    max_rejects: str | None = None,
+    max_rejects: str | int | None = None,
     reread: bool = False,
     verify: bool = False,
 ) -> LoadResult:
     """Load new and changed files, each exactly once.
 
     `on_event` is called with a dictionary at each step: `event` is started, file, refreshed, committed or failed, and
-    `load_id` is the load. `max_rejects` is a number of records (`"100"`) or a share of the records read (`"1%"`); with
+    `load_id` is the load. `max_rejects` is a number of records (`100`) or a share of the records read (`"1%"`); with
     more rejects the load fails. With `reread`, files that were read by other rules are replaced too. With `verify`,
     local files are read even where nothing says that they have changed.
 

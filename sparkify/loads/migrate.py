@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from sparkify.datasets import DATASETS
+from sparkify.formats import Shown
 from sparkify.loads.older import bring_records_up_to_date
 from sparkify.loads.progress import seconds_since
 from sparkify.loads.retry import retry_conflicts
@@ -21,8 +22,8 @@ _LAYOUT_OF_REPAIR = 3
 _logger = logging.getLogger("sparkify")
 
 
-@dataclass(frozen=True)
-class MigrateResult:
+@dataclass(frozen=True, repr=False)
+class MigrateResult(Shown):
     """What a migration did: a sentence for each step, and the layouts before and after."""
 
     status: Literal["migrated", "nothing_to_do"]

@@ -75,6 +75,9 @@ class Plan(Sequence[PlannedFile]):
     def __len__(self) -> int:
         return sum(map(len, self._found.values())) + len(self.vanished)
 
+    def __repr__(self) -> str:
+        return f"Plan({', '.join(f'{state}={count}' for state, count in self.count_states().items() if count)})"
+
     def __iter__(self) -> Iterator[PlannedFile]:
         for dataset, listing in self._found.items():
             known = {file.url: file for file in self.looked_at if file.dataset == dataset}

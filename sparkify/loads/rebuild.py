@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from sparkify.formats import Shown
 from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.progress import seconds_since
 from sparkify.loads.retry import retry_conflicts
@@ -25,8 +26,8 @@ class TableChange:
     changed: int
 
 
-@dataclass(frozen=True)
-class RebuildResult:
+@dataclass(frozen=True, repr=False)
+class RebuildResult(Shown):
     """What recomputing the star changed, or would change, by table."""
 
     status: Literal["rebuilt", "would_rebuild"]

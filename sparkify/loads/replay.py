@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from sparkify.formats import Shown
 from sparkify.loads import ledger
 from sparkify.loads.judging import judge_again
 from sparkify.loads.ledger import Replayable
@@ -17,8 +18,8 @@ from sparkify.star.version import require_version
 from sparkify.warehouses import Warehouse, open_warehouse
 
 
-@dataclass(frozen=True)
-class ReplayResult:
+@dataclass(frozen=True, repr=False)
+class ReplayResult(Shown):
     """What a replay did: the records judged again, those now loaded, and the reasons of all rejects that remain.
 
     With `dry_run`, the records that would be judged, and their reasons. `mode` is how the star is updated.

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sparkify.formats import Shown
 from sparkify.loads.warnings import Replaced, TakenName
 from sparkify.sources.listing import LeftOut
 from sparkify.star.changes import Mode
 
 
-@dataclass(frozen=True)
-class LoadResult:
+@dataclass(frozen=True, repr=False)
+class LoadResult(Shown):
     """What a load did. `reasons` counts its rejects by code, `tables` the rows of each table after it.
 
     `taken_names` are names that fields were read from in place of their own; `unknown_keys` are kept in `other`.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sparkify.errors import UsageError
+from sparkify.formats import Shown
 from sparkify.loads import ledger
 from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.retry import retry_conflicts
@@ -15,8 +16,8 @@ from sparkify.star.version import require_version
 from sparkify.warehouses import Warehouse, open_warehouse
 
 
-@dataclass(frozen=True)
-class UndoResult:
+@dataclass(frozen=True, repr=False)
+class UndoResult(Shown):
     """What undoing a load did, or would do. `records` counts the removed records.
 
     `pending` are the files that a load would take again. For those in `replaced`, the load had replaced an older

@@ -17,6 +17,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import count
+from numbers import Integral
 from textwrap import indent
 from typing import Any
 
@@ -71,15 +72,11 @@ class Cut:
             raise UsageError(f"from {first} is after to {last}; exchange them")
         if level not in (None, *_LEVELS):
             raise UsageError(f"there is no level {level!r}; give free or paid")
-        numbers: dict[str, object] = {"top": top, "days": days}
-        for name, number in numbers.items():
-            if number is None:
-                continue
-            if not isinstance(number, int) or isinstance(number, bool):
-                raise UsageError(f"{name} cannot be {number!r}; give a whole number from 1 to {_MOST:,}")
-            if not 1 <= number <= _MOST:
-                raise UsageError(f"{name} cannot be {number:,}; give a number from 1 to {_MOST:,}")
-        given = {"first_day": first, "last_day": last, "level": level, "top": top, "days": days}
+        numbers = {
+            name: None if number is None else _read_number(name, number)
+            for name, number in (("top", top), ("days", days))
+        }
+        given = {"first_day": first, "last_day": last, "level": level, **numbers}
         for name, value in given.items():
             # The class is frozen.
             object.__setattr__(self, name, value)
@@ -94,6 +91,15 @@ class Cut:
 
 
 WHOLE_LOG = Cut()
+
+
+def _read_number(name: str, given: Any) -> int:
+    # Also a number of numpy.
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        raise UsageError(f"{name} cannot be {given!r}; give a whole number from 1 to {_MOST:,}")
+    if not 1 <= (number := int(given)) <= _MOST:
+        raise UsageError(f"{name} cannot be {number:,}; give a number from 1 to {_MOST:,}")
+    return number
 
 
 def read_day(day: dt.date | str) -> dt.date:

@@ -39,6 +39,10 @@ class Result(_Pair):
     rows: list[Row]
     types: list[str]
 
+    def __reduce__(self) -> tuple[type["Result"], tuple[list[str], list[Row], list[str]]]:
+        """To be copied and pickled; what is held as Arrow is made anew."""
+        return type(self), (self.columns, self.rows, self.types)
+
     def __iter__(self) -> Iterator[Any]:
         return iter((self.columns, self.rows))
 

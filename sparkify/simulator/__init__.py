@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkify.errors import UsageError
-from sparkify.formats import format_bytes
+from sparkify.formats import Shown, format_bytes
 from sparkify.outputs import make_folder
 from sparkify.simulator.catalogue import build_catalogue, invent_strangers, write_songs
 from sparkify.simulator.listeners import Playlist, Users
@@ -25,8 +25,8 @@ from sparkify.simulator.truth import Truth
 __all__ = ["SimulateOptions", "SimulateResult", "simulate"]
 
 
-@dataclass(frozen=True)
-class SimulateResult:
+@dataclass(frozen=True, repr=False)
+class SimulateResult(Shown):
     """Where the data is, and how much. `faults` counts the planted faults by reason code."""
 
     log_data: Path

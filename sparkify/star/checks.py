@@ -12,7 +12,7 @@ A proof also holds if it holds for the plays of each of several spans of days: s
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from sparkify.errors import CheckError
@@ -47,7 +47,7 @@ class Check:
     name: str
     severity: Severity
     why: str
-    sql: str
+    sql: str = field(repr=False)
 
 
 @dataclass(frozen=True)

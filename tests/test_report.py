@@ -59,7 +59,9 @@ pytestmark = pytest.mark.slow
 
 DAY = 86_400_000
 # Every question has its own section, except the overview, which is at the top.
-SECTIONS = {question.name for question in list_questions()} - {"overview"}
+ANSWERS = {question.name for question in list_questions()} - {"overview"}
+# Sessions are on the card of their lengths.
+SECTIONS = ANSWERS - {"sessions"}
 
 
 class Page(HTMLParser):
@@ -75,6 +77,8 @@ class Page(HTMLParser):
         self.text = ""
         self._open: list[str] = []
         self._in_finding = False
+        # The question whose table is open.
+        self._table = ""
         self.feed(source)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -85,25 +89,31 @@ class Page(HTMLParser):
             self.findings[self.section] = ""
         elif tag == "p":
             self._in_finding = given.get("class") == "finding"
-        elif tag == "tr":
-            self.tables.setdefault(self.section, []).append([])
-        elif tag in ("td", "th"):
-            self.tables[self.section][-1].append("")
+        elif tag == "div" and given.get("class") == "table":
+            self._table = (given["id"] or "").removeprefix("table-")
+        elif tag == "tr" and self._table:
+            self.tables.setdefault(self._table, []).append([])
+        elif tag in ("td", "th") and self._table:
+            self.tables[self._table][-1].append("")
         elif tag == "a" and "download" in given:
             kind, _, text = (given["href"] or "").partition(",")
             assert kind == "data:text/csv;charset=utf-8"
-            self.downloads[self.section] = list(csv.reader(io.StringIO(unquote(text), newline="")))
+            self.downloads[(given["download"] or "").removesuffix(".csv")] = list(
+                csv.reader(io.StringIO(unquote(text), newline=""))
+            )
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "p":
             self._in_finding = False
+        elif tag == "table":
+            self._table = ""
 
     def handle_data(self, data: str) -> None:
         self.text += data
         if self._in_finding:
             self.findings[self.section] += data.strip()
-        if self._open and self._open[-1] in ("td", "th", "bdi") and self.tables.get(self.section):
-            row = self.tables[self.section][-1]
+        if self._open and self._open[-1] in ("td", "th", "bdi") and self.tables.get(self._table):
+            row = self.tables[self._table][-1]
             if row:
                 row[-1] += data.strip()
 
@@ -149,7 +159,7 @@ def test_every_question_has_a_section_with_its_finding_definition_and_sql(page: 
     assert set(page.findings) == SECTIONS
     assert all(page.findings.values())
     for question in list_questions():
-        if question.name in SECTIONS:
+        if question.name in ANSWERS:
             # Backticks become elements, so only the words before the first can be searched for.
             assert re.split("`|It does not say", question.definition)[0].strip() in page.text
             assert question.sql.splitlines()[-1] in page.text
@@ -158,7 +168,7 @@ def test_every_question_has_a_section_with_its_finding_definition_and_sql(page: 
 def test_numbers_and_downloads_are_the_answers(simulated: Config, page: Page) -> None:
     for answer in answer_all(simulated).answers:
         name = answer.question.name
-        if name in SECTIONS - {"places"}:
+        if name in ANSWERS - {"places"}:
             assert page.tables[name][0] == answer.columns
             assert len(page.tables[name]) == len(page.downloads[name]) == len(answer.rows) + 1
             for row, downloaded in zip(answer.rows, page.downloads[name][1:], strict=True):
@@ -175,7 +185,7 @@ def _field(value: object) -> str:
 
 def test_drawings_hold_no_mark_that_ends_a_script(page: Page) -> None:
     specifications = re.findall(r'<script type="application/json" id="[\w-]+">(.*?)</script>', page.source, re.DOTALL)
-    assert len(specifications) == len(SECTIONS) + 1
+    assert len(specifications) == page.source.count('data-spec="') + 1 > 5
     for text in specifications:
         assert "<" not in text
         json.loads(text)
@@ -382,7 +392,7 @@ def test_a_share_of_more_than_all_fits_its_drawing(warehouse: Config) -> None:
     load_plays(warehouse, *upgrades, played(1, level="free"))
     spec = draw("conversion", answer_all(warehouse).of("conversion").records)
     assert spec is not None
-    assert spec["encoding"]["x"]["scale"]["domain"] == [0, 3]
+    assert [(bar["text"], bar["part"]) for bar in spec["bars"]] == [("100%", 1 / 3), ("300%", 1.0)]
 
 
 def test_listeners_of_the_first_days_are_not_told_as_new(warehouse: Config) -> None:
@@ -399,19 +409,13 @@ def test_listeners_of_the_first_days_are_not_told_as_new(warehouse: Config) -> N
     assert finding == "50% of new listeners listened in the week after their first (1 of 2)."
 
 
-def test_names_of_songs_stay_as_they_are_in_pictures(warehouse: Config) -> None:
-    load_plays(warehouse, played(0, song="clip1 at 12.34567"), played(1, song="clip1 at 12.34567"))
-    pictures = re.findall(r"<noscript>(.*?)</noscript>", as_page(warehouse).source, re.DOTALL)
-    assert sum("clip1 at 12.34567" in picture for picture in pictures) == 1
-
-
 def test_half_a_year_of_cohorts_is_drawn_and_the_numbers_have_all(warehouse: Config) -> None:
     load_plays(warehouse, *(played(7 * week, user=week + 1) for week in range(30)))
     records = answer_all(warehouse).of("retention").records
     spec = draw("retention", records)
     assert spec is not None
-    assert len({row["cohort"] for row in spec["data"]["values"]}) == 26
-    assert "the last 26 of 30 weeks are drawn" in spec["description"]
+    assert (len(spec["grid"]), len(spec["columns"])) == (26, 12)
+    assert "The last 26 of 30 weeks are shown." in spec["notes"]
     assert len(as_page(warehouse).downloads["retention"]) == len(records) + 1
 
 
@@ -493,7 +497,7 @@ def test_what_cannot_be_drawn_leaves_the_others(capfd: pytest.CaptureFixture[str
 def test_page_says_what_could_not_be_drawn_and_has_its_numbers(simulated: Config, page: Page) -> None:
     with start_drawing() as draw_all:
         source = render_page(
-            answer_all(simulated), lambda specs: draw_all({**specs, "top_songs": DEADLY}), with_people=False
+            answer_all(simulated), lambda specs: draw_all({**specs, "hours": DEADLY}), with_people=False
         )
     broken = Page(source)
     assert (broken.tables, broken.downloads, broken.findings) == (page.tables, page.downloads, page.findings)
@@ -502,7 +506,7 @@ def test_page_says_what_could_not_be_drawn_and_has_its_numbers(simulated: Config
         "This could not be drawn: the process that draws ended early (SIGABRT). The numbers below have all that it "
         "would show."
     ]
-    assert source.count("<noscript><svg") == page.source.count("<noscript><svg") - 1
+    assert source.count("<svg") == page.source.count("<svg") - 1
 
 
 @pytest.mark.parametrize(
@@ -532,7 +536,7 @@ def test_page_without_any_drawing_has_its_numbers(
     assert where.startswith("sparkify-report.html: ")
     written = Page((tmp_path / "sparkify-report.html").read_text(encoding="utf-8"))
     assert (written.tables, written.findings) == (page.tables, page.findings)
-    assert written.source.count(f"This could not be drawn: {words}.") == page.source.count("<noscript><svg")
+    assert written.source.count(f"This could not be drawn: {words}.") == page.source.count("<svg")
 
 
 @pytest.mark.parametrize("home", ["~nobody-of-this-name", "relative"])
@@ -692,8 +696,8 @@ def test_page_of_the_sample_has_its_known_numbers(sample: Config) -> None:
     findings = as_page(sample).findings
     assert "20.9 people listened on an average day, 34 on the busiest" in findings["audience"]
     assert "Stickiness is 21.8%" in findings["audience"]
-    assert "Friday from 16:00 UTC has the most in all: 140" in findings["heatmap"]
-    assert "911 sessions took at most 3.87 minutes" in findings["sessions"]
+    assert "Tuesday from 20:00 UTC, with 28.8 plays" in findings["heatmap"]
+    assert "911 sessions took at most 3.87 minutes" in findings["session_lengths"]
     assert "468 hours of music" in findings["hours"]
     assert "62.2% of the plays" in findings["hours"]
     assert findings["top_songs"] == "“You're The One” by Dwight Yoakam leads with 37 plays."
@@ -721,7 +725,7 @@ def test_every_week_and_level_of_the_sample_is_drawn(sample: Config) -> None:
         drawing = draw_all(specs)
     assert drawing.failures == {}
     assert drawing.pictures.keys() == specs.keys()
-    assert len(specs) > 15 * 10
+    assert len(specs) > 15 * 4
 
 
 # ---- hostile texts ----

@@ -27,11 +27,13 @@ from sparkify.questions.catalogue import CHAPTERS
 from sparkify.report import questions
 from sparkify.report.bulk import Bulk, find_bulk, split_far
 from sparkify.report.drawing import Draw, embed_json, make_drawable, name_source
-from sparkify.report.marks import CONFIG, Spec
+from sparkify.report.marks import CONFIG, Record, Spec
 
 _FOLDER = Path(__file__).parent
 # The chapter whose questions are the tiles.
 _GLANCE = "glance"
+# Questions that stand on another one's card: two views of one subject.
+_JOINED = {"session_lengths": "sessions"}
 # For more, a spreadsheet is better.
 _MOST_ROWS = 400
 _LIMITS = "It does not say"
@@ -48,22 +50,32 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Section:
-    """One question on the page. `spec` is None if there is nothing to draw."""
+class Numbers:
+    """The answer to one question: its definition, its table, and its SQL."""
 
     name: str
     question: str
-    finding: str
     definition: str
     limits: str
-    notes: list[str]
-    spec: Spec | None
     columns: list[Column]
     rows: list[list[str]]
     size: str
     more: str
     csv: str
     sql: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One card. `drawing` is what the page draws by itself, `spec` what a script draws: at most one of them."""
+
+    name: str
+    question: str
+    finding: str
+    notes: list[str]
+    drawing: Spec | None
+    spec: Spec | None
+    answers: list[Numbers]
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,11 @@ def render_page(answers: Answers, draw: Draw, *, with_people: bool) -> str:
         Chapter(
             chapter,
             title,
-            [_section(one, bulk, with_people) for one in answers.answers if one.question.chapter == chapter],
+            [
+                _section(answers, one.question.name, bulk, with_people)
+                for one in answers.answers
+                if one.question.chapter == chapter and one.question.name not in _JOINED.values()
+            ],
         )
         for chapter, title in CHAPTERS.items()
         if chapter != _GLANCE
@@ -241,22 +257,38 @@ def _moment(at: dt.datetime) -> str:
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
-def _section(answer: Answer, bulk: Bulk | None, with_people: bool) -> Section:
-    name, question = answer.question.name, answer.question
-    records, left_out = (answer.records, None) if with_people else questions.hide_people(name, answer.records)
+def _section(answers: Answers, name: str, bulk: Bulk | None, with_people: bool) -> Section:
+    names = [name, _JOINED[name]] if name in _JOINED else [name]
+    shown = {one: _shown(answers.of(one), with_people) for one in names}
+    records, left_out = shown[name]
     drawn, not_drawn = split_far(records, bulk)
-    spec = make_drawable(questions.draw(name, drawn))
-    definition, _, limits = question.definition.partition(_LIMITS)
-    numbers = [f"`{one.name}` is {answer.values[one.name]}" for one in question.parameters if one.default is not None]
-    shown = records[:_MOST_ROWS]
+    drawing = make_drawable(questions.draw(name, drawn))
+    told = [questions.describe(one, found) for one, (found, _) in reversed(shown.items())]
     return Section(
         name,
-        question.question,
-        questions.describe(name, records) or _NOTHING,
-        " ".join([definition.strip(), *(f"Here {number}." for number in numbers)]),
-        f"{_LIMITS}{limits}",
+        answers.of(name).question.question,
+        " ".join(filter(None, told)) or _NOTHING,
         [text for text in (left_out, not_drawn, questions.note(name, records)) if text],
-        spec=spec,
+        None if drawing is None or questions.is_vega(drawing) else drawing,
+        drawing if drawing is not None and questions.is_vega(drawing) else None,
+        [_numbers(answers.of(one), found) for one, (found, _) in shown.items()],
+    )
+
+
+def _shown(answer: Answer, with_people: bool) -> tuple[list[Record], str | None]:
+    return (answer.records, None) if with_people else questions.hide_people(answer.question.name, answer.records)
+
+
+def _numbers(answer: Answer, records: list[Record]) -> Numbers:
+    question = answer.question
+    definition, _, limits = question.definition.partition(_LIMITS)
+    given = [f"`{one.name}` is {answer.values[one.name]}" for one in question.parameters if one.default is not None]
+    shown = records[:_MOST_ROWS]
+    return Numbers(
+        question.name,
+        question.question,
+        " ".join([definition.strip(), *(f"Here {number}." for number in given)]),
+        f"{_LIMITS}{limits}",
         columns=[Column(column, _is_numeric(record[column] for record in records)) for column in answer.columns],
         rows=[[_cell(value) for value in record.values()] for record in shown],
         size=count_of(len(records), "row"),

@@ -3,9 +3,9 @@
 import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any
 
 from sparkify.formats import count_of, format_number
+from sparkify.report.marks import Record, Spec, bar, bars_of
 
 _MOST_DRAWN = 40
 _MOST_PLACES = 20
@@ -28,12 +28,12 @@ def isolate(name: str) -> str:
     return "\u2068" * (closed + 1) + text + "\u2069" * (opened + 1)
 
 
-def list_places(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def list_places(records: Sequence[Record]) -> list[Record]:
     """The rows that a drawing of a ranking shows: the first places by plays, each with all rows that share it.
 
     A place that does not fit completely is left out, with all places after it.
     """
-    shown: list[dict[str, Any]] = []
+    shown: list[Record] = []
     for _, group in groupby(records, lambda record: record["plays"]):
         rows = list(group)
         if len(shown) >= _MOST_PLACES or len(shown) + len(rows) > _MOST_DRAWN:
@@ -42,7 +42,30 @@ def list_places(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return shown
 
 
-def note_hidden(records: Sequence[dict[str, Any]]) -> str | None:
+def ranking(
+    records: Sequence[Record],
+    description: str,
+    *,
+    name: Callable[[Record], str],
+    details: Callable[[Record], list[str]],
+) -> Spec | None:
+    """Bars of plays in the given order, which is that of plays, each with its place if the answer has it."""
+    shown = list_places(records)
+    most = shown[0]["plays"] if shown else 0
+    bars = [
+        bar(
+            name(record),
+            record["plays"] / most,
+            format_number(record["plays"]),
+            place=f"{record['place']}." if "place" in record else "",
+            details=details(record),
+        )
+        for record in shown
+    ]
+    return bars_of(bars, description)
+
+
+def note_hidden(records: Sequence[Record]) -> str | None:
     """The note about the rows for which a drawing of a ranking has no room."""
     hidden = len(records) - len(list_places(records))
     if not hidden:
@@ -50,7 +73,7 @@ def note_hidden(records: Sequence[dict[str, Any]]) -> str | None:
     return f"Who shares a place is drawn with all of it or not at all: {count_of(hidden, 'more row')} in the numbers."
 
 
-def name_winners(records: Sequence[dict[str, Any]], name: Callable[[dict[str, Any]], str]) -> str:
+def name_winners(records: Sequence[Record], name: Callable[[Record], str]) -> str:
     """The first place of a ranking, with its plays."""
     first = [record for record in records if record["place"] == 1]
     plays = count_of(first[0]["plays"], "play")

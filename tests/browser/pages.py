@@ -1,6 +1,7 @@
 """Reports as files, and as pages in a browser, with ways to measure them."""
 
 import csv
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,22 @@ class Visit:
             self.complaints.append(message.text)
 
 
+def read_library(report: Report) -> tuple[str, str]:
+    """The script that draws, as a page has it, and its source in the content security policy."""
+    packed = re.search(r'id="vega">([^<]+)<', report.source)
+    digests = re.search(r"script-src '\S+' ('\S+') 'unsafe-eval'", report.source)
+    assert packed is not None
+    assert digests is not None
+    return packed[1], digests[1]
+
+
 def visit(browser: Browser, report: Report, **options: Any) -> Visit:
     """Open a report and wait until it is drawn; the options are those of a browser's context."""
+    return open_page(browser, report.path, **options)
+
+
+def open_page(browser: Browser, path: Path, **options: Any) -> Visit:
+    """Open the file of a report, as `visit` does."""
     # Without smooth scrolling, so that nothing moves after scrolling.
     page = browser.new_context(reduced_motion="reduce", **options).new_page()
     page.set_default_timeout(_LONG)
@@ -72,7 +87,7 @@ def visit(browser: Browser, report: Report, **options: Any) -> Visit:
     page.on("request", lambda request: opened.note_request(request))
     page.on("console", lambda message: opened.note_message(message))
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    page.goto(report.path.as_uri())
+    page.goto(path.as_uri())
     if options.get("java_script_enabled", True):
         page.wait_for_selector("html[data-drawn]")
     return opened
@@ -96,7 +111,7 @@ def download_rows(page: Page, name: str, path: Path) -> list[list[str]]:
     """The rows of the file behind a question's link, with the columns first."""
     open_details(page)
     with page.expect_download() as download:
-        page.locator(f"[aria-labelledby={name}] a.download").click()
+        page.locator(f"a[download='{name}.csv']").click()
     assert download.value.suggested_filename == f"{name}.csv"
     download.value.save_as(path)
     with path.open(encoding="utf-8", newline="") as file:

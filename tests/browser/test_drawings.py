@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from playwright.sync_api import Browser, Page
 
-from sparkify.formats import format_day, format_share, format_value
+from sparkify.formats import count_of, format_day, format_share, format_value
 from sparkify.questions.catalogue import list_questions
 from tests.browser.pages import Record, Report, Visit, hover_mark, read_tooltip, visit
 
@@ -17,12 +17,16 @@ def count_marks(page: Page) -> dict[str, Marks]:
     """The marks of every drawing that the page announces, by question."""
     found: dict[str, Marks] = page.evaluate("""() => {
         const marks = {};
+        for (const card of document.querySelectorAll("article:has(.bars, .grid)")) {
+            const [bars, cells] = [".bars > li", ".grid .cell"].map(kind => card.querySelectorAll(kind).length);
+            marks[card.getAttribute("aria-labelledby")] = bars ? { bars } : { cells };
+        }
         for (const place of document.querySelectorAll("[data-spec]")) {
             const counts = marks[place.id.replace("drawing-", "")] = {};
             for (const group of place.querySelectorAll("g.role-mark")) {
                 const kind = [...group.classList].find(name => name.startsWith("mark-")).replace("mark-", "");
-                const drawn = [...group.children].filter(
-                    one => one.tagName === "text" ? one.textContent.trim() : one.getAttribute("d"));
+                const drawn = [...group.children].filter(one =>
+                    one.matches("text") ? one.textContent.trim() : one.getAttribute("d") || one.matches("line"));
                 counts[kind] = (counts[kind] ?? 0) + drawn.length;
             }
         }
@@ -35,8 +39,8 @@ def count_marks(page: Page) -> dict[str, Marks]:
 
 
 def bars(number: int) -> Marks:
-    """Bars, each with a number."""
-    return {"rect": number, "text": number} if number else {}
+    """Bars that the page draws by itself."""
+    return {"bars": number} if number else {}
 
 
 def known(records: Sequence[Record], column: str) -> list[Record]:
@@ -48,24 +52,16 @@ def mark_audience(records: Sequence[Record]) -> Marks:
         return {}
     # The trend is over seven days. Without any value there is no line, and a single day is a point.
     lines = [True, len(records) >= 7, bool(known(records, "wau")), bool(known(records, "mau"))]
-    return {"line": sum(lines), "symbol": len(records) + len(known(records, "mau")) + (len(records) == 1)}
+    alone = sum(len(known(records, column)) == 1 for column in ("dau", "wau", "mau")) + (len(records) == 7)
+    return {"line": sum(lines), "symbol": len(records) + alone}
 
 
 def mark_heatmap(records: Sequence[Record]) -> Marks:
     return {"rect": len(records)} if any(record["plays"] for record in records) else {}
 
 
-def mark_sessions(records: Sequence[Record]) -> Marks:
-    return bars(3 if records[0]["sessions"] else 0)
-
-
 def mark_session_lengths(records: Sequence[Record]) -> Marks:
-    total, so_far, reached = sum(record["sessions"] for record in records), 0, set()
-    for place, record in enumerate(records):
-        so_far += record["sessions"]
-        reached |= {(part, place) for part in (5, 9) if 10 * so_far >= part * total}
-    named = {min(place for of, place in reached if of == part) for part in (5, 9)} if records else set()
-    return {"rect": len(records), "text": len(named)} if records else {}
+    return bars(len(records))
 
 
 def mark_days(records: Sequence[Record]) -> Marks:
@@ -97,11 +93,13 @@ def mark_churn(records: Sequence[Record]) -> Marks:
 
 
 def mark_retention(records: Sequence[Record]) -> Marks:
-    return bars(len(known(records, "active_share")))
+    later = [record for record in known(records, "active_share") if record["week_number"]]
+    return {"cells": len(later)} if records else {}
 
 
 def mark_discovery(records: Sequence[Record]) -> Marks:
-    return bars(len(known(records, "week")))
+    weeks = len(known(records, "week"))
+    return {"line": 1, "symbol": weeks, "text": min(weeks, 2), "rule": 1} if weeks else {}
 
 
 def mark_health(records: Sequence[Record]) -> Marks:
@@ -120,7 +118,6 @@ def mark_matches(records: Sequence[Record]) -> Marks:
 MARKS: dict[str, Callable[[Sequence[Record]], Marks]] = {
     "audience": mark_audience,
     "heatmap": mark_heatmap,
-    "sessions": mark_sessions,
     "session_lengths": mark_session_lengths,
     "hours": mark_days,
     "places": mark_places,
@@ -150,7 +147,8 @@ def expected_marks(report: Report) -> dict[str, Marks]:
 
 def test_every_question_is_drawn_of_a_month(month_report: Report, month_visit: Visit) -> None:
     drawn = count_marks(month_visit.page)
-    assert set(drawn) == {question.name for question in list_questions()} - {"overview"}
+    # Sessions are on the card of their lengths.
+    assert set(drawn) == {question.name for question in list_questions()} - {"overview", "sessions"}
     assert drawn == expected_marks(month_report)
     assert drawn["heatmap"] == {"rect": 7 * 24}
 
@@ -167,7 +165,8 @@ def test_as_many_marks_are_drawn_as_the_answers_have(
 
 
 def test_heatmap_shows_the_plays_of_an_hour(month_report: Report, month_visit: Visit) -> None:
-    records = month_report.records("heatmap")
+    # Weeks begin on Monday.
+    records = sorted(month_report.records("heatmap"), key=lambda record: (record["weekday"] - 1) % 7)
     place = max(range(len(records)), key=lambda number: records[number]["plays"])
     record = records[place]
     assert hover_mark(month_visit.page, "heatmap", "rect", place) == {
@@ -178,31 +177,38 @@ def test_heatmap_shows_the_plays_of_an_hour(month_report: Report, month_visit: V
     }
 
 
-def test_ranking_shows_song_artist_plays_and_listeners(month_report: Report, month_visit: Visit) -> None:
-    for place in (0, 7):
-        record = month_report.records("top_songs")[place]
-        assert hover_mark(month_visit.page, "top_songs", "rect", place) == {
-            "place": str(record["place"]),
-            "song": record["song_title"],
-            "artist": record["artist_name"],
-            "plays": str(record["plays"]),
-            "distinct listeners": str(record["listeners"]),
-        }
+def read_bars(page: Page, name: str) -> list[str]:
+    return page.locator(f"[aria-labelledby={name}] .bars > li").all_inner_texts()
 
 
-def test_funnel_shows_the_users_of_a_step(month_report: Report, month_visit: Visit) -> None:
-    records = month_report.records("funnel")
-    first, second = records[0]["users"], records[1]
-    assert hover_mark(month_visit.page, "funnel", "rect", 1) == {
-        "what": f"{second['step']}. {second['reached']}",
-        "share": f"{format_share(second['users'] / first)} ({second['users']} of {first})",
-    }
+def test_bars_show_their_names_and_numbers(month_report: Report, month_visit: Visit) -> None:
+    songs = month_report.records("top_songs")
+    assert [" ".join(text.split()) for text in read_bars(month_visit.page, "top_songs")][:8] == [
+        f"{one['place']}. {one['song_title']} {one['artist_name']} · {count_of(one['listeners'], 'listener')} "
+        f"{one['plays']}"
+        for one in songs[:8]
+    ]
+    steps = month_report.records("funnel")
+    first = steps[0]["users"]
+    assert [" ".join(text.split()) for text in read_bars(month_visit.page, "funnel")] == [
+        f"{one['step']}. {one['reached']} {one['users']} of {first} {format_share(one['users'] / first)}"
+        for one in steps
+    ]
+
+
+def test_bars_are_as_long_as_their_numbers(month_report: Report, month_visit: Visit) -> None:
+    plays = [record["plays"] for record in month_report.records("top_artists")]
+    widths = month_visit.page.evaluate("""() => [...document.querySelectorAll(
+        "[aria-labelledby=top_artists] .bar")].map(one => one.getBoundingClientRect().width)""")
+    assert [round(width / widths[0], 2) for width in widths] == [
+        round(one / plays[0], 2) for one in plays[: len(widths)]
+    ]
 
 
 def test_audience_shows_the_listeners_of_a_day(month_report: Report, month_visit: Visit) -> None:
     records = month_report.records("audience")
-    # The points of the 30 days are drawn before them.
-    before = len(known(records, "mau"))
+    # A line of one value is a point, which is drawn before them.
+    before = sum(len(known(records, column)) == 1 for column in ("wau", "mau"))
     for place in (2, len(records) - 1):
         record = records[place]
         wau, mau = (
@@ -223,6 +229,6 @@ def test_tooltip_goes_with_the_pointer(month_visit: Visit) -> None:
     page.mouse.move(0, 0)
     page.wait_for_selector("#tooltip", state="hidden")
     assert read_tooltip(page) == {}
-    assert hover_mark(page, "top_artists", "rect", 1)
+    assert hover_mark(page, "hours", "rect", 1)
     page.mouse.wheel(0, 200)
     page.wait_for_selector("#tooltip", state="hidden")

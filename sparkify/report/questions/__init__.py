@@ -1,10 +1,11 @@
 """The drawing and the sentence of each question: `NAME.py` for `sql/questions/NAME.sql`, from the answer only.
 
-A module has `draw(records)`, which returns a Vega-Lite specification or None, and `describe(records)`, which returns
-the answer in words or None; both get at least one record. It may have `note(records)`, what the drawing leaves out, and
-`hide_people(records)`, the records without those of a single listener, and a sentence about what was left out.
+A module has `draw(records)`, which returns a Vega-Lite specification, bars, a grid (see `marks`) or None, and
+`describe(records)`, which returns the answer in words or None; both get at least one record. It may have
+`note(records)`, what the drawing leaves out, and `hide_people(records)`, the records without those of a single
+listener, and a sentence about what was left out.
 
-Exact values are in the tooltip. A text that is too long for an axis is shortened there and complete in the tooltip.
+Exact values are in the tooltip, or written beside the bar.
 """
 
 import json
@@ -19,13 +20,18 @@ from sparkify.report.marks import SCHEMA, Record, Spec
 def draw(name: str, records: Sequence[Record]) -> Spec | None:
     """The drawing of a question's answer; None if there is nothing to draw."""
     spec: Spec | None = _find(name).draw(records) if records else None
-    if spec is None:
-        return None
+    if spec is None or not is_vega(spec):
+        return spec
     used = json.dumps({key: part for key, part in spec.items() if key != "data"})
     # Fields that no mark, axis or tooltip uses would only make the page larger.
     fields = [field for field in spec["data"]["values"][0] if re.search(rf"\b{field}\b", used)]
     spec["data"] = {"values": [{field: row[field] for field in fields} for row in spec["data"]["values"]]}
     return {"$schema": SCHEMA, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, **spec}
+
+
+def is_vega(spec: Spec) -> bool:
+    """Whether a script draws it. The page draws bars and grids by itself."""
+    return "data" in spec
 
 
 def describe(name: str, records: Sequence[Record]) -> str | None:

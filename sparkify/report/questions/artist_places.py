@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 
-from sparkify.formats import format_share
-from sparkify.report.marks import Record, Spec, ranking, tooltip_of
-from sparkify.report.words import isolate, list_places, name_winners, note_hidden
+from sparkify.formats import count_of, format_share
+from sparkify.report.marks import Record, Spec
+from sparkify.report.words import isolate, name_winners, note_hidden, ranking
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    rows = [record | {"name": isolate(record["location"])} for record in list_places(records)]
-    tooltip = tooltip_of(name="place", plays="plays", artists="artists", listeners="listeners")
-    return ranking(rows, "Places of artists with the most plays", tooltip)
+    return ranking(
+        records,
+        "Places of artists with the most plays",
+        name=lambda record: record["location"],
+        details=lambda record: [count_of(record["artists"], "artist"), count_of(record["listeners"], "listener")],
+    )
 
 
 def note(records: Sequence[Record]) -> str | None:

@@ -3,68 +3,77 @@
 from collections.abc import Sequence
 
 from sparkify.formats import format_day, format_number, format_share
-from sparkify.report.marks import MAIN, QUIET, SECOND, THIRD, Record, Spec, amount_axis, data_of, days_axis, tooltip_of
+from sparkify.report.marks import (
+    MAIN,
+    QUIET,
+    SECOND,
+    THIRD,
+    Record,
+    Spec,
+    amount_axis,
+    colors_of,
+    data_of,
+    days_axis,
+    legend_of,
+    tooltip_of,
+)
 
 _TREND_DAYS = 7
+_SUNDAY = 6
+# More days would be a thicket: the days with a week behind them say the same.
+_MOST_DAYS = 100
+
+
+_NAMES = {
+    "dau": "on the day", "trend": f"{_TREND_DAYS}-day mean", "wau": "7 days (WAU)", "mau": "30 days (MAU)",
+}  # fmt: skip
+_COLORS = {"dau": QUIET, "trend": MAIN, "wau": SECOND, "mau": THIRD}
+# From back to front, each with its width.
+_WIDTHS = {"dau": 1, "mau": 2, "wau": 2, "trend": 3}
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
+    if not any(record["dau"] for record in records):
+        return None
+    days = [record["dau"] for record in records]
     rows = [
         record
         | {
+            "trend": _mean(days[: number + 1]),
             "label": format_day(record["day"]),
             "of_week": _so_far(record["wau"], 7),
             "of_month": _so_far(record["mau"], 30),
         }
-        for record in records
+        for number, record in enumerate(records)
     ]
-    if not any(record["dau"] for record in rows):
-        return None
-    names = {
-        "dau": "on the day", "trend": f"mean of {_TREND_DAYS} days", "wau": "in 7 days (WAU)",
-        "mau": "in 30 days (MAU)",
-    }  # fmt: skip
-    # From back to front. A line of one day would not be visible.
-    point = {"size": 30}
-    lines: dict[str, Spec] = {
-        "dau": {"strokeWidth": 1} | ({"point": point | {"color": QUIET}} if len(rows) == 1 else {}),
-        "mau": {"strokeWidth": 2, "point": point | {"color": THIRD}},
-        "wau": {"strokeWidth": 2},
-        "trend": {"strokeWidth": 3},
-    }
+    many = len(rows) > _MOST_DAYS
+    if many:
+        rows = [row for row in rows if row["day"].weekday() == _SUNDAY or row is rows[-1]]
     # A line without any value is not drawn and not in the legend.
-    drawn = {field: any(record.get(field) is not None for record in rows) for field in ("dau", "wau", "mau")}
-    drawn["trend"] = len(rows) >= _TREND_DAYS
-    colors = {"dau": QUIET, "trend": MAIN, "wau": SECOND, "mau": THIRD}
-    scale = {
-        "domain": [name for field, name in names.items() if drawn[field]],
-        "range": [color for field, color in colors.items() if drawn[field]],
-    }
+    drawn = {field: sum(row[field] is not None for row in rows) for field in _NAMES if not (many and field == "dau")}
+    colors = {_NAMES[field]: _COLORS[field] for field, values in drawn.items() if values}
 
     def line(field: str) -> Spec:
-        color = {"datum": names[field], "type": "nominal", "scale": scale, "title": None}
-        mark = {"type": "line", "invalid": "break-paths-show-domains", **lines[field]}
-        return {"mark": mark, "encoding": {"y": amount_axis(field, "listeners"), "color": color}}
+        color = {"datum": _NAMES[field], "type": "nominal", "scale": colors_of(colors), "title": None}
+        mark = {"type": "line", "invalid": "break-paths-show-domains", "strokeWidth": _WIDTHS[field]}
+        # A line of one day would not be visible.
+        point = {"point": {"size": 30, "color": _COLORS[field]}} if drawn[field] == 1 else {}
+        return {"mark": mark | point, "encoding": {"y": amount_axis(field, "listeners"), "color": color}}
 
+    front = "trend" if many else "dau"
     tooltip = tooltip_of(label="day", dau="listeners on the day", of_week="in 7 days", of_month="in 30 days")
     return {
-        "description": "Listeners by day, with the mean of seven days, and listeners in 7 and 30 days",
+        "description": "Listeners by day, with the mean of seven days, and listeners in 7 and 30 days"
+        + ("; of each week, its Sunday is drawn" if many else ""),
+        "usermeta": legend_of(colors),
         "height": 260,
         "data": data_of(rows),
-        "transform": [
-            {
-                "window": [{"op": "mean", "field": "dau", "as": "trend"}, {"op": "row_number", "as": "number"}],
-                "sort": [{"field": "day"}],
-                "frame": [1 - _TREND_DAYS, 0],
-            },
-            {"calculate": f"datum.number < {_TREND_DAYS} ? null : datum.trend", "as": "trend"},
-        ],
-        "encoding": {"x": days_axis()},
+        "encoding": {"x": days_axis("%b %Y" if many else "%-d %b")},
         "layer": [
-            *(line(field) for field in lines if drawn[field]),
+            *(line(field) for field in _WIDTHS if drawn.get(field)),
             {
                 "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.001, "color": MAIN},
-                "encoding": {"y": amount_axis("dau", "listeners"), "tooltip": tooltip},
+                "encoding": {"y": amount_axis(front, "listeners"), "tooltip": tooltip},
             },
         ],
     }
@@ -88,6 +97,11 @@ def describe(records: Sequence[Record]) -> str | None:
         text + f" {format_number(last['mau'])} listened in the last 30 days. Stickiness is "
         f"{format_share(last['stickiness'])}: on an average day so many of them listened."
     )
+
+
+def _mean(days: Sequence[int]) -> float | None:
+    """The mean of the last days; None if there are too few."""
+    return sum(days[-_TREND_DAYS:]) / _TREND_DAYS if len(days) >= _TREND_DAYS else None
 
 
 def _so_far(listeners: int | None, days: int) -> str:

@@ -3,24 +3,23 @@
 from collections.abc import Sequence
 
 from sparkify.formats import count_of, format_number, format_share
-from sparkify.report.marks import MAIN, QUIET, SECOND, Record, Spec, share_of, shares
+from sparkify.report.marks import Record, Spec, bars_of, share_bar
 
 _CHURN = {
-    "cancelled": ("cancelled, of all users", SECOND),
-    "downgraded": ("downgraded, of paid users", SECOND),
-    "silent": ("silent, of players", MAIN),
-    "censored": ("not known yet, of players", QUIET),
+    "cancelled": ("cancelled, of all users", "second"),
+    "downgraded": ("downgraded, of paid users", "second"),
+    "silent": ("silent, of players", "main"),
+    "censored": ("not known yet, of players", "quiet"),
 }
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    rows = [
-        {"name": _CHURN[r["outcome"]][0], "share": r["share"], "text": share_of(r["users"], r["of_users"]),
-         "color": _CHURN[r["outcome"]][1]}
+    bars = [
+        share_bar(_CHURN[r["outcome"]][0], r["users"], r["of_users"], color=_CHURN[r["outcome"]][1])
         for r in records
         if r["of_users"]
-    ]  # fmt: skip
-    return shares(rows, "Users who left, and those of whom it is not known", "share of users") if rows else None
+    ]
+    return bars_of(bars, "Users who left, and those of whom it is not known")
 
 
 def describe(records: Sequence[Record]) -> str | None:

@@ -3,23 +3,19 @@
 from collections.abc import Sequence
 
 from sparkify.formats import count_of, format_number, format_share
-from sparkify.report.marks import MAIN, SECOND, Record, Spec, share_of, shares
+from sparkify.report.marks import Record, Spec, bars_of, share_bar
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
     answer = records[0]
-    if not (answer["first_free_users"] or answer["active_free_users"]):
-        return None
     pairs = [
-        ("A: first seen free, then upgraded", answer["first_free_converters"], answer["first_free_users"]),
-        ("B: upgrades over free players", answer["conversions"], answer["active_free_users"]),
+        ("A: first seen free, then upgraded", answer["first_free_converters"], answer["first_free_users"], "main"),
+        ("B: upgrades over free players", answer["conversions"], answer["active_free_users"], "second"),
     ]
-    rows = [
-        {"name": name, "share": count / total, "text": share_of(count, total), "color": color}
-        for (name, count, total), color in zip(pairs, (MAIN, SECOND), strict=True)
-        if total
-    ]
-    return shares(rows, "Shares of free users who upgrade", "share of users")
+    # Who upgrades need not have played while free, so B may be above 1.
+    most = max([1.0, *(count / total for _, count, total, _ in pairs if total)])
+    bars = [share_bar(name, count, total, color=color, most=most) for name, count, total, color in pairs if total]
+    return bars_of(bars, "Shares of free users who upgrade")
 
 
 def describe(records: Sequence[Record]) -> str | None:

@@ -3,19 +3,13 @@
 from collections.abc import Sequence
 
 from sparkify.formats import count_of, format_number
-from sparkify.report.marks import MAIN, Record, Spec, share_of, shares
+from sparkify.report.marks import Record, Spec, bars_of, share_bar
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
     first = records[0]["users"]
-    if not first:
-        return None
-    rows = [
-        {"name": f"{r['step']}. {r['reached']}", "share": r["users"] / first, "text": share_of(r["users"], first),
-         "color": MAIN}
-        for r in records
-    ]  # fmt: skip
-    return shares(rows, "Users who reach each step on the way to paying", "share of users first seen free")
+    bars = [share_bar(f"{r['step']}. {r['reached']}", r["users"], first) for r in records if first]
+    return bars_of(bars, "Users who reach each step on the way to paying, of those first seen free")
 
 
 def describe(records: Sequence[Record]) -> str | None:

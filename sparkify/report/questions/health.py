@@ -2,29 +2,24 @@
 
 from collections.abc import Sequence
 
-from sparkify.formats import count_of, exact_share, format_number, format_share
-from sparkify.report.marks import MAIN, SECOND, Record, Spec, shares
+from sparkify.formats import count_of, format_number, format_share
+from sparkify.report.marks import Record, Spec, bar, bars_of
+
+_SHARES = {
+    "plays found in the catalogue": ("match_rate", "main"),
+    "events while logged out": ("logged_out_share", "second"),
+    "records rejected": ("rejected_share", "second"),
+}
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
     answer = records[0]
-    named = {
-        "plays found in the catalogue": ("match_rate", MAIN),
-        "events while logged out": ("logged_out_share", SECOND),
-        "records rejected": ("rejected_share", SECOND),
-    }
-    rows = [
-        {
-            "name": name,
-            "share": answer[field],
-            "text": format_share(answer[field]),
-            "exact": exact_share(answer[field]),
-            "color": color,
-        }
-        for name, (field, color) in named.items()
+    bars = [
+        bar(name, answer[field], format_share(answer[field]), color=color)
+        for name, (field, color) in _SHARES.items()
         if answer[field] is not None
     ]
-    return shares(rows, "Match rate, logged-out share and rejected share", "share") if rows else None
+    return bars_of(bars, "Match rate, logged-out share and rejected share")
 
 
 def describe(records: Sequence[Record]) -> str | None:

@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 
-from sparkify.formats import format_number, format_share, format_value
-from sparkify.report.marks import Record, Spec, by_day, level_bars, tooltip_of
+from sparkify.formats import format_number, format_share
+from sparkify.report.marks import Record, Spec, tooltip_of
+from sparkify.report.spans import level_bars
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    rows = [record | {"hours_text": format_value(record["hours"])} for record in by_day(records)]
-    if not rows:
-        return None
-    tooltip = tooltip_of(label="day", level="level", hours_text="hours", plays="plays")
-    return {
-        "description": "Hours of music that began to play, by day and level",
-        **level_bars(rows, "hours", "hours of music", tooltip),
-    }
+    tooltip = tooltip_of(level="level", mean="hours a day", plays="plays", days="days")
+    description = "Hours of music that began to play, by day and level"
+    return level_bars(records, "hours", description, title="hours of music a day", tooltip=tooltip)
 
 
 def describe(records: Sequence[Record]) -> str | None:

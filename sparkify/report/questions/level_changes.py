@@ -2,40 +2,37 @@
 
 from collections.abc import Sequence
 
-from sparkify.formats import count_of, format_day
-from sparkify.report.marks import MAIN, SECOND, Record, Spec, amount_axis, data_of, tooltip_of
+from sparkify.formats import count_of
+from sparkify.report.marks import MAIN, SECOND, Record, Spec, amount_axis, colors_of, data_of, legend_of, tooltip_of
+from sparkify.report.spans import choose_weeks, sum_spans
 
 _KINDS = {"upgrades": MAIN, "downgrades": SECOND}
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
+    spans = choose_weeks(record["week"] for record in records)
     rows = [
-        {"week": record["week"], "label": f"week of {format_day(record['week'])}", "kind": kind, "number": record[kind]}
-        for record in records
+        {"start": row["start"], "label": row["label"], "kind": kind, "number": row[kind]}
+        for row in sum_spans(records, spans, list(_KINDS), place="week")
         for kind in _KINDS
-        if record[kind]
+        if row[kind]
     ]
     if not rows:
         return None
     return {
-        "description": "Upgrades and downgrades by week",
+        "description": f"Upgrades and downgrades by {spans.unit}",
+        "usermeta": legend_of(_KINDS),
         "height": 200,
         "data": data_of(rows),
         "mark": {"type": "bar"},
         "encoding": {
-            "x": {
-                "field": "week", "type": "ordinal", "title": "week, by its Monday",
-                "axis": {
-                    "labelAngle": 0, "labelOverlap": True,
-                    "labelExpr": "utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%-d %b')",
-                },
-            },
+            "x": spans.axis(),
             "y": amount_axis("number", "changes"),
             "color": {
                 "field": "kind", "type": "nominal", "title": None,
-                "scale": {"domain": list(_KINDS), "range": list(_KINDS.values())},
+                "scale": colors_of(_KINDS),
             },
-            "tooltip": tooltip_of(label="week", kind="what", number="changes"),
+            "tooltip": tooltip_of(label=spans.unit, kind="what", number="changes"),
         },
     }  # fmt: skip
 

@@ -3,18 +3,14 @@
 from collections.abc import Sequence
 
 from sparkify.formats import count_of, format_number, format_share
-from sparkify.report.marks import Record, Spec, by_day, level_bars, tooltip_of
+from sparkify.report.marks import Record, Spec, tooltip_of
+from sparkify.report.spans import level_bars
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    rows = by_day(records)
-    if not rows:
-        return None
-    tooltip = tooltip_of(label="day", level="level", users_at_end="users at the end of the day", plays="plays")
-    return {
-        "description": "Users by their level at the end of each day",
-        **level_bars(rows, "users_at_end", "users, by their last event of the day", tooltip),
-    }
+    tooltip = tooltip_of(level="level", mean="users at the end of the day", plays="plays", days="days")
+    description = "Users by their level at the end of each day"
+    return level_bars(records, "users_at_end", description, title="users at the end of the day", tooltip=tooltip)
 
 
 def describe(records: Sequence[Record]) -> str | None:

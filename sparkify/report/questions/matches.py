@@ -2,30 +2,30 @@
 
 from collections.abc import Sequence
 
-from sparkify.formats import exact_share, format_share
-from sparkify.report.marks import MAIN, QUIET, SECOND, Record, Spec, shares
+from sparkify.formats import count_of, format_share
+from sparkify.report.marks import Record, Spec, bar, bars_of
 
 _NAMES = {
-    "exact": ("exact: title and artist", MAIN),
-    "similar": ("similar title and artist", MAIN),
-    "artist": ("the artist alone", SECOND),
-    "none": ("not in the catalogue", QUIET),
+    "exact": ("exact: title and artist", "main"),
+    "similar": ("similar title and artist", "main"),
+    "artist": ("the artist alone", "second"),
+    "none": ("not in the catalogue", "quiet"),
 }
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    rows = [
-        {
-            "name": _NAMES[record["match"]][0],
-            "share": record["play_share"],
-            "text": format_share(record["play_share"]),
-            "exact": exact_share(record["play_share"]),
-            "color": _NAMES[record["match"]][1],
-        }
+    bars = [
+        bar(
+            _NAMES[record["match"]][0],
+            record["play_share"],
+            format_share(record["play_share"]),
+            details=[count_of(record["plays"], "play")],
+            color=_NAMES[record["match"]][1],
+        )
         for record in records
         if record["play_share"] is not None
     ]
-    return shares(rows, "Shares of plays by the kind of match with the catalogue", "share of plays") if rows else None
+    return bars_of(bars, "Shares of plays by the kind of match with the catalogue")
 
 
 def describe(records: Sequence[Record]) -> str | None:

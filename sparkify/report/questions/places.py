@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 
 from sparkify.formats import count_of, format_number
-from sparkify.report.marks import Record, Spec, ranking, tooltip_of
-from sparkify.report.words import isolate, list_places, note_hidden
+from sparkify.report.marks import Record, Spec
+from sparkify.report.words import isolate, note_hidden, ranking
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    rows = [
-        record | {"name": record["location"] or "not logged", "state": record["state"] or "–"}
-        for record in list_places(records)
-    ]
-    tooltip = tooltip_of(name="place", state="state", plays="plays", users="listeners")
-    return ranking(rows, "Places with the most plays", tooltip)
+    return ranking(
+        records,
+        "Places with the most plays",
+        name=lambda record: record["location"] or "not logged",
+        details=lambda record: [count_of(record["users"], "listener")],
+    )
 
 
 def note(records: Sequence[Record]) -> str | None:

@@ -1,55 +1,33 @@
-"""How long visits last: a histogram."""
+"""How long visits last: bars of the sessions in each bin, which name the bins of the median and the 90th percentile."""
 
 from collections.abc import Sequence
 from itertools import accumulate
 
-from sparkify.formats import exact_share, format_share
-from sparkify.report.marks import INK, MAIN, SECOND, THIRD, Record, Spec, amount_axis, data_of, tooltip_of
+from sparkify.formats import format_number, format_share
+from sparkify.report.marks import Record, Spec, bar, bars_of
+
+_PARTS = (("median", 0.5, "second"), ("90th percentile", 0.9, "third"))
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
     so_far = list(accumulate(record["session_share"] for record in records))
-    # The bins of the median and the 90th percentile.
-    marks = {
-        next(place for place, share in enumerate(so_far) if share >= part - 1e-9): name
-        for name, part in (("p90", 0.9), ("median", 0.5))
-    }
-    rows = [
-        record
-        | {
-            "minutes": _name_bin(record),
-            "share_text": exact_share(record["session_share"]),
-            "part": marks.get(place, "other"),
-            "mark": marks.get(place, ""),
-        }
+    # The bins of the median and the 90th percentile, which may be one.
+    held: dict[int, list[tuple[str, str]]] = {}
+    for name, part, color in _PARTS:
+        place = next(place for place, share in enumerate(so_far) if share >= part - 1e-9)
+        held.setdefault(place, []).append((name, color))
+    most = max(record["session_share"] for record in records)
+    bars = [
+        bar(
+            _name_bin(record),
+            record["session_share"] / most,
+            f"{format_share(record['session_share'])} ({format_number(record['sessions'])})",
+            details=[" and ".join(name for name, _ in held.get(place, []))] if place in held else [],
+            color=held[place][0][1] if place in held else "main",
+        )
         for place, record in enumerate(records)
     ]
-    colors = {"domain": ["median", "p90", "other"], "range": [SECOND, THIRD, MAIN]}
-    bars: Spec = {
-        "mark": {"type": "bar"},
-        "encoding": {
-            "color": {"field": "part", "type": "nominal", "scale": colors, "legend": None},
-            "tooltip": tooltip_of(minutes="up to minutes", sessions="sessions", share_text="share of sessions"),
-        },
-    }
-    texts: Spec = {
-        "mark": {"type": "text", "dy": -8, "color": INK, "fontWeight": "bold"},
-        "encoding": {"text": {"field": "mark"}},
-    }
-    return {
-        "description": "Sessions by their length, with the bins that hold the median and the 90th percentile",
-        "height": 220,
-        "data": data_of(rows),
-        "encoding": {
-            "x": {
-                "field": "minutes", "type": "ordinal", "sort": None,
-                "title": "from first to last event, up to so many minutes",
-                "axis": {"labelAngle": 0, "labelOverlap": False, "ticks": False, "grid": False},
-            },
-            "y": amount_axis("sessions", "sessions"),
-        },
-        "layer": [bars, texts],
-    }  # fmt: skip
+    return bars_of(bars, "Sessions by their length, with the bins that hold the median and the 90th percentile")
 
 
 def describe(records: Sequence[Record]) -> str | None:
@@ -63,5 +41,7 @@ def describe(records: Sequence[Record]) -> str | None:
 
 
 def _name_bin(record: Record) -> str:
-    """The upper bound of a bin in minutes: a name that fits below a bar on a phone."""
-    return "more" if record["to_minutes"] is None else str(record["to_minutes"])
+    over, to = record["over_minutes"], record["to_minutes"]
+    if over is None:
+        return "no time at all"
+    return f"over {over} minutes" if to is None else f"over {over} to {to} minutes"

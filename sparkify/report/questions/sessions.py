@@ -1,52 +1,13 @@
-"""What a visit is like: median, mean and 90th percentile of its minutes."""
+"""What a visit is like, in words: its minutes are drawn with the lengths of sessions."""
 
 from collections.abc import Sequence
 
-from sparkify.formats import count_of, format_number, format_share, format_value
-from sparkify.report.marks import (
-    BAR_HEIGHT,
-    MAIN,
-    NAMES_AXIS,
-    Record,
-    Spec,
-    amount_axis,
-    data_of,
-    tooltip_of,
-    with_room,
-)
+from sparkify.formats import count_of, format_number, format_share
+from sparkify.report.marks import Record, Spec
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    answer = records[0]
-    if not answer["sessions"]:
-        return None
-    named = {"median": "median_minutes", "mean": "mean_minutes", "90th percentile": "p90_minutes"}
-    rows = [
-        {
-            "name": name,
-            "minutes": answer[field],
-            "text": format_number(answer[field]),
-            "exact": format_value(answer[field]),
-        }
-        for name, field in named.items()
-    ]
-    return {
-        "description": "Minutes from the first event of a session to its last",
-        "height": BAR_HEIGHT * len(rows),
-        "data": data_of(rows),
-        "encoding": {
-            "y": {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": NAMES_AXIS},
-            "x": amount_axis("minutes", "minutes", scale=with_room(row["minutes"] for row in rows)),
-            "tooltip": tooltip_of(name="sessions'", exact="minutes"),
-        },
-        "layer": [
-            {"mark": {"type": "bar", "color": MAIN, "cornerRadiusEnd": 2}},
-            {
-                "mark": {"type": "text", "align": "left", "dx": 4, "color": "var(--muted)"},
-                "encoding": {"text": {"field": "text"}},
-            },
-        ],
-    }
+    return None
 
 
 def describe(records: Sequence[Record]) -> str | None:

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 
-from sparkify.report.marks import Record, Spec, ranking, tooltip_of
-from sparkify.report.words import isolate, list_places, name_winners, note_hidden
+from sparkify.formats import count_of
+from sparkify.report.marks import Record, Spec
+from sparkify.report.words import isolate, name_winners, note_hidden, ranking
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    rows = [record | {"name": f"{record['place']}. {record['artist_name']}"} for record in list_places(records)]
-    tooltip = tooltip_of(
-        place="place", artist_name="artist", plays="plays", listeners="distinct listeners", songs="distinct songs"
+    return ranking(
+        records,
+        "Artists with the most plays",
+        name=lambda record: record["artist_name"],
+        details=lambda record: [count_of(record["songs"], "song"), count_of(record["listeners"], "listener")],
     )
-    return ranking(rows, "Artists with the most plays", tooltip)
 
 
 def note(records: Sequence[Record]) -> str | None:

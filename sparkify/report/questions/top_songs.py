@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 
-from sparkify.report.marks import Record, Spec, ranking, tooltip_of
-from sparkify.report.words import isolate, list_places, name_winners, note_hidden
+from sparkify.formats import count_of
+from sparkify.report.marks import Record, Spec
+from sparkify.report.words import isolate, name_winners, note_hidden, ranking
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    rows = [
-        record | {"name": f"{record['place']}. {isolate(record['song_title'])} · {record['artist_name']}"}
-        for record in list_places(records)
-    ]
-    tooltip = tooltip_of(
-        place="place", song_title="song", artist_name="artist", plays="plays", listeners="distinct listeners"
+    return ranking(
+        records,
+        "Songs with the most plays",
+        name=lambda record: record["song_title"],
+        details=lambda record: [record["artist_name"], count_of(record["listeners"], "listener")],
     )
-    return ranking(rows, "Songs with the most plays", tooltip)
 
 
 def note(records: Sequence[Record]) -> str | None:

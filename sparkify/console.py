@@ -6,9 +6,10 @@ Progress and messages go to stderr, data to stdout. `rich` is slow to import, so
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sparkify.addresses import mask
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from sparkify.star.comparison import TableComparison
     from sparkify.warehouses import Finding, StoredFile
 
-# Shorter work shows no bar. Without a terminal, a progress line is written at most this often.
+# Shorter work shows no bar. Without a terminal, a line is written this often.
 _DRAW_AFTER_SECONDS = 1.0
+_DRAW_EVERY_SECONDS = 0.1
 _LINE_EVERY_SECONDS = 5.0
 # How many reasons a summary lists.
 _REASONS = 8
@@ -63,35 +65,35 @@ def show_load(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         files = f"{state.files:,}/{state.total_files:,} files"
         return f"{files}, {format_bytes(state.bytes)}, {count_of(state.records, 'record')}, {rate:,.0f}/s"
 
-    with _open_display(quiet) as show:
+    with _open_display("planning", quiet) as show:
         yield lambda state: show(state.step, min(state.bytes, state.total_bytes), state.total_bytes, describe(state))
 
 
 @contextmanager
 def show_simulation(quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """Show a simulation's progress, like a load's."""
-    with _open_display(quiet) as show:
+    with _open_display("writing", quiet) as show:
         yield lambda done, total: show("writing", done, total, f"{done:,}/{total:,} records")
 
 
 @contextmanager
 def show_checks(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Show what is being checked, like a load's progress."""
-    with _open_display(quiet) as show:
+    with _open_display("checking", quiet) as show:
         yield lambda name, done, total: show(f"checking {name}", done, total, f"{done}/{total} checks")
 
 
 @contextmanager
 def show_report(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Show what a report computes, like a load's progress."""
-    with _open_display(quiet) as show:
+    with _open_display("summing up", quiet) as show:
         yield lambda step, done, total: show(step, done, total, f"{done}/{total} steps")
 
 
 @contextmanager
 def show_export(quiet: bool) -> Iterator[Callable[[ExportProgress], None]]:
     """Show an export's progress, like a load's."""
-    with _open_display(quiet) as show:
+    with _open_display("exporting", quiet) as show:
         yield lambda state: show(
             "exporting",
             state.files,
@@ -101,43 +103,77 @@ def show_export(quiet: bool) -> Iterator[Callable[[ExportProgress], None]]:
 
 
 @contextmanager
-def _open_display(quiet: bool) -> Iterator[_Show]:
-    if quiet:
-        yield lambda step, done, total, words: None
-    elif sys.stderr.isatty():
-        with _open_bar() as show:
-            yield show
-    else:
-        yield _Lines()
+def show_step(step: str, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show that a step is being done whose end is not known, like a load's progress. Another can take its place."""
+    with _open_display(step, quiet) as show:
+        yield lambda other: show(other, 0, 0, "")
 
 
 @contextmanager
-def _open_bar() -> Iterator[_Show]:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        started = time.monotonic()
-        task = bar.add_task("", total=None, visible=False, words="")
-
-        def show(step: str, done: int, total: int, words: str) -> None:
-            visible = time.monotonic() - started > _DRAW_AFTER_SECONDS
-            bar.update(task, description=step, total=total or None, completed=done, words=words, visible=visible)
-
-        yield show
+def _open_display(step: str, quiet: bool) -> Iterator[_Show]:
+    if quiet:
+        yield lambda step, done, total, words: None
+        return
+    display = Display(step)
+    try:
+        yield display.show
+    finally:
+        display.close()
 
 
-class _Lines:
-    def __init__(self) -> None:
-        self._last = time.monotonic()
+class Display:
+    """Shows the last state from a thread of its own: a step may take long, and say nothing.
 
-    def __call__(self, step: str, done: int, total: int, words: str) -> None:
-        now = time.monotonic()
-        if now - self._last >= _LINE_EVERY_SECONDS:
-            self._last = now
-            say(f"{step}: {words}")
+    On a terminal it is a bar, after so many seconds and until `close`, elsewhere a line every so many seconds.
+    """
+
+    def __init__(
+        self, step: str, *, after: float = _DRAW_AFTER_SECONDS, line_every: float = _LINE_EVERY_SECONDS
+    ) -> None:
+        self._state = (step, 0, 0, "")
+        self._after = after
+        self._line_every = line_every
+        self._started = time.monotonic()
+        self._is_over = threading.Event()
+        draw = self._draw_bar if sys.stderr.isatty() else self._write_lines
+        self._thread = threading.Thread(target=draw, daemon=True)
+        # Where not even a thread can be had, the work counts.
+        with suppress(RuntimeError):
+            self._thread.start()
+
+    def show(self, step: str, done: int, total: int, words: str) -> None:
+        """Take the place of the last state: the step, how much is done, of how much, and both in words."""
+        self._state = (step, done, total, words)
+
+    def close(self) -> None:
+        """Show nothing any more, and remove the bar."""
+        self._is_over.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _write_lines(self) -> None:
+        while not self._is_over.wait(self._line_every):
+            step, _, _, words = self._state
+            say(f"{step}: {words or f'{time.monotonic() - self._started:,.0f} s'}")
+
+    def _draw_bar(self) -> None:
+        # Most work ends before.
+        if self._is_over.wait(self._after):
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"), TimeElapsedColumn())
+        console = Console(stderr=True)
+        with Bar(*shown, console=console, transient=True, auto_refresh=False, redirect_stdout=False) as bar:
+            task = bar.add_task("", total=None, words="")
+            bar.tasks[0].start_time = self._started
+            is_over = False
+            while not is_over:
+                step, done, total, words = self._state
+                bar.update(task, description=step, total=total or None, completed=done, words=words, refresh=True)
+                is_over = self._is_over.wait(_DRAW_EVERY_SECONDS)
 
 
 def print_table(

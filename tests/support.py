@@ -84,7 +84,11 @@ def truncated_gzip(records: Iterable[Row | str | bytes]) -> bytes:
 
 def strip_progress(err: str) -> str:
     """What a command wrote to stderr, without progress lines, which only a slow machine prints."""
-    return re.sub(r"(?m)^([a-z ]+: [\d,]+/[\d,]+ (files|records)\b|listing .*: [\d,]+ seen, ).*\n", "", err)
+    return re.sub(
+        r"(?m)^([\w.() ]+: ([\d,]+/[\d,]+ (files|records|checks|steps)\b|[\d,]+ s$)|listing .*: [\d,]+ seen, ).*\n",
+        "",
+        err,
+    )
 
 
 # ---- warehouses ----

@@ -1,10 +1,11 @@
-"""Tables as text: whole in a pipe, and cut to the width of a terminal with a hint."""
+"""What people see: tables that fit a terminal, and the progress of what takes long."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import io
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from sparkify.cli.triangle import as_triangle
-from sparkify.console import print_table
+from sparkify.console import Display, print_table, show_step
 from sparkify.table import Shown, print_rows
 
 TEXTS = st.text("aé日🎵e\u0301 /", max_size=40)
@@ -114,3 +115,50 @@ def test_the_hint_goes_to_stderr_unless_quiet(capsys: pytest.CaptureFixture[str]
         with contextlib.redirect_stdout(Terminal()):
             assert print_table(["n"], [[0]] * 101, quiet=quiet)
         assert capsys.readouterr().err == said
+
+
+# ---- progress ----
+
+
+def wait_for(stream: io.StringIO, words: str) -> str:
+    """What is written to a stream, once the words are there."""
+    until = time.monotonic() + 60
+    while words not in stream.getvalue() and time.monotonic() < until:
+        time.sleep(0.01)
+    return stream.getvalue()
+
+
+def test_progress_is_a_line_from_time_to_time() -> None:
+    stream = io.StringIO()
+    with contextlib.redirect_stderr(stream):
+        display = Display("migrating", line_every=0.01)
+        assert wait_for(stream, "migrating: ").startswith("migrating: 0 s\n")
+        display.show("writing", 3, 4, "3/4 files")
+        wait_for(stream, "writing: 3/4 files\n")
+        display.close()
+        written = stream.getvalue()
+        print("more", file=stream)
+    assert stream.getvalue() == f"{written}more\n"
+
+
+def test_progress_is_a_bar_on_a_terminal_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream, out = Terminal(), Terminal()
+    with contextlib.redirect_stderr(stream), contextlib.redirect_stdout(out):
+        display = Display("migrating", after=0.01)
+        wait_for(stream, "migrating")
+        # A result is printed, and is no part of the bar.
+        print("result")
+        display.show("writing", 3, 4, "3/4 files")
+        assert "3/4 files" in wait_for(stream, "3/4 files")
+        display.close()
+    assert out.getvalue() == "result\n"
+    # The last thing is that its line is erased.
+    assert stream.getvalue().endswith("\x1b[2K")
+
+
+def test_what_is_quick_or_quiet_shows_no_progress() -> None:
+    for stream, quiet in ((Terminal(), False), (io.StringIO(), False), (io.StringIO(), True)):
+        with contextlib.redirect_stderr(stream), show_step("asking", quiet) as on_step:
+            on_step("answering")
+        assert stream.getvalue() == ""

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import sparkify
 from sparkify.cli.options import command, common, dry_run, echo_json
-from sparkify.console import print_compact
+from sparkify.console import print_compact, show_step
 from sparkify.settings import Config
 
 
@@ -17,7 +17,8 @@ def compact(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
     Its content does not change, and it gets the format that --storage-version names. Redshift frees space by itself:
     there is nothing to do.
     """
-    result = sparkify.compact(config, dry_run=dry_run)
+    with show_step("compacting", as_json or quiet):
+        result = sparkify.compact(config, dry_run=dry_run)
     if as_json:
         echo_json(asdict(result))
     elif not quiet:

@@ -7,7 +7,7 @@ import click
 import sparkify
 from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, common, echo_json
-from sparkify.console import print_comparison
+from sparkify.console import print_comparison, show_step
 from sparkify.errors import CheckError
 from sparkify.settings import Config
 
@@ -18,7 +18,8 @@ from sparkify.settings import Config
 @common()
 def compare(config: Config, first: str, second: str, as_json: bool, quiet: bool) -> None:
     """Compare the stars of two warehouses; the engines may differ. Exit 5 if they differ."""
-    compared = sparkify.compare(config.at(first), config.at(second))
+    with show_step("comparing", as_json or quiet):
+        compared = sparkify.compare(config.at(first), config.at(second))
     differing = [table.table for table in compared if not table.equal]
     if as_json:
         echo_json({"status": "different" if differing else "equal", "tables": [asdict(table) for table in compared]})

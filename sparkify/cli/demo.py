@@ -12,7 +12,16 @@ import sparkify
 from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, echo_json, output, show_notes, start
 from sparkify.cli.report import PAGE
-from sparkify.console import print_checks, print_load, print_table, say, show_load, show_simulation
+from sparkify.console import (
+    print_checks,
+    print_load,
+    print_table,
+    say,
+    show_checks,
+    show_load,
+    show_report,
+    show_simulation,
+)
 from sparkify.errors import UsageError
 from sparkify.outputs import open_output
 from sparkify.report import require_packages
@@ -41,9 +50,10 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     config = Config(warehouse=str(warehouse), log_data=str(data.log_data), song_data=str(data.song_data))
     with show_load(silent) as on_progress:
         result = sparkify.load(config, on_progress=on_progress)
-    checked = sparkify.check(config)
+    with show_checks(silent) as on_statement:
+        checked = sparkify.check(config, on_statement=on_statement)
     columns, rows = sparkify.query(config, "top_artists")
-    page = _report(config, folder, quiet)
+    page = _report(config, folder, quiet=quiet, silent=silent)
     if as_json:
         checks = [asdict(one) for one in checked]
         echo_json({"warehouse": str(warehouse), "load": asdict(result), "checks": checks, "report": page})
@@ -70,14 +80,15 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     print(f"  {program} query --warehouse {address} --sql 'SELECT level, count(*) FROM songplays GROUP BY level'")
 
 
-def _report(config: Config, folder: Path, quiet: bool) -> str | None:
+def _report(config: Config, folder: Path, *, quiet: bool, silent: bool) -> str | None:
     """Write the report; None if its packages are not installed: the demo works without them."""
     try:
         require_packages()
     except UsageError:
         return None
     file = folder / _REPORT
-    page = sparkify.render_report(config, on_note=None if quiet else say).encode()
+    with show_report(silent) as on_step:
+        page = sparkify.render_report(config, on_note=None if quiet else say, on_step=on_step).encode()
     with open_output(file, config, PAGE) as stream:
         stream.write(page)
     return str(file)

@@ -14,7 +14,7 @@ from sparkify.addresses import mask
 from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, common, dry_run, echo_json, open_log, verify
 from sparkify.cli.plan import show_plan
-from sparkify.console import print_load, show_load
+from sparkify.console import print_load, show_load, show_step
 from sparkify.errors import SourceError, SparkifyError
 from sparkify.formats import to_json
 from sparkify.loads.progress import EVENTS, OnEvent, utc_now
@@ -51,7 +51,9 @@ def load(
 ) -> None:
     """Load what is new or changed at the sources, exactly once."""
     if dry_run:
-        show_plan(sparkify.plan(config, reread=reread, verify=verify), as_json, quiet, with_files=True)
+        with show_step("planning", as_json or quiet):
+            planned = sparkify.plan(config, reread=reread, verify=verify)
+        show_plan(planned, as_json, quiet, with_files=True)
         return
     with open_log(log_json, config, _EVENT_LOG) as stream, show_load(as_json or quiet) as on_progress:
         on_event = _event_writer(stream) if stream else None

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import sparkify
 from sparkify.cli.options import command, common, echo_json
+from sparkify.console import show_step
 from sparkify.settings import Config
 
 
@@ -11,7 +12,8 @@ from sparkify.settings import Config
 @common("stage")
 def migrate(config: Config, as_json: bool, quiet: bool) -> None:
     """Bring an older warehouse up to date, all or nothing. A load does it too."""
-    result = sparkify.migrate(config)
+    with show_step("migrating", as_json or quiet):
+        result = sparkify.migrate(config)
     if as_json:
         echo_json(asdict(result))
     elif not quiet and not result.steps:

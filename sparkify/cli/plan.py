@@ -8,7 +8,7 @@ import click
 
 import sparkify
 from sparkify.cli.options import command, common, echo_json, verify
-from sparkify.console import print_table, say
+from sparkify.console import print_table, say, show_step
 from sparkify.datasets import DATASETS
 from sparkify.formats import format_bytes
 from sparkify.loads.plan import STATES, Plan
@@ -21,7 +21,9 @@ from sparkify.settings import Config
 @common("sources")
 def plan(config: Config, files: bool, verify: bool, as_json: bool, quiet: bool) -> None:
     """Show what a load would do. Writes nothing."""
-    show_plan(sparkify.plan(config, verify=verify), as_json, quiet, with_files=files)
+    with show_step("planning", as_json or quiet):
+        planned = sparkify.plan(config, verify=verify)
+    show_plan(planned, as_json, quiet, with_files=files)
 
 
 def show_plan(planned: Plan, as_json: bool, quiet: bool, *, with_files: bool = False) -> None:

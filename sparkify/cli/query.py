@@ -1,6 +1,7 @@
 """sparkify query."""
 
 import io
+import itertools
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from sparkify.cli.completion import complete_path, complete_question
 from sparkify.cli.options import Command, command, common, cutting, echo_json
 from sparkify.cli.streams import is_lost, while_read
 from sparkify.cli.triangle import NOTE, as_triangle
-from sparkify.console import print_table, say
+from sparkify.console import print_table, say, show_step
 from sparkify.errors import UsageError
 from sparkify.formats import FORMATS, Counted, count_of, printable, write_object, write_rows
 from sparkify.outputs import check_output, open_output
@@ -109,7 +110,7 @@ def query(config: Config, as_json: bool, quiet: bool, **given: Any) -> None:
     if given["print_sql"]:
         _print_sql(asked)
     elif given["output"] is not None:
-        number = _write_file(config, asked, Path(given["output"]), form)
+        number = _write_file(config, asked, Path(given["output"]), form, quiet=as_json or quiet)
         if as_json:
             echo_json({"file": given["output"], "format": form, "rows": number})
         elif not quiet:
@@ -201,13 +202,15 @@ def _print_sql(asked: _Asked) -> None:
     sys.stdout.buffer.write(f"{end_statement(sql.strip().rstrip(';').rstrip())}\n".encode())
 
 
-def _write_file(config: Config, asked: _Asked, file: Path, form: str) -> int:
+def _write_file(config: Config, asked: _Asked, file: Path, form: str, *, quiet: bool) -> int:
     """Write the answer to a file; returns the number of rows."""
     check_output(file, config)
     if form != "parquet":
         with ExitStack() as stack:
             # The answer first: an error in it leaves no file.
-            columns, rows = _answer(config, asked, form, stack, quiet=True)
+            with show_step("asking", quiet):
+                columns, rows = _answer(config, asked, form, stack, quiet=True)
+                rows = _begin(rows)
             counted = Counted(rows)
             with open_output(file, config) as stream:
                 _write_rows(stream, form, columns, counted)
@@ -216,9 +219,10 @@ def _write_file(config: Config, asked: _Asked, file: Path, form: str) -> int:
         if not isinstance(stream.name, str):
             raise UsageError(f"parquet cannot be written to {file}: it is a pipe or a device; give a file")
         target = Target(stream.name, "parquet")
-        if asked.question is not None:
-            return write_answer(config, asked.question.name, target, cut=asked.cut).rows
-        return write_sql(config, asked.sql or "", target).rows
+        with show_step("writing", quiet):
+            if asked.question is not None:
+                return write_answer(config, asked.question.name, target, cut=asked.cut).rows
+            return write_sql(config, asked.sql or "", target).rows
 
 
 def _answer(
@@ -242,7 +246,9 @@ def _answer(
 def _show(config: Config, asked: _Asked, form: str | None, *, quiet: bool) -> int | None:
     """Show rows as they come, as one object without a format; returns their number, unless it is told or of no use."""
     with ExitStack() as stack:
-        columns, rows = _answer(config, asked, form, stack, quiet=quiet)
+        with show_step("asking", quiet or form is None):
+            columns, rows = _answer(config, asked, form, stack, quiet=quiet)
+            rows = _begin(rows)
         counted = Counted(while_read(rows))
         is_told = asked.question is None and asked.sql is None
         if form is None:
@@ -255,6 +261,12 @@ def _show(config: Config, asked: _Asked, form: str | None, *, quiet: bool) -> in
         else:
             _write_rows(sys.stdout.buffer, form, columns, counted)
     return None if is_told else counted.count
+
+
+def _begin(rows: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:
+    """The rows, when the first has come: until then the engine may work for long."""
+    coming = iter(rows)
+    return itertools.chain(list(itertools.islice(coming, 1)), coming)
 
 
 def _print_table(asked: _Asked, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, quiet: bool) -> bool:

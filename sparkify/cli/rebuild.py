@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import sparkify
 from sparkify.cli.options import command, common, dry_run, echo_json
-from sparkify.console import print_rebuild, say
+from sparkify.console import print_rebuild, show_step
 from sparkify.settings import Config
 
 
@@ -14,7 +14,8 @@ from sparkify.settings import Config
 def rebuild(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Recompute the star from staging, all or nothing."""
     silent = as_json or quiet
-    result = sparkify.rebuild(config, dry_run=dry_run, on_step=(lambda step: None) if silent else say)
+    with show_step("computing", silent) as on_step:
+        result = sparkify.rebuild(config, dry_run=dry_run, on_step=on_step)
     if as_json:
         echo_json(asdict(result))
     elif not quiet:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import sparkify
 from sparkify.cli.options import command, common, echo_json
-from sparkify.console import print_status
+from sparkify.console import print_status, show_step
 from sparkify.settings import Config
 
 
@@ -12,7 +12,8 @@ from sparkify.settings import Config
 @common("sources")
 def status(config: Config, as_json: bool, quiet: bool) -> None:
     """Show loads, files, rows, match rate and pending files."""
-    found = sparkify.status(config)
+    with show_step("looking", as_json or quiet):
+        found = sparkify.status(config)
     if as_json:
         echo_json(asdict(found))
     else:

@@ -7,7 +7,7 @@ import click
 import sparkify
 from sparkify.cli.completion import complete_load
 from sparkify.cli.options import command, common, confirm, dry_run, echo_json
-from sparkify.console import print_undo
+from sparkify.console import print_undo, show_step
 from sparkify.settings import Config
 
 
@@ -21,7 +21,8 @@ def undo(config: Config, load_id: int, yes: bool, dry_run: bool, as_json: bool, 
     if not (dry_run or yes):
         print_undo(sparkify.undo(config, load_id, dry_run=True), to_stderr=True)
         confirm(f"Undo load {load_id}?", yes)
-    result = sparkify.undo(config, load_id, dry_run=dry_run)
+    with show_step("undoing", as_json or quiet):
+        result = sparkify.undo(config, load_id, dry_run=dry_run)
     if as_json:
         echo_json(asdict(result))
     elif not quiet:

@@ -10,6 +10,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -337,18 +338,24 @@ def _flow_picture() -> str:
 
 
 def _tables_picture(names: Sequence[str]) -> str:
-    """Some tables with their columns, and a line for each column that holds the key of another of them."""
-    links, boxes = ["erDiagram"], []
+    """Some tables with their columns, and a line for each column that holds the key of another of them.
+
+    Tables with few such lines come first: Mermaid then draws no line behind a box.
+    """
+    links: dict[str, list[str]] = {}
+    boxes: list[str] = []
     for table in map(read_table, names):
         boxes.append(f"    {table.name} {{")
         for column in table.columns:
             reference = _REFERENCE.search(column.meaning)
             if reference and reference[1] in names:
                 one = "||" if column.required else "|o"
-                links.append(f'    {reference[1]} {one}--o{{ {table.name} : "{column.name}"')
+                line = f'    {reference[1]} {one}--o{{ {table.name} : "{column.name}"'
+                links.setdefault(table.name, []).append(line)
             boxes.append(f"        {_plain_type(column)} {column.name} {_key_mark(table, column)}".rstrip())
         boxes.append("    }")
-    return _mermaid(links + boxes)
+    ordered = sorted(links.values(), key=len)
+    return _mermaid(["erDiagram", *chain(*ordered), *boxes])
 
 
 def _plain_type(column: Column) -> str:

@@ -158,6 +158,14 @@ def test_cut_takes_whole_numbers_of_other_libraries() -> None:
     assert (top, type(top)) == (5, int)
 
 
+def test_unknown_reason_and_load_are_told(settled: Config) -> None:
+    assert sparkify.list_rejects(settled, reason="not_json") == []
+    with pytest.raises(UsageError, match="there is no reason 'not_jsn'; did you mean not_json"):
+        sparkify.list_rejects(settled, reason="not_jsn")
+    with pytest.raises(UsageError, match="there is no load 7; the last is 1"):
+        sparkify.list_rejects(settled, load_id=7)
+
+
 def test_paths_numbers_and_one_name_are_taken(settled: Config, tmp_path: Path) -> None:
     assert settled.log_data is not None
     config = sparkify.load_config(warehouse=Path(settled.warehouse_address), log_data=Path(settled.log_data))

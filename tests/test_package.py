@@ -165,15 +165,21 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment that holds the wheel, and for what the wheel needs finds that of the tests."""
-    folder = tmp_path_factory.mktemp("installed") / "environment"
-    uv = (sys.executable, "-m", "uv", "--offline", "--no-cache", "--quiet")
-    run(*uv, "venv", "--python", sys.executable, folder)
-    run(*uv, "pip", "install", "--python", folder / "bin" / "python", "--no-deps", wheel)
-    (packages,) = folder.glob("lib/python*/site-packages")
+    """The programs of the environment that `uv tool install WHEEL` makes.
+
+    What the wheel needs is not fetched: the environment finds that of the tests.
+    """
+    folder = tmp_path_factory.mktemp("installed")
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    (folder / "needed.txt").write_text("\n".join(re.split("[>=<]", package)[0] for package in needed), encoding="utf-8")
+    options = ("--offline", "--no-cache", "--quiet", "--python", sys.executable, "--excludes", folder / "needed.txt")
+    places = {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder / "bin")}
+    run(sys.executable, "-m", "uv", "tool", "install", *options, wheel, **places)
+    (packages,) = folder.glob("tools/sparkify/lib/python*/site-packages")
     # In a folder named so, files *.pth are not read: the checkout stays out.
     (packages / "needed.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-    return folder / "bin"
+    assert (folder / "bin" / "sparkify").resolve() == (folder / "tools" / "sparkify" / "bin" / "sparkify").resolve()
+    return folder / "tools" / "sparkify" / "bin"
 
 
 @pytest.mark.slow

@@ -35,10 +35,14 @@ def list_rejects(
 ) -> list[dict[str, Any]]:
     """The rejected records, ordered by file and line. `reason` is a code, or the part of a code before its colon.
 
-    `is_replayable` says whether a replay judges the record again: its text is kept whole, as it was.
+    `is_replayable` says whether a replay judges the record again: its text is kept whole, as it was. Raises UsageError
+    like `count_rejects`.
     """
     with open_rejects(config, reason=reason, load_id=load_id, url=url, dataset=dataset) as found:
-        return list(found)
+        rejects = list(found)
+    if not rejects:
+        count_rejects(config, reason=reason, load_id=load_id, url=url, dataset=dataset)
+    return rejects
 
 
 @contextmanager

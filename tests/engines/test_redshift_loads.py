@@ -23,6 +23,7 @@ from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError
 from sparkify.settings import Config
 from sparkify.star.tables import STAGING, STAR, create_tables
 from sparkify.warehouses import open_warehouse
+from sparkify.warehouses.redshift.login import Address, answering_within, close_connection, login
 from tests.engines.commands import variables_of
 from tests.engines.conftest import redshift_config
 from tests.engines.crash import EVERY, VERBS, prepare, run_verb
@@ -173,7 +174,7 @@ def test_ledger_is_locked_before_it_is_read(redshift: Redshift, config: Config) 
     sparkify.load(config)
     sent = redshift.statements
     lock = sent.index("LOCK load_lock")
-    assert sent[lock - 2 : lock] == ["BEGIN", "SET statement_timeout TO 1000"]
+    assert sent[lock - 2 : lock] == ["BEGIN", "SET statement_timeout TO 10000"]
     assert not any("FROM load_files" in sql for sql in sent[:lock])
     assert not any("TRUNCATE" in sql.upper() for sql in sent)
 
@@ -391,11 +392,50 @@ def test_second_load_fails_and_names_the_first(redshift: Redshift, config: Confi
         return "none"
 
     redshift.fault = load_meanwhile
+    redshift.speed = 20
     sparkify.load(config)
     assert re.fullmatch(
         r"load 1, running since [-0-9]+ [:0-9]+ UTC, holds the warehouse; wait until it ends, or give --wait SECONDS",
         str(caught[0]),
     )
+
+
+def test_lock_that_no_load_holds_is_not_called_one(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    sparkify.load(config)
+    redshift.speed = 20
+    with redshift.connect_postgres(database_of(config)) as other:
+        other.autocommit = False
+        other.execute("LOCK load_lock")
+        with pytest.raises(LockedError) as found:
+            sparkify.load(config)
+        other.rollback()
+    assert str(found.value) == (
+        "the warehouse's lock, the table load_lock, was not given within 10 seconds, and the ledger has no running "
+        "load: another command may be changing the warehouse, or the cluster is busy; try again, or give --wait SECONDS"
+    )
+    assert sparkify.load(config).status == "nothing_to_do"
+
+
+def test_server_that_does_not_end_a_wait_is_left(redshift: Redshift, config: Config) -> None:
+    sparkify.create(config)
+    address = config.warehouse_address
+    with redshift.connect_postgres(database_of(config)) as other, open_warehouse(config) as engine:
+        with engine.load_transaction():
+            pass
+        other.autocommit = False
+        other.execute("LOCK load_lock")
+        waiting = login(Address.parse(address, config), config)
+        cursor = waiting.cursor()
+        waiting.autocommit = True
+        cursor.execute("BEGIN")
+        with pytest.raises(TimeoutError), answering_within(waiting, 0.2):
+            cursor.execute("LOCK load_lock")
+        close_connection(waiting)
+        other.rollback()
+        # What still waited there has let go.
+        with engine.load_transaction():
+            pass
 
 
 def test_history_shows_what_became_of_each_load(redshift: Redshift, config: Config) -> None:

@@ -38,7 +38,8 @@ def no_fault(statement: str, number: int) -> Fault:
 @dataclass
 class Redshift:
     """The running server. `fault` is asked before each statement runs; numbers count from 1 since it was set or since
-    `statements` was cleared. `passwords` names those who may connect."""
+    `statements` was cleared. `passwords` names those who may connect. With a `speed` of 20, a limit of ten seconds ends
+    a statement after half a second."""
 
     host: str
     port: int
@@ -51,6 +52,7 @@ class Redshift:
     records: LoadRecords
     serverless: bool = False
     slices: int = 2
+    speed: int = 1
     statements: list[str] = field(default_factory=list)
     passwords: dict[str, str] = field(default_factory=dict)
     fault: Callable[[str, int], Fault] = no_fault

@@ -1,5 +1,6 @@
 """One client's session: passes its messages to PostgreSQL and the answers back, and plays Redshift's differences."""
 
+import re
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -199,6 +200,8 @@ class Session:
             raise
         if dead and plan.kind != "end":
             raise _dead_transaction()
+        if plan.sql.startswith("set statement_timeout"):
+            plan = replace(plan, sql=re.sub(r"\d+", lambda limit: str(int(limit[0]) // self._server.speed), plan.sql))
         if "stv_slices" in plan.sql:
             self._server.records.write_slices(self._server.slices)
         return plan

@@ -19,6 +19,7 @@ class Server(Protocol):
 
     serverless: bool
     slices: int
+    speed: int
     roles: dict[str, Role]
 
     @property

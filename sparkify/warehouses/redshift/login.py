@@ -153,6 +153,20 @@ def close_connection(connection: Any) -> None:
             stream.close()
 
 
+@contextmanager
+def answering_within(connection: Any, seconds: float) -> Iterator[None]:
+    """In the block each answer of the server must come within so many seconds; a TimeoutError ends the connection."""
+    # The driver has no such setting for an open connection.
+    sock = connection._usock
+    before = sock.gettimeout()
+    sock.settimeout(seconds)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            sock.settimeout(before)
+
+
 def _untrusted(error: Exception) -> str | None:
     """Why TLS failed and what to do; None if the driver's error is about something else."""
     if "Server refuses SSL" in error.args:

@@ -17,7 +17,7 @@ from sparkify.statement_log import logged
 from sparkify.warehouses.base import Row, StoredFile, Warehouse
 from sparkify.warehouses.files import Target, Written, written_types
 from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors, place_of
-from sparkify.warehouses.redshift.login import Address, check_driver, close_connection, login
+from sparkify.warehouses.redshift.login import Address, answering_within, check_driver, close_connection, login
 from sparkify.warehouses.redshift.stage import StagedParts
 from sparkify.warehouses.remote import RemoteIntake, open_near, write_rows
 
@@ -36,6 +36,10 @@ _LOCK_TABLE = "load_lock"
 _CREATE_LOCK = f"CREATE TABLE IF NOT EXISTS {_LOCK_TABLE} (holder INTEGER ENCODE AZ64) DISTSTYLE AUTO"
 _LOCK = f"LOCK {_LOCK_TABLE}"
 _NO_TIMEOUT = "RESET statement_timeout"
+# Redshift's time counts planning and queueing too, and the first statement that an idle workgroup gets takes as long.
+_FEWEST_LOCK_SECONDS = 10.0
+# So much longer than its own limit the server may be silent.
+_GRACE_SECONDS = 5.0
 _HOLDER = "SELECT load_id, started_at FROM load_history WHERE status = 'running' ORDER BY load_id DESC LIMIT 1"
 _SELECT = re.compile(r"(?is)\A(\s|--[^\n]*\n|/\*.*?\*/)*(explain\s+(verbose\s+)?)?(select|with)\b")
 _UNKNOWN_TABLE = re.compile(r'relation "(\w+)" does not exist')
@@ -197,8 +201,7 @@ class RedshiftWarehouse:
         except LockedError:
             with suppress(EngineError):
                 self.execute(_NO_TIMEOUT)
-            holder = self._holder()
-            raise LockedError(f"{holder} holds the warehouse; wait until it ends, or give --wait SECONDS") from None
+            raise LockedError(self._describe_lock()) from None
         finally:
             self._parts.clear()
 
@@ -211,19 +214,42 @@ class RedshiftWarehouse:
         self._parts.count_slices()
         self._is_prepared = True
 
+    @property
+    def _lock_seconds(self) -> float:
+        return max(_FEWEST_LOCK_SECONDS, self._config.wait)
+
     def _lock(self) -> None:
-        self.execute(_timeout_sql(self._config.wait))
+        self.execute(f"SET statement_timeout TO {round(self._lock_seconds * 1_000)}")
         try:
-            self.execute(_LOCK)
+            # That the limit ends a wait for a lock is said nowhere for Redshift.
+            with answering_within(self._connection, self._lock_seconds + _GRACE_SECONDS):
+                self.execute(_LOCK)
         except CancelledError as error:
-            raise LockedError("another load holds the warehouse") from error
+            raise LockedError(_LOCK_TABLE) from error
+        except EngineError as error:
+            if isinstance(error.__cause__, TimeoutError):
+                # The server lets go of the session when it notices, and what waits in it has no effect.
+                self.close()
+                raise LockedError(_LOCK_TABLE) from error
+            raise
         self.execute(_NO_TIMEOUT)
 
-    def _holder(self) -> str:
+    def _describe_lock(self) -> str:
+        """Who holds the lock, as far as the ledger tells, and what to do."""
+        told = ""
         with suppress(EngineError):
             for load_id, started_at in self.fetch(_HOLDER):
-                return f"load {load_id}, running since {started_at:%Y-%m-%d %H:%M:%S} UTC,"
-        return "another load"
+                since = f"{started_at:%Y-%m-%d %H:%M:%S}"
+                return (
+                    f"load {load_id}, running since {since} UTC, holds the warehouse; wait until it ends, or give "
+                    "--wait SECONDS"
+                )
+            told = ", and the ledger has no running load"
+        return (
+            f"the warehouse's lock, the table {_LOCK_TABLE}, was not given within {self._lock_seconds:,.0f} seconds"
+            f"{told}: another command may be changing the warehouse, or the cluster is busy; try again, or give "
+            "--wait SECONDS"
+        )
 
     def _commit(self) -> None:
         try:
@@ -259,11 +285,6 @@ def wrap_cursor(cursor: Any, connection: Any, config: Config) -> RedshiftWarehou
     if connection is None:
         raise UsageError("a redshift_connector cursor needs its connection too; give both, cur and conn")
     return RedshiftWarehouse(connection, config, "the caller's connection", is_own=False)
-
-
-def _timeout_sql(seconds: float) -> str:
-    """The statement that sets the timeout of the next ones; 0 would mean no timeout."""
-    return f"SET statement_timeout TO {max(1_000, round(seconds * 1_000))}"
 
 
 def _with_literals(sql: str, values: Sequence[Any]) -> str:

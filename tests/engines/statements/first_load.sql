@@ -20,7 +20,7 @@ SELECT count(*) FROM stv_slices;
 
 BEGIN;
 
-SET statement_timeout TO 1000;
+SET statement_timeout TO 10000;
 
 LOCK load_lock;
 
@@ -51,7 +51,7 @@ COMMIT;
 
 BEGIN;
 
-SET statement_timeout TO 1000;
+SET statement_timeout TO 10000;
 
 LOCK load_lock;
 

@@ -24,7 +24,7 @@ SELECT count(*) FROM stv_slices;
 
 BEGIN;
 
-SET statement_timeout TO 1000;
+SET statement_timeout TO 10000;
 
 LOCK load_lock;
 

@@ -35,9 +35,9 @@ FAST := not engine and not browser and not slow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup native check browser older demo test fuzz test-newest test-long coverage lint lint-style lint-types \
-	lint-layers lint-sql hooks format docs picture bench bench-growth bench-cores bench-dialects bench-xl bench-storage \
-	bench-check bench-docs bench-s3 lock dist clean
+.PHONY: help setup native check browser older demo test test-redshift fuzz test-newest test-long coverage lint lint-style \
+	lint-types lint-layers lint-sql hooks format docs picture bench bench-growth bench-cores bench-dialects bench-xl \
+	bench-storage bench-check bench-docs bench-s3 lock dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +87,10 @@ check: lint ## lint, and the fast tests: about a minute (T=tests/test_cli.py for
 test: $(if $(T),setup,browser) native older ## run all tests, on the newest other Python at hand too; T=tests/test_cli.py for a part
 	$(BIN)/$(PYTEST) $(T)
 	$(if $(T),,@$(MAKE) --no-print-directory test-newest)
+
+# It asks before it costs anything: see docs/redshift.md.
+test-redshift: setup ## run the tests of the engines on the Redshift of your settings; it tells the cost and asks first
+	@$(BIN)/python -m tests.engines $(T)
 
 # Coverage costs an eighth of the time. Processes that a test starts are not measured.
 coverage: browser native older ## run all tests, and list the lines of sparkify that they do not run

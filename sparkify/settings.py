@@ -296,6 +296,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Setting("CLUSTER", "Redshift's address. Without WAREHOUSE, this Redshift is the warehouse.")
     ] = None
     db_name: Annotated[str | None, Setting("CLUSTER", "Redshift's database, such as dev.")] = None
+    db_schema: Annotated[
+        str | None,
+        Setting(
+            "CLUSTER",
+            "Redshift's schema for the tables, which exists already.",
+            unset="the first schema of the user's search path",
+            # Redshift folds names to lower case, also in double quotes.
+            pattern=r"[A-Za-z_][A-Za-z0-9_$]{0,126}\Z",
+            must_be="the name of a schema, in ASCII letters, digits, _ and $",
+        ),
+    ] = None
     db_user: Annotated[str | None, Setting("CLUSTER", "Redshift's user, such as awsuser.")] = None
     db_password: Annotated[
         Secret | None,

@@ -26,6 +26,7 @@ SAMPLES: dict[object, tuple[object, object, object]] = {
     Literal["verify-full", "verify-ca"]: ("verify-ca", "verify-full", "verify-ca"),
     "storage_version": ("v1.5.3", "v2.0.0", "v1.0.0"),
     "memory_limit": ("3GB", "2GB", "1GB"),
+    "db_schema": ("one", "two", "Three_3"),
     tuple: (("a*", "b, c"), ("d/*",), ("e*", "f")),
 }
 
@@ -484,6 +485,7 @@ def test_misspelled_section_of_keys() -> None:
         ("wait", "-1", "a number from 0 to 86400"),
         ("db_port", "0", "a whole number from 1 to 65535"),
         ("anonymous", "perhaps", "true or false"),
+        ("db_schema", "one, public", "the name of a schema, in ASCII letters, digits, _ and $"),
         ("sslmode", f"$.{SECRET}", "verify-full or verify-ca"),
         ("memory_limit", SECRET, "a size such as 2GB or 500MB"),
         ("stage", "bucket/stage", "a folder in S3, such as s3://bucket/stage"),

@@ -18,7 +18,7 @@ from sparkify.errors import EngineError
 from sparkify.settings import Config
 from sparkify.warehouses import open_warehouse
 from tests.engines.commands import Ran, run_command, run_here, variables_of
-from tests.engines.conftest import ROLE, Factory, redshift_config
+from tests.engines.conftest import ROLE, Factory, Files, redshift_config
 from tests.redshift.server import Redshift, Role
 from tests.s3_proxy import run_s3_proxy
 from tests.s3_server import BUCKET, READ_KEY, SECRET, WRITE_KEY, S3Server
@@ -165,7 +165,7 @@ def test_isolation_that_the_user_may_not_see(redshift: Redshift, config: Config,
 
 
 def test_embedded_warehouse_that_is_not_there_yet(tmp_path: Path, examine: Callable[..., Ran]) -> None:
-    config = deliver(Factory("duckdb", tmp_path, None)())
+    config = deliver(Files(tmp_path)())
     ran = examine(config)
     assert ran.code == 0
     assert f"ok    warehouse: {config.warehouse_address} does not exist yet; a load creates it" in ran.out

@@ -49,7 +49,7 @@ def test_policies_are_taken() -> None:
 
 def test_every_way_to_make_the_user_is_sql_of_redshift() -> None:
     statements = [one for block in blocks("sql") for one in sqlglot.parse(block, dialect="redshift")]
-    assert len(statements) == 1 + 4 + 4 + 3
+    assert len(statements) == 1 + 3 + 3 + 2
 
 
 def test_the_page_leads_to_a_load(

@@ -44,6 +44,8 @@ _SESSION = re.compile(
       | (?P<commit>(commit|end)(\ work|\ transaction)?)
       | (?P<rollback>(rollback|abort)(\ work|\ transaction)?)
       | (?P<timeout>set\ statement_timeout\ (to|=)\ \d+|reset\ statement_timeout)
+      | (?P<schema>set\ search_path\ (to|=)\ [a-z_]\w*(\ ,\ [a-z_]\w*)*
+          |(create|drop)\ schema\ (if\ (not\ )?exists\ )?[a-z_]\w*(\ cascade|\ restrict)?)
       | (?P<savepoint>(savepoint|release|rollback(\ work|\ transaction)?\ to)\ .*)
     """,
     re.VERBOSE,
@@ -72,7 +74,7 @@ def plan(text: str, *, serverless: bool) -> Plan:
     if not tokens:
         return Plan("empty")
     verb = tokens[0].text.lower()
-    if verb in _PARSED:
+    if verb in _PARSED and not _is_of_schema(tokens):
         return _plan_tree(verb, tokens, parse(tokens, text), serverless=serverless)
     if (found := _SESSION.fullmatch(" ".join(token.text.lower() for token in tokens))) is not None:
         return _plan_session(found)
@@ -82,6 +84,11 @@ def plan(text: str, *, serverless: bool) -> Plan:
     planned = _READ[verb](reader)
     reader.end()
     return planned
+
+
+def _is_of_schema(tokens: list[Token]) -> bool:
+    """DG r_CREATE_SCHEMA, DG r_DROP_SCHEMA."""
+    return [token.text.lower() for token in tokens[:2]] in (["create", "schema"], ["drop", "schema"])
 
 
 def _plan_tree(verb: str, tokens: list[Token], tree: exp.Expr, *, serverless: bool) -> Plan:
@@ -127,8 +134,8 @@ def _plan_session(found: re.Match[str]) -> Plan:
         raise unsupported("SAVEPOINT")
     if found["begin"]:
         return Plan("sql", f"BEGIN {found['mode'] or ''}")
-    if found["timeout"]:
-        return Plan("sql", found["timeout"])
+    if found["timeout"] or found["schema"]:
+        return Plan("sql", found["timeout"] or found["schema"])
     return Plan("end", "COMMIT" if found["commit"] else "ROLLBACK")
 
 

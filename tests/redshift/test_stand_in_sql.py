@@ -66,6 +66,21 @@ def test_comments_can_be_read(cursor: Cursor) -> None:
     cursor.execute("DROP VIEW IF EXISTS v")
 
 
+def test_schemas_and_the_search_path(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a INT, b VARCHAR(3) NOT NULL)")
+    cursor.execute("INSERT INTO t VALUES (1, 'x')")
+    cursor.execute("CREATE SCHEMA other")
+    cursor.execute("CREATE TABLE other.t (LIKE public.t)")
+    cursor.execute('SET search_path TO "other"')
+    assert fetch(cursor, "SELECT current_schema()") == [["other"]]
+    assert fetch(cursor, "SELECT a FROM t") == []
+    cursor.execute("INSERT INTO other.t SELECT * FROM public.t")
+    assert fetch(cursor, "SELECT a FROM t") == [[1]]
+    cursor.execute("DROP SCHEMA other CASCADE")
+    assert fetch(cursor, "SELECT current_schema()") == [[None]]
+    assert refusal(cursor, "CREATE TABLE t (a INT)").startswith("3F000")
+
+
 @pytest.mark.parametrize(("columns", "attributes", "words"), [
     ("a INT, a INT", "", "42701"),
     ("a INT ENCODE lz4", "", "42601 unknown encoding"),

@@ -11,6 +11,7 @@ _SENTENCES = {
     "28000": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
     "28P01": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
     "3D000": "there is no such database; check DB_NAME",
+    "3F000": "there is no such schema; create the one that DB_SCHEMA or the user's search path names",
     "42501": "the database user lacks a right; who loads owns the tables, and needs USAGE and CREATE on the "
     "schema and TEMPORARY on the database",
     "53300": "it has no free connection; try later",

@@ -277,7 +277,14 @@ def open_session(address: str, config: Config, *, read_only: bool = False) -> Re
     parsed = Address.parse(address, config)
     check_driver()
     with mapped_errors():
-        return RedshiftWarehouse(login(parsed, config), config, str(parsed), is_own=True)
+        warehouse = RedshiftWarehouse(login(parsed, config), config, str(parsed), is_own=True)
+    if config.db_schema is not None:
+        try:
+            warehouse.execute(f'SET search_path TO "{config.db_schema.lower()}"')
+        except BaseException:
+            warehouse.close()
+            raise
+    return warehouse
 
 
 def wrap_cursor(cursor: Any, connection: Any, config: Config) -> RedshiftWarehouse:

@@ -51,14 +51,14 @@ def list_left(redshift: Redshift, s3_server: S3Server, database: str) -> list[ob
 def test_first_statements_run_and_leave_nothing(redshift: Redshift, s3_server: S3Server, database: str) -> None:
     ran = run_python("-m", "tests.engines", "-q", FOLDER / FIRST, SPARKIFY_REDSHIFT="yes")
     assert "6 passed" in ran.out, ran.out + ran.err
-    assert f"on the Redshift of your settings, redshift://{redshift.user}@" in ran.out
+    assert f"on the Redshift of your settings: redshift://{redshift.user}@" in ran.out
     assert list_left(redshift, s3_server, database) == []
 
 
 def test_failed_first_statement_stops_the_run_and_leaves_nothing(
     redshift: Redshift, s3_server: S3Server, database: str
 ) -> None:
-    redshift.fault = lambda statement, place: "cut" if statement.startswith("CREATE TABLE load_history") else "none"
+    redshift.fault = lambda statement, place: "cut" if "CREATE TABLE" in statement else "none"
     ran = run_python("-m", "tests.engines", "-q", FOLDER / FIRST, FOLDER / "test_comments.py", SPARKIFY_REDSHIFT="yes")
     assert (ran.code, ran.out.count("What it means: the first load fails")) == (2, 6), ran.out + ran.err
     assert "the first statements failed, so the rest would only cost" in ran.out
@@ -96,7 +96,7 @@ def test_warehouses_of_a_cluster_are_schemas(
         sparkify.undo(copied, 1)
         assert failing_checks(copied) == []
         assert rows_of(copied) != rows_of(first)
-    with pytest.raises(EngineError, match="no schema has been selected.*: there is no such schema; create the one that"):
+    with pytest.raises(EngineError, match="there is no such schema; create the one that DB_SCHEMA"):
         sparkify.load(structs.replace(first, db_schema="Nowhere"))
     cluster.clear()
     assert list_left(redshift, s3_server, database) == []

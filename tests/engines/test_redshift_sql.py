@@ -27,7 +27,8 @@ VALUES = st.one_of(
     st.booleans(),
     st.integers(-(2**63) + 1, 2**63 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.dates(),
+    # AWS's driver reads an earlier date in binary ten days too late.
+    st.dates(min_value=dt.date(1612, 10, 14)),
     st.datetimes(),
     st.text(
         st.one_of(st.sampled_from("'\"\\$1-/*"), st.characters(exclude_characters="\0", codec="utf-8")), max_size=50

@@ -54,6 +54,7 @@ class Session:
         self._server = server
         self._channel = Channel(client)
         self._backend: PGconn | None = None
+        self._version = wire.PLAIN
         self._statements: dict[bytes, Prepared] = {}
         self._portals: dict[bytes, Bind] = {}
         # After an error everything up to Sync is skipped.
@@ -89,7 +90,7 @@ class Session:
         return self._backend
 
     def _start(self) -> None:
-        self._backend = open_session(self._server, self._channel)
+        self._backend, self._version = open_session(self._server, self._channel)
         self._backend.notice_handler = self._keep_notice
         self._ready()
 
@@ -215,7 +216,8 @@ class Session:
         else:
             self._channel.write(wire.parameter_description(statement.parameters))
         is_result = bool(statement.columns)
-        self._channel.write(wire.row_description(statement.columns, formats) if is_result else wire.NO_DATA)
+        described = wire.row_description(statement.columns, formats, self._version)
+        self._channel.write(described if is_result else wire.NO_DATA)
 
     def _bind(self, body: bytes) -> None:
         self._bind_statement(wire.parse_bind(body))
@@ -293,7 +295,7 @@ class Session:
         result = self.backend.exec_prepared(bind.statement, values, bind.formats or None)
         self._check(result)
         if result.status == pq.ExecStatus.TUPLES_OK:
-            self._send_rows(result, bind)
+            self._send_rows(result, statement.columns, bind)
         tag = (result.command_status or b"").decode()
         self._follow(plan)
         # Redshift reports no row count for a query.
@@ -310,13 +312,12 @@ class Session:
         self._notices += copy.run(statement.plan.copy, self.backend, self._server.roles, self._server.records)
         return "COPY"
 
-    def _send_rows(self, result: PGresult, bind: Bind) -> None:
+    def _send_rows(self, result: PGresult, columns: list[Column], bind: Bind) -> None:
         count = result.nfields
-        types = [result.ftype(place) for place in range(count)]
         formats = wire.spread(bind.result_formats, count)
         for row in range(result.ntuples):
             values = [result.get_value(row, place) for place in range(count)]
-            self._channel.write(wire.data_row(values, types, formats))
+            self._channel.write(wire.data_row(values, columns, formats))
 
     def _check(self, result: PGresult) -> None:
         if result.status not in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
@@ -335,11 +336,12 @@ class Session:
 
 
 def _columns(result: PGresult) -> list[Column]:
-    return [
+    found = [
         Column(result.fname(place) or b"", result.ftable(place), result.ftablecol(place), result.ftype(place),
                result.fsize(place), result.fmod(place))
         for place in range(result.nfields)
     ]  # fmt: skip
+    return [wire.with_scale(column) for column in found]
 
 
 def _report(result: PGresult) -> dict[str, str]:

@@ -31,8 +31,11 @@ class Server(Protocol):
     def note(self, statement: str) -> Fault: ...
 
 
-def open_session(server: Server, channel: Channel) -> PGconn:
-    """The session's own connection to PostgreSQL. Raises Gone when the client is refused or hangs up."""
+def open_session(server: Server, channel: Channel) -> tuple[PGconn, int]:
+    """The session's own connection to PostgreSQL, and the version of results that the client asks for.
+
+    Raises Gone when the client is refused or hangs up.
+    """
     code, body = channel.read_startup()
     if code == wire.SSL_REQUEST:
         _encrypt(server, channel)
@@ -49,8 +52,10 @@ def open_session(server: Server, channel: Channel) -> PGconn:
         channel.write(wire.report(b"E", error.fields | {"S": "FATAL"}))
         channel.flush()
         raise Gone from error
-    _introduce(channel, user, backend.backend_pid)
-    return backend
+    # Only the driver asks.
+    version = min(int(parameters.get("client_protocol_version", wire.PLAIN)), wire.BINARY)
+    _introduce(channel, user, backend.backend_pid, version)
+    return backend, version
 
 
 def _encrypt(server: Server, channel: Channel) -> None:
@@ -78,12 +83,12 @@ def _authenticate(server: Server, channel: Channel, user: str) -> None:
     channel.write(wire.AUTHENTICATION_OK)
 
 
-def _introduce(channel: Channel, user: str, process: int) -> None:
-    # Redshift reports version 8.0.2; without server_protocol_version the driver asks for text format if possible.
+def _introduce(channel: Channel, user: str, process: int, version: int) -> None:
+    # Redshift reports version 8.0.2.
     facts = {
         "server_version": "8.0.2", "client_encoding": "UNICODE", "server_encoding": "UNICODE",
         "DateStyle": "ISO, MDY", "TimeZone": "UTC", "integer_datetimes": "on", "is_superuser": "off",
-        "session_authorization": user,
+        "session_authorization": user, "server_protocol_version": str(version),
     }  # fmt: skip
     for name, value in facts.items():
         channel.write(wire.parameter_status(name, value))

@@ -68,7 +68,10 @@ def test_an_unknown_database_is_refused(connect: Connect) -> None:
     assert caught.value.args[0]["M"] == 'database "nowhere" does not exist'
 
 
-def test_values_travel_both_ways(cursor: Cursor) -> None:
+@pytest.mark.parametrize("version", [0, 1, 2], ids=["text", "names", "binary"])
+def test_values_travel_both_ways(connect: Connect, version: int) -> None:
+    connection = connect(client_protocol_version=version)
+    cursor = connection.cursor()
     cursor.execute("CREATE TABLE t (a SMALLINT, b INT, c BIGINT, d FLOAT, e REAL, f DECIMAL(10, 3), g BOOLEAN, h DATE, "
                    "i TIMESTAMP, j TIMESTAMPTZ, k VARCHAR(9), l CHAR(3))")  # fmt: skip
     moment = datetime.datetime(2018, 11, 21, 21, 56, 47, 796000)
@@ -79,6 +82,14 @@ def test_values_travel_both_ways(cursor: Cursor) -> None:
     rows = fetch(cursor, "SELECT * FROM t ORDER BY a")
     assert rows[0] == row
     assert rows[1] == [None] * len(row)
+    assert (b"server_protocol_version", str(version).encode()) in connection.parameter_statuses
+    # What is computed has a scale too, and a NUMERIC of many digits another length.
+    sql = (
+        "SELECT sum(f), sum(c) * 1000000, -f, CAST(-0.5 AS NUMERIC(38, 2)), h - 20000 FROM t WHERE a = 1 GROUP BY f, h"
+    )
+    assert fetch(cursor, sql) == [[
+        Decimal("1.250"), Decimal(2**40 * 1_000_000), Decimal("-1.250"), Decimal("-0.5"), datetime.date(1964, 1, 29)
+    ]]  # fmt: skip
 
 
 def test_row_counts_are_those_of_redshift(cursor: Cursor) -> None:

@@ -3,8 +3,9 @@
 import socket
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 SSL_REQUEST, CANCEL_REQUEST, PROTOCOL_3 = 80877103, 80877102, 196608
 TEXT_FORMAT, BINARY_FORMAT = 0, 1
@@ -14,11 +15,17 @@ PARSE_COMPLETE, BIND_COMPLETE, CLOSE_COMPLETE, NO_DATA, EMPTY_QUERY = (
     code + struct.pack("!i", 4) for code in (b"1", b"2", b"3", b"n", b"I")
 )
 
+# The driver's versions of what a result is like: as in PostgreSQL; with names of tables; with numbers and dates in
+# Redshift's own binary form. A server answers the one that it was asked for.
+PLAIN, WITH_NAMES, BINARY = 0, 1, 2
 # The driver asks for numbers in binary, but libpq has one format for a whole result: by OID, how to pack the text.
 _PACKINGS = {16: "?", 20: "!q", 21: "!h", 23: "!i", 24: "!I", 26: "!I", 700: "!f", 701: "!d"}
 # Types whose binary form is their text: name, text, unknown, bpchar, varchar.
 _TEXTS = {18, 19, 25, 705, 1042, 1043}
 _TIMESTAMPS = {1114, 1184}
+_NUMERIC, _DATE = 1700, 1082
+# Where a NUMERIC is not of a column, PostgreSQL tells no scale, and Redshift always has one: that of NUMERIC(38, 16).
+_ANY_NUMERIC = (38 << 16 | 16) + 4
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -44,6 +51,11 @@ class Column:
     type: int
     size: int
     modifier: int
+
+    @property
+    def scale(self) -> int:
+        """The digits of a NUMERIC after the point."""
+        return self.modifier - 4 & 0xFFFF
 
 
 @dataclass(frozen=True)
@@ -133,37 +145,59 @@ def parameter_description(types: Sequence[int]) -> bytes:
     return message(b"t", struct.pack(f"!H{len(types)}I", len(types), *types))
 
 
-def row_description(columns: Sequence[Column], formats: Sequence[int]) -> bytes:
+def row_description(columns: Sequence[Column], formats: Sequence[int], version: int = PLAIN) -> bytes:
     body = struct.pack("!H", len(columns))
     for one, format_ in zip(columns, formats, strict=True):
         body += one.name + b"\0"
         body += struct.pack("!IhIhih", one.table, one.attribute, one.type, one.size, one.modifier, format_)
+        if version >= WITH_NAMES:
+            # Names of schema, table, column and catalogue, which the driver does not need, and flags: may be NULL.
+            body += b"\0" * 4 + struct.pack("!h", 1)
     return message(b"T", body)
 
 
-def data_row(values: Iterable[bytes | None], types: Sequence[int], formats: Sequence[int]) -> bytes:
+def with_scale(column: Column) -> Column:
+    """The column as Redshift describes it: a NUMERIC has a scale."""
+    is_bare = column.type == _NUMERIC and column.modifier < 0
+    return replace(column, modifier=_ANY_NUMERIC) if is_bare else column
+
+
+def data_row(values: Iterable[bytes | None], columns: Sequence[Column], formats: Sequence[int]) -> bytes:
     """One row of values, given as text and sent as text or binary by their format."""
-    parts = [struct.pack("!H", len(types))]
-    for value, type_, format_ in zip(values, types, formats, strict=True):
+    parts = [struct.pack("!H", len(columns))]
+    for value, column, format_ in zip(values, columns, formats, strict=True):
         if value is None:
             parts.append(b"\xff\xff\xff\xff")
             continue
-        data = _binary(value, type_) if format_ == BINARY_FORMAT else value
+        data = _binary(value, column) if format_ == BINARY_FORMAT else value
         parts += [struct.pack("!i", len(data)), data]
     return message(b"D", b"".join(parts))
 
 
-def _binary(text: bytes, type_: int) -> bytes:
+def _binary(text: bytes, column: Column) -> bytes:
+    type_ = column.type
     if type_ in _TEXTS:
         return text
     if type_ in _TIMESTAMPS:
         moment = datetime.fromisoformat(text.decode())
         since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
         return struct.pack("!q", since // timedelta(microseconds=1))
+    if type_ == _DATE:
+        return struct.pack("!i", (date.fromisoformat(text.decode()) - _EPOCH.date()).days)
+    if type_ == _NUMERIC:
+        return _binary_numeric(text, column)
     if (packing := _PACKINGS.get(type_)) is None:
         raise WireError("0A000", f"the stand-in does not know type {type_} in binary")
     value = text == b"t" if type_ == 16 else float(text) if type_ in (700, 701) else int(text)
     return struct.pack(packing, value)
+
+
+def _binary_numeric(text: bytes, column: Column) -> bytes:
+    """The digits as one integer, as the driver reads them: of 8 bytes up to 19 digits, else of 16."""
+    with localcontext(prec=100):
+        digits = int(Decimal(text.decode()).scaleb(column.scale).to_integral_value(ROUND_HALF_UP))
+    precision = column.modifier - 4 >> 16
+    return digits.to_bytes(8 if precision <= 19 else 16, "big", signed=True)
 
 
 def parse_startup(body: bytes) -> dict[str, str]:

@@ -68,7 +68,7 @@ class Plan(Sequence[PlannedFile]):
         self.looked_at = looked_at
         self.vanished = vanished
         self.namesakes = namesakes
-        self.left_out = LeftOut.sum_of(listing.left_out for listing in found.values())
+        self.left_out: LeftOut = LeftOut.sum_of(listing.left_out for listing in found.values())
         self.warnings: list[str] = []
         self._found = found
 

@@ -4,7 +4,7 @@ import html
 import io
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkify.formats import count_of, format_value, require_distinct, write_rows
 from sparkify.warehouses import Row
@@ -58,7 +58,7 @@ class Result(_Pair):
             other = (other.columns, other.rows)
         return isinstance(other, tuple) and (self.columns, self.rows) == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     @cached_property
     def _held(self) -> "duckdb.DuckDBPyConnection":

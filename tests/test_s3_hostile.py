@@ -28,7 +28,7 @@ from sparkify.sources.listing import list_files
 from sparkify.sources.pages import StoreError, parse_page
 from sparkify.sources.s3_listing import strong_etag
 from sparkify.sources.signed import SignedRequests
-from sparkify.sources.threads import run_all, run_within
+from sparkify.sources.threads import begin, run_all, run_within
 from tests.s3_stand_in import Reply, Request, StandIn, refusal, run_stand_in
 from tests.support import TIMES as REPEATS
 from tests.support import fetch, play, to_lines
@@ -517,6 +517,9 @@ def test_calls_have_an_end() -> None:
     assert run_all(lambda number: number * 2, range(100), 7) == [number * 2 for number in range(100)]
     with pytest.raises(ZeroDivisionError):
         run_all(lambda number: 1 // number, [1, 0, 2], 2)
+    assert begin(lambda: 3).result(30) == 3
+    with pytest.raises(ZeroDivisionError):
+        begin(lambda: 1 // 0).result(30)
 
 
 def test_what_a_call_returns_too_late_is_dropped() -> None:

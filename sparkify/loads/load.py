@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -22,7 +22,7 @@ from sparkify.loads.chosen import ChosenFiles
 from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry
 from sparkify.loads.limit import RejectLimit, refuse
 from sparkify.loads.migrate import bring_up_to_date
-from sparkify.loads.plan import Plan, list_plan_warnings, list_settled, list_sources, plan_found
+from sparkify.loads.plan import Plan, begin_listing, list_plan_warnings, list_settled, plan_found
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
 from sparkify.loads.result import LoadResult
 from sparkify.loads.retry import retry_conflicts
@@ -62,14 +62,14 @@ def load(
     the status is `partial` and `errors` names the file.
     """
     options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects), reread, verify)
-    found = list_sources(config)
+    wait_for_listing = begin_listing(config)
     with open_warehouse(config) as warehouse:
-        return _load_found(warehouse, config, found, options)
+        return _load_listed(warehouse, config, wait_for_listing, options)
 
 
 def load_into(warehouse: Warehouse, config: Config) -> LoadResult:
     """Like `load`, into a warehouse that is already open."""
-    return _load_found(warehouse, config, list_sources(config), _Options())
+    return _load_listed(warehouse, config, begin_listing(config), _Options())
 
 
 @dataclass(frozen=True)
@@ -134,14 +134,19 @@ def _all_failed(entries: list[FileEntry]) -> list[FileEntry]:
     return [entry._replace(status="failed", records=entry.records._replace(loaded=0, repaired=0)) for entry in entries]
 
 
-def _load_found(warehouse: Warehouse, config: Config, found: dict[Dataset, Listing], options: _Options) -> LoadResult:
-    return retry_conflicts(partial(_load_once, warehouse, config, found, options))
+def _load_listed(
+    warehouse: Warehouse, config: Config, wait_for_listing: Callable[[], dict[Dataset, Listing]], options: _Options
+) -> LoadResult:
+    return retry_conflicts(lambda: _load_once(warehouse, config, wait_for_listing, options))
 
 
-def _load_once(warehouse: Warehouse, config: Config, found: dict[Dataset, Listing], options: _Options) -> LoadResult:
+def _load_once(
+    warehouse: Warehouse, config: Config, wait_for_listing: Callable[[], dict[Dataset, Listing]], options: _Options
+) -> LoadResult:
     started = time.monotonic()
     # In its own transaction: a load locks the ledger before it reads anything, so the ledger must exist.
     bring_up_to_date(warehouse)
+    found = wait_for_listing()
     with warehouse.load_transaction():
         planned = plan_found(warehouse, config, found, reread=options.reread, verify=options.verify)
         begun = _begin(warehouse, config, planned, options) if planned.pending else None

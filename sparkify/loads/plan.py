@@ -1,7 +1,8 @@
 """The files at the configured roots, and what a load would do with each. Writes nothing."""
 
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Literal, NamedTuple, get_args, overload
@@ -18,7 +19,7 @@ from sparkify.sources.content import read_fingerprint, read_fingerprints
 from sparkify.sources.file import SourceFile, unchanged_state
 from sparkify.sources.listing import DATA_NAMES, LeftOut, Listing, list_files, resolve_root
 from sparkify.sources.lookup import list_gone
-from sparkify.sources.threads import run_all
+from sparkify.sources.threads import begin, run_all
 from sparkify.star.version import LAYOUT, open_existing, require_version
 from sparkify.validation.version import rules_digest
 from sparkify.warehouses import Warehouse
@@ -155,6 +156,19 @@ def list_sources(config: Config) -> dict[Dataset, Listing]:
         lambda item: list_files(item[1], config.s3_access, config.patterns[item[0]]), roots.items(), len(roots)
     )
     return dict(zip(roots, found, strict=True))
+
+
+def begin_listing(config: Config) -> Callable[[], dict[Dataset, Listing]]:
+    """Like `list_sources`, but folders of this machine are listed meanwhile: the function waits for that.
+
+    A root that cannot be a folder raises at once.
+    """
+    roots = config.roots.values()
+    # Path's method raises for some paths; listing them then says why.
+    if roots and all(os.path.isdir(root) for root in roots):  # noqa: PTH112
+        return begin(lambda: list_sources(config)).result
+    found = list_sources(config)
+    return lambda: found
 
 
 def describe_left_out(root: str, listing: Listing, patterns: Sequence[str]) -> str:

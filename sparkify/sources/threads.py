@@ -41,10 +41,21 @@ class Threads:
             if self._closed.is_set():
                 future.cancel()
                 continue
-            try:
-                future.set_result(function())
-            except BaseException as error:
-                future.set_exception(error)
+            _settle(future, function)
+
+
+def begin(function: Callable[[], T]) -> "Future[T]":
+    """Begin a call in a thread of its own."""
+    future: Future[T] = Future()
+    threading.Thread(target=_settle, args=(future, function), name="sparkify-call", daemon=True).start()
+    return future
+
+
+def _settle(future: "Future[T]", function: Callable[[], T]) -> None:
+    try:
+        future.set_result(function())
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def run_all(function: Callable[[Item], T], items: Iterable[Item], most: int) -> list[T]:

@@ -183,9 +183,10 @@ def _release(stream: int) -> None:
 
 
 def _column(values: Sequence[Any]) -> Any:
-    if {*map(type, values)} <= {int, type(None)}:
+    types = {*map(type, values)}
+    if types <= {int, type(None)}:
         return na.c_array(values, na.int64())
-    return na.c_array(_as_texts(values), na.string())
+    return na.c_array(values if types <= {str, type(None)} else _as_texts(values), na.string())
 
 
 def _as_texts(values: Iterable[Any]) -> list[str | None]:

@@ -40,7 +40,9 @@ def normalize_text(text: str) -> str | None:
     text = _BRACKETED.sub(" ", text)
     text = _GUEST.sub("", text)
     text = _ARTICLE.sub("", text, count=1) if _ARTICLE.match(text) else text
-    return "".join(char for char in text if category(char)[0] in "LN") or None
+    # Of ASCII these are the same characters, and most texts are that.
+    kept = filter(str.isalnum, text) if text.isascii() else (char for char in text if category(char)[0] in "LN")
+    return "".join(kept) or None
 
 
 def repair_text(text: str) -> str:

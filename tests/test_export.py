@@ -225,7 +225,7 @@ main(["export", {str(tmp_path / "out")!r}, *{["--tables", "plays", "--format", "
     ended = subprocess.run([sys.executable, "-c", script], env=environment, timeout=60, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (4, "")
     assert re.fullmatch(
-        r"sparkify: the warehouse needs more space: IO Error: .*Could not write file .*: File too large; "
+        r"sparkify: there is no space for a file: IO Error: .*Could not write file .*: File too large; "
         r"free some, and run the command again\n",
         ended.stderr,
     ), ended.stderr

@@ -170,7 +170,7 @@ def test_load_that_finds_no_space_says_so(delivered: Config) -> None:
     options = ["--warehouse", delivered.warehouse_address, "--log-data", str(delivered.log_data)]
     ended = run_limited(200_000, "load", *options)
     assert (ended.returncode, ended.stdout) == (4, "")
-    assert "sparkify: the warehouse needs more space: " in ended.stderr
+    assert "sparkify: there is no space for a file: " in ended.stderr
     assert ended.stderr.endswith("; free some, and run the command again\n")
     assert sparkify.load(delivered).records["loaded"] == 2_001
 

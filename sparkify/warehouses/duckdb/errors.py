@@ -35,10 +35,8 @@ def mapped_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise SchemaError(f"the warehouse refused a statement: {words_of(error)}") from error
     except duckdb.Error as error:
         words = words_of(error)
-        if words.endswith(_NO_SPACE):
-            raise EngineError(
-                f"the warehouse needs more space: {words}; free some, and run the command again"
-            ) from error
+        if lacks_space(words):
+            raise EngineError(f"there is no space for a file: {words}; free some, and run the command again") from error
         if _DAMAGED.search(words):
             raise EngineError(f"the file of the warehouse is damaged: {words}; put a copy in its place") from error
         raise EngineError(f"the warehouse refused a statement: {words}") from error
@@ -51,6 +49,11 @@ def mapped_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def out_of_memory(error: duckdb.OutOfMemoryException) -> EngineError:
     return EngineError(f"the engine ran out of memory: {words_of(error)}; raise --memory-limit")
+
+
+def lacks_space(words: str) -> bool:
+    """Whether DuckDB's words say that a file cannot grow."""
+    return words.endswith(_NO_SPACE)
 
 
 def words_of(error: duckdb.Error) -> str:

@@ -11,7 +11,7 @@ import duckdb
 from sparkify.errors import EngineError, LockedError, NoWarehouseError, SparkifyError, UsageError
 from sparkify.outputs import is_database
 from sparkify.settings import Config
-from sparkify.warehouses.duckdb.errors import out_of_memory, words_of
+from sparkify.warehouses.duckdb.errors import lacks_space, out_of_memory, words_of
 from sparkify.warehouses.scratch import open_scratch_folder
 
 # A folder beside the file, in which a new one is written.
@@ -90,7 +90,8 @@ def opening_error(path: Path, error: duckdb.Error, config: Config) -> SparkifyEr
             return _no_database(path)
     if isinstance(error, duckdb.OutOfMemoryException):
         return out_of_memory(error)
-    return EngineError(f"cannot open the warehouse {path}: {words_of(error)}")
+    advice = "free some space, and run the command again" if lacks_space(words) else ""
+    return EngineError(f"cannot open the warehouse {path}: {'; '.join(filter(None, (words_of(error), advice)))}")
 
 
 def _locking_error(path: Path, reason: str) -> EngineError:

@@ -14,7 +14,7 @@ from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.file import SourceFile
 from sparkify.sql import create_sql
 from sparkify.star.tables import list_counts
-from sparkify.warehouses import Appended, Warehouse, longest_record
+from sparkify.warehouses import Appended, Incoming, Warehouse, longest_record
 from sparkify.warehouses.remote import open_scratch
 
 # Spread over the listing; the smallest and the largest come with them.
@@ -60,7 +60,7 @@ def read_sample(config: Config, dataset: Dataset, files: Sequence[SourceFile]) -
         with scratch.transaction():
             urls = {source_id: file.url for source_id, file in chosen.items()}
             beginnings = _read_beginnings(config, chosen)
-            taken = scratch.intake.append(dataset, _LOAD_ID, urls, beginnings, lambda bundle: None)
+            taken = scratch.intake.append(_LOAD_ID, Incoming(dataset, urls, beginnings))
         entries = _list_entries(scratch, dataset, chosen, taken)
         scratch.execute(create_sql("load_files", scratch.dialect))
         record_files(scratch, _LOAD_ID, entries)

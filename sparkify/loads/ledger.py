@@ -145,14 +145,15 @@ def count_reasons(warehouse: Warehouse, load_id: int | None = None) -> dict[str,
 # ---- a load ----
 
 
-def begin_load(warehouse: Warehouse, started_at: dt.datetime, version: str) -> int:
+def begin_load(warehouse: Warehouse, started_at: dt.datetime, version: str, detail: str = "{}") -> int:
     """Record a running load, and any other running load as interrupted; returns the load's id.
 
-    Commit this before the load's own transaction, so that a killed load can be seen.
+    `detail` tells who does it, where others could. Commit this before the load's own transaction, so that a killed load
+    can be seen.
     """
     warehouse.execute("UPDATE load_history SET status = 'interrupted' WHERE status = 'running'")
     load_id = _fetch_number(warehouse, "SELECT coalesce(max(load_id), 0) + 1 FROM load_history")
-    record_load(warehouse, LoadEntry(load_id, started_at, None, "running", None, version), [])
+    record_load(warehouse, LoadEntry(load_id, started_at, None, "running", None, version, detail), [])
     return load_id
 
 
@@ -208,9 +209,13 @@ def note_planned(warehouse: Warehouse) -> None:
         warehouse.execute(read_sql(f"changes/planned_files/{step}"))
 
 
-def is_as_planned(warehouse: Warehouse) -> bool:
-    """Whether the same files are loaded as at `note_planned`, at the same places and with the same records."""
-    return _fetch_number(warehouse, read_sql("changes/planned_files/compare")) == 0
+def is_as_planned(warehouse: Warehouse, first_source_id: int) -> bool:
+    """Whether the same files are loaded as at `note_planned`, at the same places and with the same records.
+
+    `first_source_id` was free then, and has to be so still: a load whose files failed takes source ids too.
+    """
+    is_same = _fetch_number(warehouse, read_sql("changes/planned_files/compare")) == 0
+    return is_same and next_source_id(warehouse) == first_source_id
 
 
 def mark_superseded(warehouse: Warehouse, load_id: int) -> None:

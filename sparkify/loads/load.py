@@ -1,44 +1,42 @@
 """The load: its steps in order, and its transactions.
 
-One short transaction plans and begins the load. A second one does all the work, or none of it: it appends files to
-staging, removes replaced contents, updates the star, writes the ledger and runs the checks.
+One short transaction plans and begins the load. A second one does all the work, or none of it: it brings the records to
+staging, removes replaced contents, updates the star, writes the ledger and runs the checks. An engine on another
+machine reads, judges and sends the records between the two.
 """
 
-import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Literal
 
 from sparkify._version import __version__
-from sparkify.datasets import DATASETS, Dataset
-from sparkify.errors import ConflictError, SparkifyError, TooManyRejectsError
+from sparkify.datasets import Dataset
+from sparkify.errors import ConflictError, LockedError, SparkifyError, TooManyRejectsError
 from sparkify.loads import ledger
 from sparkify.loads.chosen import ChosenFiles
-from sparkify.loads.ledger import FileCount, FileEntry, LoadedFile, LoadEntry
+from sparkify.loads.ledger import FileEntry, LoadedFile, LoadEntry
 from sparkify.loads.limit import RejectLimit, refuse
 from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.plan import Plan, begin_listing, list_plan_warnings, list_settled, plan_found
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
+from sparkify.loads.reading import choose_files, list_entries, open_reading
 from sparkify.loads.result import LoadResult
 from sparkify.loads.retry import retry_conflicts
 from sparkify.loads.warnings import Brought, Delivery, Replaced, list_notes, list_warnings
 from sparkify.settings import Config
-from sparkify.sources.bundles import Bundle, read_bundles
 from sparkify.sources.listing import Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_rows, list_counts, match_rates
 from sparkify.validation.version import rules_digest
-from sparkify.warehouses import Appended, Warehouse, longest_record, open_warehouse
+from sparkify.warehouses import Appended, Warehouse, open_warehouse, wait_while_locked
 
-# One thread of DuckDB works on one bundle at a time: about 16,000 log lines.
-_BUNDLE_BYTES = 8 << 20
-# Most of very many files have the same few counts.
-_file_count = lru_cache(maxsize=1_000)(FileCount)
+# Another load could take this one for dead after 15 minutes.
+_MOST_SECONDS_TO_LOCK = 600
 
 
 def load(
@@ -67,9 +65,9 @@ def load(
         return _load_listed(warehouse, config, wait_for_listing, options)
 
 
-def load_into(warehouse: Warehouse, config: Config) -> LoadResult:
+def load_into(warehouse: Warehouse, config: Config, *, on_progress: OnProgress = lambda progress: None) -> LoadResult:
     """Like `load`, into a warehouse that is already open."""
-    return _load_listed(warehouse, config, begin_listing(config), _Options())
+    return _load_listed(warehouse, config, begin_listing(config), _Options(on_progress))
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,14 @@ class _Begun:
     warehouse: Warehouse
     config: Config
     planned: Plan
+    chosen: dict[Dataset, ChosenFiles]
     limit: RejectLimit | None
     reporter: Reporter
     entry: LoadEntry
+
+    @property
+    def first_source_id(self) -> int:
+        return next(iter(self.chosen.values())).source_ids.start
 
 
 @dataclass(frozen=True)
@@ -147,20 +150,20 @@ def _load_once(
     # In its own transaction: a load locks the ledger before it reads anything, so the ledger must exist.
     bring_up_to_date(warehouse)
     found = wait_for_listing()
-    with warehouse.load_transaction():
-        planned = plan_found(warehouse, config, found, reread=options.reread, verify=options.verify)
-        begun = _begin(warehouse, config, planned, options) if planned.pending else None
-        ledger.note_states(warehouse, list_settled(planned, "unchanged", "to_reread"))
-        if begun is None:
-            _move_files(warehouse, planned)
-    planned.warnings = list_plan_warnings(config, found, planned)
+    planned, begun = wait_while_locked(config, lambda: _plan(warehouse, config, found, options))
     if begun is None:
+        planned.warnings = list_plan_warnings(config, found, planned)
         return _result(warehouse, planned, started)
     try:
-        with warehouse.load_transaction():
-            if not ledger.is_as_planned(warehouse):
+        planned.warnings = list_plan_warnings(config, found, planned)
+        with (
+            open_reading(config, begun.chosen, begun.reporter) as incoming,
+            warehouse.intake.stage(begun.entry.load_id, incoming) as staged,
+            _lock_again(warehouse),
+        ):
+            if not ledger.is_as_planned(warehouse, begun.first_source_id):
                 raise ConflictError("another load changed the warehouse first; try again")
-            outcome, change, refusal = _run(begun)
+            outcome, change, refusal = _run(begun, staged)
     except BaseException as error:
         _note_failure(begun, error)
         raise
@@ -171,6 +174,36 @@ def _load_once(
     return _result(warehouse, planned, started, (begun, outcome, change))
 
 
+def _plan(
+    warehouse: Warehouse, config: Config, found: dict[Dataset, Listing], options: _Options
+) -> tuple[Plan, _Begun | None]:
+    """Plan the load in a transaction of its own, and begin it if files are pending."""
+    with warehouse.load_transaction():
+        # Before anything else, so that a load which has to wait does so at once.
+        at_work = warehouse.intake.claim()
+        planned = plan_found(warehouse, config, found, reread=options.reread, verify=options.verify)
+        begun = _begin(warehouse, config, planned, options, at_work) if planned.pending else None
+        ledger.note_states(warehouse, list_settled(planned, "unchanged", "to_reread"))
+        if begun is None:
+            _move_files(warehouse, planned)
+    return planned, begun
+
+
+@contextmanager
+def _lock_again(warehouse: Warehouse) -> Iterator[None]:
+    """The transaction of the load itself. What was read for hours is not given up for an undo of minutes."""
+    end = time.monotonic() + _MOST_SECONDS_TO_LOCK
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(warehouse.load_transaction())
+                break
+            except LockedError:
+                if time.monotonic() > end:
+                    raise
+        yield
+
+
 def _move_files(warehouse: Warehouse, planned: Plan) -> None:
     # A moved file that is read again counts as changed.
     pairs = [(file.loaded, file.url) for file in planned.looked_at if file.loaded is not None]
@@ -178,29 +211,34 @@ def _move_files(warehouse: Warehouse, planned: Plan) -> None:
     ledger.note_states(warehouse, list_settled(planned, "moved"))
 
 
-def _begin(warehouse: Warehouse, config: Config, planned: Plan, options: _Options) -> _Begun:
+def _begin(warehouse: Warehouse, config: Config, planned: Plan, options: _Options, at_work: str) -> _Begun:
     """Record that the load runs, in the transaction that planned it."""
     # Only a load needs it. What is wrong with the library is told before anything is recorded.
     from sparkify.validation import native
 
     native.find()
     started_at = utc_now()
-    load_id = ledger.begin_load(warehouse, started_at, __version__)
+    load_id = ledger.begin_load(warehouse, started_at, __version__, at_work)
     ledger.note_planned(warehouse)
     pending = planned.pending
     reporter = Reporter(
         options.on_progress, options.on_event, len(pending), sum(file.size for file in pending), load_id=load_id
     )
     reporter.emit("started", files=reporter.total_files, bytes=reporter.total_bytes)
+    chosen = choose_files(planned, ledger.next_source_id(warehouse))
     entry = LoadEntry(load_id, started_at, None, "running", None, __version__)
-    return _Begun(warehouse, config, planned, options.limit, reporter, entry)
+    return _Begun(warehouse, config, planned, chosen, options.limit, reporter, entry)
 
 
-def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | None]:
+def _run(
+    begun: _Begun, staged: Iterator[tuple[Dataset, Appended]]
+) -> tuple[_Outcome, StarChange, TooManyRejectsError | None]:
     """Do the load in the caller's transaction. With too many rejects, only the rejects are left to commit."""
     warehouse, reporter, load_id = begun.warehouse, begun.reporter, begun.entry.load_id
     change = StarChange(warehouse)
-    outcome = _append(begun, change)
+    outcome = _Outcome()
+    for dataset, taken in staged:
+        _take(begun, change, dataset, taken, outcome)
     refusal = _refusal(begun, outcome)
     if refusal is not None:
         change.drop((entry.source_id for entry in outcome.entries), with_rejects=False)
@@ -229,82 +267,19 @@ def _run(begun: _Begun) -> tuple[_Outcome, StarChange, TooManyRejectsError | Non
 # ---- staging ----
 
 
-def _append(begun: _Begun, change: StarChange) -> _Outcome:
-    """Read and judge every pending file."""
-    chosen: dict[Dataset, ChosenFiles] = {}
-    coming = ledger.next_source_id(begun.warehouse)
-    for dataset in DATASETS:
-        files = [file.file for file in begun.planned.pending if file.dataset == dataset and file.file is not None]
-        chosen[dataset] = ChosenFiles(coming, files)
-        coming += len(files)
-    # One reader for both, so that it reads the second dataset while the first is being appended.
-    bundles = read_bundles(
-        *chosen.values(),
-        bundle_bytes=_BUNDLE_BYTES,
-        access=begun.config.s3_access,
-        longest=longest_record(begun.config),
-    )
-    outcome = _Outcome()
-
-    def dataset_of(bundle: Bundle) -> Dataset:
-        return next(dataset for dataset, some in chosen.items() if bundle.any_source_id in some.source_ids)
-
-    with closing(bundles):
-        for dataset, some in itertools.groupby(bundles, dataset_of):
-            _append_dataset(begun, change, outcome, dataset, chosen[dataset], some)
-    return outcome
-
-
-def _append_dataset(
-    begun: _Begun,
-    change: StarChange,
-    outcome: _Outcome,
-    dataset: Dataset,
-    chosen: ChosenFiles,
-    bundles: Iterable[Bundle],
-) -> None:
-    """Append the files of one dataset to staging, and add the result of each to `outcome`."""
-    reporter = begun.reporter
-    reporter.report(f"staging {dataset}")
-    with reporter.timed(f"staging_{dataset}"):
-        taken = begun.warehouse.intake.append(
-            dataset,
-            begun.entry.load_id,
-            chosen.urls,
-            bundles,
-            lambda bundle: reporter.report_bundle(dataset, bundle),
-        )
+def _take(begun: _Begun, change: StarChange, dataset: Dataset, taken: Appended, outcome: _Outcome) -> None:
+    """Add what came of each file of one dataset, whose rows are in staging now, to `outcome`."""
+    chosen, reporter = begun.chosen[dataset], begun.reporter
     errors = {source_id: end.error for source_id, end in taken.files.items() if end.error is not None}
     change.drop(errors)
     notes = list_notes(taken, chosen.urls)
     counts = list_counts(begun.warehouse, dataset, chosen.source_ids.start)
-    entered = list(_list_entries(dataset, chosen, taken, counts))
+    entered = list(list_entries(dataset, chosen, taken, counts))
     outcome.brought.append(Brought.of(dataset, entered, taken, notes))
     outcome.errors.extend(errors.values())
     # Without a listener, skip the loop: there may be thousands of files.
     for entry in entered if reporter.on_event is not None else ():
         reporter.emit("file", url=entry.file.url, status=entry.status, shape=entry.shape, **entry.records._asdict())
-
-
-def _list_entries(
-    dataset: Dataset, chosen: ChosenFiles, taken: Appended, counts: Iterator[tuple[int, int, int]]
-) -> Iterator[FileEntry]:
-    """What came of each file. Takes the ends of reading out of `taken`, so that only one of the two is held.
-
-    `counts` are loaded and rejected records by source id, in order; a file without records may be absent.
-    """
-    counted = next(counts, None)
-    for source_id, file in chosen:
-        loaded = rejected = 0
-        if counted is not None and counted[0] == source_id:
-            _, loaded, rejected = counted
-            counted = next(counts, None)
-        end = taken.files.pop(source_id)
-        if end.error is not None:
-            yield FileEntry(source_id, dataset, file, file.etag or "", file.size, FileCount(), "failed")
-            continue
-        count = _file_count(taken.read[source_id], loaded, rejected, taken.repaired[source_id])
-        yield FileEntry(source_id, dataset, file, end.fingerprint, end.size, count, "loaded", end.shape, end.state)
 
 
 def _refusal(begun: _Begun, outcome: _Outcome) -> TooManyRejectsError | None:

@@ -67,6 +67,15 @@ class S3Folder:
             obstore.put(self._store, f"{self._prefix}/{name}", content)
         return url
 
+    def list(self, folder: str = "") -> Iterator[tuple[str, dt.datetime]]:
+        """The name of every object in this folder or in one of its folders, and when it was written."""
+        import obstore
+
+        with client_errors(f"cannot list {self.root}/{folder}", self._access, "s3:ListBucket"):
+            for page in obstore.list(self._store, prefix=f"{self._prefix}/{folder}".rstrip("/"), chunk_size=1000):
+                for meta in page:
+                    yield meta["path"].removeprefix(f"{self._prefix}/"), meta["last_modified"]
+
     def clear(self, folder: str = "") -> None:
         """Delete every object in this folder, or in one of its folders."""
         import obstore

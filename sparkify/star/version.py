@@ -65,7 +65,8 @@ def read_version(warehouse: Warehouse) -> Version | None:
     Raises VersionError for a warehouse that is newer than this program or older than layout 1, and NoWarehouseError for
     other tables with our names.
     """
-    tables, views = warehouse.list_tables(), list_views(warehouse)
+    # Views first: if another process creates everything in between, there are tables without views, not the reverse.
+    views, tables = list_views(warehouse), warehouse.list_tables()
     # Also where there is a ledger: a load drops its temporary tables by name, and takes what is there for its own.
     if others := (tables & {*VIEWS, *list_temporary()}) | (views & {*CREATION_ORDER, *list_temporary()}):
         raise _foreign_names(warehouse, others)

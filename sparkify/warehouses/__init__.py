@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sparkify.addresses import path_of
 from sparkify.errors import LockedError, UsageError
 from sparkify.settings import Config
-from sparkify.warehouses.base import Appended, Intake, Row, StoredFile, Warehouse, fetch_dicts
+from sparkify.warehouses.base import Appended, Incoming, Intake, Row, StoredFile, Warehouse, fetch_dicts
 from sparkify.warehouses.files import FILE_FORMATS, FileFormat, Target, Written
 from sparkify.warehouses.findings import Finding, examine
 from sparkify.warehouses.texts import add_texts
@@ -24,6 +24,7 @@ __all__ = [
     "Appended",
     "FileFormat",
     "Finding",
+    "Incoming",
     "Intake",
     "Row",
     "StoredFile",
@@ -38,6 +39,7 @@ __all__ = [
     "list_findings",
     "longest_record",
     "open_warehouse",
+    "wait_while_locked",
     "wrap_cursor",
 ]
 
@@ -46,6 +48,7 @@ _ENGINES_OF_DRIVERS = {"duckdb": "duckdb", "_duckdb": "duckdb", "redshift_connec
 _FORMS = "give a file, duckdb:PATH or redshift://user@host:5439/database"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _ASK_AGAIN_SECONDS = 0.2
+_MOST_SECONDS_TO_ASK_AGAIN = 5.0
 _T = TypeVar("_T")
 
 
@@ -58,7 +61,7 @@ def open_warehouse(config: Config, *, read_only: bool = False) -> Iterator[Wareh
     """
     address = config.warehouse_address
     session = _import(engine_of(address), "session")
-    warehouse: Warehouse = _wait(config, lambda: session.open_session(address, config, read_only=read_only))
+    warehouse: Warehouse = wait_while_locked(config, lambda: session.open_session(address, config, read_only=read_only))
     try:
         yield warehouse
     finally:
@@ -75,20 +78,22 @@ def compact_file(config: Config) -> StoredFile:
     """Write the file of a warehouse that is one again; returns what it is then. Raises LockedError, EngineError."""
     address = config.warehouse_address
     compaction = _import(engine_of(address), "compaction")
-    file: StoredFile = _wait(config, lambda: compaction.compact_file(address, config))
+    file: StoredFile = wait_while_locked(config, lambda: compaction.compact_file(address, config))
     return file
 
 
-def _wait(config: Config, do: Callable[[], _T]) -> _T:
-    """Do it; while another process holds the warehouse, try again for `wait` seconds."""
-    end = time.monotonic() + config.wait
+def wait_while_locked(config: Config, do: Callable[[], _T]) -> _T:
+    """Do it; while another process holds the warehouse (LockedError), try again for `wait` seconds."""
+    started = time.monotonic()
     while True:
         try:
             return do()
         except LockedError:
-            if time.monotonic() >= end:
+            waited = time.monotonic() - started
+            if waited >= config.wait:
                 raise
-            time.sleep(min(_ASK_AGAIN_SECONDS, max(0.0, end - time.monotonic())))
+            # Who has waited long may wait a little longer: a server counts every question.
+            time.sleep(min(max(_ASK_AGAIN_SECONDS, waited / 10), _MOST_SECONDS_TO_ASK_AGAIN, config.wait - waited))
 
 
 def engine_of(address: str) -> str:

@@ -32,13 +32,26 @@ class Appended:
     names: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_keys: set[str] = field(default_factory=set)
 
-    def add(self, finished: Iterable[FileRead], judged: "Judged") -> None:
+    def add(self, finished: Iterable[FileRead], judged: "Judged | Appended") -> None:
         """Add the files that ended in more bundles, and the result of judging these."""
         self.files |= {end.source_id: end for end in finished}
         self.read.update(judged.read)
         self.repaired.update(judged.repaired)
         self.names = Counter(dict((self.names + judged.names).most_common(MOST_TOLD_NAMES)))
         self.unknown_keys = set(sorted(self.unknown_keys | judged.unknown_keys)[:MOST_TOLD_NAMES])
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """What a load reads of one dataset. `urls` names the file of each source id.
+
+    `on_bundle` is called with each bundle as it is taken, maybe in another thread.
+    """
+
+    dataset: Dataset
+    urls: Mapping[int, str]
+    bundles: Iterable[Bundle]
+    on_bundle: Callable[[Bundle], None] = lambda bundle: None
 
 
 @dataclass(frozen=True)
@@ -54,24 +67,28 @@ class StoredFile:
 
 
 class Intake(Protocol):
-    """Appends records to staging, in the caller's open transaction."""
+    """Brings records into staging."""
 
     def open(self) -> None:
-        """Check that records can be appended. Raises ConfigError or SourceError; the transaction stays usable."""
+        """Check that records can be brought. Raises ConfigError or SourceError; an open transaction stays usable."""
 
-    def append(
-        self,
-        dataset: Dataset,
-        load_id: int,
-        urls: Mapping[int, str],
-        bundles: Iterable[Bundle],
-        on_bundle: Callable[[Bundle], None],
-    ) -> Appended:
-        """Append the bundles' rows to staging and their rejects to rejected_records.
+    def claim(self) -> str:
+        """Make sure that no other load is at work, in the transaction that plans; returns `detail` of the new load.
 
-        `urls` names the file of each source id. `on_bundle` is called with each bundle as it is taken, maybe in another
-        thread. If reading a file fails halfway, the records before the failure are appended too: the caller deletes
-        them.
+        Raises LockedError. Every other load that is called running is dead then.
+        """
+
+    def stage(
+        self, load_id: int, incoming: Iterable[Incoming]
+    ) -> AbstractContextManager[Iterator[tuple[Dataset, Appended]]]:
+        """Bring the rows of datasets to staging and their rejects to rejected_records, in two steps.
+
+        Enter it while no transaction is open: what the engine can do without one is done then. Take its items in the
+        load's transaction: with each, the rows of that dataset are in the tables. The embedded engine reads and judges
+        only then. An engine on another machine has read, judged and sent everything before, and only copies, so that
+        no transaction is open meanwhile.
+
+        If reading a file fails halfway, the records before the failure are brought too: the caller deletes them.
         """
 
     def append_again(self, dataset: Dataset) -> Counter[int]:

@@ -7,23 +7,26 @@ judged in a scratch DuckDB file.
 import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import duckdb
 
-from sparkify.datasets import Dataset
+from sparkify.datasets import DATASETS, Dataset
 from sparkify.errors import EngineError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
 from sparkify.sql import create_sql, list_columns, quote, read_sql
 from sparkify.validation.arrow import registered, stream_rows
-from sparkify.warehouses.base import Appended, Row, Warehouse
+from sparkify.warehouses.base import Appended, Incoming, Row, Warehouse
 from sparkify.warehouses.duckdb.errors import mapped_errors
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, list_options, open_session
 from sparkify.warehouses.files import Target, Written, copy_sql
+from sparkify.warehouses.presence import Presence
 from sparkify.warehouses.scratch import open_scratch_folder
 from sparkify.warehouses.texts import TEXTS
 
@@ -33,6 +36,11 @@ _STAGED_TEXTS = "staged_texts"
 _MOST_ROWS_PER_PART = 1_000_000
 # With fewer rows per slice than this, one part is faster than many.
 _FEWEST_ROWS_PER_PART = 1_000
+# Parts uploaded at a time; a large part is uploaded in pieces.
+_UPLOADS = 4
+# The rows of so many bytes of records are in the scratch at a time: some two million events, and about 100 MB of parts.
+_PIECE_BYTES = 1 << 30
+_ROW_BYTES = 100
 # A driver may hold all rows of a result in memory, and each may have 65,535 bytes.
 _MOST_REPLAYED = 4_000
 _REPLAYED_COLUMNS = tuple(list_columns("replayed_records"))
@@ -40,19 +48,48 @@ _FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in _REPLAYED_COLUMN
 WHERE dataset = $1 AND number >= $2 AND number < $3"""
 
 
-class Parts(Protocol):
-    """Copies Parquet parts into a warehouse on another machine.
+class Part(NamedTuple):
+    """A part in the stage: its URL, its bytes and its rows."""
 
-    `slices` is the number of parts it reads in parallel.
-    """
+    url: str
+    size: int
+    rows: int
+
+
+@dataclass
+class Sent:
+    """Records whose rows are in the stage: the parts of each table, and what was noted of each dataset."""
+
+    parts: dict[str, list[Part]] = field(default_factory=dict)
+    taken: dict[Dataset, Appended] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Where parts are sent to. `slices` is the number of parts that the warehouse reads from there in parallel."""
 
     slices: int
 
-    def open(self) -> None:
-        """Check that parts can be copied, before anything is read. Raises ConfigError or SourceError."""
+    def put(self, name: str, content: Path) -> str:
+        """Send a part; returns its URL. Several threads may call it. Raises SourceError."""
 
-    def copy(self, table: str, parts: Sequence[Path]) -> int:
-        """Append the rows of the parts to a table, in the open transaction; returns how many rows were appended."""
+
+class Parts(Store, Protocol):
+    """The way of Parquet parts into a warehouse on another machine, through a stage that both can reach."""
+
+    def open(self, load_id: int | None = None) -> None:
+        """Check that parts can be sent, before anything is read. Raises ConfigError or SourceError.
+
+        A load names itself, while no transaction is open; what dead loads have left in the stage is deleted then.
+        """
+
+    def collect(self, table: str, parts: Sequence[Part]) -> None:
+        """Make the parts of a table ready to be copied."""
+
+    def copy(self, table: str) -> int:
+        """Append the rows of the collected parts to a table, in the open transaction; returns how many came."""
+
+    def clear(self) -> None:
+        """Delete what was sent. If that cannot be done, a later load does it."""
 
 
 class RemoteIntake:
@@ -62,56 +99,183 @@ class RemoteIntake:
         self._warehouse = warehouse
         self._parts = parts
         self._config = config
+        self.presence = Presence(warehouse)
 
     def open(self) -> None:
         self._parts.open()
 
-    def append(
-        self,
-        dataset: Dataset,
-        load_id: int,
-        urls: Mapping[int, str],
-        bundles: Iterable[Bundle],
-        on_bundle: Callable[[Bundle], None],
-    ) -> Appended:
-        self._parts.open()
-        with open_scratch(self._config, dataset) as scratch:
-            with scratch.transaction():
-                appended = scratch.intake.append(dataset, load_id, urls, bundles, on_bundle)
-            self._send(scratch, dataset)
-        return appended
+    def claim(self) -> str:
+        return self.presence.claim()
+
+    @contextmanager
+    def stage(self, load_id: int, incoming: Iterable[Incoming]) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+        try:
+            with self._opened_parts(load_id):
+                with self.presence.renewing(load_id):
+                    sent = send(self._config, load_id, self._parts, incoming)
+                    self._collect(sent)
+                yield self._take(sent)
+        finally:
+            self.presence.end()
 
     def append_again(self, dataset: Dataset) -> Counter[int]:
-        self._parts.open()
-        with open_scratch(self._config, dataset) as scratch:
-            with scratch.transaction():
-                scratch.execute(read_sql("changes/replayed_records/create"))
+        with self._opened_parts(), _open_sender(self._config, self._parts) as sender:
+            with sender.scratch.transaction():
+                sender.scratch.execute(read_sql("changes/replayed_records/create"))
                 for first in itertools.count(1, _MOST_REPLAYED):
                     rows = self._warehouse.fetch(_FETCH_REPLAYED, [dataset, first, first + _MOST_REPLAYED])
-                    scratch.insert_rows("replayed_records", _REPLAYED_COLUMNS, rows)
+                    sender.scratch.insert_rows("replayed_records", _REPLAYED_COLUMNS, rows)
                     if len(rows) < _MOST_REPLAYED:
                         break
-                repaired = scratch.intake.append_again(dataset)
-            self._send(scratch, dataset)
+                repaired = sender.scratch.intake.append_again(dataset)
+            sender.send(f"staging_{dataset}", "rejected_records", TEXTS)
+            sent = Sent(sender.finish())
+            self._collect(sent)
+            self._copy(sent)
         return repaired
 
-    def _send(self, scratch: DuckDBWarehouse, dataset: Dataset) -> None:
-        """Copy the rows of the scratch warehouse's tables into this warehouse; of the texts, those that are new."""
-        for table in (f"staging_{dataset}", "rejected_records"):
-            self._copy(scratch, table, table)
-        self._warehouse.execute(f"DROP TABLE IF EXISTS {_STAGED_TEXTS}")
-        self._warehouse.execute(read_sql(f"changes/{_STAGED_TEXTS}/create"))
-        self._copy(scratch, TEXTS, _STAGED_TEXTS)
-        self._warehouse.execute(read_sql(f"changes/{_STAGED_TEXTS}/append"))
+    @contextmanager
+    def _opened_parts(self, load_id: int | None = None) -> Iterator[None]:
+        self._parts.open(load_id)
+        try:
+            yield
+        finally:
+            self._parts.clear()
 
-    def _copy(self, scratch: DuckDBWarehouse, table: str, target: str) -> None:
-        with tempfile.TemporaryDirectory(dir=Path(scratch.address).parent) as folder:
-            rows, parts = _write_parts(scratch, table, Path(folder), self._parts.slices)
-            taken = self._parts.copy(target, parts) if parts else 0
+    def _collect(self, sent: Sent) -> None:
+        for table, parts in sent.parts.items():
+            self._parts.collect(table, parts)
+
+    def _take(self, sent: Sent) -> Iterator[tuple[Dataset, Appended]]:
+        self._copy(sent)
+        yield from sent.taken.items()
+
+    def _copy(self, sent: Sent) -> None:
+        """Copy what is in the stage into the tables; of the texts, those that are new."""
+        for table, parts in sent.parts.items():
+            if table == _STAGED_TEXTS:
+                self._warehouse.execute(f"DROP TABLE IF EXISTS {table}")
+                self._warehouse.execute(read_sql(f"changes/{table}/create"))
+            rows, taken = sum(part.rows for part in parts), self._parts.copy(table)
             if taken != rows:
                 raise EngineError(
-                    f"the warehouse took {taken:,} of {rows:,} rows into {target}; nothing was loaded, so load again"
+                    f"the warehouse took {taken:,} of {rows:,} rows into {table}; nothing was loaded, so load again"
                 )
+            if table == _STAGED_TEXTS:
+                self._warehouse.execute(read_sql(f"changes/{table}/append"))
+
+
+# ---- judging and sending ----
+
+
+def send(
+    config: Config, load_id: int, store: Store, incoming: Iterable[Incoming], *, piece_bytes: int = _PIECE_BYTES
+) -> Sent:
+    """Judge the records of datasets, and send their rows as Parquet parts as they are made.
+
+    However much is sent, the scratch warehouse holds the rows of one piece of about `piece_bytes`, and the disk the
+    parts of one more. No other warehouse is needed. Raises SourceError.
+    """
+    taken: dict[Dataset, Appended] = {}
+    with _open_sender(config, store) as sender:
+        for one in incoming:
+            taken[one.dataset] = Appended()
+            for bundles in _cut(one.bundles, piece_bytes):
+                sender.empty()
+                with sender.scratch.transaction():
+                    appended = sender.scratch.intake.append(load_id, replace(one, bundles=bundles))
+                taken[one.dataset].add(appended.files.values(), appended)
+                sender.send(f"staging_{one.dataset}", "rejected_records")
+        sender.send(TEXTS)
+        return Sent(sender.finish(), taken)
+
+
+def _cut(bundles: Iterable[Bundle], most_bytes: int) -> Iterator[Iterator[Bundle]]:
+    """The bundles in pieces of about so many bytes; each has to be taken before the next."""
+    coming = iter(bundles)
+
+    def piece(bundle: Bundle | None) -> Iterator[Bundle]:
+        taken = 0
+        while bundle is not None:
+            yield bundle
+            # A short record becomes a row as any other.
+            taken += len(bundle.data) + _ROW_BYTES * len(bundle)
+            bundle = next(coming, None) if taken < most_bytes else None
+
+    for first in coming:
+        yield piece(first)
+
+
+class _Sender:
+    """A scratch warehouse, and the parts that are made of its tables. `finish` gives them when all are sent."""
+
+    def __init__(self, scratch: DuckDBWarehouse, store: Store, threads: Executor) -> None:
+        self.scratch = scratch
+        self._store = store
+        self._threads = threads
+        self._folder = Path(scratch.address).parent
+        self._numbers = itertools.count()
+        self._coming: dict[str, list[Future[Part]]] = {}
+        self._to_empty: list[str] = []
+
+    def send(self, *tables: str) -> None:
+        """Write the rows of these tables as parts, and begin to send them."""
+        # So the disk holds the parts of one piece at most.
+        self._wait()
+        for table in tables:
+            for part, rows in self._write(table):
+                self._coming.setdefault(table, []).append(self._threads.submit(self._send, table, part, rows))
+        self._to_empty = list(tables)
+
+    def empty(self) -> None:
+        """Remove the rows that are sent, also from the disk."""
+        for table in self._to_empty:
+            self.scratch.execute(f"DROP TABLE {table}")
+            self.scratch.execute(create_sql(table, "duckdb"))
+        if self._to_empty:
+            self.scratch.execute("CHECKPOINT")
+        self._to_empty = []
+
+    def finish(self) -> dict[str, list[Part]]:
+        """Wait until all is sent; returns the parts of each table that has rows. Texts go to a table of their own."""
+        targets = {TEXTS: _STAGED_TEXTS}
+        return {targets.get(table, table): [part.result() for part in parts] for table, parts in self._coming.items()}
+
+    def _wait(self) -> None:
+        for part in itertools.chain(*self._coming.values()):
+            part.result()
+
+    def _send(self, table: str, part: Path, rows: int) -> Part:
+        sent = Part(self._store.put(f"{table}/{part.name}", part), part.stat().st_size, rows)
+        part.unlink()
+        return sent
+
+    def _write(self, table: str) -> Iterator[tuple[Path, int]]:
+        """Write a table as Parquet parts of equal size, each with its number of rows.
+
+        The number of parts is a multiple of the slices, or 1 for few rows. The columns are in the table's order.
+        """
+        rows, end_of_rows = self.scratch.fetch(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM {table}")[0]
+        each_slice = -(-rows // (self._store.slices * _MOST_ROWS_PER_PART))
+        count = self._store.slices * each_slice if rows >= self._store.slices * _FEWEST_ROWS_PER_PART else min(rows, 1)
+        for number in range(count):
+            part = self._folder / f"{next(self._numbers):05}.parquet"
+            first, end = end_of_rows * number // count, end_of_rows * (number + 1) // count
+            ((written,),) = self.scratch.fetch(
+                f"COPY (SELECT * FROM {table} WHERE rowid >= {first} AND rowid < {end}) "
+                f"TO {quote(str(part))} (FORMAT parquet)"
+            )
+            yield part, written
+
+
+@contextmanager
+def _open_sender(config: Config, store: Store) -> Iterator[_Sender]:
+    with open_scratch(config, *DATASETS) as scratch:
+        threads = ThreadPoolExecutor(_UPLOADS)
+        try:
+            yield _Sender(scratch, store, threads)
+        finally:
+            threads.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -134,28 +298,6 @@ def open_near(config: Config, name: str, columns: Sequence[str], rows: Iterable[
         near.execute(read_sql(f"changes/{name}/create"))
         near.insert_rows(name, columns, rows)
         yield near
-
-
-def _write_parts(scratch: DuckDBWarehouse, table: str, folder: Path, slices: int) -> tuple[int, list[Path]]:
-    """Write a table as Parquet parts of equal size; returns the number of rows, and the parts.
-
-    The number of parts is a multiple of the slices, or 1 for few rows. The columns are in the table's order.
-    """
-    rows, end_of_rows = scratch.fetch(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM {table}")[0]
-    if not rows:
-        return 0, []
-    each_slice = -(-rows // (slices * _MOST_ROWS_PER_PART))
-    count = slices * each_slice if rows >= slices * _FEWEST_ROWS_PER_PART else 1
-    parts = []
-    for number in range(count):
-        part = folder / f"{number:05}.parquet"
-        first, end = end_of_rows * number // count, end_of_rows * (number + 1) // count
-        scratch.execute(
-            f"COPY (SELECT * FROM {table} WHERE rowid >= {first} AND rowid < {end}) "
-            f"TO {quote(str(part))} (FORMAT parquet)"
-        )
-        parts.append(part)
-    return rows, parts
 
 
 def write_rows(types: dict[str, str], chunks: Iterable[list[Row]], target: Target, config: Config) -> Written:

@@ -78,7 +78,8 @@ def _take(redshift: Redshift) -> list[str]:
     for sql in redshift.statements:
         sql = re.sub(r"(?s)(\nVALUES \([^)]*\)).*", r"\1", sql)
         sql = re.sub(r"'\{\"seconds\": .*?\}'", "'<detail>'", sql)
-        taken.append(re.sub(r"s3://[^']*/\.sparkify/[^/]+/[0-9a-f]{32}", "<stage>/.sparkify/<warehouse>/<load>", sql))
+        folder = r"s3://[^']*/\.sparkify/[^/]+/(load-\d+|replay)-[0-9a-f]{32}"
+        taken.append(re.sub(folder, "<stage>/.sparkify/<warehouse>/<load>", sql))
     redshift.statements.clear()
     return taken
 

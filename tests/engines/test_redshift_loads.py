@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,10 +23,14 @@ from msgspec import structs
 
 import sparkify
 from sparkify.errors import ConfigError, ConflictError, EngineError, LockedError, SparkifyError
+from sparkify.loads import ledger
+from sparkify.loads.load import load_into
+from sparkify.loads.progress import Progress
 from sparkify.settings import Config
 from sparkify.star.tables import STAGING, STAR, create_tables
 from sparkify.warehouses import open_warehouse
 from sparkify.warehouses.redshift.login import Address, answering_within, close_connection, login
+from sparkify.warehouses.remote import RemoteIntake
 from tests.engines.commands import variables_of
 from tests.engines.conftest import redshift_config
 from tests.engines.crash import EVERY, VERBS, prepare, run_verb
@@ -33,6 +40,7 @@ from tests.support import (
     event,
     expected_star,
     failing_checks,
+    fetch,
     log_file,
     play,
     read_star,
@@ -248,6 +256,155 @@ def test_process_that_ends_leaves_nothing_half_done(
     assert read_star(config) == expected_star(config)
 
 
+# ---- before the transaction ----
+
+
+def test_records_are_judged_and_sent_while_no_transaction_is_open(
+    redshift: Redshift, config: Config, s3_server: S3Server
+) -> None:
+    write_first(config)
+    sparkify.create(config)
+    redshift.statements.clear()
+    last: list[list[str]] = []
+    sent: list[int] = []
+
+    def look(statement: str, place: int) -> Fault:
+        if statement == "BEGIN":
+            sent.append(len(staged_keys(s3_server)))
+        return "none"
+
+    def follow(progress: Progress) -> None:
+        if progress.step.startswith("staging"):
+            last.append(redshift.statements[-2:])
+
+    redshift.fault = look
+    assert sparkify.load(config, on_progress=follow).status == "loaded"
+    assert all(statements == ["SELECT current_schema()", "SELECT count(*) FROM stv_slices"] for statements in last)
+    assert len(last) > 2
+    # That of missing tables, that of the plan, and that of the load: a part and a manifest of four tables.
+    assert sent == [0, 0, 8]
+    begin = len(redshift.statements) - redshift.statements[::-1].index("BEGIN") - 1
+    assert redshift.statements[begin - 3 : begin] == ["COMMIT", *last[0]]
+    copied = [sql.split()[1] for sql in redshift.statements[begin:] if sql.startswith("COPY")]
+    assert copied == ["staging_events", "rejected_records", "staging_songs", "staged_texts"]
+
+
+def note_at_work(config: Config, minutes: float, detail: dict[str, Any] | None = None) -> None:
+    """A running load that was heard of so many minutes ago."""
+    began = dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.timedelta(minutes=minutes)
+    if detail is not None:
+        detail |= {"renewed_at": began.isoformat()}
+        began -= dt.timedelta(hours=2)
+    with open_warehouse(config) as engine, engine.transaction():
+        ledger.begin_load(engine, began, "1", json.dumps({"at_work": detail} if detail is not None else {}))
+
+
+ELSEWHERE = {"machine": "judge-7", "user": "ada", "process": 1, "host": "another", "born": "1", "load": "x"}
+
+
+@pytest.mark.parametrize("detail", [None, ELSEWHERE], ids=["older version", "another machine"])
+def test_load_that_is_heard_of_is_at_work_and_one_that_is_silent_is_dead(
+    redshift: Redshift, config: Config, s3_server: S3Server, detail: dict[str, Any] | None
+) -> None:
+    write_first(config)
+    sparkify.create(config)
+    part = f"stage/.sparkify/localhost-{redshift.port}-{database_of(config)}-public/load-1-x/part.parquet"
+    obstore.put(s3_server.open_store(), part, b"x")
+    note_at_work(config, 14, detail)
+    by = " by ada on judge-7 (process 1)" if detail else ""
+    with pytest.raises(LockedError, match=re.escape(f"load 1 is at work{by}, since ") + ".*; wait until it ends, or"):
+        sparkify.load(config)
+    assert staged_keys(s3_server) == [part]
+    # Others are not held up, and not taken for dead.
+    sparkify.rebuild(config)
+    note_at_work(config, 16, detail)
+    assert sparkify.load(config).load_id == 3
+    assert staged_keys(s3_server) == []
+    assert fetch(config, "SELECT load_id, status FROM load_history ORDER BY load_id") == [
+        (1, "interrupted"), (2, "interrupted"), (3, "loaded"),
+    ]  # fmt: skip
+    assert read_star(config) == expected_star(config)
+
+
+def test_load_waits_while_another_is_at_work(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    sparkify.create(config)
+    note_at_work(config, 1, ELSEWHERE)
+    asked: list[str] = []
+
+    def end_the_other(statement: str, place: int) -> Fault:
+        if statement.startswith("SELECT load_id, started_at, detail"):
+            asked.append(statement)
+            if len(asked) == 2:
+                with redshift.connect_postgres(database_of(config)) as connection:
+                    connection.execute("UPDATE load_history SET status = 'failed'")
+        return "none"
+
+    redshift.fault = end_the_other
+    assert sparkify.load(structs.replace(config, wait=60)).status == "loaded"
+    assert len(asked) > 1
+
+
+def test_load_says_every_minute_that_it_is_at_work(redshift: Redshift, config: Config) -> None:
+    write_first(config)
+    sparkify.create(config)
+    told: list[Any] = []
+
+    def wait_for_renewals(progress: Progress) -> None:
+        """As long as reading takes."""
+        end = time.monotonic() + 60
+        while progress.step.startswith("staging") and len(told) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def look(statement: str, place: int) -> Fault:
+        if re.match("UPDATE load_history SET detail = .* AND status = 'running'", statement):
+            told.extend(fetch(config, "SELECT detail FROM load_history"))
+        return "none"
+
+    redshift.fault = look
+    with open_warehouse(config) as engine:
+        assert isinstance(engine.intake, RemoteIntake)
+        engine.intake.presence.renewal_seconds = 0.01
+        assert load_into(engine, config, on_progress=wait_for_renewals).status == "loaded"
+    notes = [json.loads(detail)["at_work"] for (detail,) in told[:2]]
+    assert {(note["process"], note["machine"]) for note in notes} == {(os.getpid(), socket.gethostname())}
+    ((detail,),) = fetch(config, "SELECT detail FROM load_history")
+    assert set(json.loads(detail)) == {"seconds"}
+
+
+def test_process_that_stages_is_at_work_until_it_is_killed(
+    redshift: Redshift, config: Config, s3_server: S3Server, tmp_path: Path
+) -> None:
+    write_first(config)
+    sparkify.create(config)
+    reached, ended = threading.Event(), threading.Event()
+
+    def stop_before_its_transaction(statement: str, place: int) -> Fault:
+        if statement == "LOCK load_lock" and redshift.statements.count(statement) == 2:
+            reached.set()
+            ended.wait(60)
+        return "none"
+
+    redshift.fault = stop_before_its_transaction
+    redshift.statements.clear()
+    process = start_load(config, tmp_path)
+    assert reached.wait(60)
+    staged = staged_keys(s3_server)
+    assert len(staged) == 8
+    with pytest.raises(LockedError, match=rf"load 1 is at work by \S+ on \S+ \(process {process.pid}\), since "):
+        sparkify.load(config)
+    assert staged_keys(s3_server) == staged
+    process.kill()
+    # Not yet waited for: to the system it is still there.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    ended.set()
+    assert sparkify.load(config).status == "loaded"
+    process.wait()
+    assert staged_keys(s3_server) == []
+    assert fetch(config, "SELECT status FROM load_history ORDER BY load_id") == [("interrupted",), ("loaded",)]
+    assert read_star(config) == expected_star(config)
+
+
 # ---- the staging folder ----
 
 
@@ -275,14 +432,16 @@ def test_leftovers_of_killed_loads_are_cleared(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     place = f"stage/.sparkify/localhost-{redshift.port}-{database_of(config)}-public"
     store = s3_server.open_store()
-    obstore.put(store, f"{place}/dead/part.parquet", b"x")
+    obstore.put(store, f"{place}/load-7-dead/part.parquet", b"x")
+    # A replay may be at work, or another version of sparkify.
+    obstore.put(store, f"{place}/replay-alive/part.parquet", b"x")
     obstore.put(store, f"{place}0/alive/part.parquet", b"x")
     (tmp_path / "sparkify-scratch-dead").mkdir()
     write_first(config)
     sparkify.load(config)
-    assert staged_keys(s3_server) == [f"{place}0/alive/part.parquet"]
+    assert staged_keys(s3_server) == [f"{place}/replay-alive/part.parquet", f"{place}0/alive/part.parquet"]
     assert list(tmp_path.glob("sparkify-scratch-*")) == []
-    obstore.delete(store, f"{place}0/alive/part.parquet")
+    obstore.delete(store, staged_keys(s3_server))
 
 
 def test_next_load_clears_what_a_killed_one_left(
@@ -306,8 +465,7 @@ def test_next_load_clears_what_a_killed_one_left(
     started.set()
     assert processes[0].wait(60) == -signal.SIGKILL
     redshift.fault = nth(0, "none")
-    assert [path.name for path in tmp_path.glob("sparkify-scratch-*/*.duckdb")] == ["scratch.duckdb"]
-    assert len(staged_keys(s3_server)) == 2
+    assert len(staged_keys(s3_server)) == 8
     assert sparkify.load(config).status == "loaded"
     assert list(tmp_path.glob("sparkify-scratch-*")) == []
     assert staged_keys(s3_server) == []

@@ -32,9 +32,15 @@ PLANTED = {
     "ARN of the secret": "planted-secret-4405",
 }
 FOLDER = "secrets"
+# It keeps the scratch, which is removed before COPY begins.
 DEBUGGING = """
-import logging, sys
+import glob, logging, os, shutil, sys
 from sparkify.cli import main
+def keep(event, arguments):
+    if event == "shutil.rmtree":
+        for scratch in glob.glob(f"{arguments[0]}/*.duckdb"):
+            shutil.copy(scratch, os.environ["TMPDIR"] + "/..")
+sys.addaudithook(keep)
 logging.basicConfig(level="DEBUG")
 main(sys.argv[1:])
 """
@@ -96,7 +102,7 @@ class Watched:
                 self.written[f"stage {moment}: {meta['path']}"] = meta["path"].encode() + content
 
     def _keep_files(self, moment: str) -> None:
-        for path in [*self.temporary.rglob("*"), self.log]:
+        for path in [*self.temporary.rglob("*"), self.log, self.folder / "scratch.duckdb"]:
             with suppress(OSError):
                 content = path.read_bytes() if path.is_file() else b""
                 self.written[f"file {moment}: {path.name}"] = str(path).encode() + content

@@ -3,8 +3,8 @@
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 import duckdb
 
@@ -14,7 +14,7 @@ from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.validation import judge
 from sparkify.validation.keys import KeyList
 from sparkify.validation.version import keys_of
-from sparkify.warehouses.base import Appended, Warehouse
+from sparkify.warehouses.base import Appended, Incoming, Warehouse
 from sparkify.warehouses.duckdb import memory
 from sparkify.warehouses.duckdb.errors import mapped_errors
 from sparkify.warehouses.texts import add_texts
@@ -35,21 +35,23 @@ class DuckDBIntake:
     def open(self) -> None:
         """Nothing is needed to append."""
 
-    def append(
-        self,
-        dataset: Dataset,
-        load_id: int,
-        urls: Mapping[int, str],
-        bundles: Iterable[Bundle],
-        on_bundle: Callable[[Bundle], None],
-    ) -> Appended:
-        appended = Appended()
+    def claim(self) -> str:
+        # No other process has the file open.
+        return "{}"
+
+    @contextmanager
+    def stage(self, load_id: int, incoming: Iterable[Incoming]) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+        yield ((one.dataset, self.append(load_id, one)) for one in incoming)
+
+    def append(self, load_id: int, incoming: Incoming) -> Appended:
+        """Read, judge and append the records of one dataset, in the open transaction."""
+        appended, dataset = Appended(), incoming.dataset
         table = f"staging_{dataset}"
         ((setting, threads),) = self._warehouse.fetch(
             "SELECT current_setting('memory_limit'), current_setting('threads')"
         )
         limit = self._limit or memory.read_size(setting)
-        runs = _Runs(bundles, on_bundle, limit, threads)
+        runs = _Runs(incoming.bundles, incoming.on_bundle, limit, threads)
         most_bytes = memory.run_bytes(limit)
         # The first run ends once anything is held, to learn early which keys the records have.
         run_bytes = 0
@@ -67,13 +69,13 @@ class DuckDBIntake:
                     on_held=runs.hold,
                 )
             lists = judged.lists
-            self._keep_rejects(dataset, load_id, urls)
+            self._keep_rejects(load_id, incoming)
             appended.add(runs.finished, judged)
             run_bytes = most_bytes
         self._limit_engine(limit)
         with mapped_errors(self._connection):
             judge.drop_tables(self._connection)
-        add_texts(self._warehouse, dataset, min(urls))
+        add_texts(self._warehouse, dataset, min(incoming.urls))
         return appended
 
     def _limit_engine(self, limit: int) -> None:
@@ -82,7 +84,7 @@ class DuckDBIntake:
             with suppress(duckdb.OutOfMemoryException):
                 self._connection.execute(f"SET memory_limit = '{limit}B'")
 
-    def _keep_rejects(self, dataset: Dataset, load_id: int, urls: Mapping[int, str]) -> None:
+    def _keep_rejects(self, load_id: int, incoming: Incoming) -> None:
         found = [
             row[0] for row in self._warehouse.fetch("SELECT DISTINCT source_id FROM judged WHERE reason IS NOT NULL")
         ]
@@ -93,7 +95,7 @@ class DuckDBIntake:
             SELECT judged.source_id, $1, $2, files.url, judged.line, judged.reason, judged.raw, judged.raw_size
             FROM judged INNER JOIN (SELECT unnest($3) AS source_id, unnest($4) AS url) AS files USING (source_id)
             WHERE judged.reason IS NOT NULL""",
-            [load_id, dataset, found, [urls[source_id] for source_id in found]],
+            [load_id, incoming.dataset, found, [incoming.urls[source_id] for source_id in found]],
         )
 
     def append_again(self, dataset: Dataset) -> Counter[int]:

@@ -10,7 +10,7 @@ from sparkify.errors import EngineError
 from sparkify.settings import Config
 from sparkify.warehouses.base import Warehouse
 from sparkify.warehouses.findings import Finding, examine
-from sparkify.warehouses.redshift.stage import Stage, copy_parts_sql, open_stage
+from sparkify.warehouses.redshift.stage import Stage, copy_parts_sql, manifest_of, open_stage
 from sparkify.warehouses.remote import write_trial
 
 _MOST_CLOCK_SECONDS = 300
@@ -81,7 +81,9 @@ class _Examination:
         """Send one row the same way as a load does, and roll it back."""
         with self._trial() as stage:
             with tempfile.TemporaryDirectory() as folder:
-                manifest = stage.put_parts("doctor", [write_trial(Path(folder))])
+                part = write_trial(Path(folder))
+                sent = stage.put("trial.parquet", part), part.stat().st_size
+            manifest = stage.put("trial.manifest", manifest_of([sent]))
             self._warehouse.execute("CREATE TEMP TABLE doctor (answer INTEGER)")
             self._warehouse.execute(copy_parts_sql(self._config, "doctor", manifest))
         return f"{self._config.stage} can be written, and {self._role} can read it"
@@ -89,7 +91,7 @@ class _Examination:
     @contextmanager
     def _trial(self) -> Iterator[Stage]:
         """A staging folder and a transaction, both removed afterwards."""
-        stage = open_stage(self._warehouse, self._config)
+        stage = open_stage(self._warehouse, self._config, self._schema(), "doctor")
         try:
             self._warehouse.execute("BEGIN")
             try:

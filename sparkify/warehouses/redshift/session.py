@@ -193,17 +193,19 @@ class RedshiftWarehouse:
     @contextmanager
     def load_transaction(self) -> Iterator[None]:
         self._prepare()
+        is_locked = False
         try:
             with self.transaction():
                 # The first statement that reads takes the snapshot. A lock after it would protect a stale plan.
                 self._lock()
+                is_locked = True
                 yield
         except LockedError:
+            if is_locked:
+                raise
             with suppress(EngineError):
                 self.execute(_NO_TIMEOUT)
             raise LockedError(self._describe_lock()) from None
-        finally:
-            self._parts.clear()
 
     def _prepare(self) -> None:
         """Do outside of any transaction what could make one fail."""
@@ -211,7 +213,6 @@ class RedshiftWarehouse:
             return
         if _LOCK_TABLE not in self.list_tables():
             self.execute(_CREATE_LOCK)
-        self._parts.count_slices()
         self._is_prepared = True
 
     @property

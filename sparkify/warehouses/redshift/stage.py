@@ -4,11 +4,11 @@ COPY cannot bind parameters, so its literals are quoted here. No statement conta
 and only the loader's uploads use the credentials of the environment.
 """
 
+import datetime as dt
 import json
 import re
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,13 +18,15 @@ from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import S3Folder
 from sparkify.sql import quote
 from sparkify.warehouses.base import Warehouse
+from sparkify.warehouses.remote import Part
 
 # The public bucket of the original project. COPY must name its region, as few warehouses are in the same one.
 _PUBLIC = {"events": "s3://udacity-dend/log_data", "songs": "s3://udacity-dend/song_data"}
-# Parts uploaded at a time; a large part is uploaded in pieces.
-_UPLOADS = 4
 # For Redshift Serverless, which does not report its slices.
 _USUAL_SLICES = 8
+_LOAD = "load-"
+# A replay takes seconds. What older versions staged has names of its own.
+_MOST_AGE = dt.timedelta(days=1)
 _CURRENT_SCHEMA = "SELECT current_schema()"
 _PUBLIC_JSONPATHS = "s3://udacity-dend/log_json_path.json"
 
@@ -65,27 +67,18 @@ def role_sql(config: Config) -> str:
 
 
 class Stage:
-    """The staging folder of one load, inside the configured one. Other warehouses and loads use other folders.
+    """A folder in S3, inside the configured one, through which parts of one warehouse go.
 
-    Its path has a part that begins with a dot, so that a source root never takes its files for data.
+    Its path has a part that begins with a dot, so that a source root never takes its files for data. Everything of one
+    load is in a folder of its own.
     """
 
-    def __init__(self, root: str, warehouse: str, access: S3Access) -> None:
+    def __init__(self, root: str, warehouse: str, load: str, access: S3Access) -> None:
         self._folder = S3Folder(f"{root.rstrip('/')}/.sparkify/{warehouse}", access)
-        self._load = uuid.uuid4().hex
+        self._load = load
 
-    def put_parts(self, table: str, parts: Sequence[Path]) -> str:
-        """Upload a table's parts and their manifest; returns the manifest's URL."""
-
-        def put(part: Path) -> tuple[str, int]:
-            return self._folder.put(f"{self._load}/{table}/{part.name}", part), part.stat().st_size
-
-        with ThreadPoolExecutor(_UPLOADS) as executor:
-            objects = list(executor.map(put, parts))
-        return self.put(f"{table}.manifest", manifest_of(objects))
-
-    def put(self, name: str, content: bytes) -> str:
-        """Upload a small object; returns its URL."""
+    def put(self, name: str, content: bytes | Path) -> str:
+        """Upload an object; returns its URL."""
         return self._folder.put(f"{self._load}/{name}", content)
 
     def clear(self) -> None:
@@ -93,54 +86,75 @@ class Stage:
         self._folder.clear(self._load)
 
     def clear_leftovers(self) -> None:
-        """Delete what killed loads of this warehouse left. No other load of it may be running."""
-        self._folder.clear()
+        """Delete what dead loads of this warehouse have left: the caller knows that no other load of it is at work.
+
+        What else is there is deleted when nothing has been added to it for a day.
+        """
+        newest: dict[str, dt.datetime] = {}
+        for name, modified in self._folder.list():
+            folder = name.partition("/")[0]
+            newest[folder] = max(modified, newest.get(folder, modified))
+        for folder, modified in newest.items():
+            is_dead = folder.startswith(_LOAD) or dt.datetime.now(dt.UTC) - modified > _MOST_AGE
+            if is_dead and folder != self._load:
+                self._folder.clear(folder)
 
 
 class StagedParts:
-    """Copies Parquet parts into the warehouse: through the stage, with one COPY per table.
-
-    The stage is opened on first use in a load's transaction, and cleared at its end.
-    """
+    """The Parts of Redshift: sent to the stage, and copied with one COPY per table."""
 
     def __init__(self, warehouse: Warehouse, config: Config) -> None:
         self.slices = _USUAL_SLICES
         self._warehouse = warehouse
         self._config = config
         self._stage: Stage | None = None
+        self._manifests: dict[str, str] = {}
+        self._schema = ""
 
-    def count_slices(self) -> None:
+    def _count_slices(self) -> None:
         """Ask how many parts are read in parallel. Outside of any transaction, because this fails on Serverless."""
         try:
             self.slices = int(self._warehouse.fetch("SELECT count(*) FROM stv_slices")[0][0]) or _USUAL_SLICES
         except EngineError:
             self.slices = _USUAL_SLICES
 
-    def open(self) -> None:
-        if self._stage is None:
-            self._stage = open_stage(self._warehouse, self._config)
-            # This load holds the lock, so anything there was left by killed loads.
+    def open(self, load_id: int | None = None) -> None:
+        self._manifests = {}
+        self._schema = self._schema or str(self._warehouse.fetch(_CURRENT_SCHEMA)[0][0])
+        load = f"{_LOAD}{load_id}" if load_id is not None else "replay"
+        self._stage = open_stage(self._warehouse, self._config, self._schema, load)
+        if load_id is not None:
             self._stage.clear_leftovers()
+            self._count_slices()
 
-    def copy(self, table: str, parts: Sequence[Path]) -> int:
-        self.open()
+    def put(self, name: str, content: Path) -> str:
         assert self._stage is not None
-        self._warehouse.execute(copy_parts_sql(self._config, table, self._stage.put_parts(table, parts)))
+        return self._stage.put(name, content)
+
+    def collect(self, table: str, parts: Sequence[Part]) -> None:
+        assert self._stage is not None
+        manifest = manifest_of([(part.url, part.size) for part in parts])
+        self._manifests[table] = self._stage.put(f"{table}.manifest", manifest)
+
+    def copy(self, table: str) -> int:
+        self._warehouse.execute(copy_parts_sql(self._config, table, self._manifests[table]))
         return int(self._warehouse.fetch("SELECT pg_last_copy_count()")[0][0])
 
     def clear(self) -> None:
-        """Delete what the load uploaded. If that fails, the next load deletes it."""
         if self._stage is not None:
             stage, self._stage = self._stage, None
             with suppress(Exception):
                 stage.clear()
 
 
-def open_stage(warehouse: Warehouse, config: Config) -> Stage:
-    """A staging folder for this warehouse, inside the configured one. Raises ConfigError if none is configured."""
+def open_stage(warehouse: Warehouse, config: Config, schema: str, load: str) -> Stage:
+    """The staging folder of a load of this warehouse, inside the configured one. Raises ConfigError if there is none.
+
+    `load` is the beginning of its name.
+    """
     if config.stage is None:
         raise ConfigError("a load into Redshift needs a folder in S3, and none is set; give --stage s3://bucket/folder")
-    place = f"{warehouse.address.partition('@')[2] or warehouse.address}-{warehouse.fetch(_CURRENT_SCHEMA)[0][0]}"
+    place = f"{warehouse.address.partition('@')[2] or warehouse.address}-{schema}"
     name = re.sub(r"[^\w.-]+", "-", place)
     # Always with credentials, even if sources are read without: writing needs them.
-    return Stage(config.stage, name, S3Access(concurrency=config.concurrency))
+    return Stage(config.stage, name, f"{load}-{uuid.uuid4().hex}", S3Access(concurrency=config.concurrency))

@@ -1,6 +1,6 @@
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
 SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
 BEGIN;
 
@@ -353,7 +353,7 @@ COMMENT ON COLUMN load_history.rejected IS 'records rejected';
 
 COMMENT ON COLUMN load_history.version IS 'version of sparkify that did it';
 
-COMMENT ON COLUMN load_history.detail IS 'JSON: seconds of each step, and the error of a load that failed';
+COMMENT ON COLUMN load_history.detail IS 'JSON: seconds of each step, and the error of a load that failed; of a running load, who does it';
 
 CREATE TABLE IF NOT EXISTS load_files (
     source_id INTEGER NOT NULL ENCODE RAW,

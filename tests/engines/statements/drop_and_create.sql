@@ -1,8 +1,8 @@
 BEGIN;
 
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
 SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 

@@ -1,6 +1,6 @@
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
 SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
@@ -16,8 +16,6 @@ SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
 CREATE TABLE IF NOT EXISTS load_lock (holder INTEGER ENCODE AZ64) DISTSTYLE AUTO;
 
-SELECT count(*) FROM stv_slices;
-
 BEGIN;
 
 SET statement_timeout TO 10000;
@@ -25,6 +23,8 @@ SET statement_timeout TO 10000;
 LOCK load_lock;
 
 RESET statement_timeout;
+
+SELECT load_id, started_at, detail FROM load_history WHERE status = 'running' ORDER BY load_id;
 
 SELECT
     source_id, load_id, dataset, url, etag AS fingerprint, size, loaded, stat,
@@ -47,7 +47,13 @@ DROP TABLE IF EXISTS planned_files;
 
 -- changes/planned_files/collect.sql
 
+SELECT coalesce(max(source_id), 0) + 1 FROM load_files;
+
 COMMIT;
+
+SELECT current_schema();
+
+SELECT count(*) FROM stv_slices;
 
 BEGIN;
 
@@ -58,6 +64,8 @@ LOCK load_lock;
 RESET statement_timeout;
 
 -- changes/planned_files/compare.sql
+
+SELECT coalesce(max(source_id), 0) + 1 FROM load_files;
 
 DROP TABLE IF EXISTS changed_files;
 
@@ -83,15 +91,15 @@ DROP TABLE IF EXISTS touched_artists;
 
 -- changes/touched_artists/create.sql
 
-SELECT coalesce(max(source_id), 0) + 1 FROM load_files;
-
-SELECT current_schema();
-
 COPY staging_events FROM '<stage>/.sparkify/<warehouse>/<load>/staging_events.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
 
 SELECT pg_last_copy_count();
 
 COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_records.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+
+SELECT pg_last_copy_count();
+
+COPY staging_songs FROM '<stage>/.sparkify/<warehouse>/<load>/staging_songs.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
 
 SELECT pg_last_copy_count();
 
@@ -115,24 +123,6 @@ SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
     ) AS counts
     GROUP BY source_id
     ORDER BY source_id;
-
-COPY staging_songs FROM '<stage>/.sparkify/<warehouse>/<load>/staging_songs.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
-
-SELECT pg_last_copy_count();
-
-COPY rejected_records FROM '<stage>/.sparkify/<warehouse>/<load>/rejected_records.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
-
-SELECT pg_last_copy_count();
-
-DROP TABLE IF EXISTS staged_texts;
-
--- changes/staged_texts/create.sql
-
-COPY staged_texts FROM '<stage>/.sparkify/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
-
-SELECT pg_last_copy_count();
-
--- changes/staged_texts/append.sql
 
 SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
     FROM (

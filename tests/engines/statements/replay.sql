@@ -1,12 +1,12 @@
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
 SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
 SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+
+SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
@@ -19,8 +19,6 @@ SELECT viewname FROM pg_views WHERE schemaname = current_schema();
 COMMIT;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
-SELECT count(*) FROM stv_slices;
 
 BEGIN;
 

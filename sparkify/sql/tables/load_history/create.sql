@@ -14,5 +14,5 @@ CREATE TABLE IF NOT EXISTS load_history (
     loaded BIGINT NOT NULL, -- records loaded into staging
     rejected BIGINT NOT NULL, -- records rejected
     version VARCHAR(32) NOT NULL, -- version of sparkify that did it
-    detail VARCHAR(65535) NOT NULL -- JSON: seconds of each step, and the error of a load that failed
+    detail VARCHAR(65535) NOT NULL -- JSON: seconds of each step, and the error of a load that failed; of a running load, who does it
 )

@@ -660,8 +660,10 @@ def test_rejects_by_reason_and_load(warehouse: Config) -> None:
     assert sparkify.list_rejects(warehouse, reason="missing:song") == every[1:2]
     assert sparkify.list_rejects(warehouse, load_id=2) == every[3:]
     assert sparkify.list_rejects(warehouse, reason="missing", load_id=2) == every[3:4]
-    assert sparkify.list_rejects(warehouse, reason="miss") == []
-    assert sparkify.list_rejects(warehouse, load_id=3) == []
+    with pytest.raises(UsageError, match="there is no reason 'miss'"):
+        sparkify.list_rejects(warehouse, reason="miss")
+    with pytest.raises(UsageError, match="there is no load 3; the last is 2"):
+        sparkify.list_rejects(warehouse, load_id=3)
 
 
 def test_status_of_a_warehouse(warehouse: Config) -> None:

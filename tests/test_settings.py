@@ -526,7 +526,7 @@ def test_roots_are_those_given() -> None:
 
 def test_setting_of_a_type_that_no_text_has() -> None:
     with pytest.raises(ConfigError, match="the setting log_data is not valid: it must be text"):
-        load_config(log_data=Path("logs"))
+        load_config(log_data=b"logs")
     with pytest.raises(ConfigError, match="the setting db_password is not valid: it must be text"):
         load_config(db_password=7)
 

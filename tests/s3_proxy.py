@@ -72,7 +72,7 @@ def run_s3_proxy(server_port: int) -> Iterator[S3Proxy]:
                 with lock:
                     at_once -= 1
 
-        do_HEAD = do_PUT = do_GET
+        do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
 
         def _answer(self, fault: Fault) -> None:
             time.sleep(proxy.latency)

@@ -39,7 +39,8 @@ def redshift(running_redshift: Redshift, s3_server: S3Server, monkeypatch: pytes
     yield running_redshift
     running_redshift.roles = roles
     running_redshift.serverless, running_redshift.slices, running_redshift.fault = serverless, slices, fault
-    running_redshift.speed = 1
+    running_redshift.speed, running_redshift.limits_locks = 1, True
+    running_redshift.idle_session = running_redshift.idle_transaction = None
 
 
 def redshift_config(running: Redshift, folder: Path, **settings: object) -> Config:

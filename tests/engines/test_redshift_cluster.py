@@ -49,6 +49,8 @@ def list_left(redshift: Redshift, s3_server: S3Server, database: str) -> list[ob
 
 
 def test_first_statements_run_and_leave_nothing(redshift: Redshift, s3_server: S3Server, database: str) -> None:
+    # The wait for the lock ends soon.
+    redshift.speed = 20
     ran = run_python("-m", "tests.engines", "-q", FOLDER / FIRST, SPARKIFY_REDSHIFT="yes")
     assert "6 passed" in ran.out, ran.out + ran.err
     assert f"on the Redshift of your settings: redshift://{redshift.user}@" in ran.out

@@ -39,7 +39,9 @@ def no_fault(statement: str, number: int) -> Fault:
 class Redshift:
     """The running server. `fault` is asked before each statement runs; numbers count from 1 since it was set or since
     `statements` was cleared. `passwords` names those who may connect. With a `speed` of 20, a limit of ten seconds ends
-    a statement after half a second."""
+    a statement after half a second; without `limits_locks`, no limit ends a wait for a lock. A session that is idle for
+    `idle_session` seconds is ended, and one whose open transaction is idle for `idle_transaction` seconds: DG
+    r_ALTER_USER, MG serverless-billing, MG amazon-redshift-limits."""
 
     host: str
     port: int
@@ -53,6 +55,9 @@ class Redshift:
     serverless: bool = False
     slices: int = 2
     speed: int = 1
+    limits_locks: bool = True
+    idle_session: float | None = None
+    idle_transaction: float | None = None
     statements: list[str] = field(default_factory=list)
     passwords: dict[str, str] = field(default_factory=dict)
     fault: Callable[[str, int], Fault] = no_fault

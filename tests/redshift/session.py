@@ -65,11 +65,18 @@ class Session:
         try:
             self._start()
             while True:
-                self._handle(*self._channel.read())
+                self._handle(*self._channel.read(self._patience()))
         except (Closed, Gone):
             pass
         finally:
             self.close()
+
+    def _patience(self) -> float | None:
+        """The seconds that the client may be idle. Who is idle for longer is hung up on without a word."""
+        limits = [self._server.idle_session]
+        if self.backend.transaction_status != pq.TransactionStatus.IDLE:
+            limits.append(self._server.idle_transaction)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def close(self) -> None:
         """The transaction is rolled back before the client sees the end of its connection."""
@@ -290,6 +297,8 @@ class Session:
             return ""
         if plan.kind == "copy":
             return self._run_copy(statement)
+        if plan.sql.startswith("LOCK") and not self._server.limits_locks:
+            self.backend.exec_(b"SET LOCAL statement_timeout TO 0")
         # The library's type hints do not allow NULL, but the library does.
         values = cast("list[bytes]", bind.values)
         result = self.backend.exec_prepared(bind.statement, values, bind.formats or None)

@@ -20,6 +20,9 @@ class Server(Protocol):
     serverless: bool
     slices: int
     speed: int
+    limits_locks: bool
+    idle_session: float | None
+    idle_transaction: float | None
     roles: dict[str, Role]
 
     @property

@@ -81,8 +81,11 @@ class Channel:
         (length, code) = struct.unpack("!ii", self._read(8))
         return code, self._read(length - 8)
 
-    def read(self) -> tuple[bytes, bytes]:
+    def read(self, patience: float | None = None) -> tuple[bytes, bytes]:
+        """The next message. Raises Gone if it does not begin within so many seconds."""
+        self.client.settimeout(patience)
         kind = self._read(1)
+        self.client.settimeout(None)
         (length,) = struct.unpack("!i", self._read(4))
         return kind, self._read(length - 4)
 

@@ -52,25 +52,31 @@ _OF_COPY = (
 )
 _CONTEXT = re.compile(r"S3 key being read : (\S+)")
 
+# The shortest time, in seconds, after which Redshift can be told to end an idle session.
+_LEAST_TIMEOUT = 60
+
 
 class CancelledError(EngineError):
     """A statement was cancelled or timed out."""
 
 
 @contextmanager
-def mapped_errors() -> Iterator[None]:
-    """Raise the driver's errors as ours. Nearly all have one class; the SQLSTATE they carry tells them apart."""
+def mapped_errors(idle_seconds: float = 0) -> Iterator[None]:
+    """Raise the driver's errors as ours. Nearly all have one class; the SQLSTATE they carry tells them apart.
+
+    `idle_seconds` are those that the session has had no statement before this one.
+    """
     from redshift_connector.error import Error
 
     try:
         yield
     except Error as error:
-        raise _mapped_error(error) from error
+        raise _mapped_error(error, idle_seconds) from error
     except OSError as error:
-        raise EngineError(f"the connection to Redshift broke: {_os_words(error)}; try again") from error
+        raise _broken(_os_words(error), idle_seconds) from error
     except (struct.error, LookupError, ValueError) as error:
         # What the driver raises when an answer is cut off.
-        raise EngineError("the connection to Redshift broke: an answer was cut off; try again") from error
+        raise _broken("an answer was cut off", idle_seconds) from error
 
 
 def place_of(error: EngineError, sql: str) -> str:
@@ -89,13 +95,23 @@ def _os_words(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _mapped_error(error: Exception) -> EngineError:
+def _broken(words: str, idle_seconds: float) -> EngineError:
+    if idle_seconds < _LEAST_TIMEOUT:
+        return EngineError(f"the connection to Redshift broke: {words}; try again")
+    return EngineError(
+        f"the connection to Redshift broke, after {idle_seconds:,.0f} seconds without a statement: {words}. Redshift "
+        "ends sessions that are idle for long: try again, after an administrator has raised the limit (ALTER USER … "
+        "SESSION TIMEOUT)"
+    )
+
+
+def _mapped_error(error: Exception, idle_seconds: float) -> EngineError:
     details = next((argument for argument in error.args if isinstance(argument, dict)), None)
     if details is None:
         words = str(error.args[0]) if error.args else type(error).__name__
         if isinstance(cause := next((a for a in error.args if isinstance(a, OSError)), None), OSError):
             words = f"{words}: {_os_words(cause)}"
-        return EngineError(f"the connection to Redshift broke: {words.split('. ')[0]}; try again")
+        return _broken(words.split(". ")[0], idle_seconds)
     code, message = str(details.get("C", "")), str(details.get("M", ""))
     detail = re.sub(r"\s+", " ", str(details.get("D", ""))).strip()
     words = f"{message}: {detail}" if detail else message

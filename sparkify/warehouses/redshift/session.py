@@ -6,6 +6,7 @@ docs/redshift.md names the source of each fact that this module relies on.
 import difflib
 import itertools
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -65,6 +66,7 @@ class RedshiftWarehouse:
         self._numbers = itertools.count(1)
         self._is_prepared = False
         self._is_dead = False
+        self._answered_at = time.monotonic()
         self.intake = RemoteIntake(self, self._parts, config)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
@@ -74,8 +76,9 @@ class RedshiftWarehouse:
         """Run a statement with bound values, which stand in the VALUES of an INSERT only."""
         # Without autocommit, the driver would open a transaction before the first statement.
         before, self._connection.autocommit = self._connection.autocommit, True
+        idle_seconds = time.monotonic() - self._answered_at
         try:
-            with logged(sql) as sent, mapped_errors():
+            with logged(sql) as sent, mapped_errors(idle_seconds):
                 self._cursor.execute(sql, tuple(values))
                 sent.rows = count if (count := self._cursor.rowcount) >= 0 else None
         except EngineError:
@@ -83,6 +86,7 @@ class RedshiftWarehouse:
             raise
         finally:
             self._connection.autocommit = before
+            self._answered_at = time.monotonic()
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self.fetch_table(sql, parameters)[1]
@@ -269,6 +273,8 @@ class RedshiftWarehouse:
             self.execute("ROLLBACK")
 
     def close(self) -> None:
+        # Also where nobody could say that the load has ended, as after a commit whose answer was lost.
+        self.intake.presence.end()
         if self._is_own:
             close_connection(self._connection)
 

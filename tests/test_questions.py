@@ -439,13 +439,15 @@ def expect_churn(data: Data) -> list[Row]:
     }
     paid = {event["userId"] for event in data.user_events if event["level"] == "paid"} | having["Submit Downgrade"]
     most = data.cut.days or 14
-    last_plays = [max(e["ts"] for e in users[user] if e["page"] == "NextSong") for user in having["NextSong"]]
-    silent = sum(last <= end - most * MILLISECONDS_OF_DAY for last in last_plays)
+    moments = [[e["ts"] for e in users[user] if e["page"] == "NextSong"] for user in having["NextSong"]]
+    since = end - most * MILLISECONDS_OF_DAY
+    risk, silent = sum(min(own) <= since for own in moments), sum(max(own) <= since for own in moments)
     outcomes = [
         ("cancelled", len(having["Cancellation Confirmation"]), len(users), None),
         ("downgraded", len(having["Submit Downgrade"]), len(paid), None),
-        ("silent", silent, len(last_plays), most),
-        ("censored", len(last_plays) - silent, len(last_plays), most),
+        ("silent", silent, risk, most),
+        ("active", risk - silent, risk, most),
+        ("censored", len(moments) - risk, len(moments), most),
     ]
     return [
         {"outcome": outcome, "users": count, "of_users": of, "share": share(count, of), "silent_days": days}
@@ -517,6 +519,59 @@ def expect_places(data: Data) -> list[Row]:
         )
     rows = sorted(rows, key=lambda row: (-row["plays"], row["location"]))
     return [row for row in rows if sum(other["plays"] > row["plays"] for other in rows) < (data.cut.top or len(rows))]
+
+
+def expect_states(data: Data) -> list[Row]:
+    def state(play: Row) -> str | None:
+        _, comma, suffix = (play["location"] or "").rpartition(", ")
+        return suffix.split("-")[0] if comma else None
+
+    rows = [
+        {
+            "state": name,
+            "plays": len(plays),
+            "listeners": len(users_of(plays)),
+            "play_share": len(plays) / len(data.plays),
+        }
+        for name, plays in group([play | {"state": state(play)} for play in data.plays], "state").items()
+    ]
+    rows = sorted(rows, key=lambda row: (-row["plays"], row["state"]))
+    return [row for row in rows if sum(other["plays"] > row["plays"] for other in rows) < (data.cut.top or len(rows))]
+
+
+def expect_concentration(data: Data) -> list[Row]:
+    plays = sorted(Counter(play["user_id"] for play in data.plays).values(), reverse=True)
+    ends = {20 * place // len(plays): place + 1 for place in range(len(plays))}
+    return [
+        {
+            "listeners": end,
+            "listener_share": end / len(plays),
+            "plays": sum(plays[:end]),
+            "play_share": sum(plays[:end]) / sum(plays),
+        }
+        for end in ends.values()
+    ]
+
+
+def expect_new_listeners(data: Data) -> list[Row]:
+    weeks = {
+        week: users_of(plays)
+        for week, plays in group([p | {"w": week_of(p["start_time"].date())} for p in data.plays], "w").items()
+    }
+    rows = []
+    for week in sorted(weeks):
+        before = set().union(*(users for other, users in weeks.items() if other < week))
+        just_before = weeks.get(week - timedelta(weeks=1), set())
+        rows.append(
+            {
+                "week": week,
+                "listeners": len(weeks[week]),
+                "new_listeners": len(weeks[week] - before),
+                "staying_listeners": len(weeks[week] & just_before),
+                "returning_listeners": len(weeks[week] & before - just_before),
+            }
+        )
+    return rows
 
 
 def expect_health(data: Data) -> list[Row]:
@@ -634,7 +689,7 @@ def test_only_small_results_are_joined_by_nested_loops(name: str) -> None:
 def test_unknown_question_is_named_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'top_song'; did you mean top_songs\?"):
         get_question("top_song")
-    with pytest.raises(UsageError, match="'xyz'; the questions are overview, audience, heatmap"):
+    with pytest.raises(UsageError, match="'xyz'; the questions are overview, audience, new_listeners"):
         get_question("xyz")
 
 
@@ -691,6 +746,7 @@ def test_what_each_question_takes() -> None:
         "top_artists": [*days, "level", "top = 20"],
         "artist_places": [*days, "level", "top = 20"],
         "places": [*days, "level", "top"],
+        "states": [*days, "level", "top"],
         "churn": [*days, "level", "days = 14"],
     }
 
@@ -807,7 +863,7 @@ def test_empty_warehouse_is_not_an_error(empty: Config, name: str) -> None:
     columns, rows = sparkify.query(empty, name)
     assert 0 < len(columns) <= 8
     assert len(set(columns)) == len(columns)
-    assert len(rows) <= 4
+    assert len(rows) <= 5
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -915,7 +971,7 @@ def test_known_numbers_of_the_sample(sample: Config) -> None:
     converted = [conversion[name] for name in ("conversions", "first_free_converters", "first_free_users")]
     assert converted == [8, 7, 82]
     silent = next(row for row in answers["churn"] if row["outcome"] == "silent")
-    assert (silent["silent_days"], silent["users"], silent["of_users"]) == (14, 8, 96)
+    assert (silent["silent_days"], silent["users"], silent["of_users"]) == (14, 8, 81)
     assert round(answers["discovery"][-1]["first_play_share"], 3) == 0.889
     (health,) = answers["health"]
     assert (health["errors"], health["sessions_hit"], health["rejected_share"]) == (9, 9, 0)
@@ -964,7 +1020,7 @@ def test_silence_begins_after_exactly_the_days(tmp_path: Path) -> None:
     ]
     rows = {row["outcome"]: row for row in ask(load_events(tmp_path, events), "churn")}
     assert {name: (row["users"], row["of_users"]) for name, row in rows.items()} == {
-        "cancelled": (0, 3), "downgraded": (0, 0), "silent": (1, 2), "censored": (1, 2),
+        "cancelled": (0, 3), "downgraded": (0, 0), "silent": (1, 1), "active": (0, 1), "censored": (1, 2),
     }  # fmt: skip
     assert rows["downgraded"]["share"] is None
 

@@ -32,11 +32,17 @@ _COLUMNS: dict[str, dict[str, str | None]] = {
         "stickiness": "mean_dau over mau, 0 to 1",
     },
     "churn": {
-        "outcome": "cancelled, downgraded, silent, or censored: the log ends too early to know",
+        "outcome": "cancelled, downgraded, silent, active, or censored: the log ends too early to know",
         "users": "users with this outcome",
         "of_users": "users who could have it",
         "share": "users over of_users, 0 to 1",
         "silent_days": "days without a play after which a user counts as silent",
+    },
+    "concentration": {
+        "listeners": "the listeners with the most plays, so many",
+        "listener_share": "listeners over all of them, 0 to 1",
+        "plays": "their plays",
+        "play_share": None,
     },
     "conversion": {
         "conversions": "users who began to pay",
@@ -107,6 +113,13 @@ _COLUMNS: dict[str, dict[str, str | None]] = {
         "play_share": None,
         "artists": "distinct artists of the catalogue",
     },
+    "new_listeners": {
+        "week": None,
+        "listeners": None,
+        "new_listeners": "those whose first play in the log is in this week",
+        "staying_listeners": "those who played in the week before too",
+        "returning_listeners": "those who played earlier, but not in the week before",
+    },
     "overview": {
         "first_day": "UTC day of the first event",
         "last_day": "UTC day of the last event",
@@ -147,6 +160,12 @@ _COLUMNS: dict[str, dict[str, str | None]] = {
         "mean_plays": "mean number of plays",
         "one_event_sessions": "sessions with a single event",
         "one_event_share": "one_event_sessions over sessions, 0 to 1",
+    },
+    "states": {
+        "state": "two letters; of an area across states, the first; empty where the location has none",
+        "plays": None,
+        "listeners": None,
+        "play_share": None,
     },
     "top_artists": {
         "place": None,

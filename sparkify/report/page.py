@@ -2,7 +2,7 @@
 
 import datetime as dt
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from sparkify.report import questions
 from sparkify.report.bulk import Bulk, find_bulk, split_far
 from sparkify.report.drawing import Draw, embed_json, make_drawable, name_source
 from sparkify.report.marks import CONFIG, Record, Spec
+from sparkify.report.sparks import draw_sparks
 
 _FOLDER = Path(__file__).parent
 # The chapter whose questions are the tiles.
@@ -89,12 +90,16 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Tile:
-    """A key figure, with its change if there is something to compare with; `recent` is the later of the two numbers."""
+    """A key figure, with its change if there is something to compare with; `recent` is the later of the two numbers.
+
+    `spark` is the points of a line.
+    """
 
     label: str
     value: str
     recent: str | None
     change: str | None
+    spark: str | None
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ def render_page(answers: Answers, draw: Draw, *, with_people: bool) -> str:
         version=__version__,
         period=_period(answers, overview),
         level=answers.cut.level,
-        tiles=_tiles(overview, answers.comparison),
+        tiles=_tiles(overview, answers.comparison, draw_sparks(answers, bulk)),
         compared=_compared(answers, overview),
         facts=_facts(answers),
         chapters=chapters,
@@ -178,8 +183,8 @@ def _people(with_people: bool) -> str:
     if with_people:
         return "This page was made with people: it names places that have a single listener. Mind whom you send it to."
     return (
-        "This page has no names and no user agents of listeners, and no places that have a single one. A count may "
-        "still be of one listener."
+        "This page has no names and no user agents of listeners, and no places or states that have a single one. A "
+        "count may still be of one listener."
     )
 
 
@@ -192,21 +197,25 @@ _TILES = {
 }
 
 
-def _tiles(overview: dict[str, Any], comparison: Comparison | None) -> list[Tile]:
-    return [_tile(name, label, overview, comparison) for name, label in _TILES.items()]
+def _tiles(overview: Record, comparison: Comparison | None, sparks: Mapping[str, str]) -> list[Tile]:
+    return [
+        Tile(label, *_figure(name, overview, comparison), sparks.get(name) if overview[name] else None)
+        for name, label in _TILES.items()
+    ]
 
 
-def _tile(name: str, label: str, overview: dict[str, Any], comparison: Comparison | None) -> Tile:
+def _figure(name: str, overview: Record, comparison: Comparison | None) -> tuple[str, str | None, str | None]:
+    """A key figure, that of the days that are compared if they are others, and its change."""
     show = format_share if name == "paid_share" else format_number
     value = show(overview[name] if overview[name] is not None or name == "paid_share" else 0)
     if comparison is None:
-        return Tile(label, value, None, None)
+        return value, None, None
     later, earlier = comparison.later[name], comparison.earlier[name]
     recent = None if comparison.later == overview else f"last {comparison.days} days {show(later)},"
     if name == "paid_share":
         points = None if later is None or earlier is None else 100 * (later - earlier)
-        return Tile(label, value, recent, None if points is None else f"{points:+.1f} points".replace("-", "−"))
-    return Tile(label, value, recent, format_change(later, earlier))
+        return value, recent, None if points is None else f"{points:+.1f} points".replace("-", "−")
+    return value, recent, format_change(later, earlier)
 
 
 def _compared(answers: Answers, overview: dict[str, Any]) -> str:

@@ -80,6 +80,21 @@ def mark_places(records: Sequence[Record]) -> Marks:
     return mark_ranking([record for record in records if record["users"] > 1])
 
 
+def mark_states(records: Sequence[Record]) -> Marks:
+    return mark_ranking([record for record in records if record["listeners"] > 1])
+
+
+def mark_concentration(records: Sequence[Record]) -> Marks:
+    # The curve begins at nobody.
+    return {"line": 2, "area": 1, "symbol": len(records) + 1} if records else {}
+
+
+def mark_new_listeners(records: Sequence[Record]) -> Marks:
+    kinds = ("new_listeners", "staying_listeners", "returning_listeners")
+    number = sum(bool(record[kind]) for record in records for kind in kinds)
+    return {"rect": number} if number else {}
+
+
 def mark_conversion(records: Sequence[Record]) -> Marks:
     return bars(sum(bool(records[0][column]) for column in ("first_free_users", "active_free_users")))
 
@@ -121,6 +136,9 @@ MARKS: dict[str, Callable[[Sequence[Record]], Marks]] = {
     "session_lengths": mark_session_lengths,
     "hours": mark_days,
     "places": mark_places,
+    "states": mark_states,
+    "concentration": mark_concentration,
+    "new_listeners": mark_new_listeners,
     "top_songs": mark_ranking,
     "top_artists": mark_ranking,
     "artist_places": mark_ranking,

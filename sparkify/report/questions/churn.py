@@ -8,8 +8,9 @@ from sparkify.report.marks import Record, Spec, bars_of, share_bar
 _CHURN = {
     "cancelled": ("cancelled, of all users", "second"),
     "downgraded": ("downgraded, of paid users", "second"),
-    "silent": ("silent, of players", "main"),
-    "censored": ("not known yet, of players", "quiet"),
+    "silent": ("silent, of the players at risk", "main"),
+    "active": ("active, of the players at risk", "quiet"),
+    "censored": ("too new to know, of all players", "quiet"),
 }
 
 
@@ -24,13 +25,19 @@ def draw(records: Sequence[Record]) -> Spec | None:
 
 def describe(records: Sequence[Record]) -> str | None:
     answer = {record["outcome"]: record for record in records}
-    silent = answer["silent"]
-    if not silent["of_users"]:
+    silent, censored = answer["silent"], answer["censored"]
+    if not censored["of_users"]:
         return None
+    days = count_of(silent["silent_days"], "day")
+    left = (
+        f"{format_number(answer['cancelled']['users'])} cancelled, {format_number(answer['downgraded']['users'])} "
+        "downgraded."
+    )
+    if not silent["of_users"]:
+        return f"No player began {days} before the end of the log, so none can be silent for that long. {left}"
+    new = f" {count_of(censored['users'], 'player')} began later and cannot be told yet." if censored["users"] else ""
     return (
-        f"{format_number(silent['users'])} of {count_of(silent['of_users'], 'player')} "
-        f"({format_share(silent['share'])}) have been silent for {silent['silent_days']} days or more. "
-        f"{format_number(answer['cancelled']['users'])} cancelled, "
-        f"{format_number(answer['downgraded']['users'])} downgraded. Of the other "
-        f"{format_number(answer['censored']['users'])} players it is not known yet."
+        f"Of {count_of(silent['of_users'], 'player')} who began at least {days} before the end of the log, "
+        f"{format_number(silent['users'])} ({format_share(silent['share'])}) have been silent for that long.{new} "
+        f"{left}"
     )

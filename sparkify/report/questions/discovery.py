@@ -51,7 +51,14 @@ def describe(records: Sequence[Record]) -> str | None:
     whole = records[-1]
     if whole["week"] is not None or not whole["plays"]:
         return None
-    return f"{format_share(whole['first_play_share'])} of plays are a listener's first of that artist in the log."
+    text = f"{format_share(whole['first_play_share'])} of plays are a listener's first of that artist in the log"
+    if len(records) < 3:
+        return f"{text}."
+    first, last = records[0], records[-2]
+    return (
+        f"{text}: {format_share(first['first_play_share'])} in the first week, in which all is new to it, and "
+        f"{format_share(last['first_play_share'])} in the last."
+    )
 
 
 def _whole(weeks: Sequence[Record]) -> float:

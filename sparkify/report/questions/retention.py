@@ -20,9 +20,9 @@ def draw(records: Sequence[Record]) -> Spec | None:
     partly = any(cell and cell["part"] for row in rows for cell in row["cells"])
     return grid_of(
         rows,
-        "Share of each week's new listeners who listen in later weeks",
+        "Share of each week's new listeners who listen so many weeks later",
         corner="first play in the week of",
-        columns=[f"week {number}" for number in weeks],
+        columns=[str(number) for number in weeks],
         notes=[
             "Hatched: the log has only a part of that week, so fewer could listen." if partly else "",
             "* The log begins less than a week before, so not all of them may be new." if rows[0]["starred"] else "",

@@ -1,8 +1,9 @@
 -- Who leaves?
 -- Cancelled: users with `Cancellation Confirmation`, of all users. Downgraded: users with `Submit Downgrade`, of the
--- users ever seen paid. Silent: players whose last play is at least `days` before the last event of the log, of all
--- players. The other players are censored: the log ends too early to know, so they are not counted as gone. A user may
--- be in several rows. With `level`, a user who changed to the other level is silent from then on.
+-- users ever seen paid. Silent: players whose last play is at least `days` before the last event of the log, of the
+-- players at risk: those whose first play is that long ago, so that they can be. Active: the others of these. Censored:
+-- players who began later, of all players: the log ends too early to know. A user may be in several rows. With `level`,
+-- a user who changed to the other level is silent from then on.
 -- It does not say that a silent user left for good: with more days fewer are silent, and more are censored.
 -- Chapter: paying 40.
 -- Parameters: from, to, level, days = 14.
@@ -12,14 +13,15 @@ WITH users_seen AS (
         max(CASE WHEN page = 'Cancellation Confirmation' THEN 1 ELSE 0 END) AS cancelled,
         max(CASE WHEN page = 'Submit Downgrade' THEN 1 ELSE 0 END) AS downgraded,
         max(CASE WHEN level = 'paid' OR page = 'Submit Downgrade' THEN 1 ELSE 0 END) AS paid,
+        min(CASE WHEN page = 'NextSong' THEN ts END) AS first_play_ts,
         max(CASE WHEN page = 'NextSong' THEN ts END) AS last_play_ts,
         max(ts) AS last_ts
     FROM events
     GROUP BY user_id
 ),
 
-log_ends AS (
-    SELECT max(last_ts) AS last_ts FROM users_seen
+silent_since AS (
+    SELECT max(last_ts) - cast(:days AS BIGINT) * 86400000 AS ts FROM users_seen
 ),
 
 marked_users AS (
@@ -28,11 +30,8 @@ marked_users AS (
         users_seen.downgraded,
         users_seen.paid,
         CASE WHEN users_seen.last_play_ts IS NOT NULL THEN 1 ELSE 0 END AS player,
-        CASE
-            WHEN users_seen.last_play_ts <= (SELECT log_ends.last_ts FROM log_ends) - cast(:days AS BIGINT) * 86400000
-                THEN 1
-            ELSE 0
-        END AS silent
+        CASE WHEN users_seen.first_play_ts <= (SELECT silent_since.ts FROM silent_since) THEN 1 ELSE 0 END AS at_risk,
+        CASE WHEN users_seen.last_play_ts <= (SELECT silent_since.ts FROM silent_since) THEN 1 ELSE 0 END AS silent
     FROM users_seen
     WHERE users_seen.user_id IS NOT NULL
 ),
@@ -44,6 +43,7 @@ totals AS (
         coalesce(sum(downgraded), 0) AS downgraded,
         coalesce(sum(paid), 0) AS paid,
         coalesce(sum(player), 0) AS players,
+        coalesce(sum(at_risk), 0) AS at_risk,
         coalesce(sum(silent), 0) AS silent
     FROM marked_users
 ),
@@ -53,9 +53,11 @@ outcomes AS (
     UNION ALL
     SELECT 2 AS place, 'downgraded' AS outcome, downgraded AS users, paid AS of_users FROM totals
     UNION ALL
-    SELECT 3 AS place, 'silent' AS outcome, silent AS users, players AS of_users FROM totals
+    SELECT 3 AS place, 'silent' AS outcome, silent AS users, at_risk AS of_users FROM totals
     UNION ALL
-    SELECT 4 AS place, 'censored' AS outcome, players - silent AS users, players AS of_users FROM totals
+    SELECT 4 AS place, 'active' AS outcome, at_risk - silent AS users, at_risk AS of_users FROM totals
+    UNION ALL
+    SELECT 5 AS place, 'censored' AS outcome, players - at_risk AS users, players AS of_users FROM totals
 )
 
 SELECT
@@ -63,6 +65,6 @@ SELECT
     outcomes.users,
     outcomes.of_users,
     cast(outcomes.users AS DOUBLE PRECISION) / nullif(outcomes.of_users, 0) AS share,
-    CASE WHEN outcomes.outcome IN ('silent', 'censored') THEN :days END AS silent_days
+    CASE WHEN outcomes.outcome IN ('silent', 'active', 'censored') THEN :days END AS silent_days
 FROM outcomes
 ORDER BY outcomes.place

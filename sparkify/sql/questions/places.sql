@@ -3,7 +3,7 @@
 -- is one state; "several" for an area across states, such as NY-NJ-PA; blank where the location has no comma, or
 -- none was logged. With `top` only the places up to that rank by plays are shown; those that tie share a rank.
 -- It does not say where anybody was at the time: the location is the user's metropolitan area as logged.
--- Chapter: listening 60.
+-- Chapter: listening 65.
 -- Parameters: from, to, level, top.
 WITH place_plays AS (
     SELECT

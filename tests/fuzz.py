@@ -48,7 +48,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _FLAGS: dict[str, tuple[str, ...]] = {
     "create": ("--drop", "-n"),
-    "plan": ("--files", "--verify"),
+    "plan": ("--files", "--reread", "--verify"),
     "load": ("--reread", "--verify", "-n"),
     "rejects": ("--list",),
     "undo": ("-n",),
@@ -61,7 +61,7 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 }
 _GROUPS: dict[str, tuple[str, ...]] = {
     "create": ("format",),
-    "plan": ("sources",),
+    "plan": ("sources", "stage"),
     "load": ("format", "sources", "stage"),
     "status": ("sources",),
     "replay": ("stage",),

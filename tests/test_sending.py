@@ -13,8 +13,8 @@ from sparkify.errors import SourceError
 from sparkify.settings import Config
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
-from sparkify.warehouses import Incoming
-from sparkify.warehouses.remote import Sent, send
+from sparkify.warehouses import Incoming, Sent
+from sparkify.warehouses.remote import send
 from tests.support import log_file, new_warehouse, play, song, song_file, write_file
 
 

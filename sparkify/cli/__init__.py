@@ -28,7 +28,7 @@ from sparkify.formats import printable
 # By what one wants to do, and in the order of use.
 _GROUPS = {
     "Try it": ("demo", "simulate"),
-    "Load": ("plan", "load", "status", "rejects"),
+    "Load": ("plan", "load", "stage", "status", "rejects"),
     "Ask": ("query", "report", "export"),
     "Verify": ("check", "doctor", "compare", "config"),
     "Correct": ("undo", "replay", "rebuild"),

@@ -15,7 +15,7 @@ from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, common, dry_run, echo_json, open_log, verify
 from sparkify.cli.plan import show_plan
 from sparkify.console import print_load, show_load, show_step
-from sparkify.errors import SourceError, SparkifyError
+from sparkify.errors import SourceError, SparkifyError, UsageError
 from sparkify.formats import to_json
 from sparkify.loads.progress import EVENTS, OnEvent, utc_now
 from sparkify.outputs import Kind
@@ -37,6 +37,12 @@ _EVENT_LOG = Kind(
     shell_complete=complete_path,
     help="Append an event a line to a file: each step with its load.",
 )
+@click.option(
+    "--staged",
+    metavar="PLAN",
+    shell_complete=complete_path,
+    help="Load the parts of a saved plan that several machines have staged: see sparkify stage.",
+)
 @dry_run
 @common("format", "sources", "stage")
 def load(
@@ -45,11 +51,14 @@ def load(
     log_json: str | None,
     reread: bool,
     verify: bool,
+    staged: str | None,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Load what is new or changed at the sources, exactly once."""
+    if staged is not None and (reread or verify or dry_run):
+        raise UsageError("--staged takes no --reread, --verify or --dry-run: the plan says what is loaded")
     if dry_run:
         with show_step("planning", as_json or quiet):
             planned = sparkify.plan(config, reread=reread, verify=verify)
@@ -63,6 +72,7 @@ def load(
                 max_rejects=max_rejects,
                 reread=reread,
                 verify=verify,
+                staged=staged,
                 on_progress=on_progress,
                 on_event=on_event,
             )

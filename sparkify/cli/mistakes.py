@@ -16,6 +16,7 @@ from sparkify.star.tables import TABLES, VIEWS
 # Words of other programs, by what they are here.
 _COMMANDS = {
     "load": "add append copy el elt etl extract import ingest insert process put read refresh run start sync update",
+    "stage": "distribute judge part share shard split upload worker",
     "plan": "diff-files dry-run list ls pending preview scan",
     "status": "count counts describe history info inspect list-loads loads log logs schema show state stats tables",
     "rejects": "bad bad-records deadletter dlq errors failures invalid quarantine rejected reject",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import sparkify
+from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, common, echo_json, verify
 from sparkify.console import print_table, say, show_step
 from sparkify.datasets import DATASETS
@@ -17,12 +18,27 @@ from sparkify.settings import Config
 
 @command("sparkify plan --files --log-data data/log_data --song-data data/song_data")
 @click.option("--files", is_flag=True, help="Also show each file that is not unchanged, and why.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_path,
+    help="Write the plan into a file, for several machines that load into Redshift together: see sparkify stage.",
+)
+@click.option("--reread", is_flag=True, help="Also replace files that were read by other rules than the current ones.")
 @verify
-@common("sources")
-def plan(config: Config, files: bool, verify: bool, as_json: bool, quiet: bool) -> None:
-    """Show what a load would do. Writes nothing."""
+@common("sources", "stage")
+def plan(
+    config: Config, files: bool, output: str | None, reread: bool, verify: bool, as_json: bool, quiet: bool
+) -> None:
+    """Show what a load would do. Changes no warehouse."""
     with show_step("planning", as_json or quiet):
-        planned = sparkify.plan(config, verify=verify)
+        if output is None:
+            planned = sparkify.plan(config, reread=reread, verify=verify)
+        else:
+            from sparkify.loads.shares import save_plan
+
+            planned = save_plan(config, output, reread=reread, verify=verify)
     show_plan(planned, as_json, quiet, with_files=files)
 
 

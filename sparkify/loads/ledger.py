@@ -135,6 +135,18 @@ def next_source_id(warehouse: Warehouse) -> int:
     return _fetch_number(warehouse, "SELECT coalesce(max(source_id), 0) + 1 FROM load_files")
 
 
+def next_load_id(warehouse: Warehouse) -> int:
+    """The first free id of a load."""
+    return _fetch_number(warehouse, "SELECT coalesce(max(load_id), 0) + 1 FROM load_history")
+
+
+def adopt_rejects(warehouse: Warehouse, first_source_id: int, load_id: int) -> None:
+    """Make the rejects from one source id on those of a load."""
+    warehouse.execute(
+        "UPDATE rejected_records SET load_id = $1 WHERE source_id >= $2 AND load_id <> $1", [load_id, first_source_id]
+    )
+
+
 def count_reasons(warehouse: Warehouse, load_id: int | None = None) -> dict[str, int]:
     """The rejects by reason, the most frequent first: all of them, or those of one load."""
     of_load = "" if load_id is None else "WHERE load_id = $1 "
@@ -152,7 +164,7 @@ def begin_load(warehouse: Warehouse, started_at: dt.datetime, version: str, deta
     can be seen.
     """
     warehouse.execute("UPDATE load_history SET status = 'interrupted' WHERE status = 'running'")
-    load_id = _fetch_number(warehouse, "SELECT coalesce(max(load_id), 0) + 1 FROM load_history")
+    load_id = next_load_id(warehouse)
     record_load(warehouse, LoadEntry(load_id, started_at, None, "running", None, version, detail), [])
     return load_id
 

@@ -6,13 +6,14 @@ machine reads, judges and sends the records between the two.
 """
 
 import json
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from sparkify._version import __version__
 from sparkify.datasets import Dataset
@@ -47,38 +48,92 @@ def load(
     max_rejects: str | int | None = None,
     reread: bool = False,
     verify: bool = False,
+    staged: str | os.PathLike[str] | None = None,
 ) -> LoadResult:
     """Load new and changed files, each exactly once.
 
     `on_event` is called with a dictionary at each step: `event` is started, file, refreshed, committed or failed, and
     `load_id` is the load. `max_rejects` is a number of records (`100`) or a share of the records read (`"1%"`); with
     more rejects the load fails. With `reread`, files that were read by other rules are replaced too. With `verify`,
-    local files are read even where nothing says that they have changed.
+    local files are read even where nothing says that they have changed. `staged` is the file of a plan whose parts are
+    staged: they are loaded, and no source is looked at.
 
     Raises SourceError, EngineError, CheckError or TooManyRejectsError. Then only its row in load_history and, after too
     many rejects, the rejects stay in the warehouse. A file that cannot be read does not raise: the other files load,
     the status is `partial` and `errors` names the file.
     """
-    options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects), reread, verify)
+    options = _Options(on_progress, on_event, RejectLimit.parse(max_rejects))
+    if staged is not None:
+        from sparkify.loads.shares import StagedWork
+
+        work = StagedWork(config, staged)
+        with open_warehouse(work.config) as warehouse:
+            return _load(warehouse, work.config, lambda: work, options)
     wait_for_listing = begin_listing(config)
     with open_warehouse(config) as warehouse:
-        return _load_listed(warehouse, config, wait_for_listing, options)
+        return _load(warehouse, config, lambda: _Listed(config, wait_for_listing(), reread, verify), options)
 
 
 def load_into(warehouse: Warehouse, config: Config, *, on_progress: OnProgress = lambda progress: None) -> LoadResult:
     """Like `load`, into a warehouse that is already open."""
-    return _load_listed(warehouse, config, begin_listing(config), _Options(on_progress))
+    wait_for_listing = begin_listing(config)
+    return _load(warehouse, config, lambda: _Listed(config, wait_for_listing()), _Options(on_progress))
 
 
 @dataclass(frozen=True)
 class _Options:
-    """The caller's callbacks, limit of rejects, and which unchanged files are looked at again."""
+    """The caller's callbacks, and the limit of rejects."""
 
     on_progress: OnProgress = lambda progress: None
     on_event: OnEvent | None = None
     limit: RejectLimit | None = None
+
+
+class Work(Protocol):
+    """What a load is to do: its plan, and its rows."""
+
+    def plan(self, warehouse: Warehouse) -> Plan:
+        """The plan, in the open transaction."""
+
+    def list_warnings(self, planned: Plan) -> list[str]:
+        """Sentences about the files and the roots."""
+
+    def open_rows(
+        self, warehouse: Warehouse, load_id: int, chosen: Mapping[Dataset, ChosenFiles], reporter: Reporter
+    ) -> AbstractContextManager[Iterator[tuple[Dataset, Appended]]]:
+        """The rows of the pending files; see `Intake.stage`."""
+
+    def finish(self) -> None:
+        """Clean up after the commit."""
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """The files that were found at the roots. With `reread` and `verify`, unchanged ones are looked at again."""
+
+    config: Config
+    found: dict[Dataset, Listing]
     reread: bool = False
     verify: bool = False
+
+    def plan(self, warehouse: Warehouse) -> Plan:
+        return plan_found(warehouse, self.config, self.found, reread=self.reread, verify=self.verify)
+
+    def list_warnings(self, planned: Plan) -> list[str]:
+        return list_plan_warnings(self.config, self.found, planned)
+
+    @contextmanager
+    def open_rows(
+        self, warehouse: Warehouse, load_id: int, chosen: Mapping[Dataset, ChosenFiles], reporter: Reporter
+    ) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+        with (
+            open_reading(self.config, chosen, reporter) as incoming,
+            warehouse.intake.stage(load_id, incoming) as staged,
+        ):
+            yield staged
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
 
 
 @dataclass(frozen=True)
@@ -137,28 +192,23 @@ def _all_failed(entries: list[FileEntry]) -> list[FileEntry]:
     return [entry._replace(status="failed", records=entry.records._replace(loaded=0, repaired=0)) for entry in entries]
 
 
-def _load_listed(
-    warehouse: Warehouse, config: Config, wait_for_listing: Callable[[], dict[Dataset, Listing]], options: _Options
-) -> LoadResult:
-    return retry_conflicts(lambda: _load_once(warehouse, config, wait_for_listing, options))
+def _load(warehouse: Warehouse, config: Config, find_work: Callable[[], Work], options: _Options) -> LoadResult:
+    return retry_conflicts(lambda: _load_once(warehouse, config, find_work, options))
 
 
-def _load_once(
-    warehouse: Warehouse, config: Config, wait_for_listing: Callable[[], dict[Dataset, Listing]], options: _Options
-) -> LoadResult:
+def _load_once(warehouse: Warehouse, config: Config, find_work: Callable[[], Work], options: _Options) -> LoadResult:
     started = time.monotonic()
     # In its own transaction: a load locks the ledger before it reads anything, so the ledger must exist.
     bring_up_to_date(warehouse)
-    found = wait_for_listing()
-    planned, begun = wait_while_locked(config, lambda: _plan(warehouse, config, found, options))
+    work = find_work()
+    planned, begun = wait_while_locked(config, lambda: _plan(warehouse, config, work, options))
     if begun is None:
-        planned.warnings = list_plan_warnings(config, found, planned)
+        planned.warnings = work.list_warnings(planned)
         return _result(warehouse, planned, started)
     try:
-        planned.warnings = list_plan_warnings(config, found, planned)
+        planned.warnings = work.list_warnings(planned)
         with (
-            open_reading(config, begun.chosen, begun.reporter) as incoming,
-            warehouse.intake.stage(begun.entry.load_id, incoming) as staged,
+            work.open_rows(warehouse, begun.entry.load_id, begun.chosen, begun.reporter) as staged,
             _lock_again(warehouse),
         ):
             if not ledger.is_as_planned(warehouse, begun.first_source_id):
@@ -170,18 +220,17 @@ def _load_once(
     if refusal is not None:
         begun.reporter.emit("failed", error=str(refusal))
         raise refusal
+    work.finish()
     begun.reporter.emit("committed", records=outcome.records, seconds=seconds_since(started))
     return _result(warehouse, planned, started, (begun, outcome, change))
 
 
-def _plan(
-    warehouse: Warehouse, config: Config, found: dict[Dataset, Listing], options: _Options
-) -> tuple[Plan, _Begun | None]:
+def _plan(warehouse: Warehouse, config: Config, work: Work, options: _Options) -> tuple[Plan, _Begun | None]:
     """Plan the load in a transaction of its own, and begin it if files are pending."""
     with warehouse.load_transaction():
         # Before anything else, so that a load which has to wait does so at once.
         at_work = warehouse.intake.claim()
-        planned = plan_found(warehouse, config, found, reread=options.reread, verify=options.verify)
+        planned = work.plan(warehouse)
         begun = _begin(warehouse, config, planned, options, at_work) if planned.pending else None
         ledger.note_states(warehouse, list_settled(planned, "unchanged", "to_reread"))
         if begun is None:

@@ -1,7 +1,7 @@
 """The pending files of a plan: they get source ids, are read dataset by dataset, and each gets a row of the ledger."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache, partial
 
@@ -12,6 +12,7 @@ from sparkify.loads.plan import Plan
 from sparkify.loads.progress import Reporter
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, read_bundles
+from sparkify.sources.file import SourceFile
 from sparkify.warehouses import Appended, Incoming, longest_record
 
 # One thread of DuckDB works on one bundle at a time: about 16,000 log lines.
@@ -33,12 +34,18 @@ def choose_files(planned: Plan, first_source_id: int) -> dict[Dataset, ChosenFil
 
 @contextmanager
 def open_reading(
-    config: Config, chosen: Mapping[Dataset, ChosenFiles], reporter: Reporter
+    config: Config,
+    chosen: Mapping[Dataset, ChosenFiles],
+    reporter: Reporter,
+    share: Mapping[Dataset, Sequence[tuple[int, SourceFile]]] | None = None,
 ) -> Iterator[Iterator[Incoming]]:
-    """Read the files, from when the first item is taken. Take the bundles of a dataset before the next item."""
+    """Read the files, or a share of them. Take the bundles of a dataset before the next item.
+
+    Reading begins when the first item is taken.
+    """
     # One reader for both, so that it reads the second dataset while the first is being judged.
     bundles = read_bundles(
-        *chosen.values(), bundle_bytes=_BUNDLE_BYTES, access=config.s3_access, longest=longest_record(config)
+        *(share or chosen).values(), bundle_bytes=_BUNDLE_BYTES, access=config.s3_access, longest=longest_record(config)
     )
 
     def dataset_of(bundle: Bundle) -> Dataset:

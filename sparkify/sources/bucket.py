@@ -49,6 +49,14 @@ _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
+class WrittenObject(NamedTuple):
+    """An object below a folder: its name there, its bytes, and when it was written."""
+
+    name: str
+    size: int
+    modified: dt.datetime
+
+
 class S3Folder:
     """A folder in S3 to write to. Its methods raise SourceError if the store refuses."""
 
@@ -67,14 +75,23 @@ class S3Folder:
             obstore.put(self._store, f"{self._prefix}/{name}", content)
         return url
 
-    def list(self, folder: str = "") -> Iterator[tuple[str, dt.datetime]]:
-        """The name of every object in this folder or in one of its folders, and when it was written."""
+    def read(self, name: str) -> bytes:
+        """The content of an object."""
+        import obstore
+
+        with client_errors(f"cannot read {self.root}/{name}", self._access, "s3:GetObject"):
+            return bytes(obstore.get(self._store, f"{self._prefix}/{name}").bytes())
+
+    def list(self, folder: str = "") -> "Iterator[WrittenObject]":
+        """Every object in this folder or in one of its folders."""
         import obstore
 
         with client_errors(f"cannot list {self.root}/{folder}", self._access, "s3:ListBucket"):
             for page in obstore.list(self._store, prefix=f"{self._prefix}/{folder}".rstrip("/"), chunk_size=1000):
                 for meta in page:
-                    yield meta["path"].removeprefix(f"{self._prefix}/"), meta["last_modified"]
+                    yield WrittenObject(
+                        meta["path"].removeprefix(f"{self._prefix}/"), meta["size"], meta["last_modified"]
+                    )
 
     def clear(self, folder: str = "") -> None:
         """Delete every object in this folder, or in one of its folders."""

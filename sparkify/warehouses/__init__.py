@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sparkify.addresses import path_of
 from sparkify.errors import LockedError, UsageError
 from sparkify.settings import Config
-from sparkify.warehouses.base import Appended, Incoming, Intake, Row, StoredFile, Warehouse, fetch_dicts
+from sparkify.warehouses.base import Appended, Incoming, Intake, Part, Row, Sent, StoredFile, Warehouse, fetch_dicts
 from sparkify.warehouses.files import FILE_FORMATS, FileFormat, Target, Written
 from sparkify.warehouses.findings import Finding, examine
 from sparkify.warehouses.texts import add_texts
@@ -26,7 +26,9 @@ __all__ = [
     "Finding",
     "Incoming",
     "Intake",
+    "Part",
     "Row",
+    "Sent",
     "StoredFile",
     "Target",
     "Warehouse",
@@ -36,8 +38,10 @@ __all__ = [
     "engine_of",
     "examine",
     "fetch_dicts",
+    "find_shared_stage",
     "list_findings",
     "longest_record",
+    "open_shared_stage",
     "open_warehouse",
     "wait_while_locked",
     "wrap_cursor",
@@ -131,6 +135,25 @@ def wrap_cursor(cursor: Any, connection: Any = None, config: Config | None = Non
     session = _import(_ENGINES_OF_DRIVERS[driver], "session")
     wrapped: Warehouse = session.wrap_cursor(cursor, connection, config or Config())
     return wrapped
+
+
+def find_shared_stage(warehouse: Warehouse, config: Config, plan: str) -> tuple[str, int]:
+    """Where several machines put parts for one load of a warehouse, by the plan's name, and how many it reads at once.
+
+    Raises UsageError for an embedded warehouse, and ConfigError if no stage is set.
+    """
+    if warehouse.dialect == "duckdb":
+        raise UsageError(
+            "several machines can load together into Redshift only; an embedded warehouse is a file that one process "
+            "writes: sparkify load uses all cores of this machine"
+        )
+    engine = _import(warehouse.dialect, "stage")
+    return engine.find_shared_stage(warehouse, config, plan), engine.count_slices(warehouse)
+
+
+def open_shared_stage(address: str, stage: str, slices: int, config: Config) -> Any:
+    """The folder that `find_shared_stage` found, without its warehouse."""
+    return _import(engine_of(address), "stage").SharedStage(stage, slices, config)
 
 
 def list_findings(warehouse: Warehouse, config: Config) -> Iterator[Finding]:

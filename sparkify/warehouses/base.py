@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sparkify.datasets import MOST_TOLD_NAMES, Dataset
 from sparkify.sources.bundles import Bundle, FileRead
@@ -54,6 +54,22 @@ class Incoming:
     on_bundle: Callable[[Bundle], None] = lambda bundle: None
 
 
+class Part(NamedTuple):
+    """A Parquet file of judged rows in the stage: its URL, its bytes and its rows."""
+
+    url: str
+    size: int
+    rows: int
+
+
+@dataclass
+class Sent:
+    """Records whose rows are in the stage: the parts of each table, and what was noted of each dataset."""
+
+    parts: dict[str, list[Part]] = field(default_factory=dict)
+    taken: dict[Dataset, Appended] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class StoredFile:
     """The file of an embedded warehouse, with the oldest version of DuckDB that opens it.
@@ -90,6 +106,9 @@ class Intake(Protocol):
 
         If reading a file fails halfway, the records before the failure are brought too: the caller deletes them.
         """
+
+    def take(self, load_id: int, sent: Sent) -> AbstractContextManager[Iterator[tuple[Dataset, Appended]]]:
+        """Like `stage`, with records that other processes have judged and sent."""
 
     def append_again(self, dataset: Dataset) -> Counter[int]:
         """Judge the records of the temporary table replayed_records again.

@@ -7,12 +7,12 @@ judged in a scratch DuckDB file.
 import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import duckdb
 
@@ -22,7 +22,7 @@ from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
 from sparkify.sql import create_sql, list_columns, quote, read_sql
 from sparkify.validation.arrow import registered, stream_rows
-from sparkify.warehouses.base import Appended, Incoming, Row, Warehouse
+from sparkify.warehouses.base import Appended, Incoming, Part, Row, Sent, Warehouse
 from sparkify.warehouses.duckdb.errors import mapped_errors
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, list_options, open_session
 from sparkify.warehouses.files import Target, Written, copy_sql
@@ -46,22 +46,6 @@ _MOST_REPLAYED = 4_000
 _REPLAYED_COLUMNS = tuple(list_columns("replayed_records"))
 _FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in _REPLAYED_COLUMNS)} FROM replayed_records
 WHERE dataset = $1 AND number >= $2 AND number < $3"""
-
-
-class Part(NamedTuple):
-    """A part in the stage: its URL, its bytes and its rows."""
-
-    url: str
-    size: int
-    rows: int
-
-
-@dataclass
-class Sent:
-    """Records whose rows are in the stage: the parts of each table, and what was noted of each dataset."""
-
-    parts: dict[str, list[Part]] = field(default_factory=dict)
-    taken: dict[Dataset, Appended] = field(default_factory=dict)
 
 
 class Store(Protocol):
@@ -109,10 +93,20 @@ class RemoteIntake:
 
     @contextmanager
     def stage(self, load_id: int, incoming: Iterable[Incoming]) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+        with self._staged(load_id, lambda: send(self._config, load_id, self._parts, incoming)) as staged:
+            yield staged
+
+    @contextmanager
+    def take(self, load_id: int, sent: Sent) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+        with self._staged(load_id, lambda: sent) as staged:
+            yield staged
+
+    @contextmanager
+    def _staged(self, load_id: int, find: Callable[[], Sent]) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
         try:
             with self._opened_parts(load_id):
                 with self.presence.renewing(load_id):
-                    sent = send(self._config, load_id, self._parts, incoming)
+                    sent = find()
                     self._collect(sent)
                 yield self._take(sent)
         finally:

@@ -8,6 +8,7 @@ import sys
 from multiprocessing.context import ForkServerProcess
 
 import sparkify
+from sparkify.loads.shares import stage
 from sparkify.settings import Config
 from sparkify.warehouses import open_warehouse
 from tests.support import TIMES, Star, event, log_file, play, settle, snapshot, song, song_file, write_file
@@ -82,7 +83,7 @@ class _Killer(logging.Handler):
 
 
 def run_verb(config: Config, verb: str) -> None:
-    """Load, undo the last load, replay, migrate, or nothing."""
+    """Load, undo the last load, replay, migrate, `stage PLAN PART`, load what is `staged PLAN`, or nothing."""
     if verb == "undo":
         sparkify.undo(config, 2)
     elif verb == "replay":
@@ -93,6 +94,11 @@ def run_verb(config: Config, verb: str) -> None:
         sparkify.load(config)
     elif verb == "compact":
         sparkify.compact(config)
+    elif verb.startswith("stage "):
+        _, plan, part = verb.split(" ")
+        stage(config, plan, part)
+    elif verb.startswith("staged "):
+        sparkify.load(config, staged=verb.split(" ")[1])
 
 
 def _run(config: Config, verb: str, number: int, environment: dict[str, str]) -> None:

@@ -4,17 +4,18 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import duckdb
 
 from sparkify.datasets import DATASETS, Dataset
+from sparkify.errors import UsageError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.validation import judge
 from sparkify.validation.keys import KeyList
 from sparkify.validation.version import keys_of
-from sparkify.warehouses.base import Appended, Incoming, Warehouse
+from sparkify.warehouses.base import Appended, Incoming, Sent, Warehouse
 from sparkify.warehouses.duckdb import memory
 from sparkify.warehouses.duckdb.errors import mapped_errors
 from sparkify.warehouses.texts import add_texts
@@ -42,6 +43,9 @@ class DuckDBIntake:
     @contextmanager
     def stage(self, load_id: int, incoming: Iterable[Incoming]) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
         yield ((one.dataset, self.append(load_id, one)) for one in incoming)
+
+    def take(self, load_id: int, sent: Sent) -> AbstractContextManager[Iterator[tuple[Dataset, Appended]]]:
+        raise UsageError("an embedded warehouse has no stage; load without --staged")
 
     def append(self, load_id: int, incoming: Incoming) -> Appended:
         """Read, judge and append the records of one dataset, in the open transaction."""

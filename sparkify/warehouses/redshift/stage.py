@@ -17,8 +17,7 @@ from sparkify.errors import ConfigError, EngineError
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import S3Folder
 from sparkify.sql import quote
-from sparkify.warehouses.base import Warehouse
-from sparkify.warehouses.remote import Part
+from sparkify.warehouses.base import Part, Warehouse
 
 # The public bucket of the original project. COPY must name its region, as few warehouses are in the same one.
 _PUBLIC = {"events": "s3://udacity-dend/log_data", "songs": "s3://udacity-dend/song_data"}
@@ -27,6 +26,9 @@ _USUAL_SLICES = 8
 _LOAD = "load-"
 # A replay takes seconds. What older versions staged has names of its own.
 _MOST_AGE = dt.timedelta(days=1)
+# Of a plan that several machines stage. A person may look at what failed, and go on after days.
+_PLAN = "plan-"
+_MOST_AGE_OF_PLAN = dt.timedelta(days=7)
 _CURRENT_SCHEMA = "SELECT current_schema()"
 _PUBLIC_JSONPATHS = "s3://udacity-dend/log_json_path.json"
 
@@ -73,8 +75,8 @@ class Stage:
     load is in a folder of its own.
     """
 
-    def __init__(self, root: str, warehouse: str, load: str, access: S3Access) -> None:
-        self._folder = S3Folder(f"{root.rstrip('/')}/.sparkify/{warehouse}", access)
+    def __init__(self, folder: str, load: str, access: S3Access) -> None:
+        self._folder = S3Folder(folder, access)
         self._load = load
 
     def put(self, name: str, content: bytes | Path) -> str:
@@ -88,16 +90,61 @@ class Stage:
     def clear_leftovers(self) -> None:
         """Delete what dead loads of this warehouse have left: the caller knows that no other load of it is at work.
 
-        What else is there is deleted when nothing has been added to it for a day.
+        What else is there is deleted when nothing has been added to it for a day, or a week where it is of a plan.
         """
         newest: dict[str, dt.datetime] = {}
-        for name, modified in self._folder.list():
-            folder = name.partition("/")[0]
-            newest[folder] = max(modified, newest.get(folder, modified))
+        for found in self._folder.list():
+            folder = found.name.partition("/")[0]
+            newest[folder] = max(found.modified, newest.get(folder, found.modified))
         for folder, modified in newest.items():
-            is_dead = folder.startswith(_LOAD) or dt.datetime.now(dt.UTC) - modified > _MOST_AGE
+            most_age = _MOST_AGE_OF_PLAN if folder.startswith(_PLAN) else _MOST_AGE
+            is_dead = folder.startswith(_LOAD) or dt.datetime.now(dt.UTC) - modified > most_age
             if is_dead and folder != self._load:
                 self._folder.clear(folder)
+
+
+class SharedStage:
+    """The folder of a saved plan in the stage, for the parts of several machines: a Store. It needs no warehouse."""
+
+    def __init__(self, url: str, slices: int, config: Config, folder: str = "") -> None:
+        self.slices = slices
+        self._config = config
+        self._url = url
+        self._before = f"{folder}/" if folder else ""
+        self._folder = S3Folder(url, S3Access(concurrency=config.concurrency))
+
+    def at(self, folder: str) -> "SharedStage":
+        """A folder in it."""
+        return SharedStage(self._url, self.slices, self._config, folder)
+
+    def put(self, name: str, content: bytes | Path) -> str:
+        return self._folder.put(f"{self._before}{name}", content)
+
+    def read(self, name: str) -> bytes:
+        """The content of an object. Raises SourceError."""
+        return self._folder.read(name)
+
+    def list(self) -> dict[str, int]:
+        """The bytes of each object, by name."""
+        return {found.name: found.size for found in self._folder.list()}
+
+    def clear(self) -> None:
+        """Delete everything in it. If that fails, a later load does it."""
+        with suppress(Exception):
+            self._folder.clear()
+
+
+def find_shared_stage(warehouse: Warehouse, config: Config, plan: str) -> str:
+    """The folder of a plan in the stage of a warehouse. Raises ConfigError if there is none."""
+    return f"{_find_folder(warehouse, config, str(warehouse.fetch(_CURRENT_SCHEMA)[0][0]))}/{_PLAN}{plan}"
+
+
+def count_slices(warehouse: Warehouse) -> int:
+    """How many parts are read in parallel. Outside of any transaction, because this fails on Serverless."""
+    try:
+        return int(warehouse.fetch("SELECT count(*) FROM stv_slices")[0][0]) or _USUAL_SLICES
+    except EngineError:
+        return _USUAL_SLICES
 
 
 class StagedParts:
@@ -111,13 +158,6 @@ class StagedParts:
         self._manifests: dict[str, str] = {}
         self._schema = ""
 
-    def _count_slices(self) -> None:
-        """Ask how many parts are read in parallel. Outside of any transaction, because this fails on Serverless."""
-        try:
-            self.slices = int(self._warehouse.fetch("SELECT count(*) FROM stv_slices")[0][0]) or _USUAL_SLICES
-        except EngineError:
-            self.slices = _USUAL_SLICES
-
     def open(self, load_id: int | None = None) -> None:
         self._manifests = {}
         self._schema = self._schema or str(self._warehouse.fetch(_CURRENT_SCHEMA)[0][0])
@@ -125,7 +165,7 @@ class StagedParts:
         self._stage = open_stage(self._warehouse, self._config, self._schema, load)
         if load_id is not None:
             self._stage.clear_leftovers()
-            self._count_slices()
+            self.slices = count_slices(self._warehouse)
 
     def put(self, name: str, content: Path) -> str:
         assert self._stage is not None
@@ -152,9 +192,14 @@ def open_stage(warehouse: Warehouse, config: Config, schema: str, load: str) -> 
 
     `load` is the beginning of its name.
     """
+    folder = _find_folder(warehouse, config, schema)
+    # Always with credentials, even if sources are read without: writing needs them.
+    return Stage(folder, f"{load}-{uuid.uuid4().hex}", S3Access(concurrency=config.concurrency))
+
+
+def _find_folder(warehouse: Warehouse, config: Config, schema: str) -> str:
     if config.stage is None:
         raise ConfigError("a load into Redshift needs a folder in S3, and none is set; give --stage s3://bucket/folder")
     place = f"{warehouse.address.partition('@')[2] or warehouse.address}-{schema}"
     name = re.sub(r"[^\w.-]+", "-", place)
-    # Always with credentials, even if sources are read without: writing needs them.
-    return Stage(config.stage, name, f"{load}-{uuid.uuid4().hex}", S3Access(concurrency=config.concurrency))
+    return f"{config.stage.rstrip('/')}/.sparkify/{name}"

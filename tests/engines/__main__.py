@@ -16,7 +16,7 @@ from tests.engines.cluster import FIRST, PLUGIN, Cluster
 _FOLDER = Path(__file__).parent
 # The statements were counted with the stand-in in place of a cluster.
 _COST = """\
-The tests of tests/engines run on the Redshift of your settings: {address}
+The tests of tests/engines, on the Redshift of your settings: {address}
   work    130 tests with 66,000 statements, one after the other: two to four hours, if each takes 0.1 to 0.2 seconds
   billed  Serverless: all that time, at the base capacity of the workgroup (4 RPU: about 1.50 USD an hour). Provisioned:
           nothing but the nodes. S3: a few thousand requests
@@ -43,8 +43,8 @@ class Run:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._failed_first |= report.failed and FIRST in report.nodeid
 
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if self._failed_first and not _is_first(item):
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        if self._failed_first and nextitem is not None and not _is_first(nextitem):
             item.session.shouldstop = "the first statements failed, so the rest would only cost"
 
     def pytest_sessionfinish(self) -> None:
@@ -88,8 +88,10 @@ def main(arguments: list[str]) -> int:
     except SparkifyError as error:
         print(f"nothing ran: {error}", file=sys.stderr)
         return 2
-    print(_COST.format(address=config.warehouse_address, stage=config.stage or "the stage"), flush=True)
-    if missing := list_missing(config):
+    missing = list_missing(config)
+    address = config.warehouse_address if config.warehouse_address.startswith("redshift:") else "none is set"
+    print(_COST.format(address=address, stage=config.stage or "the stage"), flush=True)
+    if missing:
         print("nothing ran. Missing:", *missing, sep="\n  ", file=sys.stderr)
         return 2
     names_files = any(Path(argument.partition("::")[0]).exists() for argument in arguments)

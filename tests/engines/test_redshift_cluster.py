@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import obstore
@@ -64,6 +65,7 @@ def test_failed_first_statement_stops_the_run_and_leaves_nothing(
     ran = run_python("-m", "tests.engines", "-q", FOLDER / FIRST, FOLDER / "test_comments.py", SPARKIFY_REDSHIFT="yes")
     assert (ran.code, ran.out.count("What it means: the first load fails")) == (2, 6), ran.out + ran.err
     assert "the first statements failed, so the rest would only cost" in ran.out
+    assert re.search(r"deselected, 6 errors in ", ran.out.splitlines()[-1]), ran.out
     assert list_left(redshift, s3_server, database) == []
 
 

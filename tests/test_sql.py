@@ -23,7 +23,9 @@ from sparkify.warehouses import Warehouse, add_texts, open_warehouse
 from tests import reference
 from tests.reference import FIELDS, Dataset, Row
 from tests.support import (
+    TS,
     Star,
+    event,
     expected_star,
     fetch_star,
     log_file,
@@ -31,6 +33,7 @@ from tests.support import (
     read_star,
     song_file,
     sort_rows,
+    to_lines,
     write_file,
 )
 
@@ -118,6 +121,36 @@ def test_two_refreshes(case: Case, engine: Warehouse, order: int) -> None:
             change.enter([source_id])
             change.refresh()
     case.hold(fetch_star(engine))
+
+
+# Pieces of events: milliseconds after TS, user, level, gender.
+_PIECES: list[list[tuple[int, int, str | None, str | None]]] = [
+    [(0, 1, "free", None), (0, 2, "free", None), (0, 3, None, None), (0, 4, None, "F")],
+    [(2, 2, "paid", None)],
+    [(4, 1, "paid", None), (6, 1, "free", None)],
+    [(5, 3, None, None), (7, 4, None, None)],
+    [(9, 1, "paid", None)],
+]
+
+
+def test_refreshes_read_what_is_since_their_first_change(engine: Warehouse) -> None:
+    """Earlier spans and attributes stay: also where an earlier event leaves, and where a user's last event does."""
+    staged: dict[int, list[Row]] = {}
+    for coming, leaving in [([0], []), ([1], []), ([2], []), ([3], []), ([4], [1]), ([], [3])]:
+        change = StarChange(engine)
+        for source_id in coming:
+            lines = [
+                event(ts=TS + after, userId=user, level=level, gender=gender)
+                for after, user, level, gender in _PIECES[source_id]
+            ]
+            staged[source_id] = reference.read_file("events", to_lines(lines)).rows
+            stage(engine, "events", staged[source_id], source_id)
+        change.leave(leaving)
+        change.enter(coming)
+        change.refresh()
+        for source_id in leaving:
+            del staged[source_id]
+        assert fetch_star(engine) == reference.build_star([row for rows in staged.values() for row in rows], [])
 
 
 @pytest.mark.slow

@@ -166,7 +166,9 @@ class Display:
 
         shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"), TimeElapsedColumn())
         console = Console(stderr=True)
-        with Bar(*shown, console=console, transient=True, auto_refresh=False, redirect_stdout=False) as bar:
+        # What is printed on the same terminal stands above the bar.
+        is_same = sys.stdout.isatty()
+        with Bar(*shown, console=console, transient=True, auto_refresh=False, redirect_stdout=is_same) as bar:
             task = bar.add_task("", total=None, words="")
             bar.tasks[0].start_time = self._started
             is_over = False
@@ -262,12 +264,13 @@ def print_status(status: Status) -> None:
     else:
         print("pending: " + ", ".join(f"{count:,} {state}" for state, count in status.pending.items()))
     if status.loads:
-        names = [
-            "load_id", "started_at", "status", "mode", "files", "read", "rejected", "rejected_share", "seconds",
-            "records_per_second",
-        ]  # fmt: skip
+        # As many columns as fit a terminal of 80; --json has the others.
+        names = ["load_id", "started_at", "status", "mode", "files", "read", "rejected", "seconds"]
+        rows = [[load[name] for name in names] for load in status.loads[-10:]]
+        for row in rows:
+            row[1] = f"{row[1]:%Y-%m-%d %H:%M}"
         print()
-        print_table(names, [[load[name] for name in names] for load in status.loads[-10:]], separated=True)
+        print_table(["load", *names[1:]], rows, separated=True)
 
 
 def print_compact(result: CompactResult) -> None:
@@ -297,15 +300,26 @@ def print_export(result: ExportResult) -> None:
 
 
 def print_checks(results: Sequence[CheckResult]) -> None:
-    """Print each check's outcome, and why a broken one matters."""
+    """Print each check's outcome, and their number."""
     for result in results:
-        outcome = "ok  " if result.passed else result.check.severity
-        print(f"{outcome}  {result.check.table}.{result.check.name}")
-        if not result.passed:
-            print(f"      {result.rows:,} found. {result.check.why}")
-            for example in result.examples:
-                named = zip(result.columns, example, strict=True)
-                print("      " + ", ".join(f"{name}={_cell(value)}" for name, value in named))
+        print_check(result)
+    print_check_counts(results)
+
+
+def print_check(result: CheckResult) -> None:
+    """Print a check's outcome at once, and why a broken one matters: the next may take a while."""
+    outcome = "ok  " if result.passed else result.check.severity
+    lines = [f"{outcome}  {result.check.table}.{result.check.name}"]
+    if not result.passed:
+        lines.append(f"      {result.rows:,} found. {result.check.why}")
+        for example in result.examples:
+            named = zip(result.columns, example, strict=True)
+            lines.append("      " + ", ".join(f"{name}={_cell(value)}" for name, value in named))
+    print("\n".join(lines), flush=True)
+
+
+def print_check_counts(results: Sequence[CheckResult]) -> None:
+    """Print how many checks there were, and how they went."""
     broken = [result for result in results if not result.passed]
     failed = sum(result.check.severity == "fail" for result in broken)
     outcomes = f"{len(results) - len(broken)} ok, {failed} failed, {count_of(len(broken) - failed, 'warning')}"

@@ -452,7 +452,11 @@ def test_together_checks_find_what_each_finds_alone(breakable: Warehouse) -> Non
 
 def test_check_says_what_it_looks_at(loaded: Config) -> None:
     told: list[tuple[str, int, int]] = []
-    sparkify.check(loaded, on_statement=lambda *group: told.append(group))
+    found: list[checks.CheckResult] = []
+    results = sparkify.check(loaded, on_statement=lambda *group: told.append(group), on_result=found.append)
+    # As they are known, which is another order.
+    assert {result.check: result for result in found} == {result.check: result for result in results}
+    assert len(found) == len(results)
     assert [name for name, _, _ in told] == list(checks.list_statements(checks.list_checks(), "duckdb"))
     done = [number for _, number, _ in told]
     assert done[0] == 0

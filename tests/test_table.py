@@ -143,7 +143,7 @@ def test_progress_is_a_line_from_time_to_time() -> None:
 
 def test_progress_is_a_bar_on_a_terminal_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    stream, out = Terminal(), Terminal()
+    stream, out = Terminal(), io.StringIO()
     with contextlib.redirect_stderr(stream), contextlib.redirect_stdout(out):
         display = Display("migrating", after=0.01)
         wait_for(stream, "migrating")

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import sparkify
 from sparkify.cli.options import checked_address, command, common, dry_run, echo_json
-from sparkify.console import print_checks, say, show_checks
+from sparkify.console import print_check, print_check_counts, say, show_checks
 from sparkify.errors import CheckError
 from sparkify.formats import count_of
 from sparkify.inspection.check import version_of
@@ -23,14 +23,15 @@ def check(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
             say(f"would run {count_of(len(list_checks()), 'check')}: {address}")
         return
     with show_checks(quiet or as_json) as on_statement:
-        results = sparkify.check(config, on_statement=on_statement)
+        on_result = (lambda result: None) if quiet or as_json else print_check
+        results = sparkify.check(config, on_statement=on_statement, on_result=on_result)
     version = version_of(config)
     failed = [result for result in results if not result.passed and result.check.severity == "fail"]
     if as_json:
         checks = [asdict(result) for result in results]
         echo_json({"status": "failed" if failed else "passed", "version": version._asdict(), "checks": checks})
     elif not quiet:
-        print_checks(results)
+        print_check_counts(results)
         print(f"version: {version}")
     if failed:
         names = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)

@@ -271,6 +271,12 @@ def _begin(rows: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:
 
 def _print_table(asked: _Asked, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, quiet: bool) -> bool:
     """Print an answer as a table, on a terminal that of retention as a triangle; returns whether rows were counted."""
+    if asked.question is None and asked.sql is None:
+        # So that a line fits a terminal of 80.
+        print_table(columns, [(*row, takes.removeprefix("from, to").removeprefix(", ")) for *row, takes in rows])
+        if not quiet:
+            say("each takes --from and --to, too; sparkify query NAME --help explains one")
+        return True
     if asked.question is None or asked.question.name != "retention" or not sys.stdout.isatty():
         return print_table(columns, rows, separated=asked.question is not None, quiet=quiet)
     print_table(*as_triangle(columns, rows), separated=True, quiet=quiet)

@@ -9,14 +9,19 @@ from sparkify.star.version import Version, open_to_read, require_version
 
 
 def check(
-    config: Config, *, on_statement: Callable[[str, int, int], None] = lambda name, done, total: None
+    config: Config,
+    *,
+    on_statement: Callable[[str, int, int], None] = lambda name, done, total: None,
+    on_result: Callable[[checks.CheckResult], None] = lambda result: None,
 ) -> list[checks.CheckResult]:
     """Run every data-quality check on the whole warehouse. Read-only.
 
-    `on_statement` is called with what is looked at next, the number of checks that are done, and that of all.
+    `on_statement` is called with what is looked at next, the number of checks that are done, and that of all, and
+    `on_result` with each result as it is known.
     """
     with open_to_read(config) as warehouse:
-        return checks.run_checks(warehouse, checks.list_checks(), on_statement=on_statement)
+        every = checks.list_checks()
+        return checks.run_checks(warehouse, every, on_statement=on_statement, on_result=on_result)
 
 
 def compare(first: Config, second: Config) -> list[TableComparison]:

@@ -142,20 +142,24 @@ def run_checks(
     *,
     touched: bool = False,
     on_statement: Callable[[str, int, int], None] = lambda name, done, total: None,
+    on_result: Callable[[CheckResult], None] = lambda result: None,
     span_plays: int = _SPAN_PLAYS,
 ) -> list[CheckResult]:
     """Run checks on all rows, or on the keys that the open load has touched; the results are in the order given.
 
-    `on_statement` is called before each, with the name of what it looks at, the checks that are done, and all. Where
-    the embedded engine has more plays than `span_plays`, a proof is looked for in spans of days of about so many.
+    `on_statement` is called before each statement, with the name of what it looks at, the checks that are done, and
+    all; `on_result` after it with each result. Where the embedded engine has more plays than `span_plays`, a proof is
+    looked for in spans of days of about so many.
     """
     chosen = list(checks)
-    counts: dict[Check, int] = {}
+    results: dict[Check, CheckResult] = {}
     spans = [] if touched else _list_spans(warehouse, span_plays)
     for name, queries in list_statements(chosen, warehouse.dialect).items():
-        on_statement(name, len(counts), len(chosen))
-        counts |= _count(warehouse, queries, touched, spans)
-    return [_result(warehouse, check, counts[check], touched) for check in chosen]
+        on_statement(name, len(results), len(chosen))
+        for check, rows in _count(warehouse, queries, touched, spans).items():
+            results[check] = _result(warehouse, check, rows, touched)
+            on_result(results[check])
+    return [results[check] for check in chosen]
 
 
 def list_broken(warehouse: Warehouse, severity: Severity, *, touched: bool) -> list[CheckResult]:

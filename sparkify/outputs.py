@@ -142,6 +142,8 @@ def is_database(beginning: bytes) -> bool:
 
 def _find(path: Path, config: Config, kind: Kind | None) -> os.stat_result | None:
     """The state of what is at a path that may be written, or None if nothing is there. Raises UsageError, OSError."""
+    if str(path) == "-":
+        raise UsageError("cannot write -: it would be a file of that name; give /dev/stdout for the standard output")
     try:
         found = path.stat()
     except FileNotFoundError:

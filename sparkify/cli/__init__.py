@@ -110,12 +110,15 @@ def _tell(error: BaseException) -> int:
 
 
 def _explain(error: click.ClickException) -> click.ClickException:
-    """The error; one about an option that does not exist with a sentence about what may be meant."""
-    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+    """The error; one about an option that does not exist, or about a value, with a sentence about what to give."""
+    if not isinstance(error, click.NoSuchOption | click.BadParameter) or error.ctx is None:
         return error
-    from sparkify.cli.mistakes import explain_option
+    from sparkify.cli.mistakes import explain_option, explain_value
 
-    return click.UsageError(explain_option(error.option_name, error.ctx.command, error.ctx), error.ctx)
+    command = error.ctx.command
+    if isinstance(error, click.BadParameter):
+        return click.UsageError(explain_value(error.format_message(), command), error.ctx)
+    return click.UsageError(explain_option(error.option_name, command, error.ctx), error.ctx)
 
 
 def _describe_unexpected(error: BaseException) -> str:

@@ -20,7 +20,8 @@ _PEOPLE = "Also columns that may name a person: names, rejected text, keys that 
 
 @command("sparkify export lake --tables songplays,users --from 2018-11-01 --to 2018-11-30", changes=True)
 @click.argument("directory", metavar="DIR", shell_complete=complete_path)
-@click.option("--format", "form", type=click.Choice(get_args(FileFormat)), default="parquet", show_default=True,
+@click.option("--format", "form", type=click.Choice(get_args(FileFormat), case_sensitive=False),
+              default="parquet", show_default=True,
               help="Parquet, with types and the meaning of columns, or CSV.")  # fmt: skip
 @click.option("--tables", multiple=True, metavar="NAME,…", shell_complete=complete_table, help=_TABLES)
 @period

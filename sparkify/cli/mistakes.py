@@ -54,6 +54,7 @@ _OPTIONS = {
     "--param": "-p --params --parameter --set --var --variable",
     "--print-sql": "--compile --explain --show-sql",
     "--yes": "-y -f --assume-yes --force --no-input --no-prompt --non-interactive",
+    "--json": "--format --as-json --output-format --jsonl",
     "--quiet": "--no-progress --quite --silent",
     "--dry-run": "--dry --noop --no-op --plan --preview --simulate --what-if --whatif --test",
     "--threads": "-j -t --cores --cpus --jobs --parallel --parallelism --processes --workers",
@@ -193,6 +194,23 @@ def explain_sql(text: str) -> str | None:
     if text in _list_questions():
         return f"{text} is a question: sparkify query {text}"
     return None
+
+
+def explain_sql_error(sql: str, words: str) -> str | None:
+    """What to write in SQL that fails with these words, where that is a common mistake; else None."""
+    missing = re.search(r'column "([^"]+)" not found', words)
+    if missing is not None and f'"{missing[1]}"' in sql:
+        return f"""Double quotes stand around names, single quotes around text: '{missing[1]}'"""
+    if "file system operations are disabled" in words:
+        return "Only tables and views of the warehouse can be read"
+    return None
+
+
+def explain_value(message: str, command: click.Command) -> str:
+    """The sentence about an argument that is missing, or a value of another type: in common words, with an example."""
+    told = message.rstrip(".").replace("a valid integer", "a whole number").replace("a valid float", "a number")
+    examples: Sequence[str] = getattr(command, "examples", ())
+    return f"{told}; for example {examples[0]}" if told.startswith("Missing argument") and examples else f"{told}."
 
 
 def _meant(word: str, table: dict[str, str]) -> str | None:

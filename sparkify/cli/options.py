@@ -262,7 +262,11 @@ def cutting(function: Function) -> Function:
     """The options that select what a question counts; the command gets them as a Cut."""
 
     @period
-    @click.option("--level", type=click.Choice(["free", "paid"]), help="Only events at this level: free or paid.")
+    @click.option(
+        "--level",
+        type=click.Choice(["free", "paid"], case_sensitive=False),
+        help="Only events at this level: free or paid.",
+    )
     @click.option("--top", type=int, metavar="N", help="Places of a ranking; ties with the last place are shown too.")
     @click.option("--days", type=int, metavar="N", help="Days without a play after which a user counts as gone.")
     @functools.wraps(function)

@@ -3,8 +3,8 @@
 import io
 import itertools
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -88,7 +88,12 @@ class _Asked:
 @cutting
 @click.option("-o", "--output", metavar="FILE", shell_complete=complete_path,
               help="Write the answer to a new file, of the format of its ending.")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(_FORMATS), help="Format of the answer.  [default: table]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS, case_sensitive=False),
+    help="Format of the answer.  [default: table]",
+)
 @click.option("--print-sql", is_flag=True, help="Print the SQL that would be sent, and do not run it.")
 @common()
 def query(config: Config, as_json: bool, quiet: bool, **given: Any) -> None:
@@ -109,7 +114,13 @@ def query(config: Config, as_json: bool, quiet: bool, **given: Any) -> None:
     form = _choose_format(asked, given, as_json=as_json)
     if given["print_sql"]:
         _print_sql(asked)
-    elif given["output"] is not None:
+        return
+    with _explained(asked):
+        _tell(config, asked, given, form, as_json=as_json, quiet=quiet)
+
+
+def _tell(config: Config, asked: _Asked, given: dict[str, Any], form: str, *, as_json: bool, quiet: bool) -> None:
+    if given["output"] is not None:
         number = _write_file(config, asked, Path(given["output"]), form, quiet=as_json or quiet)
         if as_json:
             echo_json({"file": given["output"], "format": form, "rows": number})
@@ -119,6 +130,20 @@ def query(config: Config, as_json: bool, quiet: bool, **given: Any) -> None:
         count = _show(config, asked, None if as_json else form, quiet=quiet)
         if count is not None and not (quiet or as_json or is_lost()):
             say(count_of(count, "row"))
+
+
+@contextmanager
+def _explained(asked: _Asked) -> Iterator[None]:
+    """Add to an error in the user's SQL what to write, where it is a common mistake."""
+    try:
+        yield
+    except UsageError as error:
+        if asked.sql is not None:
+            from sparkify.cli.mistakes import explain_sql_error
+
+            if (words := explain_sql_error(asked.sql, str(error))) is not None:
+                error.add_note(words)
+        raise
 
 
 def _read_asked(config: Config, given: dict[str, Any]) -> _Asked:

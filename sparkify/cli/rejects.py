@@ -42,7 +42,7 @@ _SHOWN_CHARACTERS = 300
     help="Only this load.",
 )
 @click.option("--file", "url", metavar="URL", help="Only this file.")
-@click.option("--dataset", type=click.Choice(get_args(Dataset)), help="Only this dataset.")
+@click.option("--dataset", type=click.Choice(get_args(Dataset), case_sensitive=False), help="Only this dataset.")
 @click.option("--list", "with_records", is_flag=True, help="Show the records, also where there are many.")
 @click.option(
     "--export",

@@ -6,6 +6,7 @@ from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.comparison import TableComparison, compare_stars
 from sparkify.star.version import Version, open_to_read, require_version
+from sparkify.warehouses import open_warehouse
 
 
 def check(
@@ -31,6 +32,6 @@ def compare(first: Config, second: Config) -> list[TableComparison]:
 
 
 def version_of(config: Config) -> Version:
-    """The version of a warehouse. Read-only. Raises VersionError for a newer one."""
-    with open_to_read(config) as warehouse:
+    """The version of a warehouse, an older one without a warning. Read-only. Raises VersionError for a newer one."""
+    with open_warehouse(config, read_only=True) as warehouse:
         return require_version(warehouse)

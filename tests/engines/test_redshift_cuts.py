@@ -13,23 +13,25 @@ import obstore
 import pytest
 
 import sparkify
-from sparkify.errors import EngineError, LockedError, SourceError
+from sparkify.errors import EngineError, LockedError, SourceError, UsageError
+from sparkify.loads.shares import save_plan, stage
 from sparkify.settings import Config
 from sparkify.warehouses.redshift.errors import mapped_errors
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Fault, Redshift
 from tests.s3_proxy import run_s3_proxy
-from tests.s3_server import S3Server
+from tests.s3_server import BUCKET, S3Server
 from tests.support import TIMES, expected_star, failing_checks, log_file, play, read_star, song, song_file, write_file
 
 BROKE = "the connection to Redshift broke"
+STAGE = "cuts"
 UNKNOWN = "it is not known whether the transaction was committed"
 
 
 @pytest.fixture
 def config(redshift: Redshift, s3_server: S3Server, tmp_path: Path) -> Config:
     """A warehouse with one loaded file, and two files that are new."""
-    config = redshift_config(redshift, tmp_path)
+    config = redshift_config(redshift, tmp_path, stage=f"s3://{BUCKET}/{STAGE}/{tmp_path.name}")
     write_file(log_file(config, "a.json"), [play(), "no JSON"])
     sparkify.load(config)
     write_file(log_file(config, "b.json"), [play(userId=2, itemInSession=1), "nor this"])
@@ -47,6 +49,11 @@ def at(statement: str, number: int, fault: Fault) -> Callable[[str, int], Fault]
         return fault if sent.startswith(statement) and left[0] == 0 else "none"
 
     return play_it
+
+
+def list_staged(s3_server: S3Server, config: Config) -> list[str]:
+    folder = str(config.stage).removeprefix(f"s3://{BUCKET}/")
+    return [meta["path"] for page in obstore.list(s3_server.open_store(), prefix=folder) for meta in page]
 
 
 def assert_next_load_works(config: Config) -> None:
@@ -78,6 +85,25 @@ def test_connection_is_cut(redshift: Redshift, config: Config) -> None:
     with pytest.raises(EngineError, match=UNKNOWN):
         sparkify.load(config)
     assert read_star(config) == expected_star(config) != before
+    assert sparkify.load(config).status == "nothing_to_do"
+    assert failing_checks(config) == []
+
+
+def test_load_of_staged_parts_is_cut(redshift: Redshift, config: Config, tmp_path: Path) -> None:
+    before, plan = read_star(config), tmp_path / "plan.json"
+    save_plan(config, plan)
+    stage(config, plan, "1/1")
+    for statement, number, words in (("COMMIT", 2, UNKNOWN), ("COPY staging_songs", 1, BROKE)):
+        redshift.fault = at(statement, number, "cut_after")
+        with pytest.raises(EngineError, match=words):
+            sparkify.load(config, staged=plan)
+        assert read_star(config) == before
+    redshift.fault = at("COMMIT", 3, "cut_after")
+    with pytest.raises(EngineError, match=UNKNOWN):
+        sparkify.load(config, staged=plan)
+    assert read_star(config) == expected_star(config) != before
+    with pytest.raises(UsageError, match=r"the ledger has overtaken the plan .*: its files were loaded since"):
+        sparkify.load(config, staged=plan)
     assert sparkify.load(config).status == "nothing_to_do"
     assert failing_checks(config) == []
 
@@ -124,7 +150,7 @@ def test_long_idle_session_is_told() -> None:
 def test_upload_is_cut(
     redshift: Redshift, config: Config, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, store = read_star(config), s3_server.open_store()
+    before = read_star(config)
     with run_s3_proxy(s3_server.port) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         proxy.fault = lambda path, earlier: "expired" if path.endswith(".parquet") else "none"
@@ -132,9 +158,9 @@ def test_upload_is_cut(
             sparkify.load(config)
         assert not any(sql.startswith("COPY") for sql in redshift.statements)
         assert read_star(config) == before
-        assert [meta["path"] for page in obstore.list(store, prefix="stage") for meta in page] == []
+        assert list_staged(s3_server, config) == []
         # Once is nothing: it is tried again.
         proxy.fault = lambda path, earlier: "hung_up" if path.endswith(".parquet") and earlier == 0 else "none"
         assert_next_load_works(config)
         assert any(path.endswith(".parquet") and times > 1 for path, times in proxy.requests.items())
-    assert [meta["path"] for page in obstore.list(store, prefix="stage") for meta in page] == []
+    assert list_staged(s3_server, config) == []

@@ -221,13 +221,16 @@ def note_planned(warehouse: Warehouse) -> None:
         warehouse.execute(read_sql(f"changes/planned_files/{step}"))
 
 
-def is_as_planned(warehouse: Warehouse, first_source_id: int) -> bool:
-    """Whether the same files are loaded as at `note_planned`, at the same places and with the same records.
+def is_as_planned(warehouse: Warehouse, first_source_id: int, urls: Iterable[str]) -> bool:
+    """Whether the same of these files are loaded as at `note_planned`, and with the same records.
 
-    `first_source_id` was free then, and has to be so still: a load whose files failed takes source ids too.
+    What was undone or replayed of others does not matter. `first_source_id` was free then, and has to be so still: a
+    load whose files failed takes source ids too.
     """
-    is_same = _fetch_number(warehouse, read_sql("changes/planned_files/compare")) == 0
-    return is_same and next_source_id(warehouse) == first_source_id
+    if next_source_id(warehouse) != first_source_id:
+        return False
+    changed = {url for row in warehouse.fetch(read_sql("changes/planned_files/compare")) for url in row}
+    return not changed or changed.isdisjoint(urls)
 
 
 def mark_superseded(warehouse: Warehouse, load_id: int) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, Protocol
 
+from sparkify import interrupts
 from sparkify._version import __version__
 from sparkify.datasets import Dataset
 from sparkify.errors import ConflictError, LockedError, SparkifyError, TooManyRejectsError
@@ -152,6 +153,14 @@ class _Begun:
     def first_source_id(self) -> int:
         return next(iter(self.chosen.values())).source_ids.start
 
+    def list_urls(self) -> Iterator[str]:
+        """Where the files stand, and stood, that the load changes something about."""
+        for file in self.planned.looked_at:
+            if file.is_pending or file.state == "moved":
+                yield file.url
+                if file.loaded is not None:
+                    yield file.loaded.url
+
 
 @dataclass(frozen=True)
 class _Outcome:
@@ -211,7 +220,7 @@ def _load_once(warehouse: Warehouse, config: Config, find_work: Callable[[], Wor
             work.open_rows(warehouse, begun.entry.load_id, begun.chosen, begun.reporter) as staged,
             _lock_again(warehouse),
         ):
-            if not ledger.is_as_planned(warehouse, begun.first_source_id):
+            if not ledger.is_as_planned(warehouse, begun.first_source_id, begun.list_urls()):
                 raise ConflictError("another load changed the warehouse first; try again")
             outcome, change, refusal = _run(begun, staged)
     except BaseException as error:
@@ -369,7 +378,8 @@ def _note_failure(begun: _Begun, error: BaseException) -> None:
                 begun.warehouse,
                 begun.entry.load_id,
                 # If Ctrl-C came during a successful commit, this changes nothing.
-                status="failed" if isinstance(error, Exception) else "interrupted",
+                # DuckDB makes an error of its own of a Ctrl-C that comes while it takes records.
+                status="failed" if isinstance(error, Exception) and not interrupts.is_ending() else "interrupted",
                 finished_at=utc_now(),
                 detail=_detail(begun.reporter, str(error)),
             )

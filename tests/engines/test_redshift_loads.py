@@ -372,6 +372,36 @@ def test_load_says_every_minute_that_it_is_at_work(redshift: Redshift, config: C
     assert set(json.loads(detail)) == {"seconds"}
 
 
+def test_undo_of_other_files_meanwhile_costs_nothing(redshift: Redshift, config: Config) -> None:
+    write_file(log_file(config, "a.json"), [play()])
+    sparkify.load(config)
+    write_file(log_file(config, "b.json"), [play(userId=2)])
+    done: list[int] = []
+
+    def undo_meanwhile(progress: Progress) -> None:
+        if progress.step.startswith("staging") and not done:
+            done.append(1)
+            sparkify.undo(config, 1)
+
+    redshift.statements.clear()
+    assert sparkify.load(config, on_progress=undo_meanwhile).status == "loaded"
+    assert sum(sql.startswith("COPY staging_events") for sql in redshift.statements) == 1
+    assert fetch(config, "SELECT user_id FROM songplays") == [(2,)]
+    assert sparkify.load(config).files["new"] == 1
+    # That of a file which is replaced starts the load again.
+    write_file(log_file(config, "b.json"), [play(userId=3), play(userId=4)])
+    done.clear()
+
+    def undo_its_own(progress: Progress) -> None:
+        if progress.step.startswith("staging") and not done:
+            done.append(1)
+            sparkify.undo(config, 2)
+
+    assert sparkify.load(config, on_progress=undo_its_own).files["new"] == 1
+    assert read_star(config) == expected_star(config)
+    assert failing_checks(config) == []
+
+
 def test_process_that_stages_is_at_work_until_it_is_killed(
     redshift: Redshift, config: Config, s3_server: S3Server, tmp_path: Path
 ) -> None:

@@ -63,9 +63,9 @@ LOCK load_lock;
 
 RESET statement_timeout;
 
--- changes/planned_files/compare.sql
-
 SELECT coalesce(max(source_id), 0) + 1 FROM load_files;
+
+-- changes/planned_files/compare.sql
 
 DROP TABLE IF EXISTS changed_files;
 

@@ -574,6 +574,26 @@ def expect_new_listeners(data: Data) -> list[Row]:
     return rows
 
 
+def expect_service_days(data: Data) -> list[Row]:
+    days = group([event | {"day": day_of(event["ts"])} for event in data.events], "day")
+    rows = []
+    for day in data.days():
+        own = days.get(day, [])
+        errors = sum(event["page"] == "Error" or (event["status"] or 0) >= 400 for event in own)
+        out = sum(event["auth"] == "Logged Out" for event in own)
+        rows.append(
+            {
+                "day": day,
+                "events": len(own),
+                "errors": errors,
+                "errors_per_1000_events": 1000 * errors / len(own) if own else None,
+                "logged_out_events": out,
+                "logged_out_share": share(out, len(own)),
+            }
+        )
+    return rows
+
+
 def expect_health(data: Data) -> list[Row]:
     errors = [event for event in data.events if event["page"] == "Error" or (event["status"] or 0) >= 400]
     newest = max(event["ts"] for event in data.events)

@@ -4,6 +4,7 @@ import base64
 import csv
 import datetime as dt
 import gzip
+import html
 import io
 import json
 import os
@@ -45,6 +46,7 @@ from tests.support import (
     TIMES,
     TS,
     event,
+    fetch,
     log_file,
     needs_sample,
     new_sample_warehouse,
@@ -290,6 +292,32 @@ def test_days_to_draw() -> None:
     assert [bulk.holds(record) for record in cohorts] == [True, True, False]
 
 
+def test_title_and_summary_stand_in_the_head(simulated: Config, page: Page) -> None:
+    assert "<title>Listening report, 1 Nov to 30 Nov 2018</title>" in page.source
+    title = "November <for> the \u202eboard"
+    source = render_page(answer_all(simulated), lambda specs: Drawing.of("", {}, dict.fromkeys(specs, "")),
+                         with_people=False, title=title)  # fmt: skip
+    assert f"<h1><bdi>{html.escape(title)}</bdi></h1>" in source
+    found = re.search(r'<meta name="description" content="([\d,]+) plays by ([\d,]+) listeners in', source)
+    (overview,) = answer_all(simulated).of("overview").records
+    assert found is not None
+    assert [int(number.replace(",", "")) for number in found.groups()] == [overview["plays"], overview["listeners"]]
+
+
+def test_checks_loads_and_rejects_are_told(simulated: Config, page: Page) -> None:
+    answers = answer_all(simulated)
+    assert answers.last_load is not None
+    counts = "SELECT dataset, reason, count(*) FROM rejected_records GROUP BY dataset, reason"
+    found = [(one["dataset"], one["reason"], one["records"]) for one in answers.reasons]
+    assert found == sorted(fetch(simulated, counts), key=lambda one: (-one[2], one[1], one[0]))[:20] != []
+    for reason in answers.reasons:
+        assert f"<code>{reason['reason']}</code>" in page.source
+    (load,) = answers.last_loads
+    assert load["repaired"] == sum(repaired for (repaired,) in fetch(simulated, "SELECT repaired FROM load_files"))
+    for one in answers.checks:
+        assert (html.escape(one.check.why) in page.source) is not one.passed
+
+
 def test_cut_is_told_and_cuts(simulated: Config) -> None:
     cut = as_page(simulated, Cut(dt.date(2018, 11, 5), dt.date(2018, 11, 11), "paid", top=3, days=2))
     assert "5 Nov to 11 Nov 2018, level paid" in cut.text
@@ -510,7 +538,7 @@ def test_page_says_what_could_not_be_drawn_and_has_its_numbers(simulated: Config
         "This could not be drawn: the process that draws ended early (SIGABRT). The numbers below have all that it "
         "would show."
     ]
-    assert source.count("<svg") == page.source.count("<svg") - 1
+    assert source.count('class="still"') == page.source.count('class="still"') - 1
 
 
 @pytest.mark.parametrize(
@@ -540,7 +568,7 @@ def test_page_without_any_drawing_has_its_numbers(
     assert where.startswith("sparkify-report.html: ")
     written = Page((tmp_path / "sparkify-report.html").read_text(encoding="utf-8"))
     assert (written.tables, written.findings) == (page.tables, page.findings)
-    assert written.source.count(f"This could not be drawn: {words}.") == page.source.count("<svg")
+    assert written.source.count(f"This could not be drawn: {words}.") == page.source.count('class="still"')
 
 
 @pytest.mark.parametrize("home", ["~nobody-of-this-name", "relative"])

@@ -26,17 +26,20 @@ PAGE = Kind("a report", re.compile(rb'<!doctype html>.*<meta name="generator" co
     show_default=True,
     help="Output file.",
 )
-@click.option("--with-people", is_flag=True, help="Also name places that have a single listener.")
+@click.option("--title", metavar="TEXT", help="Title of the page.  [default: Listening report]")
+@click.option("--with-people", is_flag=True, help="Also name places and states that have a single listener.")
 @cutting
 @common()
-def report(config: Config, output: str, cut: Cut, with_people: bool, as_json: bool, quiet: bool) -> None:
+def report(
+    config: Config, output: str, title: str | None, cut: Cut, with_people: bool, as_json: bool, quiet: bool
+) -> None:
     """Write one HTML page that answers every prepared question. It needs no other file and no network."""
     # Before the work.
     check_output(output, config, PAGE)
     on_note = None if quiet else say
     with show_report(quiet or as_json) as on_step:
         page = sparkify.render_report(
-            config, cut=cut, with_people=with_people, on_note=on_note, on_step=on_step
+            config, cut=cut, with_people=with_people, title=title, on_note=on_note, on_step=on_step
         ).encode()
     with open_output(output, config, PAGE) as stream:
         stream.write(page)

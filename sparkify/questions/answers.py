@@ -20,6 +20,15 @@ from sparkify.warehouses import Row, Warehouse, engine_of, fetch_dicts, open_war
 
 # Compared if the log does not go back far enough before the period.
 _LAST_DAYS = 7
+# The loads that a report lists.
+_LAST_LOADS = 10
+_REPAIRED = """
+SELECT load_id, cast(coalesce(sum(repaired), 0) AS BIGINT) FROM load_files WHERE load_id >= {first} GROUP BY load_id
+"""
+_REASONS = """
+SELECT reason, dataset, count(*) AS records FROM rejected_records GROUP BY reason, dataset
+ORDER BY records DESC, reason, dataset LIMIT 20
+"""
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,9 @@ class Answers:
     """Every question's answer for one cut of the log, in reading order, and facts about the data.
 
     `comparison` compares the period with as many days before it, or its last week with the week before; None if the log
-    is too short for both. `last_load` is a row of load_history, None before the first load. `newest_event` is that of
+    is too short for both. `last_load` is a row of load_history, None before the first load;
+    `last_loads` are the newest ten, the last first, with their records `repaired`. `reasons` counts the rejected
+    `records` by `reason` and `dataset`, the commonest first. `newest_event` is that of
     the whole warehouse; `lag_seconds` is its age when the last successful load ended.
     """
 
@@ -60,6 +71,8 @@ class Answers:
     answers: list[Answer]
     comparison: Comparison | None
     last_load: dict[str, Any] | None
+    last_loads: list[dict[str, Any]]
+    reasons: list[dict[str, Any]]
     newest_event: dt.datetime | None
     lag_seconds: float | None
     checks: list[CheckResult]
@@ -157,7 +170,25 @@ def answer_all(
         on_step("checking", steps - 1, steps)
         results = checks.run_checks(warehouse, checks.list_checks())
         last_load = loads[-1] if loads else None
-        return Answers(cut, answers, comparison, last_load, newest, count_lag(loads, newest), results)
+        return Answers(
+            cut,
+            answers,
+            comparison,
+            last_load,
+            _find_last_loads(warehouse, loads),
+            fetch_dicts(warehouse, _REASONS),
+            newest,
+            count_lag(loads, newest),
+            results,
+        )
+
+
+def _find_last_loads(warehouse: Warehouse, loads: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    last = loads[: -_LAST_LOADS - 1 : -1]
+    if not last:
+        return []
+    repaired: dict[int, int] = dict(warehouse.fetch(_REPAIRED.format(first=last[-1]["load_id"])))
+    return [load | {"repaired": repaired.get(load["load_id"], 0)} for load in last]
 
 
 def _keep(warehouse: Warehouse, cut: Cut) -> tuple[dt.date, int] | None:

@@ -145,6 +145,14 @@ _COLUMNS: dict[str, dict[str, str | None]] = {
         "active_share": "active_users over cohort_users, 0 to 1",
         "is_week_in_part": "whether the log has only a part of that week",
     },
+    "service_days": {
+        "day": None,
+        "events": "number of events",
+        "errors": "events on page Error, or with a status of 400 or more",
+        "errors_per_1000_events": "errors of every 1,000 events; empty without events",
+        "logged_out_events": "events while logged out",
+        "logged_out_share": "logged_out_events over events, 0 to 1; empty without events",
+    },
     "session_lengths": {
         "bin": "number of the bin",
         "over_minutes": "the sessions last longer than this",

@@ -22,19 +22,21 @@ def render_report(
     *,
     cut: Cut = WHOLE_LOG,
     with_people: bool = False,
+    title: str | None = None,
     on_note: Callable[[str], None] | None = None,
     on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> str:
     """The page, as HTML, for one cut of the log. A question is answered without the parameters that it does not take.
 
-    Places with a single listener are left out unless `with_people`. If something cannot be drawn, the page says so, and
-    `on_note` is called with a sentence. `on_step` is called before each step with what it does, the number of steps
-    that are done, and that of all. Read-only. Raises UsageError if the packages for drawing are not installed.
+    Places and states with a single listener are left out unless `with_people`. `title` replaces "Listening report". If
+    something cannot be drawn, the page says so, and `on_note` is called with a sentence. `on_step` is called before
+    each step with what it does, the number of steps that are done, and that of all. Read-only. Raises UsageError if the
+    packages for drawing are not installed.
     """
     require_packages()
     from sparkify.questions.answers import answer_all
     from sparkify.report.drawing import start_drawing
-    from sparkify.report.page import render_page
+    from sparkify.report.page import TITLE, render_page
 
     with start_drawing() as draw:
 
@@ -46,7 +48,8 @@ def render_report(
                     on_note(f"not drawn: {names}; {why}. The page has the numbers")
             return drawing
 
-        return render_page(answer_all(config, cut=cut, on_step=on_step), draw_and_note, with_people=with_people)
+        answers = answer_all(config, cut=cut, on_step=on_step)
+        return render_page(answers, draw_and_note, with_people=with_people, title=title or TITLE)
 
 
 def require_packages() -> None:

@@ -27,9 +27,11 @@ from sparkify.questions.catalogue import CHAPTERS
 from sparkify.report import questions
 from sparkify.report.bulk import Bulk, find_bulk, split_far
 from sparkify.report.drawing import Draw, embed_json, make_drawable, name_source
-from sparkify.report.marks import CONFIG, Record, Spec
+from sparkify.report.marks import CONFIG, Record, Spec, bar
 from sparkify.report.sparks import draw_sparks
 
+# Of a page that is given none.
+TITLE = "Listening report"
 _FOLDER = Path(__file__).parent
 # The chapter whose questions are the tiles.
 _GLANCE = "glance"
@@ -68,14 +70,14 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Section:
-    """One card. `drawing` is what the page draws by itself, `spec` what a script draws: at most one of them."""
+    """One card. `drawing` is what the page draws by itself, `specs` what a script draws: at most one of them."""
 
     name: str
     question: str
     finding: str
     notes: list[str]
     drawing: Spec | None
-    spec: Spec | None
+    specs: dict[str, Spec]
     answers: list[Numbers]
 
 
@@ -112,7 +114,7 @@ class Fact:
     bad: bool = False
 
 
-def render_page(answers: Answers, draw: Draw, *, with_people: bool) -> str:
+def render_page(answers: Answers, draw: Draw, *, with_people: bool, title: str = TITLE) -> str:
     """The page as HTML. Places with a single listener are on it only with people."""
     overview = answers.of("overview").records[0]
     environment = Environment(
@@ -141,14 +143,19 @@ def render_page(answers: Answers, draw: Draw, *, with_people: bool) -> str:
         if chapter != _GLANCE
     ]
     sections = [section for chapter in chapters for section in chapter.sections]
-    drawing = draw({section.name: section.spec for section in sections if section.spec is not None})
+    drawing = draw({name: spec for section in sections for name, spec in section.specs.items()})
     return environment.get_template("page.html").render(
         version=__version__,
+        title=title,
+        summary=_summary(answers, overview),
         period=_period(answers, overview),
         level=answers.cut.level,
         tiles=_tiles(overview, answers.comparison, draw_sparks(answers, bulk)),
         compared=_compared(answers, overview),
         facts=_facts(answers),
+        broken=_broken(answers),
+        loads=[_load(load) for load in answers.last_loads],
+        reasons=_reasons(answers),
         chapters=chapters,
         pictures=drawing.pictures,
         failures=drawing.failures,
@@ -256,10 +263,48 @@ def _facts(answers: Answers) -> list[Fact]:
         Fact(
             "Checks",
             f"{len(answers.checks) - len(broken)} of {len(answers.checks)} passed",
-            "; ".join(f"{check.severity}: {check.table}.{check.name}" for check in broken),
+            "of all of the warehouse",
             any(check.severity == "fail" for check in broken),
         ),
     ]
+
+
+def _broken(answers: Answers) -> list[dict[str, str]]:
+    """The checks that did not pass, in their own sentences."""
+    return [
+        {"severity": one.check.severity, "why": one.check.why, "name": f"{one.check.table}.{one.check.name}",
+         "rows": count_of(one.rows, "row")}
+        for one in answers.checks
+        if not one.passed
+    ]  # fmt: skip
+
+
+def _load(load: Record) -> Record:
+    numbers = [load[name] for name in ("files", "read", "loaded", "rejected", "repaired")]
+    return {
+        "name": load["load_id"],
+        "at": _moment(load["finished_at"] or load["started_at"]).removesuffix(" UTC"),
+        "status": load["status"].replace("_", " "),
+        "numbers": [format_number(number) for number in numbers],
+    }
+
+
+def _reasons(answers: Answers) -> list[Record]:
+    most = max((reason["records"] for reason in answers.reasons), default=1)
+    return [
+        bar(one["reason"], one["records"] / most, format_number(one["records"]), details=[one["dataset"]])
+        for one in answers.reasons
+    ]
+
+
+def _summary(answers: Answers, overview: Record) -> str:
+    """What mail and chats show of a link to the page."""
+    if overview["first_day"] is None:
+        return "No events."
+    plays, listeners, sessions = (
+        count_of(overview[name] or 0, name.removesuffix("s")) for name in ("plays", "listeners", "sessions")
+    )
+    return f"{plays} by {listeners} in {sessions}, {_period(answers, overview)}."
 
 
 def _moment(at: dt.datetime) -> str:
@@ -279,9 +324,15 @@ def _section(answers: Answers, name: str, bulk: Bulk | None, with_people: bool) 
         " ".join(filter(None, told)) or _NOTHING,
         [text for text in (left_out, not_drawn, questions.note(name, records)) if text],
         None if drawing is None or questions.is_vega(drawing) else drawing,
-        drawing if drawing is not None and questions.is_vega(drawing) else None,
+        {} if drawing is None or not questions.is_vega(drawing) else _name_specs(name, drawing),
         [_numbers(answers.of(one), found) for one, (found, _) in shown.items()],
     )
+
+
+def _name_specs(name: str, drawing: Spec) -> dict[str, Spec]:
+    if "drawings" not in drawing:
+        return {name: drawing}
+    return {f"{name}_{number}": spec for number, spec in enumerate(drawing["drawings"], 1)}
 
 
 def _shown(answer: Answer, with_people: bool) -> tuple[list[Record], str | None]:

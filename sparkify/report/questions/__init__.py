@@ -22,6 +22,13 @@ def draw(name: str, records: Sequence[Record]) -> Spec | None:
     spec: Spec | None = _find(name).draw(records) if records else None
     if spec is None or not is_vega(spec):
         return spec
+    if "drawings" in spec:
+        return spec | {"drawings": [_complete(one) for one in spec["drawings"]]}
+    return _complete(spec)
+
+
+def _complete(spec: Spec) -> Spec:
+    """A specification as Vega-Lite takes it, with the fields that it uses."""
     used = json.dumps({key: part for key, part in spec.items() if key != "data"})
     # Fields that no mark, axis or tooltip uses would only make the page larger.
     fields = [field for field in spec["data"]["values"][0] if re.search(rf"\b{field}\b", used)]
@@ -30,8 +37,8 @@ def draw(name: str, records: Sequence[Record]) -> Spec | None:
 
 
 def is_vega(spec: Spec) -> bool:
-    """Whether a script draws it. The page draws bars and grids by itself."""
-    return "data" in spec
+    """Whether a script draws it, or several `drawings`. The page draws bars and grids by itself."""
+    return "data" in spec or "drawings" in spec
 
 
 def describe(name: str, records: Sequence[Record]) -> str | None:

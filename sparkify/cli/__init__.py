@@ -57,7 +57,7 @@ Completion in bash: eval "$(_SPARKIFY_COMPLETE=bash_source sparkify)". zsh_sourc
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the command: the one place that turns errors into exit codes."""
     # The process lives for seconds: imports stay, and the many objects of a listing form no cycles.
-    gc.set_threshold(100_000)
+    gc.set_threshold(1_000_000)
     output = open_outputs()
     code, is_done = _run(arguments)
     # A reader that has closed the pipe (`| head`) is not an error.

@@ -1,9 +1,9 @@
 """Sparkify's data warehouse: loads JSON logs and songs into a star schema, on DuckDB or Amazon Redshift.
 
-The verbs of the command `sparkify` are functions here: create, plan, load, status, list_rejects, check, compare, query,
-query_sql, export, undo, replay, rebuild, migrate, compact, list_findings (doctor), render_report and simulate. Each
-takes the Config that `load_config` makes and raises a SparkifyError, a sentence for a user. Importing the package loads
-no driver; the first use of a verb does.
+The verbs of the command `sparkify` are functions here: create, plan, save_plan, stage, load, status, list_rejects,
+check, compare, query, query_sql, export, undo, replay, rebuild, migrate, compact, list_findings (doctor), render_report
+and simulate. Each takes the Config that `load_config` makes and raises a SparkifyError, a sentence for a user.
+Importing the package loads no driver; the first use of a verb does.
 """
 
 from sparkify._version import __version__
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sparkify.loads.plan import plan
     from sparkify.loads.rebuild import rebuild
     from sparkify.loads.replay import replay
+    from sparkify.loads.shares import save_plan, stage
     from sparkify.loads.undo import undo
     from sparkify.questions.answers import query, query_sql
     from sparkify.questions.cut import Cut
@@ -56,7 +57,9 @@ __all__ = [
     "rebuild",
     "render_report",
     "replay",
+    "save_plan",
     "simulate",
+    "stage",
     "status",
     "undo",
 ]
@@ -84,7 +87,9 @@ _HOMES = {
     "rebuild": "loads.rebuild",
     "render_report": "report",
     "replay": "loads.replay",
+    "save_plan": "loads.shares",
     "simulate": "simulator",
+    "stage": "loads.shares",
     "status": "inspection.status",
     "undo": "loads.undo",
 }

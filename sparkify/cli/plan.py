@@ -36,9 +36,7 @@ def plan(
         if output is None:
             planned = sparkify.plan(config, reread=reread, verify=verify)
         else:
-            from sparkify.loads.shares import save_plan
-
-            planned = save_plan(config, output, reread=reread, verify=verify)
+            planned = sparkify.save_plan(config, output, reread=reread, verify=verify)
     show_plan(planned, as_json, quiet, with_files=files)
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+import sparkify
 from sparkify.cli.completion import complete_path
 from sparkify.cli.options import command, common, echo_json
 from sparkify.console import show_load
@@ -24,10 +25,8 @@ def stage(config: Config, plan: str, part: str, as_json: bool, quiet: bool) -> N
     Any scheduler that runs N commands is enough. sparkify load --staged FILE then loads all parts in one load. A part
     that failed is staged again.
     """
-    from sparkify.loads.shares import stage as stage_part
-
     with show_load(as_json or quiet) as on_progress:
-        staged = stage_part(config, plan, part, on_progress=on_progress)
+        staged = sparkify.stage(config, plan, part, on_progress=on_progress)
     if as_json:
         echo_json(asdict(staged))
     elif not quiet:

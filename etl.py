@@ -26,7 +26,7 @@ def insert_tables(cur: object, conn: object) -> None:
     warehouse = wrap_cursor(cur, conn)
     require_version(warehouse)
     with warehouse.transaction():
-        refresh_star(warehouse, rebuild=True)
+        refresh_star(warehouse)
 
 
 def main() -> None:

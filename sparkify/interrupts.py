@@ -50,11 +50,6 @@ def raise_from_now() -> None:
     _handle(_raise)
 
 
-def is_ending() -> bool:
-    """Whether a signal came that ends the process."""
-    return _received > 0
-
-
 def leave() -> None:
     """End the process if a signal came, also where the KeyboardInterrupt was lost; threads are not waited for."""
     if _received:

@@ -107,7 +107,7 @@ def stage(engine: Warehouse, dataset: Dataset, rows: list[Row], source_id: int) 
 def test_rebuild(case: Case, engine: Warehouse) -> None:
     for source_id, dataset in enumerate(case.rows):
         stage(engine, dataset, case.rows[dataset], source_id)
-    refresh_star(engine, rebuild=True)
+    refresh_star(engine)
     case.hold(fetch_star(engine))
 
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from sparkify.datasets import Dataset
 from sparkify.loads.ledger import LoadedFile
 from sparkify.sources.file import SCHEME, SourceFile
-from sparkify.sql import list_columns, read_sql
+from sparkify.sql import list_columns
 from sparkify.warehouses import Warehouse
 
 # Of an `unsure` file, only its bytes tell whether it is the loaded one. The `same` is to be read again, maybe.
@@ -135,8 +135,7 @@ def compare(
         if not near.fetch("SELECT 1 FROM known_files LIMIT 1"):
             yield None
             return
-        near.execute("DROP TABLE IF EXISTS listed_files")
-        near.execute(read_sql("changes/listed_files/create"))
+        near.make_temporary("listed_files")
         for dataset, files in found.items():
             rows = ((place, dataset, file.url, file.size, file.etag, file.state) for place, file in enumerate(files))
             near.insert_rows("listed_files", list(list_columns("listed_files")), rows)

@@ -18,6 +18,7 @@ from sparkify.warehouses import Warehouse
 
 # Layout 1 did not name the rules that a file was read by; they never changed.
 RULES_OF_LAYOUT_1 = "720582fb9960e7de02f0455be20a36f6"
+_NEXT = "SELECT coalesce(max(source_id), 0) + 1 FROM load_files"
 # A load is unlocked between its two transactions. Another load that begins then marks it as interrupted.
 _HAS_NOT_ENDED = "status IN ('running', 'interrupted')"
 
@@ -132,7 +133,7 @@ def list_unfinished(warehouse: Warehouse) -> dict[tuple[str, str], str]:
 
 def next_source_id(warehouse: Warehouse) -> int:
     """The first free source id."""
-    return _fetch_number(warehouse, "SELECT coalesce(max(source_id), 0) + 1 FROM load_files")
+    return _fetch_number(warehouse, _NEXT)
 
 
 def next_load_id(warehouse: Warehouse) -> int:
@@ -163,10 +164,13 @@ def begin_load(warehouse: Warehouse, started_at: dt.datetime, version: str, deta
     `detail` tells who does it, where others could. Commit this before the load's own transaction, so that a killed load
     can be seen.
     """
-    warehouse.execute("UPDATE load_history SET status = 'interrupted' WHERE status = 'running'")
-    load_id = next_load_id(warehouse)
-    record_load(warehouse, LoadEntry(load_id, started_at, None, "running", None, version, detail), [])
-    return load_id
+    sql = "SELECT coalesce(max(load_id), 0) + 1, count(CASE WHEN status = 'running' THEN 1 END) FROM load_history"
+    ((load_id, running),) = warehouse.fetch(sql)
+    if running:
+        warehouse.execute("UPDATE load_history SET status = 'interrupted' WHERE status = 'running'")
+    row = _row_of(LoadEntry(load_id, started_at, None, "running", None, version, detail), [])
+    warehouse.insert_rows("load_history", list(row), [tuple(row.values())])
+    return int(load_id)
 
 
 def forget_load(warehouse: Warehouse, load_id: int) -> None:
@@ -181,16 +185,22 @@ def end_load(warehouse: Warehouse, load_id: int, *, status: str, finished_at: dt
 
 
 def record_load(warehouse: Warehouse, load: LoadEntry, entries: Sequence[FileEntry], rules: str = "") -> None:
-    """Write what a load did: its row, which replaces the one of the running load, and a row for each file.
+    """Write what a load did: into its row, which `begin_load` made, and a row for each file.
 
     `rules` is the digest of the rules by which the files were read.
     """
-    forget_load(warehouse, load.load_id)
     record_files(warehouse, load.load_id, entries, rules)
+    row = {name: value for name, value in _row_of(load, entries).items() if name not in ("load_id", "started_at")}
+    changes = ", ".join(f"{name} = ${place}" for place, name in enumerate(row, 1))
+    sql = f"UPDATE load_history SET {changes} WHERE load_id = ${len(row) + 1} AND {_HAS_NOT_ENDED}"
+    warehouse.execute(sql, [*row.values(), load.load_id])
+
+
+def _row_of(load: LoadEntry, entries: Sequence[FileEntry]) -> dict[str, Any]:
+    """The row of a load in load_history, with the sums of its files."""
     done = sum(entry.status == "loaded" for entry in entries)
     row = load._asdict() | add_up(entry.records for entry in entries)._asdict() | {"files": done}
-    columns = [name for name in list_columns("load_history") if name in row]
-    warehouse.insert_rows("load_history", columns, [tuple(row[name] for name in columns)])
+    return {name: row[name] for name in list_columns("load_history") if name in row}
 
 
 def record_files(warehouse: Warehouse, load_id: int, entries: Iterable[FileEntry], rules: str | None = None) -> None:
@@ -216,21 +226,18 @@ def note_detail(warehouse: Warehouse, load_id: int, detail: str) -> None:
 
 def note_planned(warehouse: Warehouse) -> None:
     """Remember which files are loaded, until the end of the session: a load is planned before its own transaction."""
-    warehouse.execute("DROP TABLE IF EXISTS planned_files")
-    for step in ("create", "collect"):
-        warehouse.execute(read_sql(f"changes/planned_files/{step}"))
+    warehouse.make_temporary("planned_files")
+    warehouse.execute(read_sql("changes/planned_files/collect"))
 
 
-def is_as_planned(warehouse: Warehouse, first_source_id: int, urls: Iterable[str]) -> bool:
-    """Whether the same of these files are loaded as at `note_planned`, and with the same records.
+def is_as_planned(warehouse: Warehouse, first_source_id: int) -> bool:
+    """Whether the same files are loaded as at `note_planned`, at the same places and with the same records.
 
-    What was undone or replayed of others does not matter. `first_source_id` was free then, and has to be so still: a
-    load whose files failed takes source ids too.
+    `first_source_id` was free then, and has to be so still: a load whose files failed takes source ids too.
     """
-    if next_source_id(warehouse) != first_source_id:
-        return False
-    changed = {url for row in warehouse.fetch(read_sql("changes/planned_files/compare")) for url in row}
-    return not changed or changed.isdisjoint(urls)
+    compared = read_sql("changes/planned_files/compare")
+    sql = f"SELECT compared.differences, ({_NEXT}) AS next_id FROM (\n{compared}\n) AS compared"
+    return warehouse.fetch(sql) == [(0, first_source_id)]
 
 
 def mark_superseded(warehouse: Warehouse, load_id: int) -> None:
@@ -270,8 +277,7 @@ def move_files(warehouse: Warehouse, moved: Sequence[tuple[LoadedFile, str]]) ->
 
 def _fill(warehouse: Warehouse, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Make a temporary table of these rows."""
-    warehouse.execute(f"DROP TABLE IF EXISTS {table}")
-    warehouse.execute(read_sql(f"changes/{table}/create"))
+    warehouse.make_temporary(table)
     warehouse.insert_rows(table, list(list_columns(table)), rows)
 
 
@@ -337,8 +343,8 @@ def count_beside_replayable(warehouse: Warehouse) -> int:
 
 def collect_replayed(warehouse: Warehouse) -> None:
     """Move the rejects of the files in changed_files that can be judged again to replayed_records."""
-    warehouse.execute("DROP TABLE IF EXISTS replayed_records")
-    for step in ("create", "collect", "leave"):
+    warehouse.make_temporary("replayed_records")
+    for step in ("collect", "leave"):
         warehouse.execute(read_sql(f"changes/replayed_records/{step}"))
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, Protocol
 
-from sparkify import interrupts
 from sparkify._version import __version__
 from sparkify.datasets import Dataset
 from sparkify.errors import ConflictError, LockedError, SparkifyError, TooManyRejectsError
@@ -33,7 +32,7 @@ from sparkify.loads.warnings import Brought, Delivery, Replaced, list_notes, lis
 from sparkify.settings import Config
 from sparkify.sources.listing import Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
-from sparkify.star.tables import count_rows, list_counts, match_rates
+from sparkify.star.tables import count_rows, count_rows_and_matches, list_counts
 from sparkify.validation.version import rules_digest
 from sparkify.warehouses import Appended, Warehouse, open_warehouse, wait_while_locked
 
@@ -153,14 +152,6 @@ class _Begun:
     def first_source_id(self) -> int:
         return next(iter(self.chosen.values())).source_ids.start
 
-    def list_urls(self) -> Iterator[str]:
-        """Where the files stand, and stood, that the load changes something about."""
-        for file in self.planned.looked_at:
-            if file.is_pending or file.state == "moved":
-                yield file.url
-                if file.loaded is not None:
-                    yield file.loaded.url
-
 
 @dataclass(frozen=True)
 class _Outcome:
@@ -220,7 +211,7 @@ def _load_once(warehouse: Warehouse, config: Config, find_work: Callable[[], Wor
             work.open_rows(warehouse, begun.entry.load_id, begun.chosen, begun.reporter) as staged,
             _lock_again(warehouse),
         ):
-            if not ledger.is_as_planned(warehouse, begun.first_source_id, begun.list_urls()):
+            if not ledger.is_as_planned(warehouse, begun.first_source_id):
                 raise ConflictError("another load changed the warehouse first; try again")
             outcome, change, refusal = _run(begun, staged)
     except BaseException as error:
@@ -378,8 +369,7 @@ def _note_failure(begun: _Begun, error: BaseException) -> None:
                 begun.warehouse,
                 begun.entry.load_id,
                 # If Ctrl-C came during a successful commit, this changes nothing.
-                # DuckDB makes an error of its own of a Ctrl-C that comes while it takes records.
-                status="failed" if isinstance(error, Exception) and not interrupts.is_ending() else "interrupted",
+                status="failed" if isinstance(error, Exception) else "interrupted",
                 finished_at=utc_now(),
                 detail=_detail(begun.reporter, str(error)),
             )
@@ -423,14 +413,15 @@ def _result(
     begun, outcome, change = done or (None, _Outcome(), None)
     broken = change.list_warnings() if change else []
     warnings = _list_warnings(begun, outcome) if begun else []
+    tables, match_rate = count_rows_and_matches(warehouse)
     return LoadResult(
         load_id=begun.entry.load_id if begun else None,
         status=outcome.status if begun else "nothing_to_do",
         files=planned.count_states() | {"failed": len(outcome.entries) - len(outcome.loaded)},
         records=outcome.records,
-        reasons=ledger.count_reasons(warehouse, begun.entry.load_id) if begun else {},
-        tables=count_rows(warehouse),
-        match_rate=match_rates(warehouse),
+        reasons=ledger.count_reasons(warehouse, begun.entry.load_id) if begun and outcome.records["rejected"] else {},
+        tables=tables,
+        match_rate=match_rate,
         seconds=seconds_since(started),
         mode=change.mode if change else None,
         judged_by=native.way() if begun else None,

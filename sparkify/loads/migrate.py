@@ -13,7 +13,7 @@ from sparkify.loads.retry import retry_conflicts
 from sparkify.settings import Config
 from sparkify.sql import list_migrations, migration_sql
 from sparkify.star.changes import StarChange
-from sparkify.star.tables import CREATION_ORDER, VIEWS, create_tables, drop_views, write_comments
+from sparkify.star.tables import CREATION_ORDER, VIEWS, create_tables, drop_views, list_missing, write_comments
 from sparkify.star.version import LAYOUT, Version, read_version, require_version, star_digest, write_version
 from sparkify.warehouses import Warehouse, add_texts, open_warehouse
 
@@ -59,12 +59,15 @@ def bring_up_to_date(warehouse: Warehouse) -> Updated:
 
     Each step of a migration is also logged as a warning.
     """
-    version = read_version(warehouse)
+    relations = warehouse.list_relations()
+    version = read_version(warehouse, relations)
     if version is not None and not version.is_current:
         steps = retry_conflicts(lambda: _migrate(warehouse))
         for step in steps:
             _logger.warning("%s", step)
         return Updated([], steps)
+    if version is not None and not list_missing(relations):
+        return Updated([], [])
     with warehouse.transaction():
         created = create_tables(warehouse)
         if "warehouse_version" in created:

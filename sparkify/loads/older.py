@@ -13,7 +13,6 @@ from sparkify.errors import ConfigError, SourceError
 from sparkify.formats import count_of
 from sparkify.loads import ledger
 from sparkify.loads.judging import judge_again
-from sparkify.sql import read_sql
 from sparkify.star.changes import StarChange
 from sparkify.validation.fields import FIELDS
 from sparkify.validation.texts import repair_text
@@ -42,8 +41,7 @@ def _repair(warehouse: Warehouse, dataset: Dataset) -> Counter[int]:
     repaired = [(text, meant) for text in texts if (meant := repair_text(text)) != text]
     if not repaired:
         return Counter()
-    warehouse.execute("DROP TABLE IF EXISTS repaired_texts")
-    warehouse.execute(read_sql("changes/repaired_texts/create"))
+    warehouse.make_temporary("repaired_texts")
     warehouse.insert_rows("repaired_texts", ["text", "meant"], repaired)
     counts = warehouse.fetch(_count_repaired_sql(table, columns))
     for column in columns:

@@ -75,7 +75,6 @@ def _compared(
 ) -> Iterator[None]:
     """Keep a table's rows while it is recomputed, and count the differences."""
     on_step(f"computing {table} ({STAR.index(table) + 1} of {len(STAR)})")
-    warehouse.execute(f"DROP TABLE IF EXISTS before_{table}")
     warehouse.execute(f"CREATE TEMP TABLE before_{table} AS SELECT * FROM {table}")
     yield
     sql = f"SELECT count(*) FROM (SELECT * FROM {table} EXCEPT SELECT * FROM before_{table}) AS changed"

@@ -38,6 +38,7 @@ __all__ = [
     "read_table",
     "rebuild_sql",
     "replace_parameters",
+    "temporary_sql",
     "write_values",
 ]
 
@@ -130,6 +131,15 @@ def create_sql(name: str, dialect: str) -> str:
     if not has_sql(f"tables/{name}/create"):
         return _read_definition(name)
     return _redshift_sql(read_table(name)) if dialect == "redshift" else _duckdb_sql(read_table(name))
+
+
+def temporary_sql(name: str, dialect: str) -> str:
+    """The statement that creates a temporary table of `changes/`: a new one, or on Redshift one that is missing.
+
+    A permanent table of the same name stays, and is hidden.
+    """
+    create = "CREATE TEMP TABLE IF NOT EXISTS" if dialect == "redshift" else "CREATE OR REPLACE TEMP TABLE"
+    return read_sql(f"changes/{name}/create").replace("CREATE TEMP TABLE", create, 1)
 
 
 def comment_sql(name: str, dialect: str) -> list[str]:

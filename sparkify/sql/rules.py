@@ -42,7 +42,8 @@ def _not_null(table: str, *columns: str) -> str:
     """None of these columns holds NULL."""
     return f"""SELECT {", ".join(columns)}
 FROM {table}
-WHERE {" OR ".join(f"{column} IS NULL" for column in columns)}"""
+WHERE ({" OR ".join(f"{column} IS NULL" for column in columns)})
+    {_touched(table, "AND")}"""
 
 
 def _found(table: str, column: str, other: str) -> str:

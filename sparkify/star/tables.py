@@ -1,11 +1,11 @@
 """The tables and views of the warehouse: their order, creating and dropping them, and counting rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from sparkify.datasets import Dataset
 from sparkify.sql import comment_sql, create_sql, list_changes
-from sparkify.warehouses import Warehouse
+from sparkify.warehouses import Relations, Warehouse
 
 STAGING = ("staging_events", "staging_songs")
 TEXTS = ("normalized_texts",)
@@ -16,22 +16,32 @@ TABLES = (*STAGING, *TEXTS, *STAR, *LEDGER)
 VERSION = ("warehouse_version",)
 # In the order in which they are created: a view reads those before it.
 VIEWS = ("repeated_moments", "repeated_events", "events", "sessions", "plays", "days")
-# The temporary tables of touched keys, in the order in which they are collected: touched_plays reads touched_names.
-TOUCHED = ("touched_names", "touched_plays", "touched_users", "touched_songs", "touched_artists")
+# What collects touched keys in temporary tables, in order: of each changed file, and of those that have songs.
+COLLECT = ("touched_plays/collect", "touched_users/collect")
+COLLECT_OF_SONGS = (
+    "touched_names/collect", "touched_plays/collect_named", "touched_songs/collect", "touched_artists/collect",
+)  # fmt: skip
+# Plays with a song, and with an artist. The few kinds of a match are read in a third of the time of the ids.
+_MATCHED = ("CASE WHEN match <> 'artist' THEN 1 END", "match")
+# What changes only if a file with songs does.
+OF_SONGS = ("songs", "artists")
 
 # In the order in which they are created: a foreign key names a table that exists.
 CREATION_ORDER = (*STAGING, *TEXTS, *reversed(STAR), *LEDGER, *VERSION)
-_LIST_VIEWS = "SELECT viewname FROM pg_views WHERE schemaname = current_schema()"
 
 
 def create_tables(warehouse: Warehouse) -> list[str]:
     """Create the tables and views that are missing; returns their names."""
-    existing = warehouse.list_tables() | list_views(warehouse)
-    missing = [name for name in (*CREATION_ORDER, *VIEWS) if name not in existing]
+    missing = list_missing(warehouse.list_relations())
     for name in missing:
         warehouse.execute(create_sql(name, warehouse.dialect))
         write_comments(warehouse, name)
     return [name for name in (*TABLES, *VERSION, *VIEWS) if name in missing]
+
+
+def list_missing(relations: Relations) -> list[str]:
+    """Our tables and views that are not among the existing ones, in the order in which they are created."""
+    return [name for name in (*CREATION_ORDER, *VIEWS) if name not in relations.tables | relations.views]
 
 
 def write_comments(warehouse: Warehouse, name: str) -> None:
@@ -42,14 +52,9 @@ def write_comments(warehouse: Warehouse, name: str) -> None:
 
 def drop_views(warehouse: Warehouse) -> None:
     """Drop the views that there are."""
-    views = list_views(warehouse)
+    views = warehouse.list_relations().views
     for view in reversed([view for view in VIEWS if view in views]):
         warehouse.execute(f"DROP VIEW {view}")
-
-
-def list_views(warehouse: Warehouse) -> set[str]:
-    """The names of the existing views."""
-    return {name.lower() for (name,) in warehouse.fetch(_LIST_VIEWS)}
 
 
 @cache
@@ -70,9 +75,13 @@ def drop_tables(warehouse: Warehouse) -> list[str]:
     return present
 
 
-def count_rows(warehouse: Warehouse, tables: Iterable[str] = TABLES) -> dict[str, int]:
+def count_rows(warehouse: Warehouse, tables: Sequence[str] = TABLES) -> dict[str, int]:
     """Rows of each table, in the order given."""
-    return {table: warehouse.fetch(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+    counted = [f"SELECT {place} AS place, count(*) AS found FROM {table}" for place, table in enumerate(tables)]
+    if not counted:
+        return {}
+    found: dict[int, int] = dict(warehouse.fetch("\nUNION ALL\n".join(counted)))
+    return {table: found[place] for place, table in enumerate(tables)}
 
 
 def list_counts(warehouse: Warehouse, dataset: Dataset, first_source_id: int) -> Iterator[tuple[int, int, int]]:
@@ -94,12 +103,27 @@ def list_counts(warehouse: Warehouse, dataset: Dataset, first_source_id: int) ->
     return ((source_id, loaded, rejected) for source_id, loaded, rejected in rows)
 
 
+def count_rows_and_matches(warehouse: Warehouse) -> tuple[dict[str, int], dict[str, float | None]]:
+    """Rows of each table, and what `match_rates` returns, in one statement."""
+    matches = {"songplays": ", ".join(f"count({what})" for what in _MATCHED)}
+    rows = warehouse.fetch(
+        "\nUNION ALL\n".join(
+            f"SELECT {place} AS place, count(*) AS found, {matches.get(table, '0, 0')} FROM {table}"
+            for place, table in enumerate(TABLES)
+        )
+    )
+    found = {TABLES[place]: counts for place, *counts in rows}
+    return {table: found[table][0] for table in TABLES}, _share(*found["songplays"])
+
+
 def match_rates(warehouse: Warehouse, *, has_kinds: bool = True) -> dict[str, float | None]:
     """Shares of plays, 0 to 1, whose song and whose artist is in the catalogue; None without plays.
 
     `has_kinds` says that songplays has the column `match`; layouts before 3 have not.
     """
-    # The few kinds of a match are read in a third of the time of the ids.
-    song, artist = ("CASE WHEN match <> 'artist' THEN 1 END", "match") if has_kinds else ("song_id", "artist_id")
-    plays, songs, artists = warehouse.fetch(f"SELECT count(*), count({song}), count({artist}) FROM songplays")[0]
+    song, artist = _MATCHED if has_kinds else ("song_id", "artist_id")
+    return _share(*warehouse.fetch(f"SELECT count(*), count({song}), count({artist}) FROM songplays")[0])
+
+
+def _share(plays: int, songs: int, artists: int) -> dict[str, float | None]:
     return {"song": songs / plays if plays else None, "artist": artists / plays if plays else None}

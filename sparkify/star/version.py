@@ -15,8 +15,8 @@ from sparkify._version import __version__
 from sparkify.errors import NoWarehouseError, SchemaError, VersionError
 from sparkify.settings import Config
 from sparkify.sql import digest_sql, list_migrations, read_sql
-from sparkify.star.tables import CREATION_ORDER, STAR, TOUCHED, VIEWS, list_temporary, list_views
-from sparkify.warehouses import Warehouse, open_warehouse
+from sparkify.star.tables import COLLECT, COLLECT_OF_SONGS, CREATION_ORDER, STAR, VIEWS, list_temporary
+from sparkify.warehouses import Relations, Warehouse, open_warehouse
 
 LAYOUT = max(list_migrations())
 
@@ -49,7 +49,7 @@ class Version(NamedTuple):
 def star_digest() -> str:
     """The digest of the SQL that computes the star and the views and collects the touched keys."""
     names = [f"tables/{table}/{step}" for table in STAR for step in ("delete", "load")]
-    names += [f"changes/{table}/collect" for table in TOUCHED]
+    names += [f"changes/{step}" for step in (*COLLECT, *COLLECT_OF_SONGS)]
     names += [f"views/{view}/create" for view in VIEWS]
     return digest_sql(map(read_sql, names))
 
@@ -59,14 +59,15 @@ def current_version() -> Version:
     return Version(LAYOUT, star_digest(), __version__)
 
 
-def read_version(warehouse: Warehouse) -> Version | None:
+def read_version(warehouse: Warehouse, relations: Relations | None = None) -> Version | None:
     """The version of a warehouse, or None if the database has no tables of sparkify.
+
+    `relations` are the existing ones, where they are known already.
 
     Raises VersionError for a warehouse that is newer than this program or older than layout 1, and NoWarehouseError for
     other tables with our names.
     """
-    # Views first: if another process creates everything in between, there are tables without views, not the reverse.
-    views, tables = list_views(warehouse), warehouse.list_tables()
+    tables, views = relations or warehouse.list_relations()
     # Also where there is a ledger: a load drops its temporary tables by name, and takes what is there for its own.
     if others := (tables & {*VIEWS, *list_temporary()}) | (views & {*CREATION_ORDER, *list_temporary()}):
         raise _foreign_names(warehouse, others)

@@ -14,7 +14,18 @@ from typing import Any, TypeVar
 from sparkify.addresses import path_of
 from sparkify.errors import LockedError, UsageError
 from sparkify.settings import Config
-from sparkify.warehouses.base import Appended, Incoming, Intake, Part, Row, Sent, StoredFile, Warehouse, fetch_dicts
+from sparkify.warehouses.base import (
+    Appended,
+    Incoming,
+    Intake,
+    Part,
+    Relations,
+    Row,
+    Sent,
+    StoredFile,
+    Warehouse,
+    fetch_dicts,
+)
 from sparkify.warehouses.files import FILE_FORMATS, FileFormat, Target, Written
 from sparkify.warehouses.findings import Finding, examine
 from sparkify.warehouses.texts import add_texts
@@ -27,6 +38,7 @@ __all__ = [
     "Incoming",
     "Intake",
     "Part",
+    "Relations",
     "Row",
     "Sent",
     "StoredFile",

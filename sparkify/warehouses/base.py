@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 
+class Relations(NamedTuple):
+    """The names of the existing tables, without temporary ones, and of the views, in lower case."""
+
+    tables: set[str]
+    views: set[str]
+
+
 @dataclass
 class Appended:
     """What was appended of one dataset.
@@ -170,6 +177,12 @@ class Warehouse(Protocol):
 
     def list_tables(self) -> set[str]:
         """The names of the existing tables, without temporary ones."""
+
+    def list_relations(self) -> Relations:
+        """The existing tables and views."""
+
+    def make_temporary(self, name: str) -> None:
+        """Make the temporary table of `changes/NAME/create.sql`, or empty it; a permanent one is left alone."""
 
     def measure_file(self) -> StoredFile | None:
         """The file that holds the warehouse, or None where it is not one file."""

@@ -148,8 +148,7 @@ class RemoteIntake:
         """Copy what is in the stage into the tables; of the texts, those that are new."""
         for table, parts in sent.parts.items():
             if table == _STAGED_TEXTS:
-                self._warehouse.execute(f"DROP TABLE IF EXISTS {table}")
-                self._warehouse.execute(read_sql(f"changes/{table}/create"))
+                self._warehouse.make_temporary(table)
             rows, taken = sum(part.rows for part in parts), self._parts.copy(table)
             if taken != rows:
                 raise EngineError(

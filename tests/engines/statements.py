@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sparkify
 from sparkify.settings import Config
-from sparkify.sql import comment_sql, create_sql, rebuild_sql
+from sparkify.sql import comment_sql, create_sql, list_changes, rebuild_sql, temporary_sql
 from sparkify.star import checks
 from sparkify.star.tables import TABLES, VERSION, VIEWS
 from sparkify.statement_log import end_statement
@@ -78,6 +78,7 @@ def _take(redshift: Redshift) -> list[str]:
     for sql in redshift.statements:
         sql = re.sub(r"(?s)(\nVALUES \([^)]*\)).*", r"\1", sql)
         sql = re.sub(r"'\{\"seconds\": .*?\}'", "'<detail>'", sql)
+        sql = re.sub(r"finished_at = TIMESTAMP '[^']*'", "finished_at = TIMESTAMP '2018-12-01 00:00:00'", sql)
         folder = r"s3://[^']*/\.sparkify/[^/]+/(load-\d+|replay)-[0-9a-f]{32}"
         taken.append(re.sub(folder, "<stage>/.sparkify/<warehouse>/<load>", sql))
     redshift.statements.clear()
@@ -96,7 +97,9 @@ def _is_comment(sql: str) -> bool:
 
 def _name(sql: str) -> str | None:
     """The name of a statement that is a file or a check in the package."""
-    whole = rebuild_sql(sql)
+    # Without the bounds of what is touched.
+    bounds = r"\([\w.]+ BETWEEN [^()]+ AND [^()]+ AND ([\w.]+ IN \(SELECT \w+ FROM \w+\))\)"
+    whole = rebuild_sql(re.sub(bounds, r"\1", sql))
     name = _names().get(whole)
     return f"-- {name}{'' if sql == whole else ', only what was touched'}" if name else None
 
@@ -111,11 +114,12 @@ def _names() -> dict[str, str]:
         path = f"{'views' if name in VIEWS else 'tables'}/{name}/create.sql"
         texts[create_sql(name, "redshift")] = path
         texts[comment_sql(name, "redshift")[0]] = f"comments of {path}"
+    texts |= {temporary_sql(name, "redshift"): f"changes/{name}/create.sql" for name in list_changes()}
     for severity in ("fail", "warn"):
         chosen = [check for check in checks.list_checks() if check.severity == severity]
         for name, queries in checks.list_statements(chosen, "redshift").items():
             count = sum(len(query.checks) for query in queries)
-            texts[checks.count_sql(queries, touched=False)] = f"{count} checks of severity {severity}: {name}"
+            texts[checks.count_sql(queries)] = f"{count} checks of severity {severity}: {name}"
     return texts
 
 

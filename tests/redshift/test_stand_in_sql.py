@@ -13,6 +13,7 @@ from sparkify.questions.cut import WHOLE_LOG, cut_sql
 from sparkify.sql import create_sql
 from sparkify.star.checks import count_sql, list_checks, list_statements
 from sparkify.star.tables import CREATION_ORDER
+from sparkify.star.touched import Touched
 from tests.redshift.answers import fetch, refusal
 from tests.redshift.conftest import Connect
 from tests.redshift.server import Redshift
@@ -188,7 +189,7 @@ def test_the_projects_own_statements_run(cursor: Cursor) -> None:
         if path.stem not in ("create", "checks"):
             cursor.execute(path.read_text())
     for queries in list_statements(list_checks(), "redshift").values():
-        for touched in (True, False):
+        for touched in (Touched(), None):
             cursor.execute(count_sql(queries, touched=touched))
             assert sorted(cursor.fetchall()) == [[place, 0] for place in range(len(queries))]
     cursor.paramstyle = "numeric"

@@ -13,9 +13,9 @@ import duckdb
 from sparkify.addresses import is_unicode, path_of
 from sparkify.errors import EngineError, UsageError
 from sparkify.settings import Config
-from sparkify.sql import quote
+from sparkify.sql import quote, temporary_sql
 from sparkify.statement_log import logged
-from sparkify.warehouses.base import Row, StoredFile
+from sparkify.warehouses.base import Relations, Row, StoredFile
 from sparkify.warehouses.duckdb import memory
 from sparkify.warehouses.duckdb.errors import mapped_errors, words_of
 from sparkify.warehouses.duckdb.intake import DuckDBIntake
@@ -45,6 +45,7 @@ _NEW_PROCESS_SETTINGS = {
 # DuckDB takes a name in any case of letters for the same.
 _LIST_TABLES = """SELECT lower(table_name) FROM duckdb_tables()
 WHERE NOT temporary AND NOT internal AND database_name = current_database() AND schema_name = current_schema()"""
+_LIST_VIEWS = "SELECT lower(viewname) FROM pg_views WHERE schemaname = current_schema()"
 _MEASURE_FILE = """SELECT databases.path, databases.tags['storage_version'], size.block_size, size.used_blocks
 FROM pragma_database_size() AS size
 INNER JOIN duckdb_databases() AS databases USING (database_name)
@@ -180,6 +181,14 @@ class DuckDBWarehouse:
 
     def list_tables(self) -> set[str]:
         return {name for (name,) in self.fetch(_LIST_TABLES)}
+
+    def list_relations(self) -> Relations:
+        # Views first: if another process creates everything in between, there are tables without views.
+        views = {name for (name,) in self.fetch(_LIST_VIEWS)}
+        return Relations(self.list_tables(), views)
+
+    def make_temporary(self, name: str) -> None:
+        self.execute(temporary_sql(name, self.dialect))
 
     def measure_file(self) -> StoredFile | None:
         for path, version, block_size, used_blocks in self.fetch(_MEASURE_FILE):

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from sparkify.errors import ConflictError, EngineError, LockedError, UsageError
 from sparkify.settings import Config
-from sparkify.sql import write_values
+from sparkify.sql import temporary_sql, write_values
 from sparkify.statement_log import logged
-from sparkify.warehouses.base import Row, StoredFile, Warehouse
+from sparkify.warehouses.base import Relations, Row, StoredFile, Warehouse
 from sparkify.warehouses.files import Target, Written, written_types
 from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors, place_of
 from sparkify.warehouses.redshift.login import Address, answering_within, check_driver, close_connection, login
@@ -32,6 +32,9 @@ _TYPES = {
 # The driver's maximum for one statement.
 _MOST_PARAMETERS = 32_767
 _LIST_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+_LIST_RELATIONS = """SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema()"""
 # Loads lock a table that nobody reads, so that readers of the ledger and the star never wait for a load.
 _LOCK_TABLE = "load_lock"
 _CREATE_LOCK = f"CREATE TABLE IF NOT EXISTS {_LOCK_TABLE} (holder INTEGER ENCODE AZ64) DISTSTYLE AUTO"
@@ -64,7 +67,9 @@ class RedshiftWarehouse:
         self._parts = StagedParts(self, config)
         self.column_types: list[str] = []
         self._numbers = itertools.count(1)
-        self._is_prepared = False
+        self._has_lock = False
+        self._temporary: set[str] = set()
+        self._is_fresh = is_own
         self._is_dead = False
         self._answered_at = time.monotonic()
         self.intake = RemoteIntake(self, self._parts, config)
@@ -171,6 +176,21 @@ class RedshiftWarehouse:
         rows = self.fetch(_LIST_TABLES)
         return {name for (name,) in rows}
 
+    def list_relations(self) -> Relations:
+        found = self.fetch(_LIST_RELATIONS)
+        tables, views = ({name for one, name in found if one == kind} for kind in ("table", "view"))
+        self._has_lock = _LOCK_TABLE in tables
+        return Relations(tables, views)
+
+    def make_temporary(self, name: str) -> None:
+        is_made = name in self._temporary
+        if not is_made:
+            self.execute(temporary_sql(name, self.dialect))
+            self._temporary.add(name)
+        # What a rollback removed is made again; what it left, or the caller's session had, has rows.
+        if is_made or not self._is_fresh:
+            self.execute(f"DELETE FROM {name}")
+
     def measure_file(self) -> StoredFile | None:
         return None
 
@@ -213,11 +233,9 @@ class RedshiftWarehouse:
 
     def _prepare(self) -> None:
         """Do outside of any transaction what could make one fail."""
-        if self._is_prepared:
-            return
-        if _LOCK_TABLE not in self.list_tables():
+        if not self._has_lock and _LOCK_TABLE not in self.list_tables():
             self.execute(_CREATE_LOCK)
-        self._is_prepared = True
+        self._has_lock = True
 
     @property
     def _lock_seconds(self) -> float:
@@ -269,6 +287,8 @@ class RedshiftWarehouse:
 
     def roll_back(self) -> None:
         """Roll back the transaction, if one is open."""
+        self._temporary.clear()
+        self._is_fresh = False
         with suppress(EngineError):
             self.execute("ROLLBACK")
 

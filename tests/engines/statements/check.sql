@@ -1,6 +1,6 @@
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
-
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema();
 
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
@@ -62,7 +62,7 @@ SELECT 2 AS place, count(*) AS found
 FROM (
 SELECT songplay_id, start_time, user_id, session_id, item_in_session
 FROM songplays
-WHERE songplay_id IS NULL OR start_time IS NULL OR user_id IS NULL OR session_id IS NULL OR item_in_session IS NULL
+WHERE (songplay_id IS NULL OR start_time IS NULL OR user_id IS NULL OR session_id IS NULL OR item_in_session IS NULL)
 ) AS broken
 UNION ALL
 -- songplays.user_is_found
@@ -190,7 +190,7 @@ SELECT 12 AS place, count(*) AS found
 FROM (
 SELECT start_time
 FROM time
-WHERE start_time IS NULL
+WHERE (start_time IS NULL)
 ) AS broken
 UNION ALL
 -- time.moments_are_those_of_plays
@@ -291,7 +291,7 @@ SELECT 5 AS place, count(*) AS found
 FROM (
 SELECT user_id, level, valid_from
 FROM user_levels
-WHERE user_id IS NULL OR level IS NULL OR valid_from IS NULL
+WHERE (user_id IS NULL OR level IS NULL OR valid_from IS NULL)
 ) AS broken
 UNION ALL
 -- user_levels.user_is_found
@@ -366,7 +366,7 @@ SELECT 11 AS place, count(*) AS found
 FROM (
 SELECT user_id
 FROM users
-WHERE user_id IS NULL
+WHERE (user_id IS NULL)
 ) AS broken
 UNION ALL
 -- users.users_are_those_staged
@@ -408,7 +408,7 @@ SELECT 15 AS place, count(*) AS found
 FROM (
 SELECT song_id
 FROM songs
-WHERE song_id IS NULL
+WHERE (song_id IS NULL)
 ) AS broken
 UNION ALL
 -- songs.songs_are_those_staged
@@ -455,7 +455,7 @@ SELECT 19 AS place, count(*) AS found
 FROM (
 SELECT artist_id
 FROM artists
-WHERE artist_id IS NULL
+WHERE (artist_id IS NULL)
 ) AS broken
 UNION ALL
 -- artists.artists_are_those_staged

@@ -1,12 +1,12 @@
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
-
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema();
 
 BEGIN;
 
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema();
 
 CREATE TABLE IF NOT EXISTS staging_events (
     artist VARCHAR(1024) ENCODE ZSTD,

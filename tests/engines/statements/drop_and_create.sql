@@ -1,12 +1,14 @@
 BEGIN;
 
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
-
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema();
 
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema();
 
 DROP VIEW days;
 
@@ -50,9 +52,9 @@ DROP TABLE staging_songs;
 
 DROP TABLE staging_events;
 
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
+SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema();
 
 -- tables/staging_events/create.sql
 

@@ -1,16 +1,8 @@
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
-
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema();
 
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
-
-BEGIN;
-
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
-
-COMMIT;
 
 SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
 
@@ -32,16 +24,10 @@ SELECT
 FROM load_files
 WHERE status = 'loaded';
 
-UPDATE load_history SET status = 'interrupted' WHERE status = 'running';
-
-SELECT coalesce(max(load_id), 0) + 1 FROM load_history;
-
-DELETE FROM load_history WHERE load_id = 1 AND status IN ('running', 'interrupted');
+SELECT coalesce(max(load_id), 0) + 1, count(CASE WHEN status = 'running' THEN 1 END) FROM load_history;
 
 INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
-
-DROP TABLE IF EXISTS planned_files;
 
 -- changes/planned_files/create.sql
 
@@ -63,33 +49,23 @@ LOCK load_lock;
 
 RESET statement_timeout;
 
-SELECT coalesce(max(source_id), 0) + 1 FROM load_files;
-
--- changes/planned_files/compare.sql
-
-DROP TABLE IF EXISTS changed_files;
+SELECT compared.differences, (SELECT coalesce(max(source_id), 0) + 1 FROM load_files) AS next_id FROM (
+-- How many loaded files came, went or changed since the load was planned.
+SELECT count(*) AS differences
+FROM (
+    SELECT source_id, url, loaded, rejected
+    FROM load_files
+    WHERE status = 'loaded'
+) AS files
+FULL OUTER JOIN planned_files ON files.source_id = planned_files.source_id
+WHERE files.source_id IS NULL
+    OR planned_files.source_id IS NULL
+    OR files.url <> planned_files.url
+    OR files.loaded <> planned_files.loaded
+    OR files.rejected <> planned_files.rejected
+) AS compared;
 
 -- changes/changed_files/create.sql
-
-DROP TABLE IF EXISTS touched_names;
-
--- changes/touched_names/create.sql
-
-DROP TABLE IF EXISTS touched_plays;
-
--- changes/touched_plays/create.sql
-
-DROP TABLE IF EXISTS touched_users;
-
--- changes/touched_users/create.sql
-
-DROP TABLE IF EXISTS touched_songs;
-
--- changes/touched_songs/create.sql
-
-DROP TABLE IF EXISTS touched_artists;
-
--- changes/touched_artists/create.sql
 
 COPY staging_events FROM '<stage>/.sparkify/<warehouse>/<load>/staging_events.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
 
@@ -102,8 +78,6 @@ SELECT pg_last_copy_count();
 COPY staging_songs FROM '<stage>/.sparkify/<warehouse>/<load>/staging_songs.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
 
 SELECT pg_last_copy_count();
-
-DROP TABLE IF EXISTS staged_texts;
 
 -- changes/staged_texts/create.sql
 
@@ -161,13 +135,10 @@ SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 
 -- tables/time/load.sql
 
-DELETE FROM load_history WHERE load_id = 1 AND status IN ('running', 'interrupted');
-
 INSERT INTO load_files (source_id, load_id, dataset, url, etag, size, modified, read, loaded, rejected, repaired, status, rules, shape, stat)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 
-INSERT INTO load_history (load_id, started_at, finished_at, status, mode, files, read, loaded, rejected, version, detail)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+UPDATE load_history SET finished_at = TIMESTAMP '2018-12-01 00:00:00', status = 'loaded', mode = 'rebuild', files = 3, read = 45, loaded = 42, rejected = 3, version = '0.2.0.dev0', detail = '<detail>' WHERE load_id = 1 AND status IN ('running', 'interrupted');
 
 -- 10 checks of severity fail: plays
 
@@ -179,11 +150,7 @@ UPDATE load_history SET detail = '<detail>' WHERE load_id = 1;
 
 COMMIT;
 
--- 5 checks of severity warn: plays
-
--- 6 checks of severity warn: staging and dimensions
-
--- 2 checks of severity warn: ledger
+-- 13 checks of severity warn: what looks odd
 
 SELECT * FROM (SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
 FROM load_files
@@ -220,30 +187,28 @@ WHERE copies.load_id = 1 AND copies.status = 'loaded' AND copies.loaded > 0 AND 
 ORDER BY copies.source_id
 LIMIT 5;
 
+SELECT 0 AS place, count(*) AS found, 0, 0 FROM staging_events
+UNION ALL
+SELECT 1 AS place, count(*) AS found, 0, 0 FROM staging_songs
+UNION ALL
+SELECT 2 AS place, count(*) AS found, 0, 0 FROM normalized_texts
+UNION ALL
+SELECT 3 AS place, count(*) AS found, count(CASE WHEN match <> 'artist' THEN 1 END), count(match) FROM songplays
+UNION ALL
+SELECT 4 AS place, count(*) AS found, 0, 0 FROM user_levels
+UNION ALL
+SELECT 5 AS place, count(*) AS found, 0, 0 FROM users
+UNION ALL
+SELECT 6 AS place, count(*) AS found, 0, 0 FROM songs
+UNION ALL
+SELECT 7 AS place, count(*) AS found, 0, 0 FROM artists
+UNION ALL
+SELECT 8 AS place, count(*) AS found, 0, 0 FROM time
+UNION ALL
+SELECT 9 AS place, count(*) AS found, 0, 0 FROM load_history
+UNION ALL
+SELECT 10 AS place, count(*) AS found, 0, 0 FROM load_files
+UNION ALL
+SELECT 11 AS place, count(*) AS found, 0, 0 FROM rejected_records;
+
 SELECT reason, count(*) FROM rejected_records WHERE load_id = 1 GROUP BY reason ORDER BY 2 DESC, 1;
-
-SELECT count(*) FROM staging_events;
-
-SELECT count(*) FROM staging_songs;
-
-SELECT count(*) FROM normalized_texts;
-
-SELECT count(*) FROM songplays;
-
-SELECT count(*) FROM user_levels;
-
-SELECT count(*) FROM users;
-
-SELECT count(*) FROM songs;
-
-SELECT count(*) FROM artists;
-
-SELECT count(*) FROM time;
-
-SELECT count(*) FROM load_history;
-
-SELECT count(*) FROM load_files;
-
-SELECT count(*) FROM rejected_records;
-
-SELECT count(*), count(CASE WHEN match <> 'artist' THEN 1 END), count(match) FROM songplays;

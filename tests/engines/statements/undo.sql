@@ -1,24 +1,14 @@
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
-
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
-SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
-
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
-
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema();
 
 SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
-BEGIN;
+SELECT 'table' AS kind, tablename AS name FROM pg_tables WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'view' AS kind, viewname AS name FROM pg_views WHERE schemaname = current_schema();
 
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
-
-SELECT viewname FROM pg_views WHERE schemaname = current_schema();
-
-COMMIT;
-
-SELECT tablename FROM pg_tables WHERE schemaname = current_schema();
+SELECT cast(layout AS INTEGER), star, program FROM warehouse_version;
 
 BEGIN;
 
@@ -37,59 +27,51 @@ SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 
 SELECT url FROM load_files WHERE superseded_by = 2;
 
-DROP TABLE IF EXISTS changed_files;
-
 -- changes/changed_files/create.sql
 
-DROP TABLE IF EXISTS touched_names;
+INSERT INTO changed_files (source_id)
+VALUES ($1);
 
--- changes/touched_names/create.sql
-
-DROP TABLE IF EXISTS touched_plays;
+SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
 
 -- changes/touched_plays/create.sql
 
-DROP TABLE IF EXISTS touched_users;
+-- changes/touched_plays/collect.sql, only what was touched
 
 -- changes/touched_users/create.sql
 
-DROP TABLE IF EXISTS touched_songs;
+-- changes/touched_users/collect.sql, only what was touched
+
+-- changes/touched_names/create.sql
+
+-- changes/touched_names/collect.sql, only what was touched
+
+-- changes/touched_plays/collect_named.sql
 
 -- changes/touched_songs/create.sql
 
-DROP TABLE IF EXISTS touched_artists;
+-- changes/touched_songs/collect.sql, only what was touched
 
 -- changes/touched_artists/create.sql
 
-DELETE FROM changed_files;
-
-INSERT INTO changed_files (source_id)
-VALUES ($1);
-
--- changes/touched_names/collect.sql
-
--- changes/touched_plays/collect.sql
-
--- changes/touched_users/collect.sql
-
--- changes/touched_songs/collect.sql
-
--- changes/touched_artists/collect.sql
+-- changes/touched_artists/collect.sql, only what was touched
 
 DELETE FROM changed_files;
 
 INSERT INTO changed_files (source_id)
 VALUES ($1);
 
-DELETE FROM staging_events WHERE source_id IN (SELECT source_id FROM changed_files);
+DELETE FROM staging_events WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
 
-DELETE FROM staging_songs WHERE source_id IN (SELECT source_id FROM changed_files);
+DELETE FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
 
-DELETE FROM rejected_records WHERE source_id IN (SELECT source_id FROM changed_files);
+DELETE FROM rejected_records WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
 
 UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files);
 
 UPDATE load_history SET status = 'undone' WHERE load_id = 2;
+
+SELECT 'touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM touched_users UNION ALL SELECT 'touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM touched_plays;
 
 -- tables/songplays/delete.sql, only what was touched
 
@@ -123,26 +105,26 @@ UPDATE load_history SET status = 'undone' WHERE load_id = 2;
 
 COMMIT;
 
-SELECT count(*) FROM staging_events;
-
-SELECT count(*) FROM staging_songs;
-
-SELECT count(*) FROM normalized_texts;
-
-SELECT count(*) FROM songplays;
-
-SELECT count(*) FROM user_levels;
-
-SELECT count(*) FROM users;
-
-SELECT count(*) FROM songs;
-
-SELECT count(*) FROM artists;
-
-SELECT count(*) FROM time;
-
-SELECT count(*) FROM load_history;
-
-SELECT count(*) FROM load_files;
-
-SELECT count(*) FROM rejected_records;
+SELECT 0 AS place, count(*) AS found FROM staging_events
+UNION ALL
+SELECT 1 AS place, count(*) AS found FROM staging_songs
+UNION ALL
+SELECT 2 AS place, count(*) AS found FROM normalized_texts
+UNION ALL
+SELECT 3 AS place, count(*) AS found FROM songplays
+UNION ALL
+SELECT 4 AS place, count(*) AS found FROM user_levels
+UNION ALL
+SELECT 5 AS place, count(*) AS found FROM users
+UNION ALL
+SELECT 6 AS place, count(*) AS found FROM songs
+UNION ALL
+SELECT 7 AS place, count(*) AS found FROM artists
+UNION ALL
+SELECT 8 AS place, count(*) AS found FROM time
+UNION ALL
+SELECT 9 AS place, count(*) AS found FROM load_history
+UNION ALL
+SELECT 10 AS place, count(*) AS found FROM load_files
+UNION ALL
+SELECT 11 AS place, count(*) AS found FROM rejected_records;

@@ -1,7 +1,5 @@
--- Where the loaded files stood, and stand now, that came, went or changed since the load was planned.
-SELECT
-    planned_files.url AS planned_url,
-    files.url
+-- How many loaded files came, went or changed since the load was planned.
+SELECT count(*) AS differences
 FROM (
     SELECT source_id, url, loaded, rejected
     FROM load_files

@@ -1,16 +1,6 @@
--- The plays of the changed files, and those that a changed catalogue record may match or have matched.
+-- The plays of the changed files.
 INSERT INTO touched_plays (start_time, user_id, session_id, item_in_session, ts)
-WITH play_keys AS (
-    SELECT userId, sessionId, itemInSession, ts
-    FROM staging_events
-    WHERE page = 'NextSong' AND source_id IN (SELECT source_id FROM changed_files)
-    UNION
-    SELECT userId, sessionId, itemInSession, ts
-    FROM staging_events
-    WHERE page = 'NextSong' AND artist IN (SELECT artist_name FROM touched_names)
-)
-
-SELECT
+SELECT DISTINCT
     TIMESTAMP '1970-01-01 00:00:00'
     + cast((ts - ts % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day'
     + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time,
@@ -18,4 +8,5 @@ SELECT
     sessionId AS session_id,
     itemInSession AS item_in_session,
     ts
-FROM play_keys
+FROM staging_events
+WHERE page = 'NextSong' AND source_id IN (SELECT source_id FROM changed_files)

@@ -16,6 +16,8 @@ WITH copied_plays AS (
             AND event.itemInSession = touched.item_in_session -- touched
             AND event.ts = touched.ts -- touched
     WHERE event.page = 'NextSong'
+        AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
+        AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
     GROUP BY event.userId, event.sessionId, event.itemInSession, event.ts
     HAVING count(*) > 1
 ),
@@ -35,7 +37,7 @@ ranked_copies AS (
             AND event.itemInSession = copied_plays.itemInSession
             AND event.ts = copied_plays.ts
     WHERE event.page = 'NextSong'
-        -- Where no play has copies, the join alone does not show which blocks to skip.
+        -- The join alone does not show which blocks to skip.
         AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
         AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
 ),
@@ -58,6 +60,8 @@ single_plays AS (
             AND event.itemInSession = copied_plays.itemInSession
             AND event.ts = copied_plays.ts
     WHERE event.page = 'NextSong'
+        AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
+        AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
         AND copied_plays.ts IS NULL
     UNION ALL
     SELECT
@@ -78,6 +82,8 @@ tracks AS (
             AND event.itemInSession = touched.item_in_session -- touched
             AND event.ts = touched.ts -- touched
     WHERE event.page = 'NextSong'
+        AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
+        AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
 ),
 
 normalized_tracks AS (

@@ -50,10 +50,9 @@ def known(records: Sequence[Record], column: str) -> list[Record]:
 def mark_audience(records: Sequence[Record]) -> Marks:
     if not any(record["dau"] for record in records):
         return {}
-    # The trend is over seven days. Without any value there is no line, and a single day is a point.
-    lines = [True, len(records) >= 7, bool(known(records, "wau")), bool(known(records, "mau"))]
-    alone = sum(len(known(records, column)) == 1 for column in ("dau", "wau", "mau")) + (len(records) == 7)
-    return {"line": sum(lines), "symbol": len(records) + alone}
+    # The trend is over seven days. A single value is no line, but a single day is a point.
+    lines = [True, len(records) > 7, len(known(records, "wau")) > 1, len(known(records, "mau")) > 1]
+    return {"line": sum(lines), "symbol": len(records) + (len(records) == 1)}
 
 
 def mark_heatmap(records: Sequence[Record]) -> Marks:
@@ -230,15 +229,13 @@ def test_bars_are_as_long_as_their_numbers(month_report: Report, month_visit: Vi
 
 def test_audience_shows_the_listeners_of_a_day(month_report: Report, month_visit: Visit) -> None:
     records = month_report.records("audience")
-    # A line of one value is a point, which is drawn before them.
-    before = sum(len(known(records, column)) == 1 for column in ("wau", "mau"))
     for place in (2, len(records) - 1):
         record = records[place]
         wau, mau = (
             f"until {days} days of log, undefined" if record[column] is None else str(record[column])
             for column, days in (("wau", 7), ("mau", 30))
         )
-        assert hover_mark(month_visit.page, "audience", "symbol", before + place) == {
+        assert hover_mark(month_visit.page, "audience", "symbol", place) == {
             "day": format_day(record["day"]),
             "listeners on the day": str(record["dau"]),
             "in 7 days": wau,

@@ -49,15 +49,19 @@ def draw(records: Sequence[Record]) -> Spec | None:
     many = len(rows) > _MOST_DAYS
     if many:
         rows = [row for row in rows if row["day"].weekday() == _SUNDAY or row is rows[-1]]
-    # A line without any value is not drawn and not in the legend.
-    drawn = {field: sum(row[field] is not None for row in rows) for field in _NAMES if not (many and field == "dau")}
-    colors = {_NAMES[field]: _COLORS[field] for field, values in drawn.items() if values}
+    # A line of less than two values, such as that of 30 days in a log of a month, is neither drawn nor in the legend:
+    # the sentence has it. Of a single day all are points.
+    drawn = [
+        field
+        for field in _NAMES
+        if not (many and field == "dau") and sum(row[field] is not None for row in rows) >= min(2, len(rows))
+    ]
+    colors = {_NAMES[field]: _COLORS[field] for field in drawn}
 
     def line(field: str) -> Spec:
         color = {"datum": _NAMES[field], "type": "nominal", "scale": colors_of(colors), "title": None}
         mark = {"type": "line", "invalid": "break-paths-show-domains", "strokeWidth": _WIDTHS[field]}
-        # A line of one day would not be visible.
-        point = {"point": {"size": 30, "color": _COLORS[field]}} if drawn[field] == 1 else {}
+        point = {"point": {"size": 30, "color": _COLORS[field]}} if len(rows) == 1 else {}
         return {"mark": mark | point, "encoding": {"y": amount_axis(field, "listeners"), "color": color}}
 
     front = "trend" if many else "dau"
@@ -70,7 +74,7 @@ def draw(records: Sequence[Record]) -> Spec | None:
         "data": data_of(rows),
         "encoding": {"x": days_axis("%b %Y" if many else "%-d %b")},
         "layer": [
-            *(line(field) for field in _WIDTHS if drawn.get(field)),
+            *(line(field) for field in _WIDTHS if field in drawn),
             {
                 "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.001, "color": MAIN},
                 "encoding": {"y": amount_axis(front, "listeners"), "tooltip": tooltip},

@@ -198,9 +198,14 @@ def test_thousands_of_objects(s3: S3Server, prefix: str, tmp_path: Path) -> None
 def test_folders_and_objects_beside_them_are_listed(s3: S3Server, prefix: str, concurrency: int) -> None:
     keys = [f"{prefix}/{key}.json" for key in ("a", "b/1", "b/c/2", "d/3", "d/4", "e/5")]
     put(s3, dict.fromkeys([*keys, f"{prefix}/_x/6.json", f"{prefix}-other/7.json"], b"{}\n"))
+    put(s3, {f"{prefix}/sparkify-stage/there/load-1-x/8.json": b"{}\n"})
     files = list_files(f"s3://{BUCKET}/{prefix}", S3Access(concurrency=concurrency))
     assert [file.url for file in files] == [f"s3://{BUCKET}/{key}" for key in keys]
-    assert files.left_out == LeftOut(1, {"hidden": 1}, [f"s3://{BUCKET}/{prefix}/_x/6.json"])
+    assert files.left_out == LeftOut(
+        2,
+        {"hidden": 1, "stage": 1},
+        [f"s3://{BUCKET}/{prefix}/{key}" for key in ("_x/6.json", "sparkify-stage/there/load-1-x/8.json")],
+    )
 
 
 def test_what_is_no_data_is_left_out_and_patterns_say_what_is(s3: S3Server, prefix: str) -> None:

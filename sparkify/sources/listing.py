@@ -20,6 +20,10 @@ from sparkify.sources.file import SCHEME, SourceFile, modified_time, settled_sta
 DATA_NAMES = "end in .json, .jsonl or .ndjson, also with .gz, .zst, .bz2 or .xz after it"
 _DATA_NAME = re.compile(r".*\.(?:json|jsonl|ndjson)(?:\.(?:gz|zst|bz2|xz))?", re.IGNORECASE | re.DOTALL)
 _HIDDEN = re.compile(r"(?:\A|/)[._]")
+# What loads into Redshift keep in their stage, which may lie below a root. Without a dot: what reads for COPY may skip
+# names that begin with one (docs.aws.amazon.com/redshift/latest/dg/c-spectrum-external-tables.html).
+STAGE_FOLDER = "sparkify-stage"
+_STAGED = re.compile(rf"(^|/){STAGE_FOLDER}/")
 _MOST_EXAMPLES = 5
 _MOST_KINDS_NAMED = 5
 _DEFAULT_ACCESS = S3Access()
@@ -52,7 +56,8 @@ class LeftOut:
     """What is below a root and is no data, counted by kind, with the first five of them.
 
     A kind is an ending such as `.csv`, `no ending`, `hidden` (one that begins with `.` or `_`, a local folder counts
-    as one), `named pipe`, `socket`, `device`, `dangling link`, `system folder`, `path too long` or `folder marker`.
+    as one), `stage` (of loads into Redshift), `named pipe`, `socket`, `device`, `dangling link`, `system folder`,
+    `path too long` or `folder marker`.
     """
 
     count: int
@@ -107,6 +112,8 @@ class DataNames:
         """The kind under which a key is left out, or None if it is data."""
         if _HIDDEN.search(key):
             return "hidden"
+        if _STAGED.search(key):
+            return "stage"
         for pattern in self._patterns:
             if pattern.fullmatch(key):
                 return None

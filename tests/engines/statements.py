@@ -79,8 +79,8 @@ def _take(redshift: Redshift) -> list[str]:
         sql = re.sub(r"(?s)(\nVALUES \([^)]*\)).*", r"\1", sql)
         sql = re.sub(r"'\{\"seconds\": .*?\}'", "'<detail>'", sql)
         sql = re.sub(r"finished_at = TIMESTAMP '[^']*'", "finished_at = TIMESTAMP '2018-12-01 00:00:00'", sql)
-        folder = r"s3://[^']*/\.sparkify/[^/]+/(load-\d+|replay)-[0-9a-f]{32}"
-        taken.append(re.sub(folder, "<stage>/.sparkify/<warehouse>/<load>", sql))
+        folder = r"s3://[^']*/sparkify-stage/[^/]+/(load-\d+|replay)-[0-9a-f]{32}"
+        taken.append(re.sub(folder, "<stage>/sparkify-stage/<warehouse>/<load>", sql))
     redshift.statements.clear()
     return taken
 

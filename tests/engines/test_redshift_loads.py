@@ -313,7 +313,7 @@ def test_load_that_is_heard_of_is_at_work_and_one_that_is_silent_is_dead(
 ) -> None:
     write_first(config)
     sparkify.create(config)
-    part = f"stage/.sparkify/localhost-{redshift.port}-{database_of(config)}-public/load-1-x/part.parquet"
+    part = f"stage/sparkify-stage/localhost-{redshift.port}-{database_of(config)}-public/load-1-x/part.parquet"
     obstore.put(s3_server.open_store(), part, b"x")
     note_at_work(config, 14, detail)
     by = " by ada on judge-7 (process 1)" if detail else ""
@@ -435,7 +435,7 @@ def test_leftovers_of_killed_loads_are_cleared(
     redshift: Redshift, config: Config, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    place = f"stage/.sparkify/localhost-{redshift.port}-{database_of(config)}-public"
+    place = f"stage/sparkify-stage/localhost-{redshift.port}-{database_of(config)}-public"
     store = s3_server.open_store()
     obstore.put(store, f"{place}/load-7-dead/part.parquet", b"x")
     # A replay may be at work, or another version of sparkify.

@@ -16,6 +16,7 @@ from sparkify.datasets import Dataset
 from sparkify.errors import ConfigError, EngineError
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import S3Folder
+from sparkify.sources.listing import STAGE_FOLDER
 from sparkify.sql import quote
 from sparkify.warehouses.base import Part, Warehouse
 
@@ -71,8 +72,8 @@ def role_sql(config: Config) -> str:
 class Stage:
     """A folder in S3, inside the configured one, through which parts of one warehouse go.
 
-    Its path has a part that begins with a dot, so that a source root never takes its files for data. Everything of one
-    load is in a folder of its own.
+    A source root above it leaves its files out, by the name of the folder. Everything of one load is in
+    a folder of its own.
     """
 
     def __init__(self, folder: str, load: str, access: S3Access) -> None:
@@ -202,4 +203,4 @@ def _find_folder(warehouse: Warehouse, config: Config, schema: str) -> str:
         raise ConfigError("a load into Redshift needs a folder in S3, and none is set; give --stage s3://bucket/folder")
     place = f"{warehouse.address.partition('@')[2] or warehouse.address}-{schema}"
     name = re.sub(r"[^\w.-]+", "-", place)
-    return f"{config.stage.rstrip('/')}/.sparkify/{name}"
+    return f"{config.stage.rstrip('/')}/{STAGE_FOLDER}/{name}"

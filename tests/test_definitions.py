@@ -88,7 +88,7 @@ def test_redshift_gets_keys_order_and_encodings() -> None:
     assert (
         create_sql("songplays", "redshift")
         == """CREATE TABLE IF NOT EXISTS songplays (
-    songplay_id CHAR(32) NOT NULL ENCODE RAW,
+    songplay_id CHAR(32) NOT NULL ENCODE ZSTD,
     start_time TIMESTAMP NOT NULL ENCODE RAW,
     user_id INTEGER NOT NULL ENCODE AZ64,
     level VARCHAR(1024) ENCODE ZSTD,
@@ -108,7 +108,7 @@ def test_redshift_gets_keys_order_and_encodings() -> None:
     FOREIGN KEY (artist_id) REFERENCES artists (artist_id),
     FOREIGN KEY (start_time) REFERENCES time (start_time)
 )
-DISTSTYLE EVEN
+DISTSTYLE KEY DISTKEY (start_time)
 SORTKEY (start_time)"""
     )
 

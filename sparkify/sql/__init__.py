@@ -6,7 +6,7 @@ one layout to the next. The text is the same for all engines, in the subset that
 
 A `create.sql` is the only definition of its table or view. Its head names the grain and the source, and what only some
 engines understand: `Keys` and `Redshift` are clauses that Redshift's statement adds, `Uncompressed` lists columns that
-no engine shall compress, `People` those that may name a person, and `Why` has the reasons. The comment after a column
+DuckDB shall not compress, `People` those that may name a person, and `Why` has the reasons. The comment after a column
 is its meaning.
 """
 
@@ -238,7 +238,7 @@ def _duckdb_sql(table: Table) -> str:
 def _redshift_sql(table: Table) -> str:
     """All encodings are named, for COPY of Parquet chooses none: what is sorted by is not compressed."""
     clauses = table.header["Redshift"]
-    raw = [*table.list_uncompressed(), *re.findall(r"\w+", clauses.partition("SORTKEY")[2])]
+    raw = re.findall(r"\w+", clauses.partition("SORTKEY")[2])
     lines = [_column_sql(column) + f" ENCODE {_encoding(column, raw)}" for column in table.columns]
     lines += table.header.get("Keys", "").replace("), FOREIGN KEY", ")\nFOREIGN KEY").splitlines()
     return _frame(table, lines) + "\n" + clauses.replace(" SORTKEY", "\nSORTKEY")

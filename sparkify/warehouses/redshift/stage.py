@@ -51,11 +51,11 @@ def copy_sql(config: Config, dataset: Dataset) -> str:
 
 
 def copy_parts_sql(config: Config, table: str, manifest: str) -> str:
-    """The COPY of the Parquet parts in a manifest, with the table's columns in order."""
-    return (
-        f"COPY {table} FROM {quote(manifest, 'redshift')} IAM_ROLE {role_sql(config)} FORMAT AS PARQUET MANIFEST "
-        "STATUPDATE OFF"
-    )
+    """The COPY of the Parquet parts in a manifest, with the table's columns in order.
+
+    By default it also writes the statistics of a table that was empty, by which later statements are planned.
+    """
+    return f"COPY {table} FROM {quote(manifest, 'redshift')} IAM_ROLE {role_sql(config)} FORMAT AS PARQUET MANIFEST"
 
 
 def manifest_of(objects: Sequence[tuple[str, int]]) -> bytes:

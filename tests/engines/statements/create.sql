@@ -148,7 +148,7 @@ CREATE TABLE IF NOT EXISTS time (
     weekday INTEGER NOT NULL ENCODE AZ64,
     PRIMARY KEY (start_time)
 )
-DISTSTYLE AUTO
+DISTSTYLE KEY DISTKEY (start_time)
 SORTKEY (start_time);
 
 COMMENT ON TABLE time IS 'One row per: one distinct start_time of songplays. Source: songplays; all parts are in UTC.';
@@ -261,7 +261,7 @@ COMMENT ON COLUMN user_levels.valid_from IS 'the user''s first event with this l
 COMMENT ON COLUMN user_levels.valid_to IS 'when the next span begins, UTC; NULL for the latest span';
 
 CREATE TABLE IF NOT EXISTS songplays (
-    songplay_id CHAR(32) NOT NULL ENCODE RAW,
+    songplay_id CHAR(32) NOT NULL ENCODE ZSTD,
     start_time TIMESTAMP NOT NULL ENCODE RAW,
     user_id INTEGER NOT NULL ENCODE AZ64,
     level VARCHAR(1024) ENCODE ZSTD,
@@ -281,7 +281,7 @@ CREATE TABLE IF NOT EXISTS songplays (
     FOREIGN KEY (artist_id) REFERENCES artists (artist_id),
     FOREIGN KEY (start_time) REFERENCES time (start_time)
 )
-DISTSTYLE EVEN
+DISTSTYLE KEY DISTKEY (start_time)
 SORTKEY (start_time);
 
 COMMENT ON TABLE songplays IS 'One row per: one play, which is one natural key (user_id, session_id, item_in_session, start_time). Source: staging_events with page NextSong; song_id and artist_id by the match with staging_songs, exact or by normalized_texts.';

@@ -45,17 +45,17 @@ SELECT current_schema();
 SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM replayed_records
 WHERE dataset = 'events' AND number >= 1 AND number < 4001;
 
-COPY staging_events FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_events.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+COPY staging_events FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_events.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
 
-COPY rejected_records FROM '<stage>/sparkify-stage/<warehouse>/<load>/rejected_records.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+COPY rejected_records FROM '<stage>/sparkify-stage/<warehouse>/<load>/rejected_records.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
 
 -- changes/staged_texts/create.sql
 
-COPY staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+COPY staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
 
@@ -64,17 +64,17 @@ SELECT pg_last_copy_count();
 SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM replayed_records
 WHERE dataset = 'songs' AND number >= 1 AND number < 4001;
 
-COPY staging_songs FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_songs.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+COPY staging_songs FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_songs.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
 
-COPY rejected_records FROM '<stage>/sparkify-stage/<warehouse>/<load>/rejected_records.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+COPY rejected_records FROM '<stage>/sparkify-stage/<warehouse>/<load>/rejected_records.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
 
 DELETE FROM staged_texts;
 
-COPY staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST STATUPDATE OFF;
+COPY staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
 

@@ -1,8 +1,8 @@
 -- Grain: one distinct start_time of songplays.
 -- Source: songplays; all parts are in UTC.
 -- Keys: PRIMARY KEY (start_time)
--- Redshift: DISTSTYLE AUTO SORTKEY (start_time)
--- Why: sorted like songplays, but not distributed by start_time: the plays of one moment would all look on one slice.
+-- Redshift: DISTSTYLE KEY DISTKEY (start_time) SORTKEY (start_time)
+-- Why: distributed and sorted like songplays, with which it is joined.
 CREATE TABLE IF NOT EXISTS time (
     start_time TIMESTAMP NOT NULL, -- moment at which a play began, UTC
     hour INTEGER NOT NULL, -- hour of the day, 0 to 23

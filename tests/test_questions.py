@@ -479,6 +479,34 @@ def expect_retention(data: Data) -> list[Row]:
     return rows
 
 
+def expect_retention_months(data: Data) -> list[Row]:
+    def index(day: date) -> int:
+        return 12 * day.year + day.month - 1
+
+    months = {user: {index(play["start_time"].date()) for play in own} for user, own in group_users(data.plays)}
+    days = data.days()
+    first, last = index(days[0]), index(days[-1])
+    parts = {first} if days[0].day > 1 else set()
+    parts |= {last} if index(days[-1] + timedelta(days=1)) == last else set()
+    rows = []
+    for cohort in sorted({min(own) for own in months.values()}):
+        users = [own for own in months.values() if min(own) == cohort]
+        for number in range(last - cohort + 1):
+            active = sum(cohort + number in own for own in users)
+            rows.append(
+                {
+                    "cohort_month": date(cohort // 12, cohort % 12 + 1, 1),
+                    "is_cut_off_on_left": cohort == first,
+                    "cohort_users": len(users),
+                    "month_number": number,
+                    "active_users": active,
+                    "active_share": active / len(users),
+                    "is_month_in_part": cohort + number in parts,
+                }
+            )
+    return rows
+
+
 def group_users(plays: Iterable[Row]) -> Iterable[tuple[int, list[Row]]]:
     return group(plays, "user_id").items()
 

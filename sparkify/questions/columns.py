@@ -145,6 +145,15 @@ _COLUMNS: dict[str, dict[str, str | None]] = {
         "active_share": "active_users over cohort_users, 0 to 1",
         "is_week_in_part": "whether the log has only a part of that week",
     },
+    "retention_months": {
+        "cohort_month": "first day of the month of the cohort's first plays, UTC",
+        "is_cut_off_on_left": "whether it is the log's first month",
+        "cohort_users": "users of the cohort",
+        "month_number": "months after the cohort's month",
+        "active_users": "users of the cohort who played in that month",
+        "active_share": "active_users over cohort_users, 0 to 1",
+        "is_month_in_part": "whether the log has only a part of that month",
+    },
     "service_days": {
         "day": None,
         "events": "number of events",

@@ -78,13 +78,13 @@ def days_axis(form: str = "%-d %b") -> Spec:
     }
 
 
-def amount_axis(field: str, title: str, **more: Any) -> Spec:
+def amount_axis(field: str, title: str | None, **more: Any) -> Spec:
     """An axis of amounts, with thousands separators."""
     axis = {"format": ",~r", "tickMinStep": 1, "tickCount": 5}
     return {"field": field, "type": "quantitative", "title": title, "axis": axis, **more}
 
 
-def share_axis(field: str, title: str, **more: Any) -> Spec:
+def share_axis(field: str, title: str | None, **more: Any) -> Spec:
     """An axis of shares from 0 to 1, as percentages."""
     axis = {"format": "~%", "tickCount": 5}
     return {"field": field, "type": "quantitative", "title": title, "axis": axis, **more}
@@ -122,6 +122,26 @@ def grid_of(
         "description": description, "grid": list(rows), "corner": corner, "columns": list(columns),
         "notes": [note for note in notes if note],
     }  # fmt: skip
+
+
+def cohort_row(name: str, first: Record, later: Sequence[Record | None], part: str) -> Record:
+    """A row of a grid: a cohort, and its shares in later spans. The field `part` says if the log has all of a span."""
+    return {
+        "name": name,
+        "starred": first["is_cut_off_on_left"],
+        "size": format_number(first["cohort_users"]),
+        "cells": [
+            None
+            if one is None or one["active_share"] is None
+            else {
+                "share": one["active_share"],
+                "text": f"{100 * one['active_share']:.0f}%",
+                "part": one[part],
+                "exact": share_of(one["active_users"], one["cohort_users"]),
+            }
+            for one in later
+        ],
+    }
 
 
 def share_bar(name: str, count: int, total: int, *, color: str = "main", most: float = 1.0) -> Record:

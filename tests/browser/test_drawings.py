@@ -111,6 +111,11 @@ def mark_retention(records: Sequence[Record]) -> Marks:
     return {"cells": len(later)} if records else {}
 
 
+def mark_retention_months(records: Sequence[Record]) -> Marks:
+    later = [record for record in records if record["month_number"]]
+    return {"cells": len(later)} if later else {}
+
+
 def mark_discovery(records: Sequence[Record]) -> Marks:
     weeks = len(known(records, "week"))
     return {"line": 1, "symbol": weeks, "text": min(weeks, 2), "rule": 1} if weeks else {}
@@ -148,6 +153,7 @@ MARKS: dict[str, Callable[[Sequence[Record]], Marks]] = {
     "funnel": mark_funnel,
     "churn": mark_churn,
     "retention": mark_retention,
+    "retention_months": mark_retention_months,
     "health": mark_health,
     "service_days": mark_days,
     "matches": mark_matches,
@@ -168,9 +174,9 @@ def expected_marks(report: Report) -> dict[str, Marks]:
 
 def test_every_question_is_drawn_of_a_month(month_report: Report, month_visit: Visit) -> None:
     drawn = count_marks(month_visit.page)
-    # Sessions are on the card of their lengths.
+    # Sessions are on the card of their lengths, and a month has no later months.
     names = {"service_days" if name.startswith("service_days") else name for name in drawn}
-    assert names == {question.name for question in list_questions()} - {"overview", "sessions"}
+    assert names == {question.name for question in list_questions()} - {"overview", "sessions", "retention_months"}
     assert drawn == expected_marks(month_report)
     assert drawn["heatmap"] == {"rect": 7 * 24}
 

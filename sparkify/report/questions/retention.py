@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sparkify.formats import format_number, format_share
-from sparkify.report.marks import Record, Spec, grid_of, share_of
+from sparkify.report.marks import Record, Spec, cohort_row, grid_of
 
 # Half a year of cohorts, and a quarter of weeks for each; the table has all.
 _MOST_COHORTS = 26
@@ -16,7 +16,10 @@ def draw(records: Sequence[Record]) -> Spec | None:
     # In its own week all of a cohort listen.
     weeks = range(1, min(_MOST_WEEKS, max(record["week_number"] for record in records)) + 1)
     cells = {(record["cohort_week"], record["week_number"]): record for record in records}
-    rows = [_row(cells[week, 0], [cells[week, number] for number in weeks]) for week in shown]
+    rows = [
+        cohort_row(f"{one.day} {one:%b %Y}", cells[one, 0], [cells[one, week] for week in weeks], "is_week_in_part")
+        for one in shown
+    ]
     partly = any(cell and cell["part"] for row in rows for cell in row["cells"])
     return grid_of(
         rows,
@@ -29,25 +32,6 @@ def draw(records: Sequence[Record]) -> Spec | None:
             f"The last {len(shown)} of {len(found)} weeks are shown." if shown != found else "",
         ],
     )
-
-
-def _row(first: Record, later: Sequence[Record]) -> Record:
-    week = first["cohort_week"]
-    return {
-        "name": f"{week.day} {week:%b %Y}",
-        "starred": first["is_cut_off_on_left"],
-        "size": format_number(first["cohort_users"]),
-        "cells": [None if one["active_share"] is None else _cell(one) for one in later],
-    }
-
-
-def _cell(record: Record) -> Record:
-    return {
-        "share": record["active_share"],
-        "text": f"{100 * record['active_share']:.0f}%",
-        "part": record["is_week_in_part"],
-        "exact": share_of(record["active_users"], record["cohort_users"]),
-    }
 
 
 def describe(records: Sequence[Record]) -> str | None:

@@ -35,9 +35,9 @@ def draw(records: Sequence[Record]) -> Spec | None:
     return {
         "description": "Events, errors per 1,000 events, and the share of events while logged out",
         "drawings": [
-            bars(f"Events a day{mean}", QUIET, amount_axis("per_day", "events")),
-            bars("Errors per 1,000 events", _BAD, amount_axis("error_rate", "errors")),
-            bars("Share of events while logged out", SECOND, share_axis("out", "share")),
+            bars(f"Events a day{mean}", QUIET, amount_axis("per_day", None)),
+            bars("Errors per 1,000 events", _BAD, amount_axis("error_rate", None)),
+            bars("Share of events while logged out", SECOND, share_axis("out", None)),
         ],
     }
 

@@ -37,7 +37,7 @@ FAST := not engine and not browser and not slow
 .DELETE_ON_ERROR:
 .PHONY: help setup native check browser older demo test test-redshift fuzz test-newest test-long coverage lint lint-style \
 	lint-types lint-layers lint-sql hooks format docs picture bench bench-growth bench-cores bench-dialects bench-xl \
-	bench-storage bench-check bench-docs bench-s3 lock dist clean
+	bench-shares bench-storage bench-check bench-docs bench-s3 lock dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -192,6 +192,9 @@ bench-dialects: setup ## measure the loader and others on unknown and missing ke
 bench-xl: setup ## measure 100 million events over a year: the load, and all that is asked of it later
 	$(BIN)/python bench/xl.py $(if $(SIZE),--size $(SIZE)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
+bench-shares: setup ## measure the judging of one load into the stand-in for Redshift by 1, 2 and 4 processes
+	$(BIN)/python bench/shares.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
+
 bench-storage: setup ## measure what each format of the file costs, and what replaced files leave in it
 	$(BIN)/python bench/storage.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
@@ -199,7 +202,7 @@ bench-check: setup ## measure the load again and fail where it is slower than th
 	$(BIN)/python bench/check.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
 # An hour or two, on a machine that does nothing else.
-bench-docs: setup ## measure all but bench-xl and bench-s3, for docs/performance.md and bench/recorded.json
+bench-docs: setup ## measure all but bench-xl, bench-shares and bench-s3, for docs/performance.md and bench/recorded.json
 	$(BIN)/python bench/load.py --size S --rounds 5
 	$(BIN)/python bench/load.py --size M --rounds 5
 	$(BIN)/python bench/load.py --size L --rounds 3

@@ -87,7 +87,7 @@ def test_undo_shows_which_older_content_is_gone(loaded: Config) -> None:
     assert f"{path} had an older version, whose rows cannot be restored" in shown
 
 
-@pytest.mark.parametrize(("load_id", "words"), [("9", "there is no load 9"), ("x", "not a valid integer")])
+@pytest.mark.parametrize(("load_id", "words"), [("9", "there is no load 9"), ("x", "is not a whole number")])
 def test_undo_of_what_is_not_there(loaded: Config, load_id: str, words: str) -> None:
     ran = run_here("undo", load_id, "--yes", *at(loaded))
     assert (ran.code, ran.out) == (2, "")

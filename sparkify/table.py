@@ -119,7 +119,8 @@ class _Layout:
             if place != before + 1:
                 yield _MORE
             before = place
-            text = _fit(texts[place], self.widths[place])
+            # Elsewhere than on a terminal a later row may be wider than the first ones.
+            text = _fit(texts[place], self.widths[place]) if self.has_cut_texts else texts[place]
             blanks = " " * (self.widths[place] - cell_len(text))
             yield blanks + text if self.right[place] else text + blanks
         if before != len(self.widths) - 1:

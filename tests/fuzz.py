@@ -31,12 +31,15 @@ from tests.engines.commands import ROOT
 from tests.support import event, log_file, new_warehouse, play, song, song_file, write_file
 
 _CHANGING = ("create", "load", "undo", "replay", "rebuild", "migrate", "compact")
-_READING = ("plan", "status", "rejects", "check", "doctor", "compare", "query")
-QUICK = (*_CHANGING, *_READING, "simulate", "export")
+_READING = ("plan", "status", "rejects", "check", "doctor", "config", "compare", "query")
+QUICK = (*_CHANGING, *_READING, "simulate", "export", "stage", "help")
 # They take seconds where they succeed.
 DRAWING = ("report", "demo")
+_WITHOUT_SETTINGS = ("simulate", "demo", "help")
 _OPTIONS: dict[str, tuple[str, ...]] = {
-    "load": ("--max-rejects", "--log-json"),
+    "plan": ("--output",),
+    "stage": ("--plan", "--part"),
+    "load": ("--max-rejects", "--log-json", "--staged"),
     "rejects": ("--reason", "--load", "--file", "--dataset", "--export"),
     "query": ("--sql", "--from", "--to", "--level", "--top", "--days", "--format"),
     "export": ("--format", "--tables", "--from", "--to"),
@@ -68,6 +71,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "migrate": ("stage",),
     "compact": ("format",),
     "doctor": ("sources", "stage"),
+    "stage": ("sources", "stage"),
+    "config": ("format", "sources", "stage"),
 }
 # The pools of values of an option or setting; of others they are numbers.
 _Pools = tuple[tuple[str, ...], ...]
@@ -97,7 +102,9 @@ _POOLS: dict[str, _Pools] = {
     "--reason": (("missing", "missing:ts", "bad_type", ":"), odd.TEXTS),
     "--max-rejects": (odd.NUMBERS, ("5%", "-5%", "%", "5%%", "1e999%", "nan%", "٣%")),
     "--sql": (odd.QUERIES,),
-    **dict.fromkeys(("--file", "--config", "--log-sql", "--log-json", "--export", "--output"), _FILES),
+    **dict.fromkeys(
+        ("--file", "--config", "--log-sql", "--log-json", "--export", "--output", "--plan", "--staged"), _FILES
+    ),
 }
 
 
@@ -126,7 +133,7 @@ def draw(seed: int, commands: tuple[str, ...] = QUICK) -> Call:
     """The call of a seed."""
     chance = random.Random(seed)
     command = chance.choice(commands)
-    has_settings = command not in ("simulate", "demo")
+    has_settings = command not in _WITHOUT_SETTINGS
     options = [*_OPTIONS.get(command, ()), *_list_settings(command)] + ["--config", "--log-sql"] * has_settings
     arguments = [command]
     # One odd thing shows its own error; several show how they meet.
@@ -148,7 +155,7 @@ def draw(seed: int, commands: tuple[str, ...] = QUICK) -> Call:
 
 
 def _list_settings(command: str) -> list[str]:
-    groups = ("warehouse", *_GROUPS.get(command, ())) if command not in ("simulate", "demo") else ()
+    groups = ("warehouse", *_GROUPS.get(command, ())) if command not in _WITHOUT_SETTINGS else ()
     return [setting.option for setting in SETTINGS if setting.group in groups and setting.type is not bool]
 
 
@@ -169,6 +176,8 @@ def _draw_positional(arguments: list[str], chance: random.Random) -> list[str]:
     elif command == "simulate":
         # By default it writes many files.
         values = [*(["--events=60", "--songs=9"] if len(arguments) < 3 else []), chance.choice(odd.PATHS)]
+    elif command == "help":
+        values = [chance.choice((*QUICK, *odd.QUESTIONS)), *(["churn"] if chance.random() < 0.2 else [])]
     elif command in ("demo", "export"):
         values = [chance.choice(odd.PATHS)]
     else:

@@ -23,9 +23,12 @@ def open_scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
 def _make_locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        lock = os.open(folder, os.O_RDONLY)
+        # Until it is locked, another process may take it for a killed one's and remove it.
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # Another process may have removed it before it was locked.
         if folder.is_dir():
             return folder, lock
         os.close(lock)

@@ -122,7 +122,7 @@ def race(config: Config, *verbs: str) -> None:
 def was_killed(config: Config, verb: str, number: int) -> bool:
     """Run a verb and kill it at that statement; false if it ended before."""
     process = _start(config, verb, number)
-    process.join(60)
+    process.join(600)
     assert process.exitcode in (0, KILLED)
     return process.exitcode == KILLED
 

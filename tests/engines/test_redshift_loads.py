@@ -275,7 +275,7 @@ def test_records_are_judged_and_sent_while_no_transaction_is_open(
 
     def look(statement: str, place: int) -> Fault:
         if statement == "BEGIN":
-            sent.append(len(staged_keys(s3_server)))
+            sent.append(len(staged_keys(s3_server, config)))
         return "none"
 
     def follow(progress: Progress) -> None:
@@ -319,12 +319,12 @@ def test_load_that_is_heard_of_is_at_work_and_one_that_is_silent_is_dead(
     by = " by ada on judge-7 (process 1)" if detail else ""
     with pytest.raises(LockedError, match=re.escape(f"load 1 is at work{by}, since ") + ".*; wait until it ends, or"):
         sparkify.load(config)
-    assert staged_keys(s3_server) == [part]
+    assert staged_keys(s3_server, config) == [part]
     # Others are not held up, and not taken for dead.
     sparkify.rebuild(config)
     note_at_work(config, 16, detail)
     assert sparkify.load(config).load_id == 3
-    assert staged_keys(s3_server) == []
+    assert staged_keys(s3_server, config) == []
     assert fetch(config, "SELECT load_id, status FROM load_history ORDER BY load_id") == [
         (1, "interrupted"), (2, "interrupted"), (3, "loaded"),
     ]  # fmt: skip
@@ -394,18 +394,18 @@ def test_process_that_stages_is_at_work_until_it_is_killed(
     redshift.statements.clear()
     process = start_load(config, tmp_path)
     assert reached.wait(60)
-    staged = staged_keys(s3_server)
+    staged = staged_keys(s3_server, config)
     assert len(staged) == 8
     with pytest.raises(LockedError, match=rf"load 1 is at work by \S+ on \S+ \(process {process.pid}\), since "):
         sparkify.load(config)
-    assert staged_keys(s3_server) == staged
+    assert staged_keys(s3_server, config) == staged
     process.kill()
     # Not yet waited for: to the system it is still there.
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     ended.set()
     assert sparkify.load(config).status == "loaded"
     process.wait()
-    assert staged_keys(s3_server) == []
+    assert staged_keys(s3_server, config) == []
     assert fetch(config, "SELECT status FROM load_history ORDER BY load_id") == [("interrupted",), ("loaded",)]
     assert read_star(config) == expected_star(config)
 
@@ -413,9 +413,11 @@ def test_process_that_stages_is_at_work_until_it_is_killed(
 # ---- the staging folder ----
 
 
-def staged_keys(s3_server: S3Server, folder: str = "stage") -> list[str]:
+def staged_keys(s3_server: S3Server, config: Config) -> list[str]:
+    """What is in the stage of a warehouse: that of others may hold what their tests left."""
     store = s3_server.open_store()
-    return [meta["path"] for page in obstore.list(store, prefix=folder) for meta in page]
+    keys = [meta["path"] for page in obstore.list(store, prefix="stage") for meta in page]
+    return [key for key in keys if f"-{database_of(config)}-" in key]
 
 
 def test_stage_is_empty_after_a_load_and_after_a_failed_one(
@@ -425,10 +427,10 @@ def test_stage_is_empty_after_a_load_and_after_a_failed_one(
     redshift.fault = lambda statement, place: "cut" if statement.startswith("-- One row per user") else "none"
     with pytest.raises(EngineError):
         sparkify.load(config)
-    assert staged_keys(s3_server) == []
+    assert staged_keys(s3_server, config) == []
     redshift.fault = nth(0, "none")
     sparkify.load(config)
-    assert staged_keys(s3_server) == []
+    assert staged_keys(s3_server, config) == []
 
 
 def test_leftovers_of_killed_loads_are_cleared(
@@ -444,9 +446,9 @@ def test_leftovers_of_killed_loads_are_cleared(
     (tmp_path / "sparkify-scratch-dead").mkdir()
     write_first(config)
     sparkify.load(config)
-    assert staged_keys(s3_server) == [f"{place}/replay-alive/part.parquet", f"{place}0/alive/part.parquet"]
+    assert staged_keys(s3_server, config) == [f"{place}/replay-alive/part.parquet", f"{place}0/alive/part.parquet"]
     assert list(tmp_path.glob("sparkify-scratch-*")) == []
-    obstore.delete(store, staged_keys(s3_server))
+    obstore.delete(store, staged_keys(s3_server, config))
 
 
 def test_next_load_clears_what_a_killed_one_left(
@@ -470,10 +472,10 @@ def test_next_load_clears_what_a_killed_one_left(
     started.set()
     assert processes[0].wait(60) == -signal.SIGKILL
     redshift.fault = nth(0, "none")
-    assert len(staged_keys(s3_server)) == 8
+    assert len(staged_keys(s3_server, config)) == 8
     assert sparkify.load(config).status == "loaded"
     assert list(tmp_path.glob("sparkify-scratch-*")) == []
-    assert staged_keys(s3_server) == []
+    assert staged_keys(s3_server, config) == []
     assert read_star(config) == expected_star(config)
 
 

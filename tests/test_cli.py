@@ -1239,7 +1239,7 @@ def elsewhere(config: Config, folder: Path) -> Config:
 # While opening, staging, computing the star and checking: different code waits for the signal each time.
 MOMENTS = [
     "CREATE TABLE IF NOT EXISTS staging_events",
-    "CREATE TEMP TABLE touched_artists",
+    "INSERT INTO normalized_texts",
     "INSERT INTO songplays",
     "AS broken",
 ]

@@ -15,7 +15,7 @@ from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
 from sparkify.warehouses import Incoming, Sent
 from sparkify.warehouses.remote import send
-from tests.support import log_file, new_warehouse, play, song, song_file, write_file
+from tests.support import log_file, new_warehouse, play, settle, song, song_file, write_file
 
 
 @dataclass
@@ -46,9 +46,9 @@ def config(tmp_path: Path) -> Config:
     config = new_warehouse(tmp_path)
     # Bundles have at most 8 MiB, and the first has one.
     records = [play(itemInSession=item, userAgent="x" * 900, song=f"Song {item % 7}") for item in range(3_000)]
-    write_file(log_file(config, "a.json"), [*records, "no JSON"])
-    write_file(log_file(config, "b.json"), [*records[:5], "nor this"])
-    write_file(song_file(config), [song(), "[]"])
+    settle(write_file(log_file(config, "a.json"), [*records, "no JSON"]))
+    settle(write_file(log_file(config, "b.json"), [*records[:5], "nor this"]))
+    settle(write_file(song_file(config), [song(), "[]"]))
     return config
 
 

@@ -299,7 +299,8 @@ def test_latency_is_hidden_by_many_requests(s3: S3Server, proxy: S3Proxy, prefix
     files = list_files(f"s3://{BUCKET}/{prefix}")
     proxy.latency, proxy.most_at_once = 0.05, 0
     assert read_all(files, n=16)[0] == b"{}\n" * 64
-    assert 8 <= proxy.most_at_once <= 16
+    # One whose answer has been read may still be counted.
+    assert 8 <= proxy.most_at_once <= 20
 
 
 def test_reader_that_is_closed_early_starts_no_more_requests(s3: S3Server, proxy: S3Proxy, prefix: str) -> None:

@@ -6,6 +6,7 @@ from sparkify.errors import TooManyRejectsError, UsageError
 from sparkify.warehouses import Warehouse
 
 _NAMED_REASONS = 5
+_MOST_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class RejectLimit:
         except ValueError:
             number = -1
         if not 0 <= number < float("inf"):
-            raise UsageError(f"{text!r} is not a limit of rejects; give a number of records or a share, such as 1%")
+            shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+            raise UsageError(f"{shown!r} is not a limit of rejects; give a number of records or a share, such as 1%")
         return cls(number, text.endswith("%"))
 
     def is_exceeded(self, read: int, rejected: int) -> bool:

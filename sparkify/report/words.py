@@ -65,6 +65,16 @@ def ranking(
     return bars_of(bars, description)
 
 
+def hide_single(records: list[Record], listeners: str, what: str) -> tuple[list[Record], str | None]:
+    """The records without those of a single listener, counted in the key `listeners`, and what was left out."""
+    left_out = [record for record in records if record[listeners] == 1]
+    if not left_out:
+        return records, None
+    plays = sum(record["plays"] for record in left_out)
+    kept = [record for record in records if record[listeners] > 1]
+    return kept, f"{count_of(len(left_out), what)} of a single listener ({count_of(plays, 'play')}) left out."
+
+
 def note_hidden(records: Sequence[Record]) -> str | None:
     """The note about the rows for which a drawing of a ranking has no room."""
     hidden = len(records) - len(list_places(records))

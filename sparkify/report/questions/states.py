@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sparkify.formats import count_of, format_number
 from sparkify.report.marks import Record, Spec
-from sparkify.report.words import isolate, note_hidden, ranking
+from sparkify.report.words import hide_single, isolate, note_hidden, ranking
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
@@ -35,9 +35,4 @@ def describe(records: Sequence[Record]) -> str | None:
 
 
 def hide_people(records: list[Record]) -> tuple[list[Record], str | None]:
-    left_out = [record for record in records if record["listeners"] == 1]
-    if not left_out:
-        return records, None
-    plays = sum(record["plays"] for record in left_out)
-    kept = [record for record in records if record["listeners"] > 1]
-    return kept, f"{count_of(len(left_out), 'state')} of a single listener ({count_of(plays, 'play')}) left out."
+    return hide_single(records, "listeners", "state")

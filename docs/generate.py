@@ -19,7 +19,8 @@ from sparkify.cli import cli
 from sparkify.exports import export
 from sparkify.questions.catalogue import list_questions, list_values
 from sparkify.questions.cut import WHOLE_LOG, Cut, cut_sql, fill_sql
-from sparkify.settings import SETTINGS, Setting
+from sparkify.setting import Setting
+from sparkify.settings import SETTINGS
 from sparkify.sql import Column, Table, read_table
 from sparkify.star.checks import list_checks
 from sparkify.star.tables import LEDGER, STAGING, STAR, TABLES, TEXTS, VIEWS

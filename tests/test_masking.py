@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sparkify import cli
 from sparkify.addresses import mask, may_hold_secret
 from sparkify.errors import SparkifyError
-from sparkify.settings import SETTINGS, Config, Secret, load_config
+from sparkify.setting import Secret
+from sparkify.settings import SETTINGS, Config, load_config
 from sparkify.statement_log import keep_secrets_from_logs
 from tests.support import play, to_lines
 

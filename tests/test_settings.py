@@ -11,7 +11,8 @@ from msgspec import structs
 
 from sparkify.datasets import Key
 from sparkify.errors import ConfigError
-from sparkify.settings import SETTINGS, Config, S3Access, Secret, Setting, clean_aws_variables, load_config
+from sparkify.setting import Secret, Setting
+from sparkify.settings import SETTINGS, Config, S3Access, clean_aws_variables, load_config
 from tests.engines.commands import run_here
 
 SECRET = "hunter2%(x)s"

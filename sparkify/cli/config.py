@@ -8,7 +8,8 @@ from sparkify.console import print_table, say
 from sparkify.datasets import Key
 from sparkify.field_keys import KEY_SETTINGS
 from sparkify.formats import format_value
-from sparkify.settings import SETTINGS, Found, Group, Secret, find_settings, load_config
+from sparkify.setting import Group, Secret
+from sparkify.settings import SETTINGS, Found, find_settings, load_config
 
 _HIDDEN = "(set, not shown)"
 _DEFAULTS = {setting.name: setting.default_in_words for setting in SETTINGS}

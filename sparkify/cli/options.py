@@ -23,7 +23,8 @@ from sparkify.errors import UsageError
 from sparkify.formats import needs_escapes, to_json
 from sparkify.machine import require_memory
 from sparkify.questions.cut import Cut, parse_day
-from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Config, Group, Setting, clean_aws_variables, load_config
+from sparkify.setting import Group, Setting
+from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Config, clean_aws_variables, load_config
 from sparkify.statement_log import BEGINNING, write_statements
 from sparkify.warehouses import engine_of
 

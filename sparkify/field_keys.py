@@ -13,9 +13,12 @@ KEY_SETTINGS = {"event_keys": "staging_events", "song_keys": "staging_songs"}
 _NO_FIELDS = ("source_id", "line", "other")
 
 
-def read_keys(items: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Key]]:
+def _read_keys(items: Iterable[tuple[str, str | Key]]) -> Iterator[tuple[str, Key]]:
     """A section of keys: a value in quotes is a constant, any other the name of a key, an empty one is not given."""
     for field, value in items:
+        if isinstance(value, Key):
+            yield field, value
+            continue
         text = without_comment(value.strip())
         if (constant := unquote(text)) != text:
             yield field, Key(constant=constant)
@@ -23,12 +26,20 @@ def read_keys(items: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Key]]:
             yield field, Key(name=text)
 
 
-def check_keys(setting: str, keys: Mapping[str, Key]) -> dict[str, Key]:
-    """The keys under the exact names of their fields. Raises ConfigError for what is no field, or not of its type."""
+def check_keys(setting: str, keys: object) -> dict[str, Key]:
+    """The keys under the exact names of their fields, each as a Key or as a file has it.
+
+    Raises ConfigError for what is no field, or not of its type.
+    """
+    if not isinstance(keys, Mapping) or not all(isinstance(one, str | Key) for pair in keys.items() for one in pair):
+        raise ConfigError(
+            f"the setting {setting} is not valid: it must be a dictionary from names of fields to names of keys, or to "
+            "constants in quotes"
+        )
     types = {name: kind for name, kind in list_columns(KEY_SETTINGS[setting]).items() if name not in _NO_FIELDS}
     names = {_plain(name): name for name in types}
     checked: dict[str, Key] = {}
-    for written, key in keys.items():
+    for written, key in _read_keys(keys.items()):
         name = names.get(_plain(written))
         if name is None:
             close = closest(_plain(written), names, 0.75)

@@ -5,7 +5,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -88,6 +88,8 @@ class Setting(msgspec.Struct, frozen=True):
             value = os.fspath(value)
         if self.type is tuple:
             parts = list(_split(value)) if isinstance(value, str) else value
+            if not isinstance(parts, Collection) or not all(isinstance(part, str) for part in parts):
+                raise self._refusal()
             return tuple(text for part in parts if (text := unquote(part.strip())))
         if isinstance(value, str):
             # Line ends and white space come from the output of a script or a file, but a password may end in a space.

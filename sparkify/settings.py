@@ -20,9 +20,10 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 import msgspec
 
 from sparkify.addresses import mask, read_root, read_warehouse
+from sparkify.arguments import check_fields, checked
 from sparkify.datasets import Dataset, Key
 from sparkify.errors import ConfigError
-from sparkify.field_keys import KEY_SETTINGS, check_keys, read_keys
+from sparkify.field_keys import KEY_SETTINGS, check_keys
 from sparkify.setting import Secret, Setting, expand_home
 from sparkify.settings_file import closest, did_you_mean, is_there, parse_file, shown, unquote, without_comment
 
@@ -39,7 +40,7 @@ class S3Access(msgspec.Struct, frozen=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings, resolved and immutable. Make one with `load_config`."""
+    """All settings, resolved and immutable. Make one with `load_config`; by itself, this checks nothing but types."""
 
     warehouse: Annotated[
         str | None,
@@ -213,6 +214,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     # The file that was read, if it was there. Not a setting.
     config_file: str = DEFAULT_CONFIG_FILE
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def __repr__(self) -> str:
         """Without secrets, also where one stands in an address."""
         shown = ", ".join(f"{name}={value!r}" for name, value in msgspec.structs.asdict(self).items())
@@ -278,6 +282,7 @@ class Found(NamedTuple):
     place: str
 
 
+@checked
 def load_config(
     config_file: str | os.PathLike[str] | None = None,
     *,
@@ -376,7 +381,7 @@ def _read_file(path: Path, on_note: Callable[[str], None] | None) -> dict[str, A
     values: dict[str, Any] = {}
     for section in parser.sections():
         if section.lower() in KEY_SETTINGS:
-            values[section.lower()] = dict(read_keys(parser.items(section)))
+            values[section.lower()] = dict(parser.items(section))
             continue
         known = sections[section.upper()]
         for key, value in parser.items(section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import inspect
 import pickle
 from dataclasses import replace
 from decimal import Decimal
@@ -16,6 +17,7 @@ import nanoarrow as na
 import pytest
 
 import sparkify
+from sparkify.datasets import Key
 from sparkify.errors import UsageError
 from sparkify.settings import Config
 from tests.support import log_file, new_warehouse, play, write_file
@@ -192,6 +194,66 @@ def test_cut_complains_in_sentences(values: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError) as refused:
         sparkify.Cut(**values)
     assert words in str(refused.value)
+
+
+# ---- values of another type ----
+
+
+def public_functions() -> list[str]:
+    return [name for name in sparkify.__all__ if inspect.isfunction(getattr(sparkify, name))]
+
+
+@pytest.mark.parametrize("name", public_functions())
+def test_every_argument_of_every_function_is_checked(settled: Config, tmp_path: Path, name: str) -> None:
+    function = getattr(sparkify, name)
+    own = {
+        "config": settled, "first": settled, "second": settled, "name": "overview", "sql": "SELECT 1", "load_id": 1,
+        "folder": tmp_path, "directory": tmp_path / "new", "file": tmp_path / "file", "plan": tmp_path, "part": "1/1",
+    }  # fmt: skip
+    parameters = [one for one in inspect.signature(function).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    needed = {one.name: own[one.name] for one in parameters if one.default is one.empty}
+    for one in parameters:
+        with pytest.raises(UsageError, match=f"^{name}: {one.name} must be .+, not a value of type object"):
+            function(**needed | {one.name: object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("query", {"name": "hours", "cut": "2018"}, "query: cut must be a Cut, not text"),
+        ("compare", {"first": "a"}, "compare: first must be a Config, not text; make one with load_config"),
+        ("undo", {"load_id": "3"}, "undo: load_id must be a whole number, not text"),
+        ("undo", {"load_id": True}, "undo: load_id must be a whole number, not a value of type bool"),
+        ("load", {"on_progress": None}, "load: on_progress must be a function, not None"),
+        ("list_rejects", {"dataset": "x"}, "dataset must be 'events' or 'songs' or None, not text"),
+        ("query_sql", {"sql": "SELECT 1", "parameters": {1: 2}}, "parameters must be a dictionary"),
+        ("simulate", {"directory": "a\0"}, "simulate: directory cannot be a path: it holds a zero byte"),
+        ("load", {"staged": "\ud800"}, "load: staged cannot be a path: it holds a zero byte, or"),
+        ("SimulateOptions", {"events": "5"}, "SimulateOptions: events must be a whole number, not text"),
+        ("SimulateOptions", {"start": dt.datetime(2018, 11, 1)}, "start must be a date, not a value of"),
+        ("ExportOptions", {"format": "xlsx"}, "format must be 'parquet' or 'csv', not 'xlsx'"),
+        ("ExportOptions", {"tables": ["users", 5]}, "tables must be a list of text, not a value of type"),
+        ("Config", {"log_data": Path("x")}, "Config: log_data must be text or None, not a value of type"),
+        ("Config", {"db_password": "geheim"}, "Config: db_password must be a Secret or None, not text"),
+        ("load_config", {"log_pattern": 5}, "log_pattern is not valid: it must be one or more globs"),
+        ("load_config", {"song_pattern": [5]}, "song_pattern is not valid: it must be one or more globs"),
+        ("load_config", {"event_keys": 5}, "event_keys is not valid: it must be a dictionary from names"),
+        ("load_config", {"song_keys": {"year": 5}}, "song_keys is not valid: it must be a dictionary from names"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_told(settled: Config, name: str, given: dict[str, Any], words: str) -> None:
+    function = getattr(sparkify, name)
+    own = {one: settled for one in ("config", "first", "second") if one in inspect.signature(function).parameters}
+    with pytest.raises(UsageError) as refused:
+        function(**own | given)
+    assert words in str(refused.value)
+    assert "geheim" not in str(refused.value)
+
+
+def test_keys_are_given_as_a_file_has_them() -> None:
+    config = sparkify.load_config(event_keys={"length": "duration", "page": "'NextSong'", "song": ""})
+    assert config.event_keys == {"length": Key(name="duration"), "page": Key(constant="NextSong")}
 
 
 # ---- names ----

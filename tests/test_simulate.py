@@ -123,7 +123,7 @@ def test_records_are_the_same_in_each_shape(tmp_path: Path, shape: Shape, openin
 
 
 def test_an_unknown_shape_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="shape must be lines or objects or array or indented, not table"):
+    with pytest.raises(UsageError, match="shape must be 'lines' or 'objects' or 'array' or 'indented', not 'table'"):
         simulate(tmp_path, SimulateOptions(shape="table"))  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sparkify.addresses import is_unicode
+from sparkify.arguments import check_fields, checked
 from sparkify.errors import LockedError, UsageError
 from sparkify.exports.manifest import (
     NAME,
@@ -32,7 +33,7 @@ from sparkify.settings import Config
 from sparkify.sql import Table, read_table
 from sparkify.star.tables import LEDGER, STAGING, STAR, TEXTS
 from sparkify.star.version import open_to_read
-from sparkify.warehouses import FILE_FORMATS, FileFormat, Target, Warehouse
+from sparkify.warehouses import FileFormat, Target, Warehouse
 
 # The views that only other views read are left out.
 TABLES = (*STAR, "events", "sessions", "plays", "days", *STAGING, *TEXTS, *LEDGER)
@@ -65,8 +66,7 @@ class ExportOptions:
     with_people: bool = False
 
     def __post_init__(self) -> None:
-        if self.format not in FILE_FORMATS:
-            raise UsageError(f"an export cannot be of format {self.format!r}; give {' or '.join(FILE_FORMATS)}")
+        check_fields(self)
         if others := self.cut.values.keys() - {"from", "to"}:
             raise UsageError(f"an export does not take {' and '.join(sorted(others))}; it takes from and to")
         if isinstance(self.tables, str):
@@ -116,6 +116,7 @@ class _Planned:
     files: dict[str, str]
 
 
+@checked
 def export(
     config: Config,
     folder: str | os.PathLike[str],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from sparkify.arguments import checked
 from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.comparison import TableComparison, compare_stars
@@ -9,6 +10,7 @@ from sparkify.star.version import Version, open_to_read, require_version
 from sparkify.warehouses import open_warehouse
 
 
+@checked
 def check(
     config: Config,
     *,
@@ -25,6 +27,7 @@ def check(
         return checks.run_checks(warehouse, every, on_statement=on_statement, on_result=on_result)
 
 
+@checked
 def compare(first: Config, second: Config) -> list[TableComparison]:
     """Compare the stars of two warehouses, table by table. Read-only."""
     with open_to_read(first) as one, open_to_read(second) as other:

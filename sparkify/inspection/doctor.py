@@ -10,6 +10,7 @@ from importlib import metadata
 
 from sparkify import warehouses
 from sparkify._version import __version__
+from sparkify.arguments import checked
 from sparkify.datasets import Dataset
 from sparkify.errors import NoWarehouseError, SparkifyError
 from sparkify.formats import count_of
@@ -24,6 +25,7 @@ from sparkify.warehouses import Finding, Warehouse, examine, open_warehouse
 _DRIVERS = ("duckdb", "obstore", "redshift-connector", "boto3")
 
 
+@checked
 def list_findings(config: Config) -> Iterator[Finding]:
     """Examine versions, sources and the warehouse, one after the other."""
     yield Finding("versions", True, _versions())

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from sparkify.arguments import checked
 from sparkify.datasets import MOST_RAW_BYTES, Dataset
 from sparkify.errors import UsageError
 from sparkify.formats import name_some
@@ -25,6 +26,7 @@ _MOST_BYTES = 32 << 20
 _LINES = 1_000
 
 
+@checked
 def list_rejects(
     config: Config,
     *,

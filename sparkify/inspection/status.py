@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from sparkify.arguments import checked
 from sparkify.formats import Shown
 from sparkify.loads.plan import list_sources, plan_found
 from sparkify.questions.answers import count_lag, find_newest_event
@@ -37,6 +38,7 @@ class Status(Shown):
     pending: dict[str, int] | None
 
 
+@checked
 def status(config: Config) -> Status:
     """What the warehouse holds, and which files are pending. Read-only."""
     found = list_sources(config) if config.roots else None

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from sparkify.arguments import checked
 from sparkify.formats import Shown
 from sparkify.loads.progress import seconds_since
 from sparkify.settings import Config
@@ -22,6 +23,7 @@ class CompactResult(Shown):
     seconds: float = 0.0
 
 
+@checked
 def compact(config: Config, *, dry_run: bool = False) -> CompactResult:
     """Write the warehouse's file again: without free space, in the format of `config.storage_version`.
 

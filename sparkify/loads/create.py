@@ -1,5 +1,6 @@
 """Create the tables and views of a warehouse."""
 
+from sparkify.arguments import checked
 from sparkify.loads.migrate import bring_up_to_date
 from sparkify.settings import Config
 from sparkify.star.tables import create_tables, drop_tables
@@ -7,6 +8,7 @@ from sparkify.star.version import read_version, write_version
 from sparkify.warehouses import Warehouse, open_warehouse
 
 
+@checked
 def create(config: Config, *, drop: bool = False) -> list[str]:
     """Create the tables and views that are missing; with `drop`, drop everything first. Returns the names created.
 

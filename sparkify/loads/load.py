@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from sparkify._version import __version__
+from sparkify.arguments import checked
 from sparkify.datasets import Dataset
 from sparkify.errors import ConflictError, LockedError, SparkifyError, TooManyRejectsError
 from sparkify.loads import ledger
@@ -40,6 +41,7 @@ from sparkify.warehouses import Appended, Warehouse, open_warehouse, wait_while_
 _MOST_SECONDS_TO_LOCK = 600
 
 
+@checked
 def load(
     config: Config,
     *,

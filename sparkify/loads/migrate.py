@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from sparkify.arguments import checked
 from sparkify.datasets import DATASETS
 from sparkify.formats import Shown
 from sparkify.loads.older import bring_records_up_to_date
@@ -40,6 +41,7 @@ class Updated(NamedTuple):
     steps: list[str]
 
 
+@checked
 def migrate(config: Config) -> MigrateResult:
     """Bring an older warehouse up to date, in one transaction. A load, an undo and a replay do this first.
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Literal, NamedTuple, get_args, overload
 
+from sparkify.arguments import checked
 from sparkify.datasets import Dataset
 from sparkify.errors import SourceError, UsageError
 from sparkify.formats import count_of, name_some
@@ -112,6 +113,7 @@ def _unchanged(dataset: Dataset, file: SourceFile) -> PlannedFile:
     return PlannedFile(dataset, file.url, file.size, "unchanged", "loaded already", file)
 
 
+@checked
 def plan(config: Config, *, reread: bool = False, verify: bool = False) -> Plan:
     """What `load` with the same arguments would do, file by file. Writes nothing and creates no warehouse.
 

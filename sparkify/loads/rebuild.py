@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from sparkify.arguments import checked
 from sparkify.formats import Shown
 from sparkify.loads.migrate import bring_up_to_date
 from sparkify.loads.progress import seconds_since
@@ -39,6 +40,7 @@ class _OnlyTriedError(Exception):
     """Rolls back the transaction of a dry run."""
 
 
+@checked
 def rebuild(
     config: Config, *, dry_run: bool = False, on_step: Callable[[str], None] = lambda step: None
 ) -> RebuildResult:

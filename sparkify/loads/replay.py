@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from sparkify.arguments import checked
 from sparkify.formats import Shown
 from sparkify.loads import ledger
 from sparkify.loads.judging import judge_again
@@ -33,6 +34,7 @@ class ReplayResult(Shown):
     seconds: float = 0.0
 
 
+@checked
 def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
     """Judge the rejects of loaded files again by the current rules. Records that pass are loaded.
 

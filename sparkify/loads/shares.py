@@ -24,6 +24,7 @@ import msgspec
 from msgspec import structs
 
 from sparkify._version import __version__
+from sparkify.arguments import checked
 from sparkify.datasets import DATASETS, Dataset
 from sparkify.errors import UsageError
 from sparkify.formats import count_of, name_some
@@ -138,6 +139,7 @@ class StagedPart:
 # ---- the plan as a file ----
 
 
+@checked
 def save_plan(config: Config, file: str | os.PathLike[str], *, reread: bool = False, verify: bool = False) -> Plan:
     """Plan a load as `plan` does, and write the plan into a file for `stage` and `load`. Changes no warehouse.
 
@@ -229,6 +231,7 @@ def choose_share(chosen: Mapping[Dataset, ChosenFiles], number: int, count: int)
     return {dataset: [pairs[place][1] for place in own if pairs[place][0] == dataset] for dataset in DATASETS}
 
 
+@checked
 def stage(
     config: Config,
     plan: str | os.PathLike[str],

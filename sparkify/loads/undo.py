@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from sparkify.arguments import checked
 from sparkify.errors import UsageError
 from sparkify.formats import Shown
 from sparkify.loads import ledger
@@ -34,6 +35,7 @@ class UndoResult(Shown):
     seconds: float = 0.0
 
 
+@checked
 def undo(config: Config, load_id: int, *, dry_run: bool = False) -> UndoResult:
     """Remove the rows and rejects of a load; its files are pending again.
 

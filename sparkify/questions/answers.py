@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sparkify.addresses import is_unicode
+from sparkify.arguments import checked
 from sparkify.errors import UsageError
 from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
 from sparkify.questions.cut import COPIES, KEPT, SUMMARIES, WHOLE_LOG, Cut, cut_sql, kept_name
@@ -82,6 +83,7 @@ class Answers:
         return next(answer for answer in self.answers if answer.question.name == name)
 
 
+@checked
 def query(config: Config, name: str, *, cut: Cut = WHOLE_LOG, on_note: Callable[[str], None] | None = None) -> Result:
     """Answer a prepared question: `columns, rows = query(...)`, or the result as a table.
 
@@ -98,6 +100,7 @@ def query(config: Config, name: str, *, cut: Cut = WHOLE_LOG, on_note: Callable[
         return Result(answer.columns, answer.rows, types)
 
 
+@checked
 def query_sql(config: Config, sql: str, parameters: Mapping[str, Value] | None = None) -> Result:
     """Run one SELECT or PIVOT, or EXPLAIN of one, read-only. The result is like that of `query`.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from sparkify.arguments import checked
 from sparkify.errors import UsageError
 from sparkify.questions.cut import WHOLE_LOG, Cut
 from sparkify.settings import Config
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sparkify.report.marks import Spec
 
 
+@checked
 def render_report(
     config: Config,
     *,

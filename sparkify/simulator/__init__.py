@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkify.arguments import checked
 from sparkify.errors import UsageError
 from sparkify.formats import Shown, format_bytes
 from sparkify.outputs import make_folder
@@ -42,6 +43,7 @@ class SimulateResult(Shown):
 _DEFAULTS = SimulateOptions()
 
 
+@checked
 def simulate(
     directory: str | os.PathLike[str],
     options: SimulateOptions = _DEFAULTS,

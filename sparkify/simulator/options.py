@@ -6,8 +6,9 @@ Also their limits, and their days in milliseconds.
 import datetime
 from dataclasses import dataclass
 
+from sparkify.arguments import check_fields
 from sparkify.errors import UsageError
-from sparkify.simulator.shapes import LAYOUTS, Shape
+from sparkify.simulator.shapes import Shape
 
 DAY = 86_400_000  # milliseconds
 # The songs, the users and the events of a day are held in memory: each of these takes up to two gigabytes.
@@ -20,7 +21,10 @@ _LEAST_EVENT, _LEAST_SONG = 300, 200
 
 @dataclass(frozen=True)
 class SimulateOptions:
-    """What to simulate. `events` and `songs` count all records written, planted faults included."""
+    """What to simulate. `events` and `songs` count all records written, planted faults included.
+
+    Raises UsageError for a value of another type.
+    """
 
     events: int = 50_000
     users: int = 200
@@ -31,6 +35,9 @@ class SimulateOptions:
     dirty: float = 0.0  # share of the records of both datasets that are planted faults
     seed: int = 0
     shape: Shape = "lines"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def check_options(options: SimulateOptions) -> None:
@@ -47,8 +54,6 @@ def check_options(options: SimulateOptions) -> None:
     for name in ("match_rate", "dirty"):
         if not 0 <= getattr(options, name) <= 1:
             raise UsageError(f"{name} must be between 0 and 1, not {getattr(options, name)}")
-    if options.shape not in LAYOUTS:
-        raise UsageError(f"shape must be {' or '.join(LAYOUTS)}, not {options.shape}")
 
 
 def least_bytes(options: SimulateOptions) -> int:

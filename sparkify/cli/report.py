@@ -1,6 +1,7 @@
 """sparkify report."""
 
 import re
+from typing import Any
 
 import click
 
@@ -26,21 +27,23 @@ PAGE = Kind("a report", re.compile(rb'<!doctype html>.*<meta name="generator" co
     show_default=True,
     help="Output file.",
 )
+@click.option("--questions", metavar="DIR", shell_complete=complete_path,
+              help="Folder of .sql files with questions of your own, each of which gets a section.")  # fmt: skip
 @click.option("--title", metavar="TEXT", help="Title of the page.  [default: Listening report]")
 @click.option("--with-people", is_flag=True, help="Also name places and states that have a single listener.")
 @cutting
 @common()
-def report(
-    config: Config, output: str, title: str | None, cut: Cut, with_people: bool, as_json: bool, quiet: bool
-) -> None:
+def report(config: Config, cut: Cut, as_json: bool, quiet: bool, **given: Any) -> None:
     """Write one HTML page that answers every prepared question. It needs no other file and no network."""
+    output: str = given["output"]
     # Before the work.
     check_output(output, config, PAGE)
     on_note = None if quiet else say
     with show_report(quiet or as_json) as on_step:
         page = sparkify.render_report(
-            config, cut=cut, with_people=with_people, title=title, on_note=on_note, on_step=on_step
-        ).encode()
+            config, cut=cut, with_people=given["with_people"], own_questions=given["questions"], title=given["title"],
+            on_note=on_note, on_step=on_step,
+        ).encode()  # fmt: skip
     with open_output(output, config, PAGE) as stream:
         stream.write(page)
     if as_json:

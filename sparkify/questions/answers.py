@@ -1,6 +1,7 @@
 """Answers: to one question, to any SELECT, and to all questions at once for a report. Changes nothing."""
 
 import datetime as dt
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,8 +10,10 @@ from typing import Any
 from sparkify.addresses import is_unicode
 from sparkify.arguments import checked
 from sparkify.errors import UsageError
+from sparkify.formats import require_distinct
 from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
-from sparkify.questions.cut import COPIES, KEPT, SUMMARIES, WHOLE_LOG, Cut, cut_sql, kept_name
+from sparkify.questions.cut import COPIES, KEPT, SUMMARIES, WHOLE_LOG, Cut, cut_own_sql, cut_sql, kept_name
+from sparkify.questions.own import OwnQuestion, Point, read_points, take_rows, tell_mistake
 from sparkify.questions.parameters import Value, fill_parameters
 from sparkify.questions.result import Result
 from sparkify.settings import Config
@@ -23,6 +26,8 @@ from sparkify.warehouses import Row, Warehouse, engine_of, fetch_dicts, open_war
 _LAST_DAYS = 7
 # The loads that a report lists.
 _LAST_LOADS = 10
+# As both engines tell it of a user's SQL.
+_PLACE = re.compile(r"LINE (\d+):")
 _REPAIRED = """
 SELECT load_id, cast(coalesce(sum(repaired), 0) AS BIGINT) FROM load_files WHERE load_id >= {first} GROUP BY load_id
 """
@@ -46,6 +51,21 @@ class Answer:
     def records(self) -> list[dict[str, Any]]:
         """The rows as dictionaries."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class OwnAnswer:
+    """The answer to a question of a user's own, or a sentence that says why there is none, or no drawing.
+
+    It has the first rows, with long texts shortened: `is_shortened` says whether it has less than everything. `points`
+    are what its drawing shows.
+    """
+
+    asked: OwnQuestion
+    answer: Answer | None
+    mistake: str | None = None
+    points: list[Point] | None = None
+    is_shortened: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +97,7 @@ class Answers:
     newest_event: dt.datetime | None
     lag_seconds: float | None
     checks: list[CheckResult]
+    own: Sequence[OwnAnswer] = ()
 
     def of(self, name: str) -> Answer:
         """The answer to the question of that name."""
@@ -149,28 +170,43 @@ def answer_all(
     config: Config,
     *,
     cut: Cut = WHOLE_LOG,
+    own: Sequence[OwnQuestion] = (),
     on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> Answers:
-    """Answer every prepared question, each with the parameters that it takes, and run every check.
+    """Answer every prepared question, each with the parameters that it takes, and those of `own`, and run every check.
 
-    `on_step` is called before each step with what it does, the number of steps that are done, and that of all.
+    A mistake in one of `own` is part of its answer. `on_step` is called before each step with what it does, the number
+    of steps that are done, and that of all.
     """
     questions = list_questions()
     # Before the questions is what they share, and after them are the comparison and the checks.
-    steps = len(questions) + 3
+    steps = len(questions) + len(own) + 3
+    with open_to_read(config) as warehouse:
+        answers = _answer_prepared(warehouse, questions, cut, lambda step, done: on_step(step, done, steps))
+        found = []
+        # A mistake would end the transaction of the others.
+        for done, one in enumerate(own, steps - len(own)):
+            on_step(f"answering {one.file}", done, steps)
+            found.append(answer_own(warehouse, one, cut, kept=("days", *COPIES)))
+        return replace(answers, own=found)
+
+
+def _answer_prepared(
+    warehouse: Warehouse, questions: Sequence[Question], cut: Cut, on_step: Callable[[str, int], None]
+) -> Answers:
     # In one transaction: otherwise a load could commit between two questions.
-    with open_to_read(config) as warehouse, warehouse.transaction():
+    with warehouse.transaction():
         loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(warehouse)
-        on_step("summing up the log", 0, steps)
+        on_step("summing up the log", 0)
         compared = _keep(warehouse, cut)
         answers = []
         for done, question in enumerate(questions, 1):
-            on_step(f"answering {question.name}", done, steps)
+            on_step(f"answering {question.name}", done)
             answers.append(_answer(warehouse, question, cut, kept=KEPT))
-        on_step("comparing", steps - 2, steps)
+        on_step("comparing", len(questions) + 1)
         comparison = None if compared is None else _compare(warehouse, cut, *compared)
-        on_step("checking", steps - 1, steps)
+        on_step("checking", len(questions) + 2)
         results = checks.run_checks(warehouse, checks.list_checks())
         last_load = loads[-1] if loads else None
         return Answers(
@@ -184,6 +220,36 @@ def answer_all(
             count_lag(loads, newest),
             results,
         )
+
+
+def answer_own(warehouse: Warehouse, asked: OwnQuestion, cut: Cut, *, kept: Collection[str] = ()) -> OwnAnswer:
+    """The answer to a question of a user's own. Needs no open transaction, which a mistake would end."""
+    if asked.mistake is not None:
+        return OwnAnswer(asked, None, asked.mistake)
+    values = list_values(asked.question, cut)
+    sql, lines_before = cut_own_sql(asked.question.sql, values, kept=kept)
+    try:
+        columns, coming = warehouse.stream_user_query(sql)
+        require_distinct(columns)
+        rows, is_shortened = take_rows(coming)
+    except UsageError as error:
+        return OwnAnswer(asked, None, _place_mistake(asked, error, lines_before))
+    # Without the tables that this session keeps, it runs anywhere.
+    answer = Answer(asked.question, values, cut_own_sql(asked.question.sql, values)[0], columns, rows)
+    try:
+        points = None if asked.chart is None else read_points(asked.chart, columns, rows)
+    except ValueError as error:
+        line = None if asked.chart is None else asked.chart.line
+        return OwnAnswer(asked, answer, tell_mistake(asked.file, line, str(error)), is_shortened=is_shortened)
+    return OwnAnswer(asked, answer, None, points, is_shortened)
+
+
+def _place_mistake(asked: OwnQuestion, error: UsageError, lines_before: int) -> str:
+    """An error in a user's SQL, with the line of the file if the engine tells that of the SQL."""
+    notes = " ".join(getattr(error, "__notes__", []))
+    place = _PLACE.match(notes)
+    line = 0 if place is None else int(place[1]) - lines_before
+    return tell_mistake(asked.file, asked.sql_line + max(line - 1, 0), " ".join(str(error).split()))
 
 
 def _find_last_loads(warehouse: Warehouse, loads: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ _COMMENT = "-- "
 _CHAPTER = re.compile(r"Chapter: (\w+) (\d+)\.")
 _TOTALS = re.compile(r"Totals: (\w+)\.")
 _PARAMETERS = "Parameters: "
-_PARAMETER = re.compile(r"(from|to|level|top|days)(?: = (\d+))?")
+_PARAMETER = re.compile(r"(from|to|level|top|days)(?: = ([0-9]{1,9}))?")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,11 @@ def parse_question(name: str, text: str) -> Question:
     end = next((number for number, line in enumerate(lines) if not line.startswith(_COMMENT)), len(lines))
     header = [line.removeprefix(_COMMENT).strip() for line in lines[:end]]
     sql = "\n".join(lines[end:]).strip()
-    parameters = _parse_parameters(name, header.pop()) if header and header[-1].startswith(_PARAMETERS) else ()
+    listed = header.pop() if header and header[-1].startswith(_PARAMETERS) else ""
+    try:
+        parameters = read_parameters(listed.removeprefix(_PARAMETERS).removesuffix("."))
+    except ValueError as error:
+        raise ValueError(f"sql/questions/{name}.sql: {error}") from None
     chapter = _CHAPTER.fullmatch(header.pop()) if header else None
     totals = _TOTALS.fullmatch(header[-1]) if header else None
     if totals:
@@ -119,11 +123,12 @@ def parse_question(name: str, text: str) -> Question:
     )
 
 
-def _parse_parameters(name: str, line: str) -> tuple[Parameter, ...]:
-    found = [_PARAMETER.fullmatch(part) for part in line.removeprefix(_PARAMETERS).removesuffix(".").split(", ")]
+def read_parameters(text: str) -> tuple[Parameter, ...]:
+    """The parameters of a list such as `from, to, top = 20`. Raises ValueError if one is unknown, or named twice."""
+    found = [_PARAMETER.fullmatch(part) for part in text.split(", ")] if text else []
     parameters = tuple(Parameter(one[1], int(one[2]) if one[2] else None) for one in found if one)
     if len({parameter.name for parameter in parameters}) < len(found):
-        raise ValueError(f"sql/questions/{name}.sql lists a parameter twice, or an unknown one: {line}")
+        raise ValueError(f"it lists a parameter twice, or an unknown one: {text}")
     return parameters
 
 

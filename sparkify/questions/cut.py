@@ -37,7 +37,11 @@ SUMMARIES = ("user_days", "visits")
 COPIES = ("repeated_moments", "repeated_events")
 KEPT = (*COPIES, "days", *SUMMARIES)
 _READABLE = (*KEPT, *_SCANNED)
-_READ = re.compile(rf"\b(FROM|JOIN) ({'|'.join(_READABLE)})\b( AS \w+)?")
+# What a question of a user's own may read and is cut.
+_OWN = ("events", "plays", "days", "sessions")
+# The beginning of a SELECT with CTEs: comments, and whether they may be recursive.
+_WITH = re.compile(r"((?:\s|--[^\n]*\n|/\*.*?\*/)*)WITH\s+(RECURSIVE\s+)?", re.IGNORECASE | re.DOTALL)
+_READ = re.compile(rf"\b(FROM|JOIN) ({'|'.join((*_READABLE, 'sessions'))})\b( AS \w+)?")
 _PLACEHOLDER = re.compile(r"(?<!:):([a-z]+)\b")
 # The view plays also has columns of users, songs and artists. No question reads them, and the joins would take longer
 # than most questions.
@@ -133,6 +137,36 @@ def cut_sql(sql: str, values: Mapping[str, Any], *, kept: Collection[str] = ()) 
     return _complete(_fill(sql, values), bodies, anew={*_SCANNED, *kept})
 
 
+def list_read(sql: str) -> list[str]:
+    """The views that are cut and that a user's SQL may read."""
+    return [name for name in _OWN if re.search(rf"\b{name}\b", sql, re.IGNORECASE)]
+
+
+def cut_own_sql(sql: str, values: Mapping[str, Any], *, kept: Collection[str] = ()) -> tuple[str, int]:
+    """A user's SQL after CTEs with the names of the views that it may read, and how many lines stand before it.
+
+    They hide the views wherever the SQL names them without a schema, however it is written.
+    """
+    bodies = {name: _body_sql(name, values, is_kept=name in kept) for name in _READABLE}
+    # With all columns of the views; `level` is one of several tables of plays.
+    bodies["plays"] = f"SELECT * FROM (\n{indent(_view_sql('plays').rstrip(), '    ')}\n) AS all_plays"
+    bodies["plays"] += where_sql(_SCANNED["plays"], values)
+    bodies["sessions"] = _view_sql("sessions").rstrip()
+    is_cut = any(values.get(name) is not None for name in ("from", "to", "level"))
+    found = list_read(sql) if is_cut else []
+    ctes = _name_ctes("\n".join(f"FROM {name}" for name in found), bodies)[1]
+    given = {name: value for name, value in values.items() if name in ("top", "days")}
+    filled = re.sub(
+        r"(?<![:\w]):(top|days)\b", lambda one: literal_sql(given[one[1]]) if one[1] in given else one[0], sql
+    )
+    if not ctes:
+        return filled, 0
+    begin = _WITH.match(filled)
+    before = f"WITH {'RECURSIVE ' if begin and begin[2] else ''}{_join_ctes(ctes)}{',' if begin else ''}\n"
+    rest = f"{begin[1]}{filled[begin.end() :]}" if begin else filled
+    return before + rest, before.count("\n")
+
+
 def fill_sql(sql: str, values: Mapping[str, Any]) -> str:
     """A question's SELECT with literals for `:top` and `:days`. By itself it reads the views, the whole log."""
     return _complete(_fill(sql, values), {name: _select_sql(name) for name in SUMMARIES})
@@ -165,10 +199,21 @@ def _fill(sql: str, values: Mapping[str, Any]) -> str:
 
 
 def _complete(sql: str, bodies: Mapping[str, str], *, anew: Collection[str] = ()) -> str:
-    """The SELECT after the CTEs that it reads, directly or through others, each after those that it reads itself.
+    """The SELECT after the CTEs that it reads, directly or through others. Each reader of those `anew` has its own."""
+    named, ctes = _name_ctes(sql, bodies, anew=anew)
+    if not ctes:
+        return named
+    if named.startswith("WITH "):
+        return f"WITH {_join_ctes(ctes)},\n\n{named.removeprefix('WITH ')}"
+    return f"WITH {_join_ctes(ctes)}\n\n{named}"
 
-    Each reader of those `anew` has its own.
-    """
+
+def _join_ctes(ctes: Mapping[str, str]) -> str:
+    return ",\n\n".join(f"{name} AS (\n{indent(body, '    ')}\n)" for name, body in ctes.items())
+
+
+def _name_ctes(sql: str, bodies: Mapping[str, str], *, anew: Collection[str] = ()) -> tuple[str, dict[str, str]]:
+    """The SQL with the names of the CTEs that it reads, and these, each after those that it reads itself."""
     ctes: dict[str, str] = {}
 
     def name_reader(found: re.Match[str]) -> str:
@@ -186,21 +231,18 @@ def _complete(sql: str, bodies: Mapping[str, str], *, anew: Collection[str] = ()
     def name_readers(text: str) -> str:
         return _READ.sub(name_reader, text)
 
-    named = name_readers(sql)
-    before = ",\n\n".join(f"{name} AS (\n{indent(body, '    ')}\n)" for name, body in ctes.items())
-    if not before:
-        return named
-    if named.startswith("WITH "):
-        return f"WITH {before},\n\n{named.removeprefix('WITH ')}"
-    return f"WITH {before}\n\n{named}"
+    return name_readers(sql), ctes
 
 
 def _select_sql(name: str) -> str:
     """The SELECT of a view or of a summary."""
     if name in SUMMARIES:
         return re.sub(r"\A(?:--.*\n)+", "", read_sql(f"summaries/{name}"))
-    select = read_sql(f"views/{name}/create").partition(f"CREATE OR REPLACE VIEW {name} AS\n")[2]
-    return _BESIDE_PLAYS.sub("", select) if name == "plays" else select
+    return _BESIDE_PLAYS.sub("", _view_sql(name)) if name == "plays" else _view_sql(name)
+
+
+def _view_sql(name: str) -> str:
+    return read_sql(f"views/{name}/create").partition(f"CREATE OR REPLACE VIEW {name} AS\n")[2]
 
 
 def _body_sql(name: str, values: Mapping[str, Any], *, is_kept: bool) -> str:

@@ -4,6 +4,7 @@
 warehouse: so the same warehouse gives the same bytes.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -24,22 +25,26 @@ def render_report(
     *,
     cut: Cut = WHOLE_LOG,
     with_people: bool = False,
+    own_questions: str | os.PathLike[str] | None = None,
     title: str | None = None,
     on_note: Callable[[str], None] | None = None,
     on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> str:
     """The page, as HTML, for one cut of the log. A question is answered without the parameters that it does not take.
 
-    Places and states with a single listener are left out unless `with_people`. `title` replaces "Listening report". If
-    something cannot be drawn, the page says so, and `on_note` is called with a sentence. `on_step` is called before
-    each step with what it does, the number of steps that are done, and that of all. Read-only. Raises UsageError if the
-    packages for drawing are not installed.
+    Places and states with a single listener are left out unless `with_people`. `title` replaces "Listening report".
+    Each `.sql` file in the folder `own_questions` gets a section; docs/report.md says how to write one. If such a file
+    has a mistake, or something cannot be drawn, the page says so, and `on_note` is called with a sentence. `on_step` is
+    called before each step with what it does, the number of steps that are done, and that of all. Read-only. Raises
+    UsageError for a folder without such files, and if the packages for drawing are not installed.
     """
     require_packages()
     from sparkify.questions.answers import answer_all
+    from sparkify.questions.own import read_questions
     from sparkify.report.drawing import start_drawing
     from sparkify.report.page import TITLE, render_page
 
+    own = [] if own_questions is None else read_questions(own_questions)
     with start_drawing() as draw:
 
         def draw_and_note(specs: "Mapping[str, Spec]") -> "Drawing":
@@ -50,7 +55,10 @@ def render_report(
                     on_note(f"not drawn: {names}; {why}. The page has the numbers")
             return drawing
 
-        answers = answer_all(config, cut=cut, on_step=on_step)
+        answers = answer_all(config, cut=cut, own=own, on_step=on_step)
+        for one in answers.own:
+            if one.mistake is not None and on_note is not None:
+                on_note(f"{one.mistake}. The page says so, too")
         return render_page(answers, draw_and_note, with_people=with_people, title=title or TITLE)
 
 

@@ -19,7 +19,11 @@ from sparkify.report.marks import SCHEMA, Record, Spec
 
 def draw(name: str, records: Sequence[Record]) -> Spec | None:
     """The drawing of a question's answer; None if there is nothing to draw."""
-    spec: Spec | None = _find(name).draw(records) if records else None
+    return complete(_find(name).draw(records) if records else None)
+
+
+def complete(spec: Spec | None) -> Spec | None:
+    """A drawing as Vega-Lite takes it; what the page draws by itself stays as it is."""
     if spec is None or not is_vega(spec):
         return spec
     if "drawings" in spec:

@@ -1,0 +1,81 @@
+"""The data behind the page: the loads, the rejected records, the checks, and how fresh it is."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sparkify.formats import count_of, format_age, format_number, format_share
+from sparkify.questions.answers import Answers
+from sparkify.report.marks import Record, bar
+
+_BAD_LOADS = ("failed", "interrupted", "partial")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A fact about the data; `bad` if something is wrong."""
+
+    label: str
+    value: str
+    detail: str = ""
+    bad: bool = False
+
+
+def list_facts(answers: Answers) -> list[Fact]:
+    health, load, newest = answers.of("health").records[0], answers.last_load, answers.newest_event
+    broken = [one.check for one in answers.checks if not one.passed]
+    facts = [Fact("Last load", "none yet", bad=True)]
+    if load is not None:
+        status = load["status"].replace("_", " ")
+        at = _moment(load["finished_at"] or load["started_at"])
+        facts = [Fact("Last load", at, f"load {load['load_id']}, {status}", load["status"] in _BAD_LOADS)]
+    if newest is not None:
+        lag = answers.lag_seconds
+        facts.append(Fact("Newest event", _moment(newest), f"{format_age(lag)} before it was loaded" if lag else ""))
+    return [
+        *facts,
+        Fact("Records rejected", format_share(health["rejected_share"]), "of all that were read, of every file"),
+        Fact("Plays found in the catalogue", format_share(health["match_rate"]), "the others have names from the log"),
+        Fact(
+            "Checks",
+            f"{len(answers.checks) - len(broken)} of {len(answers.checks)} passed",
+            "of all of the warehouse",
+            any(check.severity == "fail" for check in broken),
+        ),
+    ]
+
+
+def list_broken(answers: Answers) -> list[dict[str, str]]:
+    """The checks that did not pass, in their own sentences."""
+    return [
+        {"severity": one.check.severity, "why": one.check.why, "name": f"{one.check.table}.{one.check.name}",
+         "rows": count_of(one.rows, "row")}
+        for one in answers.checks
+        if not one.passed
+    ]  # fmt: skip
+
+
+def list_loads(answers: Answers) -> list[Record]:
+    """The last loads, the last first, with their figures as text."""
+    return [_load(load) for load in answers.last_loads]
+
+
+def _load(load: Record) -> Record:
+    numbers = [load[name] for name in ("files", "read", "loaded", "rejected", "repaired")]
+    return {
+        "name": load["load_id"],
+        "at": _moment(load["finished_at"] or load["started_at"]).removesuffix(" UTC"),
+        "status": load["status"].replace("_", " "),
+        "numbers": [format_number(number) for number in numbers],
+    }
+
+
+def list_reasons(answers: Answers) -> list[Record]:
+    most = max((reason["records"] for reason in answers.reasons), default=1)
+    return [
+        bar(one["reason"], one["records"] / most, format_number(one["records"]), details=[one["dataset"]])
+        for one in answers.reasons
+    ]
+
+
+def _moment(at: dt.datetime) -> str:
+    return f"{at.day} {at:%b %Y, %H:%M} UTC"

@@ -10,6 +10,7 @@
     │   ├── VersionError      this program cannot work with the warehouse's version
     │   ├── SchemaError       a statement does not fit the tables that the database has
     │   ├── LockedError       another process holds the warehouse
+    │   ├── LostSessionError  the connection to the warehouse broke, or cannot be opened
     │   └── ConflictError     another session changed what this one works on; trying again may help
     ├── CheckError            a data-quality check of severity "fail" found rows
     └── TooManyRejectsError   a load exceeded its limit of rejected records
@@ -56,6 +57,10 @@ class SchemaError(EngineError):
 
 class LockedError(EngineError):
     """Another process holds the warehouse."""
+
+
+class LostSessionError(EngineError):
+    """The connection to the warehouse broke, or none can be opened: what it had not committed is lost."""
 
 
 class ConflictError(EngineError):

@@ -18,27 +18,29 @@ from typing import Any, Literal, Protocol
 from sparkify._version import __version__
 from sparkify.arguments import checked
 from sparkify.datasets import Dataset
-from sparkify.errors import ConflictError, LockedError, SparkifyError, TooManyRejectsError
+from sparkify.errors import ConflictError, LockedError, LostSessionError, SparkifyError, TooManyRejectsError
 from sparkify.loads import ledger
 from sparkify.loads.chosen import ChosenFiles
-from sparkify.loads.ledger import FileEntry, LoadedFile, LoadEntry
+from sparkify.loads.ledger import FileEntry, LedgerState, LoadedFile, LoadEntry
 from sparkify.loads.limit import RejectLimit, refuse
 from sparkify.loads.migrate import bring_up_to_date
-from sparkify.loads.plan import Plan, begin_listing, list_plan_warnings, list_settled, plan_found
+from sparkify.loads.plan import Plan, begin_listing, list_plan_warnings, list_settled, plan_found, still_holds
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
 from sparkify.loads.reading import choose_files, list_entries, open_reading
 from sparkify.loads.result import LoadResult
-from sparkify.loads.retry import retry_conflicts
+from sparkify.loads.retry import Attempts
 from sparkify.loads.warnings import Brought, Delivery, Replaced, list_notes, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.listing import Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_rows, count_rows_and_matches, list_counts
 from sparkify.validation.version import rules_digest
-from sparkify.warehouses import Appended, Warehouse, open_warehouse, wait_while_locked
+from sparkify.warehouses import Appended, Staged, Warehouse, open_warehouse, wait_while_locked
 
 # Another load could take this one for dead after 15 minutes.
 _MOST_SECONDS_TO_LOCK = 600
+# A cluster that is patched is away for some minutes.
+_MOST_SECONDS_TO_PAUSE = 10.0
 
 
 @checked
@@ -84,11 +86,12 @@ def load_into(warehouse: Warehouse, config: Config, *, on_progress: OnProgress =
 
 @dataclass(frozen=True)
 class _Options:
-    """The caller's callbacks, and the limit of rejects."""
+    """The caller's callbacks, the limit of rejects, and the attempts that are left."""
 
     on_progress: OnProgress = lambda progress: None
     on_event: OnEvent | None = None
     limit: RejectLimit | None = None
+    attempts: Attempts = field(default_factory=Attempts)
 
 
 class Work(Protocol):
@@ -102,8 +105,11 @@ class Work(Protocol):
 
     def open_rows(
         self, warehouse: Warehouse, load_id: int, chosen: Mapping[Dataset, ChosenFiles], reporter: Reporter
-    ) -> AbstractContextManager[Iterator[tuple[Dataset, Appended]]]:
+    ) -> AbstractContextManager[Staged]:
         """The rows of the pending files; see `Intake.stage`."""
+
+    def still_holds(self, warehouse: Warehouse, planned: Plan) -> bool:
+        """Whether the ledger says the same of the plan's files still, in the open transaction."""
 
     def finish(self) -> None:
         """Clean up after the commit."""
@@ -127,12 +133,15 @@ class _Listed:
     @contextmanager
     def open_rows(
         self, warehouse: Warehouse, load_id: int, chosen: Mapping[Dataset, ChosenFiles], reporter: Reporter
-    ) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+    ) -> Iterator[Staged]:
         with (
             open_reading(self.config, chosen, reporter) as incoming,
             warehouse.intake.stage(load_id, incoming) as staged,
         ):
             yield staged
+
+    def still_holds(self, warehouse: Warehouse, planned: Plan) -> bool:
+        return still_holds(warehouse, self.config, planned.looked_at, reread=self.reread, verify=self.verify)
 
     def finish(self) -> None:
         """Nothing is left to do."""
@@ -140,19 +149,17 @@ class _Listed:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A load that is in the ledger: its id, its work and its reporter."""
+    """A load that is in the ledger: its id, its work and its reporter. `state` is the ledger's when it was planned."""
 
     warehouse: Warehouse
     config: Config
+    work: Work
     planned: Plan
+    state: LedgerState
     chosen: dict[Dataset, ChosenFiles]
     limit: RejectLimit | None
     reporter: Reporter
     entry: LoadEntry
-
-    @property
-    def first_source_id(self) -> int:
-        return next(iter(self.chosen.values())).source_ids.start
 
 
 @dataclass(frozen=True)
@@ -190,12 +197,15 @@ class _Outcome:
         return _Outcome([replace(brought, entries=_all_failed(brought.entries)) for brought in self.brought])
 
 
+_Done = tuple[_Outcome, StarChange, TooManyRejectsError | None]
+
+
 def _all_failed(entries: list[FileEntry]) -> list[FileEntry]:
     return [entry._replace(status="failed", records=entry.records._replace(loaded=0, repaired=0)) for entry in entries]
 
 
 def _load(warehouse: Warehouse, config: Config, find_work: Callable[[], Work], options: _Options) -> LoadResult:
-    return retry_conflicts(lambda: _load_once(warehouse, config, find_work, options))
+    return options.attempts.run(lambda: _load_once(warehouse, config, find_work, options))
 
 
 def _load_once(warehouse: Warehouse, config: Config, find_work: Callable[[], Work], options: _Options) -> LoadResult:
@@ -209,13 +219,12 @@ def _load_once(warehouse: Warehouse, config: Config, find_work: Callable[[], Wor
         return _result(warehouse, planned, started)
     try:
         planned.warnings = work.list_warnings(planned)
-        with (
-            work.open_rows(warehouse, begun.entry.load_id, begun.chosen, begun.reporter) as staged,
-            _lock_again(warehouse),
-        ):
-            if not ledger.is_as_planned(warehouse, begun.first_source_id):
+        with work.open_rows(warehouse, begun.entry.load_id, begun.chosen, begun.reporter) as staged:
+            bring = partial(_bring, begun, staged)
+            done = options.attempts.run(bring) if staged.are_kept else bring()
+            if done is None:
                 raise ConflictError("another load changed the warehouse first; try again")
-            outcome, change, refusal = _run(begun, staged)
+            outcome, change, refusal = done
     except BaseException as error:
         _note_failure(begun, error)
         raise
@@ -233,26 +242,47 @@ def _plan(warehouse: Warehouse, config: Config, work: Work, options: _Options) -
         # Before anything else, so that a load which has to wait does so at once.
         at_work = warehouse.intake.claim()
         planned = work.plan(warehouse)
-        begun = _begin(warehouse, config, planned, options, at_work) if planned.pending else None
+        begun = _begin(warehouse, config, work, planned, options, at_work) if planned.pending else None
         ledger.note_states(warehouse, list_settled(planned, "unchanged", "to_reread"))
         if begun is None:
             _move_files(warehouse, planned)
     return planned, begun
 
 
+def _bring(begun: _Begun, staged: Staged) -> _Done | None:
+    """Do the load in its own transaction; None if what was planned does not hold any more."""
+    with _lock_again(begun.warehouse):
+        return _run(begun, staged.take()) if _still_holds(begun) else None
+
+
 @contextmanager
 def _lock_again(warehouse: Warehouse) -> Iterator[None]:
-    """The transaction of the load itself. What was read for hours is not given up for an undo of minutes."""
-    end = time.monotonic() + _MOST_SECONDS_TO_LOCK
+    """The transaction of the load itself.
+
+    What was read for hours is not given up for an undo of minutes, nor for a session that has ended meanwhile.
+    """
+    end, pause = time.monotonic() + _MOST_SECONDS_TO_LOCK, 0.1
     with ExitStack() as stack:
         while True:
             try:
                 stack.enter_context(warehouse.load_transaction())
                 break
-            except LockedError:
+            except (LockedError, LostSessionError) as error:
                 if time.monotonic() > end:
                     raise
+                if isinstance(error, LostSessionError):
+                    time.sleep(pause)
+                    pause = min(2 * pause, _MOST_SECONDS_TO_PAUSE)
         yield
+
+
+def _still_holds(begun: _Begun) -> bool:
+    now = ledger.read_state(begun.warehouse)
+    if now == begun.state:
+        return True
+    # What was undone or replayed of other files does not matter.
+    are_ids_free = now.next_source_id == begun.state.next_source_id
+    return are_ids_free and begun.work.still_holds(begun.warehouse, begun.planned)
 
 
 def _move_files(warehouse: Warehouse, planned: Plan) -> None:
@@ -262,7 +292,7 @@ def _move_files(warehouse: Warehouse, planned: Plan) -> None:
     ledger.note_states(warehouse, list_settled(planned, "moved"))
 
 
-def _begin(warehouse: Warehouse, config: Config, planned: Plan, options: _Options, at_work: str) -> _Begun:
+def _begin(warehouse: Warehouse, config: Config, work: Work, planned: Plan, options: _Options, at_work: str) -> _Begun:
     """Record that the load runs, in the transaction that planned it."""
     # Only a load needs it. What is wrong with the library is told before anything is recorded.
     from sparkify.validation import native
@@ -270,20 +300,18 @@ def _begin(warehouse: Warehouse, config: Config, planned: Plan, options: _Option
     native.find()
     started_at = utc_now()
     load_id = ledger.begin_load(warehouse, started_at, __version__, at_work)
-    ledger.note_planned(warehouse)
     pending = planned.pending
     reporter = Reporter(
         options.on_progress, options.on_event, len(pending), sum(file.size for file in pending), load_id=load_id
     )
     reporter.emit("started", files=reporter.total_files, bytes=reporter.total_bytes)
-    chosen = choose_files(planned, ledger.next_source_id(warehouse))
+    state = ledger.read_state(warehouse)
+    chosen = choose_files(planned, state.next_source_id)
     entry = LoadEntry(load_id, started_at, None, "running", None, __version__)
-    return _Begun(warehouse, config, planned, chosen, options.limit, reporter, entry)
+    return _Begun(warehouse, config, work, planned, state, chosen, options.limit, reporter, entry)
 
 
-def _run(
-    begun: _Begun, staged: Iterator[tuple[Dataset, Appended]]
-) -> tuple[_Outcome, StarChange, TooManyRejectsError | None]:
+def _run(begun: _Begun, staged: Iterator[tuple[Dataset, Appended]]) -> _Done:
     """Do the load in the caller's transaction. With too many rejects, only the rejects are left to commit."""
     warehouse, reporter, load_id = begun.warehouse, begun.reporter, begun.entry.load_id
     change = StarChange(warehouse)

@@ -284,6 +284,28 @@ def plan_found(
     )
 
 
+def still_holds(
+    warehouse: Warehouse, config: Config, planned: Sequence[PlannedFile], *, reread: bool, verify: bool
+) -> bool:
+    """Whether a plan of the same files says the same of those that this one changes something about."""
+    to_change = [one for one in planned if one.is_pending or one.state == "moved"]
+    listed = {
+        dataset: Listing([one.file for one in to_change if one.dataset == dataset and one.file is not None], [])
+        for dataset in config.roots
+    }
+    again = plan_found(warehouse, config, listed, reread=reread, verify=verify)
+    return _decisions(again.looked_at) == _decisions(to_change)
+
+
+def _decisions(files: Iterable[PlannedFile]) -> dict[tuple[str, str], tuple[str, int | None]]:
+    """What a plan says about each file that a load changes something about."""
+    return {
+        (one.dataset, one.url): (one.state, one.loaded.source_id if one.loaded is not None else None)
+        for one in files
+        if one.is_pending or one.state == "moved"
+    }
+
+
 def list_settled(planned: Plan, *states: State) -> dict[int, str]:
     """The states of the local files of a plan whose bytes were read for it and are the loaded ones, by source id."""
     return {

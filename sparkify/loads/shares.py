@@ -14,7 +14,7 @@ import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,17 +30,17 @@ from sparkify.errors import UsageError
 from sparkify.formats import count_of, name_some
 from sparkify.loads import ledger
 from sparkify.loads.chosen import ChosenFiles
-from sparkify.loads.plan import Plan, PlannedFile, list_plan_warnings, list_sources, plan_found
+from sparkify.loads.plan import Plan, PlannedFile, list_plan_warnings, list_sources, plan_found, still_holds
 from sparkify.loads.progress import OnProgress, Reporter, seconds_since
 from sparkify.loads.reading import choose_files, open_reading
 from sparkify.outputs import Kind, open_output
 from sparkify.settings import Config
 from sparkify.sources.bundles import FileRead
 from sparkify.sources.file import SourceFile
-from sparkify.sources.listing import LeftOut, Listing
+from sparkify.sources.listing import LeftOut
 from sparkify.star.version import LAYOUT, open_to_read
 from sparkify.validation.version import rules_digest
-from sparkify.warehouses import Appended, Part, Sent, Warehouse, find_shared_stage, open_shared_stage
+from sparkify.warehouses import Appended, Part, Sent, Staged, Warehouse, find_shared_stage, open_shared_stage
 
 PLAN = Kind("a plan", re.compile(rb'\{"format":"sparkify plan"'))
 _NOTE = re.compile(r"part-(\d+)-of-(\d+)\.json")
@@ -303,26 +303,23 @@ class StagedWork:
                 f"the plan {self._file} is for the warehouse {self._saved.warehouse} and the stage {folder}; give the "
                 "same --warehouse and --stage as where it was made"
             )
-        if not self._still_holds(warehouse):
+        planned = self._saved.to_plan()
+        are_ids_taken = ledger.next_source_id(warehouse) != self._saved.first_source_id
+        if are_ids_taken or not self.still_holds(warehouse, planned):
+            if are_ids_taken:
+                # It can never be loaded any more. Maybe it was, and nobody heard of the commit.
+                self._store.clear()
             raise UsageError(
                 f"the ledger has overtaken the plan {self._file}: its files were loaded since, or another load came "
                 "between; make a new plan with sparkify plan -o FILE, which names what is left"
             )
-        planned = self._saved.to_plan()
         self._sent = self._read_parts() if planned.pending else Sent()
         return planned
 
-    def _still_holds(self, warehouse: Warehouse) -> bool:
-        """Whether a plan of the same files says the same, and their source ids are free."""
+    def still_holds(self, warehouse: Warehouse, planned: Plan) -> bool:
+        """Whether the ledger says the same of the plan's files still."""
         saved = self._saved
-        if ledger.next_source_id(warehouse) != saved.first_source_id:
-            return False
-        listed = {
-            dataset: Listing([one.file for one in saved.files if one.dataset == dataset and one.file is not None], [])
-            for dataset in saved.roots
-        }
-        again = plan_found(warehouse, self.config, listed, reread=saved.reread, verify=saved.verify)
-        return _decisions(again.looked_at) == _decisions(saved.files)
+        return still_holds(warehouse, self.config, saved.files, reread=saved.reread, verify=saved.verify)
 
     def _read_parts(self) -> Sent:
         store = self._store
@@ -368,15 +365,13 @@ class StagedWork:
     @contextmanager
     def open_rows(
         self, warehouse: Warehouse, load_id: int, chosen: Mapping[Dataset, ChosenFiles], reporter: Reporter
-    ) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+    ) -> Iterator[Staged]:
         """What is in the stage; see `Intake.stage`."""
         with warehouse.intake.take(load_id, self._sent) as staged:
-            yield self._adopted(warehouse, load_id, staged)
+            yield Staged(lambda: self._adopted(warehouse, load_id, staged), staged.are_kept)
 
-    def _adopted(
-        self, warehouse: Warehouse, load_id: int, staged: Iterator[tuple[Dataset, Appended]]
-    ) -> Iterator[tuple[Dataset, Appended]]:
-        for number, item in enumerate(staged):
+    def _adopted(self, warehouse: Warehouse, load_id: int, staged: Staged) -> Iterator[tuple[Dataset, Appended]]:
+        for number, item in enumerate(staged.take()):
             # The rejects of all datasets came with the first one.
             if number == 0 and load_id != self._saved.load_id:
                 ledger.adopt_rejects(warehouse, self._saved.first_source_id, load_id)
@@ -385,12 +380,3 @@ class StagedWork:
     def finish(self) -> None:
         """Delete the parts: they are loaded."""
         self._store.clear()
-
-
-def _decisions(files: Sequence[PlannedFile]) -> dict[tuple[str, str], tuple[str, int | None]]:
-    """What a plan says about each file that a load changes something about."""
-    return {
-        (one.dataset, one.url): (one.state, one.loaded.source_id if one.loaded is not None else None)
-        for one in files
-        if one.is_pending or one.state == "moved"
-    }

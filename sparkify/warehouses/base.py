@@ -78,6 +78,17 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Staged:
+    """Rows that a load brings into the tables. With each item, the rows of that dataset are there.
+
+    `take` is called in the load's transaction; again, in another one, only where the engine has kept the rows.
+    """
+
+    take: Callable[[], Iterator[tuple[Dataset, Appended]]]
+    are_kept: bool
+
+
+@dataclass(frozen=True)
 class StoredFile:
     """The file of an embedded warehouse, with the oldest version of DuckDB that opens it.
 
@@ -101,20 +112,17 @@ class Intake(Protocol):
         Raises LockedError. Every other load that is called running is dead then.
         """
 
-    def stage(
-        self, load_id: int, incoming: Iterable[Incoming]
-    ) -> AbstractContextManager[Iterator[tuple[Dataset, Appended]]]:
+    def stage(self, load_id: int, incoming: Iterable[Incoming]) -> AbstractContextManager[Staged]:
         """Bring the rows of datasets to staging and their rejects to rejected_records, in two steps.
 
         Enter it while no transaction is open: what the engine can do without one is done then. Take its items in the
-        load's transaction: with each, the rows of that dataset are in the tables. The embedded engine reads and judges
-        only then. An engine on another machine has read, judged and sent everything before, and only copies, so that
-        no transaction is open meanwhile.
+        load's transaction. The embedded engine reads and judges only then. An engine on another machine has read,
+        judged and sent everything before, and only copies, so that no transaction is open meanwhile.
 
         If reading a file fails halfway, the records before the failure are brought too: the caller deletes them.
         """
 
-    def take(self, load_id: int, sent: Sent) -> AbstractContextManager[Iterator[tuple[Dataset, Appended]]]:
+    def take(self, load_id: int, sent: Sent) -> AbstractContextManager[Staged]:
         """Like `stage`, with records that other processes have judged and sent."""
 
     def append_again(self, dataset: Dataset) -> Counter[int]:

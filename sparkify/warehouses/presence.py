@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from sparkify.errors import EngineError, LockedError
+from sparkify.errors import LockedError, SparkifyError
 from sparkify.warehouses.base import Warehouse
 
 RENEWAL_SECONDS = 60.0
@@ -77,7 +77,7 @@ class Presence:
         def renew() -> None:
             while not ended.wait(self.renewal_seconds):
                 # The next time may succeed. If none does, the load finds that at its end.
-                with suppress(EngineError):
+                with suppress(SparkifyError):
                     self._warehouse.execute(_RENEW, [self._detail(), load_id])
 
         thread = threading.Thread(target=renew, name="sparkify-presence", daemon=True)

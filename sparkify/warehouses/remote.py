@@ -22,7 +22,7 @@ from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
 from sparkify.sql import create_sql, list_columns, quote, read_sql
 from sparkify.validation.arrow import registered, stream_rows
-from sparkify.warehouses.base import Appended, Incoming, Part, Row, Sent, Warehouse
+from sparkify.warehouses.base import Appended, Incoming, Part, Row, Sent, Staged, Warehouse
 from sparkify.warehouses.duckdb.errors import mapped_errors
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, list_options, open_session
 from sparkify.warehouses.files import Target, Written, copy_sql
@@ -92,23 +92,23 @@ class RemoteIntake:
         return self.presence.claim()
 
     @contextmanager
-    def stage(self, load_id: int, incoming: Iterable[Incoming]) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+    def stage(self, load_id: int, incoming: Iterable[Incoming]) -> Iterator[Staged]:
         with self._staged(load_id, lambda: send(self._config, load_id, self._parts, incoming)) as staged:
             yield staged
 
     @contextmanager
-    def take(self, load_id: int, sent: Sent) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+    def take(self, load_id: int, sent: Sent) -> Iterator[Staged]:
         with self._staged(load_id, lambda: sent) as staged:
             yield staged
 
     @contextmanager
-    def _staged(self, load_id: int, find: Callable[[], Sent]) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
+    def _staged(self, load_id: int, find: Callable[[], Sent]) -> Iterator[Staged]:
         try:
             with self._opened_parts(load_id):
                 with self.presence.renewing(load_id):
                     sent = find()
                     self._collect(sent)
-                yield self._take(sent)
+                yield Staged(lambda: self._take(sent), are_kept=True)
         finally:
             self.presence.end()
 

@@ -41,6 +41,7 @@ def redshift(running_redshift: Redshift, s3_server: S3Server, monkeypatch: pytes
     running_redshift.serverless, running_redshift.slices, running_redshift.fault = serverless, slices, fault
     running_redshift.speed, running_redshift.limits_locks = 1, True
     running_redshift.idle_session = running_redshift.idle_transaction = None
+    running_redshift.away = 0
 
 
 def redshift_config(running: Redshift, folder: Path, **settings: object) -> Config:

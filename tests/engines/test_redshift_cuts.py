@@ -5,6 +5,8 @@ The sentence says which, and the next load of the same process does the work.
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,36 @@ import pytest
 
 import sparkify
 from sparkify.errors import EngineError, LockedError, SourceError, UsageError
+from sparkify.loads.load import load_into
+from sparkify.loads.progress import Progress
 from sparkify.loads.shares import save_plan, stage
 from sparkify.settings import Config
+from sparkify.warehouses import open_warehouse, wrap_cursor
 from sparkify.warehouses.redshift.errors import mapped_errors
+from sparkify.warehouses.redshift.login import Address, close_connection, login
+from sparkify.warehouses.redshift.session import RedshiftWarehouse
+from sparkify.warehouses.remote import RemoteIntake
 from tests.engines.conftest import redshift_config
 from tests.redshift.server import Fault, Redshift
 from tests.s3_proxy import run_s3_proxy
 from tests.s3_server import BUCKET, S3Server
-from tests.support import TIMES, expected_star, failing_checks, log_file, play, read_star, song, song_file, write_file
+from tests.support import (
+    expected_star,
+    failing_checks,
+    fetch,
+    log_file,
+    play,
+    read_star,
+    settle,
+    song,
+    song_file,
+    write_file,
+)
 
 BROKE = "the connection to Redshift broke"
 STAGE = "cuts"
+END_SESSIONS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = %s AND pid <> pg_backend_pid() AND usename = 'loader'"""
 UNKNOWN = "it is not known whether the transaction was committed"
 
 
@@ -69,7 +90,7 @@ def test_connection_is_cut(redshift: Redshift, config: Config) -> None:
     cuts: list[tuple[str, int, Fault, str]] = [
         ("COMMIT", 1, "cut", UNKNOWN),
         ("COMMIT", 1, "cut_after", UNKNOWN),
-        ("LOCK", 2, "cut_after", BROKE),
+        ("LOCK", 1, "cut_after", BROKE),
         ("COPY staging_songs", 1, "cut_after", BROKE),
         ("COMMIT", 2, "cut", UNKNOWN),
     ]
@@ -87,7 +108,7 @@ def test_connection_is_cut(redshift: Redshift, config: Config) -> None:
     assert failing_checks(config) == []
 
 
-def test_load_of_staged_parts_is_cut(redshift: Redshift, config: Config, tmp_path: Path) -> None:
+def test_load_of_staged_parts_is_cut(redshift: Redshift, config: Config, s3_server: S3Server, tmp_path: Path) -> None:
     before, plan = read_star(config), tmp_path / "plan.json"
     save_plan(config, plan)
     stage(config, plan, "1/1")
@@ -100,15 +121,17 @@ def test_load_of_staged_parts_is_cut(redshift: Redshift, config: Config, tmp_pat
     with pytest.raises(EngineError, match=UNKNOWN):
         sparkify.load(config, staged=plan)
     assert read_star(config) == expected_star(config) != before
+    # Nobody heard of the commit, so the parts are there until the ledger tells of it.
+    assert list_staged(s3_server, config) != []
     with pytest.raises(UsageError, match=r"the ledger has overtaken the plan .*: its files were loaded since"):
         sparkify.load(config, staged=plan)
+    assert list_staged(s3_server, config) == []
     assert sparkify.load(config).status == "nothing_to_do"
     assert failing_checks(config) == []
 
 
 def test_server_ends_an_idle_session(redshift: Redshift, config: Config) -> None:
     database, before = config.warehouse_address.rpartition("/")[2], read_star(config)
-    # Before the transaction of the load, and in it.
     for setting, step in (("idle_session", "file"), ("idle_transaction", "refreshed")):
 
         def wait(told: dict[str, Any], step: str = step) -> None:
@@ -123,18 +146,110 @@ def test_server_ends_an_idle_session(redshift: Redshift, config: Config) -> None
     assert_next_load_works(config)
 
 
-# It takes a quarter of a minute, which the long run has.
-if TIMES > 1:
+# ---- while records are judged ----
 
-    def test_wait_for_the_lock_ends_where_the_server_does_not_end_it(redshift: Redshift, config: Config) -> None:
-        redshift.limits_locks = False
-        with redshift.connect_postgres(config.warehouse_address.rpartition("/")[2]) as other:
-            other.autocommit = False
-            other.execute("LOCK load_lock")
-            with pytest.raises(LockedError, match="was not given within 10 seconds"):
-                sparkify.load(config)
-            other.rollback()
-        assert_next_load_works(config)
+
+def test_session_that_ends_while_records_are_judged_is_opened_again(redshift: Redshift, config: Config) -> None:
+    """What was judged is not lost, for nothing was open."""
+    database = config.warehouse_address.rpartition("/")[2]
+
+    def end_it(progress: Progress) -> None:
+        if progress.step.startswith("staging") and not ended:
+            with redshift.connect_postgres(database) as eye:
+                ended.extend(eye.execute(END_SESSIONS, [database]).fetchall())
+            # It is being patched.
+            redshift.away = 2
+
+    ended: list[Any] = []
+    assert sparkify.load(config, on_progress=end_it).status == "loaded"
+    assert (len(ended), redshift.away) == (1, 0)
+    cuts: list[tuple[str, Fault]] = [("BEGIN", "hang_up_session"), ("SET", "cut"), ("LOCK", "cut_after")]
+    for number, (statement, fault) in enumerate(cuts):
+        write_file(log_file(config, f"{number}.json"), [play(userId=number + 10)])
+        redshift.statements.clear()
+        redshift.fault = at(statement, 2, fault)
+        assert sparkify.load(config).status == "loaded"
+        # It has judged once.
+        assert redshift.statements.count("SELECT count(*) FROM stv_slices") == 1
+    assert fetch(config, "SELECT DISTINCT status FROM load_history") == [("loaded",)]
+    assert read_star(config) == expected_star(config)
+    assert failing_checks(config) == []
+
+
+def test_session_that_is_not_heard_of_is_opened_again_by_the_next_renewal(redshift: Redshift, config: Config) -> None:
+    renewed: list[str] = []
+
+    def cut_the_first(statement: str, place: int) -> Fault:
+        if not re.match("UPDATE load_history SET detail = .* AND status = 'running'", statement):
+            return "none"
+        renewed.append(statement)
+        return "cut" if len(renewed) == 1 else "none"
+
+    def wait(progress: Progress) -> None:
+        end = time.monotonic() + 60
+        while progress.step.startswith("staging") and len(renewed) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+
+    redshift.fault = cut_the_first
+    with open_warehouse(config) as engine:
+        assert isinstance(engine.intake, RemoteIntake)
+        engine.intake.presence.renewal_seconds = 0.01
+        assert load_into(engine, config, on_progress=wait).status == "loaded"
+    assert len(renewed) > 1
+    assert read_star(config) == expected_star(config)
+
+
+def test_session_of_the_caller_is_not_opened_again(redshift: Redshift, config: Config) -> None:
+    connection = login(Address.parse(config.warehouse_address, config), config)
+    redshift.fault = at("BEGIN", 2, "cut")
+    with pytest.raises(EngineError, match=BROKE):
+        load_into(wrap_cursor(connection.cursor(), connection, config), config)
+    close_connection(connection)
+    assert redshift.statements.count("BEGIN") == 2
+    assert_next_load_works(config)
+
+
+def test_undo_of_other_files_does_not_start_a_load_again(redshift: Redshift, config: Config) -> None:
+    """Only where a file is not any more what it was for the plan."""
+    sparkify.load(config)
+    # The second load brought b.json.
+    for undone, name in ((1, "c.json"), (2, "b.json")):
+        settle(write_file(log_file(config, name), [play(userId=undone + 2, itemInSession=4)]))
+        redshift.statements.clear()
+        done: list[int] = []
+
+        def undo_meanwhile(statement: str, place: int, load_id: int = undone, done: list[int] = done) -> Fault:
+            if statement == "LOCK load_lock" and redshift.statements.count(statement) == 2 and not done:
+                done.append(load_id)
+                sparkify.undo(config, load_id)
+            return "none"
+
+        redshift.fault = undo_meanwhile
+        assert sparkify.load(config).status == "loaded"
+        assert redshift.statements.count("SELECT count(*) FROM stv_slices") == undone
+    sparkify.load(config)
+    assert read_star(config) == expected_star(config)
+
+
+# ---- the lock ----
+
+
+def test_wait_for_the_lock_ends_where_the_server_does_not_end_it(redshift: Redshift, config: Config) -> None:
+    redshift.limits_locks = False
+    with (
+        redshift.connect_postgres(config.warehouse_address.rpartition("/")[2]) as other,
+        open_warehouse(config) as engine,
+    ):
+        other.autocommit = False
+        other.execute("LOCK load_lock")
+        assert isinstance(engine, RedshiftWarehouse)
+        engine.fewest_lock_seconds = engine.grace_seconds = 0.2
+        with pytest.raises(LockedError, match="was not given within 0 seconds, and the ledger has no running load"):
+            load_into(engine, config)
+        other.rollback()
+        # The session that waited was left, and another one takes its place.
+        assert load_into(engine, config).status == "loaded"
+    assert read_star(config) == expected_star(config)
 
 
 def test_long_idle_session_is_told() -> None:

@@ -41,7 +41,8 @@ class Redshift:
     `statements` was cleared. `passwords` names those who may connect. With a `speed` of 20, a limit of ten seconds ends
     a statement after half a second; without `limits_locks`, no limit ends a wait for a lock. A session that is idle for
     `idle_session` seconds is ended, and one whose open transaction is idle for `idle_transaction` seconds: DG
-    r_ALTER_USER, MG serverless-billing, MG amazon-redshift-limits."""
+    r_ALTER_USER, MG serverless-billing, MG amazon-redshift-limits. So many logins as `away` says are refused, as by a
+    cluster that is being patched."""
 
     host: str
     port: int
@@ -58,6 +59,7 @@ class Redshift:
     limits_locks: bool = True
     idle_session: float | None = None
     idle_transaction: float | None = None
+    away: int = 0
     statements: list[str] = field(default_factory=list)
     passwords: dict[str, str] = field(default_factory=dict)
     fault: Callable[[str, int], Fault] = no_fault
@@ -103,6 +105,9 @@ class Redshift:
         return self.password if user == self.user else self.passwords.get(user)
 
     def connect_backend(self, user: str, database: str) -> PGconn:
+        if self.away:
+            self.away -= 1
+            raise WireError("57P03", "the database system is starting up")
         options = {"host": "127.0.0.1", "port": str(self.postgres.port), "user": user, "dbname": database,
                    "options": _OPTIONS, "client_encoding": "UTF8"}  # fmt: skip
         connection = pq.PGconn.connect(psycopg.conninfo.make_conninfo(**options).encode())

@@ -15,7 +15,7 @@ from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.validation import judge
 from sparkify.validation.keys import KeyList
 from sparkify.validation.version import keys_of
-from sparkify.warehouses.base import Appended, Incoming, Sent, Warehouse
+from sparkify.warehouses.base import Appended, Incoming, Sent, Staged, Warehouse
 from sparkify.warehouses.duckdb import memory
 from sparkify.warehouses.duckdb.errors import mapped_errors
 from sparkify.warehouses.texts import add_texts
@@ -41,10 +41,10 @@ class DuckDBIntake:
         return "{}"
 
     @contextmanager
-    def stage(self, load_id: int, incoming: Iterable[Incoming]) -> Iterator[Iterator[tuple[Dataset, Appended]]]:
-        yield ((one.dataset, self.append(load_id, one)) for one in incoming)
+    def stage(self, load_id: int, incoming: Iterable[Incoming]) -> Iterator[Staged]:
+        yield Staged(lambda: ((one.dataset, self.append(load_id, one)) for one in incoming), are_kept=False)
 
-    def take(self, load_id: int, sent: Sent) -> AbstractContextManager[Iterator[tuple[Dataset, Appended]]]:
+    def take(self, load_id: int, sent: Sent) -> AbstractContextManager[Staged]:
         raise UsageError("an embedded warehouse has no stage; load without --staged")
 
     def append(self, load_id: int, incoming: Incoming) -> Appended:

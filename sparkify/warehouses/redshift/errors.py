@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sparkify.errors import ConflictError, EngineError, SchemaError
+from sparkify.errors import ConflictError, EngineError, LostSessionError, SchemaError
 
 _SENTENCES = {
     "28000": "the login was refused; check the user, and SPARKIFY_DB_PASSWORD or the secret",
@@ -19,6 +19,8 @@ _SENTENCES = {
     "57P01": "an administrator ended the session; try again",
     "57P03": "it is starting or stopping; try later",
 }
+# A session that has ended, or that cannot begin yet.
+_LOST = ("53300", "57P01", "57P03")
 # There is no such table or column, no such cast or operator, or a value that the cast cannot take.
 _OF_SCHEMA = ("42P01", "42703", "42846", "42883", "42804", "22P02", "22003")
 # Redshift reports these under the general SQLSTATE XX000, with the number as the message.
@@ -95,10 +97,10 @@ def _os_words(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _broken(words: str, idle_seconds: float) -> EngineError:
+def _broken(words: str, idle_seconds: float) -> LostSessionError:
     if idle_seconds < _LEAST_TIMEOUT:
-        return EngineError(f"the connection to Redshift broke: {words}; try again")
-    return EngineError(
+        return LostSessionError(f"the connection to Redshift broke: {words}; try again")
+    return LostSessionError(
         f"the connection to Redshift broke, after {idle_seconds:,.0f} seconds without a statement: {words}. Redshift "
         "ends sessions that are idle for long: try again, after an administrator has raised the limit (ALTER USER … "
         "SESSION TIMEOUT)"
@@ -122,7 +124,7 @@ def _mapped_error(error: Exception, idle_seconds: float) -> EngineError:
             where = f" of {found[1]}" if (found := _CONTEXT.search(detail)) else ""
             return EngineError(f"Redshift says {message.strip()!r}{where}: {sentence}")
     if code in _SENTENCES:
-        named = CancelledError if code == "57014" else EngineError
+        named = CancelledError if code == "57014" else LostSessionError if code in _LOST else EngineError
         return named(f"Redshift says {words!r} ({code}): {_SENTENCES[code]}")
     kind = SchemaError if code in _OF_SCHEMA else EngineError
     return kind(f"Redshift refused a statement: {words} ({code})")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkify.addresses import REDSHIFT
-from sparkify.errors import ConfigError, EngineError, UsageError
+from sparkify.errors import ConfigError, EngineError, LostSessionError, UsageError
 from sparkify.settings import Config
 from sparkify.sources.threads import run_within
 from sparkify.statement_log import keep_secrets_from_logs
@@ -91,7 +91,7 @@ def login(address: Address, config: Config, *, seconds: float = _LOGIN_SECONDS) 
         # In a thread: the driver has no bound for the whole of a login, and the search for a host hears no Ctrl-C.
         return run_within(seconds, sign_in, drop=close_connection)
     except TimeoutError:
-        raise EngineError(
+        raise LostSessionError(
             f"the login to {address.host}:{address.port} did not end within {seconds:g} seconds: {silent} does not "
             "answer; check the endpoint and the network, and try again"
         ) from None
@@ -200,7 +200,7 @@ def _reach(address: Address) -> None:
     except (OSError, UnicodeError) as error:
         # An impossible name, such as one with two dots in a row, raises UnicodeError.
         words = "no answer" if isinstance(error, OSError) else "not a valid host name"
-        raise EngineError(
+        raise LostSessionError(
             f"cannot reach {address.host}:{address.port}: {getattr(error, 'strerror', None) or words}; check the "
             "endpoint, that the cluster is not paused, and that its security group lets this machine in"
         ) from None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from sparkify.errors import ConflictError, EngineError, LockedError, UsageError
+from sparkify.errors import ConflictError, EngineError, LockedError, LostSessionError, UsageError
 from sparkify.settings import Config
 from sparkify.sql import temporary_sql, write_values
 from sparkify.statement_log import logged
@@ -51,34 +51,67 @@ _T = TypeVar("_T")
 
 
 class RedshiftWarehouse:
-    """A Warehouse over one session; see `sparkify.warehouses.base`."""
+    """A Warehouse over one session; see `sparkify.warehouses.base`.
+
+    A session of its own that broke is opened anew by the next statement outside of a transaction.
+    """
 
     dialect = "redshift"
     own_tables: tuple[str, ...] = (_LOCK_TABLE,)
 
-    def __init__(self, connection: Any, config: Config, address: str, *, is_own: bool) -> None:
+    def __init__(
+        self, connection: Any, config: Config, address: str, *, log_in: Callable[[], Any] | None = None
+    ) -> None:
+        """`log_in` opens another connection of this kind, None where the connection is the caller's."""
         self.address = address
-        self._connection = connection
-        self._cursor = connection.cursor()
-        # Keeps $1 as it is; the same parameter may be used several times.
-        self._cursor.paramstyle = "numeric"
+        # A wait for the lock has this limit at least, and the server so much longer to answer.
+        self.fewest_lock_seconds = _FEWEST_LOCK_SECONDS
+        self.grace_seconds = _GRACE_SECONDS
         self._config = config
-        self._is_own = is_own
+        self._is_own = log_in is not None
+        self._log_in = log_in
         self._parts = StagedParts(self, config)
         self.column_types: list[str] = []
         self._numbers = itertools.count(1)
         self._has_lock = False
-        self._temporary: set[str] = set()
-        self._is_fresh = is_own
-        self._is_dead = False
-        self._answered_at = time.monotonic()
+        self._use(connection)
         self.intake = RemoteIntake(self, self._parts, config)
+
+    def _use(self, connection: Any) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()
+        # Keeps $1 as it is; the same parameter may be used several times.
+        self._cursor.paramstyle = "numeric"
+        self._temporary: set[str] = set()
+        self._is_fresh = self._is_own
+        self._is_in_transaction = self._is_dead = False
+        self._loss: LostSessionError | None = None
+        self._answered_at = time.monotonic()
+
+    def choose_schema(self) -> None:
+        """Make the configured schema, if there is one, the session's."""
+        if self._config.db_schema is not None:
+            self.execute(f'SET search_path TO "{self._config.db_schema.lower()}"')
+
+    def _open_again(self, loss: LostSessionError) -> None:
+        if self._log_in is None:
+            raise EngineError(str(loss)) from loss.__cause__
+        close_connection(self._connection)
+        with mapped_errors():
+            self._use(self._log_in())
+        try:
+            self.choose_schema()
+        except BaseException:
+            self._loss = loss
+            raise
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         self._send(_with_literals(sql, parameters) if parameters else sql)
 
     def _send(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run a statement with bound values, which stand in the VALUES of an INSERT only."""
+        if self._loss is not None and not self._is_in_transaction:
+            self._open_again(self._loss)
         # Without autocommit, the driver would open a transaction before the first statement.
         before, self._connection.autocommit = self._connection.autocommit, True
         idle_seconds = time.monotonic() - self._answered_at
@@ -86,8 +119,9 @@ class RedshiftWarehouse:
             with logged(sql) as sent, mapped_errors(idle_seconds):
                 self._cursor.execute(sql, tuple(values))
                 sent.rows = count if (count := self._cursor.rowcount) >= 0 else None
-        except EngineError:
+        except EngineError as error:
             self._is_dead = True
+            self._loss = error if isinstance(error, LostSessionError) else None
             raise
         finally:
             self._connection.autocommit = before
@@ -120,6 +154,7 @@ class RedshiftWarehouse:
         if not _SELECT.match(sql):
             raise UsageError("the SQL is not a SELECT; only one SELECT, or EXPLAIN of one, is allowed")
         self.execute("BEGIN READ ONLY")
+        self._is_in_transaction = True
         try:
             return run(sql.rstrip().rstrip(";"))
         except EngineError as error:
@@ -198,8 +233,8 @@ class RedshiftWarehouse:
     def transaction(self) -> Iterator[None]:
         if not self._is_own and self._connection.in_transaction:
             self.execute("COMMIT")
-        self._is_dead = False
         self.execute("BEGIN")
+        self._is_in_transaction, self._is_dead = True, False
         try:
             yield
             # The server answers the COMMIT of a failed transaction with ROLLBACK, and the driver ignores that.
@@ -213,6 +248,8 @@ class RedshiftWarehouse:
             # The running statement has not answered yet: only closing the session ends it.
             self.close()
             raise
+        finally:
+            self._is_in_transaction = False
 
     @contextmanager
     def load_transaction(self) -> Iterator[None]:
@@ -227,8 +264,9 @@ class RedshiftWarehouse:
         except LockedError:
             if is_locked:
                 raise
-            with suppress(EngineError):
-                self.execute(_NO_TIMEOUT)
+            if self._loss is None:
+                with suppress(EngineError):
+                    self.execute(_NO_TIMEOUT)
             raise LockedError(self._describe_lock()) from None
 
     def _prepare(self) -> None:
@@ -239,20 +277,20 @@ class RedshiftWarehouse:
 
     @property
     def _lock_seconds(self) -> float:
-        return max(_FEWEST_LOCK_SECONDS, self._config.wait)
+        return max(self.fewest_lock_seconds, self._config.wait)
 
     def _lock(self) -> None:
         self.execute(f"SET statement_timeout TO {round(self._lock_seconds * 1_000)}")
         try:
             # That the limit ends a wait for a lock is said nowhere for Redshift.
-            with answering_within(self._connection, self._lock_seconds + _GRACE_SECONDS):
+            with answering_within(self._connection, self._lock_seconds + self.grace_seconds):
                 self.execute(_LOCK)
         except CancelledError as error:
             raise LockedError(_LOCK_TABLE) from error
-        except EngineError as error:
+        except LostSessionError as error:
             if isinstance(error.__cause__, TimeoutError):
                 # The server lets go of the session when it notices, and what waits in it has no effect.
-                self.close()
+                close_connection(self._connection)
                 raise LockedError(_LOCK_TABLE) from error
             raise
         self.execute(_NO_TIMEOUT)
@@ -288,13 +326,16 @@ class RedshiftWarehouse:
     def roll_back(self) -> None:
         """Roll back the transaction, if one is open."""
         self._temporary.clear()
-        self._is_fresh = False
-        with suppress(EngineError):
-            self.execute("ROLLBACK")
+        self._is_fresh = self._is_in_transaction = False
+        # The end of a session rolls back by itself.
+        if self._loss is None:
+            with suppress(EngineError):
+                self.execute("ROLLBACK")
 
     def close(self) -> None:
         # Also where nobody could say that the load has ended, as after a commit whose answer was lost.
         self.intake.presence.end()
+        self._log_in = None
         if self._is_own:
             close_connection(self._connection)
 
@@ -303,14 +344,17 @@ def open_session(address: str, config: Config, *, read_only: bool = False) -> Re
     """Open a session. Raises UsageError for an incomplete address, ConfigError without credentials."""
     parsed = Address.parse(address, config)
     check_driver()
+
+    def log_in() -> Any:
+        return login(parsed, config)
+
     with mapped_errors():
-        warehouse = RedshiftWarehouse(login(parsed, config), config, str(parsed), is_own=True)
-    if config.db_schema is not None:
-        try:
-            warehouse.execute(f'SET search_path TO "{config.db_schema.lower()}"')
-        except BaseException:
-            warehouse.close()
-            raise
+        warehouse = RedshiftWarehouse(log_in(), config, str(parsed), log_in=log_in)
+    try:
+        warehouse.choose_schema()
+    except BaseException:
+        warehouse.close()
+        raise
     return warehouse
 
 
@@ -318,7 +362,7 @@ def wrap_cursor(cursor: Any, connection: Any, config: Config) -> RedshiftWarehou
     """A warehouse over the caller's connection. The first transaction commits what the caller left open."""
     if connection is None:
         raise UsageError("a redshift_connector cursor needs its connection too; give both, cur and conn")
-    return RedshiftWarehouse(connection, config, "the caller's connection", is_own=False)
+    return RedshiftWarehouse(connection, config, "the caller's connection")
 
 
 def _with_literals(sql: str, values: Sequence[Any]) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sparkify.addresses import mask
 from sparkify.formats import (
     count_of,
-    format_age,
+    describe_lag,
     format_bytes,
     format_share,
     format_value,
@@ -198,7 +198,8 @@ def _cell(value: Any) -> str:
 def print_load(result: LoadResult) -> None:
     """Print what a load did; its warnings go to stderr."""
     files = ", ".join(f"{count:,} {state}" for state, count in result.files.items() if count)
-    print(f"{result.status.replace('_', ' ')}: {files or 'no files'}")
+    is_nothing = result.records["read"] and not result.records["loaded"]
+    print(f"{result.status.replace('_', ' ')}: {files or 'no files'}{'; no record of them' if is_nothing else ''}")
     if result.load_id is None and result.files["moved"]:
         print("  the ledger has the new places of the moved files")
     if result.load_id is not None:
@@ -255,8 +256,7 @@ def print_status(status: Status) -> None:
     print("files: " + (", ".join(f"{count:,} {state}" for state, count in status.files.items()) or "none"))
     _print_match_rates(status.match_rate)
     if status.newest_event is not None:
-        lag = "" if status.lag_seconds is None else f", {format_age(status.lag_seconds)} old when the last load ended"
-        print(f"newest event: {format_value(status.newest_event)} UTC{lag}")
+        print(f"newest event: {format_value(status.newest_event)} UTC{describe_lag(status.lag_seconds)}")
     if status.newest_play is not None:
         print(f"newest play: {format_value(status.newest_play)} UTC")
     if status.pending is None:

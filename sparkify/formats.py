@@ -20,6 +20,8 @@ FORMATS = ("table", "csv", "json", "ndjson", "markdown")
 
 # Smaller fractions are written with an exponent.
 _MOST_DECIMALS = 9
+# A log that ends so long before it is loaded is one of the past, which is not waited for.
+_LONG_AGO_SECONDS = 35 * 86_400
 # Of a result in Python.
 _WIDTH, _MOST_LINES = 110, 20
 
@@ -108,6 +110,15 @@ def format_age(seconds: float) -> str:
         if abs(seconds) >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"
     return f"{seconds:,.0f} seconds"
+
+
+def describe_lag(seconds: float | None) -> str:
+    """How old the newest event was when the last load ended, as the end of a sentence; empty for events of long ago."""
+    if seconds is None or seconds > _LONG_AGO_SECONDS:
+        return ""
+    if seconds < 0:
+        return f", {format_age(-seconds)} after the end of the last load"
+    return f", {format_age(seconds)} old when the last load ended"
 
 
 def format_day(day: dt.date) -> str:

@@ -1,4 +1,4 @@
-"""The memory that this process may have: of the machine, or the share that a container or a limit gives it."""
+"""What this process may have: memory of the machine, or the share that a container or a limit gives it, and files."""
 
 import os
 import resource
@@ -12,6 +12,8 @@ from sparkify.errors import EngineError
 _LEAST_ADDRESSES = 768 << 20
 _ADDRESSES_PER_THREAD = 128 << 20
 _LEAST_MEMORY = 128 << 20
+# Measured at the load of a bucket; the clients of stores crash without any.
+_LEAST_FILES = 16
 _GROUPS, _MOUNTED = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 # Where version 2 of control groups and version 1 keep the limits of a group.
 _UNIFIED = ("memory.max", "memory.high")
@@ -50,8 +52,8 @@ def _read_limits(tops: tuple[Path, ...], name: str, files: tuple[str, ...]) -> I
                         yield int((folder / file).read_text())
 
 
-def require_memory(threads: int | None) -> None:
-    """Raises EngineError if the embedded engine has too little memory to start: it would crash.
+def require_resources(threads: int | None) -> None:
+    """Raises EngineError if the embedded engine has too little memory or too few files to start: it would crash.
 
     `threads` is the engine's number of threads; None means one for each core.
     """
@@ -65,6 +67,10 @@ def require_memory(threads: int | None) -> None:
         raise EngineError(
             f"the limit of this process's memory is too low: the engine needs {_LEAST_MEMORY >> 20} MiB to start; "
             "raise the limit of its container, or ulimit -d"
+        )
+    if any(limit < _LEAST_FILES for limit in _limits(resource.RLIMIT_NOFILE)):
+        raise EngineError(
+            f"the limit of this process's open files (ulimit -n) is too low: a command needs {_LEAST_FILES}; raise it"
         )
 
 

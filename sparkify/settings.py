@@ -61,7 +61,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "SPARKIFY",
             "Seconds to wait while another process holds the warehouse.",
-            group="warehouse",
+            group="wait",
             metavar="SECONDS",
             bounds=(0, 86_400),
         ),
@@ -71,7 +71,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "SPARKIFY",
             "Memory of the embedded engine and of the records that it judges, such as 2GB.",
-            group="warehouse",
+            group="engine",
             metavar="SIZE",
             unset="half of the process's share, at most 1.2 GiB",
             # The engine takes a negative number, and a word for it, as no limit.
@@ -84,7 +84,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "SPARKIFY",
             "Threads of the embedded engine.",
-            group="warehouse",
+            group="engine",
             metavar="N",
             unset="all cores",
             # The engine starts as many as it is told, and thousands of threads stop a machine.
@@ -147,10 +147,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     anonymous: Annotated[
-        bool, Setting("S3", "Read S3 without credentials, as public buckets allow.", group="sources")
+        bool, Setting("S3", "Read S3 without credentials, as public buckets allow.", group="access")
     ] = False
     concurrency: Annotated[
-        int, Setting("S3", "Requests to S3 at the same time.", group="sources", metavar="N", bounds=(1, 512))
+        int, Setting("S3", "Requests to S3 at the same time.", group="access", metavar="N", bounds=(1, 512))
     ] = 64
     stage: Annotated[
         str | None,

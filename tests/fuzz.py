@@ -64,15 +64,15 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 }
 _GROUPS: dict[str, tuple[str, ...]] = {
     "create": ("format",),
-    "plan": ("sources", "stage"),
-    "load": ("format", "sources", "stage"),
-    "status": ("sources",),
+    "plan": ("sources", "access", "stage"),
+    "load": ("format", "sources", "access", "stage"),
+    "status": ("sources", "access"),
     "replay": ("stage",),
     "migrate": ("stage",),
     "compact": ("format",),
-    "doctor": ("sources", "stage"),
-    "stage": ("sources", "stage"),
-    "config": ("format", "sources", "stage"),
+    "doctor": ("sources", "access", "stage"),
+    "stage": ("access",),
+    "config": ("format", "sources", "access", "stage"),
 }
 # The pools of values of an option or setting; of others they are numbers.
 _Pools = tuple[tuple[str, ...], ...]
@@ -155,7 +155,7 @@ def draw(seed: int, commands: tuple[str, ...] = QUICK) -> Call:
 
 
 def _list_settings(command: str) -> list[str]:
-    groups = ("warehouse", *_GROUPS.get(command, ())) if command not in _WITHOUT_SETTINGS else ()
+    groups = ("warehouse", "wait", "engine", *_GROUPS.get(command, ())) if command not in _WITHOUT_SETTINGS else ()
     return [setting.option for setting in SETTINGS if setting.group in groups and setting.type is not bool]
 
 

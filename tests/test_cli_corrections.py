@@ -218,7 +218,8 @@ def test_compare_shows_whether_two_stars_are_equal(loaded: Config, tmp_path: Pat
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[0] == "equal  songplays, 2 rows"
     sparkify.undo(loaded, 2)
-    ran = run_here("compare", "--json", loaded.warehouse_address, other.warehouse_address)
+    # One alone is compared with that of the settings.
+    ran = run_here("compare", "--json", "--warehouse", loaded.warehouse_address, other.warehouse_address)
     assert (ran.code, ran.json()["status"]) == (5, "different")
     assert ran.err == "sparkify: the two stars differ in songplays, user_levels, users\n"
 

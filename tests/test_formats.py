@@ -8,6 +8,7 @@ import pytest
 from sparkify.errors import UsageError
 from sparkify.formats import (
     count_of,
+    describe_lag,
     format_age,
     format_bytes,
     format_change,
@@ -108,6 +109,20 @@ def test_format_bytes(size: float, text: str) -> None:
 )
 def test_ages(seconds: float, age: str) -> None:
     assert format_age(seconds) == age
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, ""),
+        (7_200, ", 2 hours old when the last load ended"),
+        (35 * 86_400, ", 35 days old when the last load ended"),
+        (36 * 86_400, ""),
+        (-7_200, ", 2 hours after the end of the last load"),
+    ],
+)
+def test_age_is_told_of_what_is_not_of_long_ago(seconds: float | None, said: str) -> None:
+    assert describe_lag(seconds) == said
 
 
 def test_value_that_is_nested_too_deeply_is_told_as_that() -> None:

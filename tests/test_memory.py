@@ -116,7 +116,8 @@ def test_without_control_groups_there_is_the_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "words"), [("-v 150000", "ulimit -v"), ("-v 800000", "ulimit -v"), ("-d 100000", "ulimit -d")]
+    ("limit", "words"),
+    [("-v 150000", "ulimit -v"), ("-v 800000", "ulimit -v"), ("-d 100000", "ulimit -d"), ("-n 8", "ulimit -n")],
 )
 def test_too_little_memory_to_start_is_told(tmp_path: Path, limit: str, words: str) -> None:
     command = f'ulimit {limit}; exec "$0" -m sparkify status --warehouse w.duckdb'

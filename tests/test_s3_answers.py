@@ -4,6 +4,7 @@ import gzip
 import os
 import re
 import ssl
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -380,6 +381,16 @@ def test_no_value_of_any_variable_breaks_the_program(
                 told = f"AWS_{name} is taken"
             assert f"AWS_{name}" in told
     assert "panicked" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["0", "x"])
+def test_client_that_cannot_start_is_told_without_its_panic(store: StandIn, value: str) -> None:
+    # It starts once in a process, at the first object whose content is asked for.
+    code = f"import tests.test_s3_answers as own; print(own.failure(own.S3Access(), {ROOT!r}))"
+    environment = os.environ | {"TOKIO_WORKER_THREADS": value, "RUST_BACKTRACE": "1"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert 'the store\'s client cannot start: "TOKIO_WORKER_THREADS" ' in ended.stdout
+    assert ended.stderr == ""
 
 
 @pytest.mark.parametrize("name", ["buck et", "b\x01", "bü", "b?x", "b#x", "-"])

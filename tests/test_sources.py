@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkify.errors import SourceError
+from sparkify.loads.load import load
+from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle, FileRead, read_bundles
 from sparkify.sources.compression import unpack
 from sparkify.sources.content import read_fingerprint
@@ -522,6 +525,18 @@ def test_forbidden_folder_is_an_error_that_names_it() -> None:
         write(folder, {"a.json": GOOD, "secret/b.json": GOOD})
         with of_mode(folder / "secret", 0), as_somebody(), pytest.raises(SourceError, match="secret"):
             list_files(str(folder))
+
+
+def test_first_load_that_cannot_list_all_leaves_no_warehouse() -> None:
+    with folder_of_somebody() as folder:
+        write(folder / "data", {"a.json": GOOD, "secret/b.json": GOOD})
+        folder.chmod(0o777)
+        config = Config(warehouse=str(folder / "new.duckdb"), log_data=str(folder / "data"))
+        # Others may not read the modules.
+        import_module("sparkify.warehouses.duckdb.session")
+        with of_mode(folder / "data" / "secret", 0), as_somebody(), pytest.raises(SourceError, match="secret"):
+            load(config)
+        assert [path.name for path in folder.iterdir()] == ["data"]
 
 
 # ---- bytes to lines ----

@@ -125,7 +125,8 @@ def _describe_unexpected(error: BaseException) -> str:
     """The sentence about an error that no part of the program has turned into its own."""
     words = " ".join(str(error).split())
     name = type(error).__name__
-    if isinstance(error, MemoryError):
+    # A thread needs memory of its own.
+    if isinstance(error, MemoryError) or "can't start new thread" in words:
         return (
             "the machine gave this process too little memory; what was committed before stays. Close other programs, "
             "or give less with --memory-limit and --threads"

@@ -10,7 +10,7 @@ from sparkify.settings import Config
 
 
 @command("sparkify doctor --log-data s3://bucket/log_data")
-@common("sources", "stage")
+@common("sources", "access", "stage")
 def doctor(config: Config, as_json: bool, quiet: bool) -> None:
     """Examine settings, sources, stage and warehouse. Exit 5 if something is not in order."""
     findings = []

@@ -44,7 +44,7 @@ _EVENT_LOG = Kind(
     help="Load the parts of a saved plan that several machines have staged: see sparkify stage.",
 )
 @dry_run
-@common("format", "sources", "stage")
+@common("format", "sources", "access", "stage")
 def load(
     config: Config,
     max_rejects: str | None,

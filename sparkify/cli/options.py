@@ -21,7 +21,7 @@ from sparkify.cli.streams import Log
 from sparkify.console import say
 from sparkify.errors import UsageError
 from sparkify.formats import needs_escapes, to_json
-from sparkify.machine import require_memory
+from sparkify.machine import require_resources
 from sparkify.questions.cut import Cut, parse_day
 from sparkify.setting import Group, Setting
 from sparkify.settings import DEFAULT_CONFIG_FILE, SETTINGS, Config, clean_aws_variables, load_config
@@ -77,19 +77,19 @@ def command(*examples: str, changes: bool = False, cls: type[Command] = Command)
     return click.command(cls=cls, changes=changes, examples=examples)
 
 
-def common(*groups: Group) -> Callable[[Function], Function]:
+def common(*groups: Group, opens_warehouse: bool = True) -> Callable[[Function], Function]:
     """The options of every command that works on a warehouse, and the settings of these groups.
 
-    The command gets the resolved Config, `as_json` and `quiet`.
+    The command gets the resolved Config, `as_json` and `quiet`. One that opens no warehouse has no options about it.
     """
+    offered: tuple[Group, ...] = ("warehouse", "wait", "engine") if opens_warehouse else ("engine",)
 
     def decorate(function: Function) -> Function:
-        @settings_of("warehouse", *groups)
-        @click.option("--log-sql", metavar="FILE", shell_complete=complete_path,
-                      help="Append the statements sent to the warehouse to a file.")  # fmt: skip
+        @settings_of(*offered, *groups)
+        @_log_option(offered=opens_warehouse)
         @output
         @functools.wraps(function)
-        def wrapped(*args: Any, given: dict[str, Any], log_sql: str | None, **options: Any) -> Any:
+        def wrapped(*args: Any, given: dict[str, Any], log_sql: str | None = None, **options: Any) -> Any:
             clean_aws_variables()
             config = load_config(on_note=None if options["quiet"] else say, **given)
             start(config.threads)
@@ -99,6 +99,13 @@ def common(*groups: Group) -> Callable[[Function], Function]:
         return wrapped
 
     return decorate
+
+
+def _log_option(*, offered: bool) -> Callable[[Function], Function]:
+    if not offered:
+        return lambda function: function
+    words = "Append the statements sent to the warehouse to a file."
+    return click.option("--log-sql", metavar="FILE", shell_complete=complete_path, help=words)
 
 
 def settings_of(*groups: Group) -> Callable[[Function], Function]:
@@ -168,7 +175,7 @@ def start(threads: int | None = None) -> None:
     DuckDB is imported before: an exception that came into its import would crash the process. Raises EngineError where
     there is too little memory to start it with so many threads.
     """
-    require_memory(threads)
+    require_resources(threads)
     import_module("duckdb")
     interrupts.raise_from_now()
 

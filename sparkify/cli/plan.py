@@ -27,7 +27,7 @@ from sparkify.settings import Config
 )
 @click.option("--reread", is_flag=True, help="Also replace files that were read by other rules than the current ones.")
 @verify
-@common("sources", "stage")
+@common("sources", "access", "stage")
 def plan(
     config: Config, files: bool, output: str | None, reread: bool, verify: bool, as_json: bool, quiet: bool
 ) -> None:

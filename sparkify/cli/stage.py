@@ -18,7 +18,7 @@ from sparkify.settings import Config
     "--plan", metavar="FILE", required=True, shell_complete=complete_path, help="A plan that sparkify plan -o wrote."
 )
 @click.option("--part", metavar="I/N", required=True, help="Which part of how many, such as 2/4.")
-@common("sources")
+@common("access", opens_warehouse=False)
 def stage(config: Config, plan: str, part: str, as_json: bool, quiet: bool) -> None:
     """Judge one part of a saved plan, on any machine, and put it into the stage of Redshift.
 

@@ -9,7 +9,7 @@ from sparkify.settings import Config
 
 
 @command("sparkify status --log-data data/log_data --song-data data/song_data")
-@common("sources")
+@common("sources", "access")
 def status(config: Config, as_json: bool, quiet: bool) -> None:
     """Show loads, files, rows, match rate and pending files."""
     with show_step("looking", as_json or quiet):

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Literal, NamedTuple, get_args, overload
 
+from sparkify.addresses import path_of
 from sparkify.arguments import checked
 from sparkify.datasets import Dataset
 from sparkify.errors import SourceError, UsageError
@@ -163,11 +164,13 @@ def list_sources(config: Config) -> dict[Dataset, Listing]:
 def begin_listing(config: Config) -> Callable[[], dict[Dataset, Listing]]:
     """Like `list_sources`, but folders of this machine are listed meanwhile: the function waits for that.
 
-    A root that cannot be a folder raises at once.
+    A root that cannot be a folder raises at once. Before a first load everything is listed at once: where that fails,
+    no file of a warehouse is made.
     """
-    roots = config.roots.values()
-    # Path's method raises for some paths; listing them then says why.
-    if roots and all(os.path.isdir(root) for root in roots):  # noqa: PTH112
+    roots, file = config.roots.values(), path_of(config.warehouse_address)
+    # Path's methods raise for some paths; listing them then says why.
+    is_first = file is not None and not os.path.lexists(file)
+    if roots and not is_first and all(os.path.isdir(root) for root in roots):  # noqa: PTH112
         return begin(lambda: list_sources(config)).result
     found = list_sources(config)
     return lambda: found

@@ -183,7 +183,7 @@ def _say_all_rejected(
     of_other = [sample for sample in of_reason if is_of_other(sample.raw, brought.dataset)]
     if 2 * len(of_other) > len(of_reason) and not any(one.count("loaded") for one in delivery.brought):
         (other,) = set(DATASETS) - {brought.dataset}
-        return f"{said}. Their keys are those of the {TITLES[other]}: the roots look exchanged{_roots(delivery.config)}"
+        return f"{said}. Their keys are those of the {TITLES[other]}: {_say_exchanged(delivery, other)}"
     return said + _look(samples, reason, brought.dataset)
 
 
@@ -376,10 +376,15 @@ def _files(number: int) -> str:
     return count_of(number, "file")
 
 
-def _roots(config: Config) -> str:
-    if config.log_data is None or config.song_data is None:
-        return ""
-    return f" (log data {config.log_data}, song data {config.song_data})"
+def _say_exchanged(delivery: Delivery, other: Dataset) -> str:
+    """What to do where a root holds the other dataset."""
+    undo = f"sparkify undo {delivery.load_id} takes these rejects away"
+    roots = delivery.config.roots
+    if len(roots) == 1:
+        option = "--log-data" if other == "events" else "--song-data"
+        return f"the root belongs to {option}. {undo}; then load with {option} {next(iter(roots.values()))}"
+    given = ", ".join(f"{TITLES[dataset]} {roots[dataset]}" for dataset in DATASETS)
+    return f"the roots look exchanged ({given}). {undo}; then load with the roots exchanged"
 
 
 _WARNINGS: tuple[Callable[[Delivery], Iterator[str]], ...] = (

@@ -12,6 +12,7 @@ import ipaddress
 import os
 import re
 import ssl
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -176,20 +177,53 @@ def open_bucket(place: Place) -> "S3Store":
         settings |= {"endpoint": place.endpoint, "aws_endpoint_url_s3": place.endpoint}
     if place.find_credentials is None:
         settings["skip_signature"] = True
+    options = _client_options(place)
+    with _muted():
+        _start_client()
+        try:
+            return S3Store(
+                place.bucket,
+                config=settings,
+                client_options=options,
+                # Not again after a silence.
+                retry_config={"max_retries": 5, "retry_timeout": dt.timedelta(seconds=MOST_SECONDS - 10)},
+                # The client reads the environment's keys itself.
+                credential_provider=None if place.find_credentials is _environment_keys else place.find_credentials,
+            )
+        except BaseException as error:
+            if is_ours(error):
+                raise
+            raise ConfigError(_explain_settings(error)) from None
+
+
+def _start_client() -> None:
+    """Have the client start its threads, which it does once, for the first request. Raises ConfigError."""
+    import obstore
+    from obstore.store import MemoryStore
+
     try:
-        return S3Store(
-            place.bucket,
-            config=settings,
-            client_options=_client_options(place),
-            # Not again after a silence.
-            retry_config={"max_retries": 5, "retry_timeout": dt.timedelta(seconds=MOST_SECONDS - 10)},
-            # The client reads the environment's keys itself.
-            credential_provider=None if place.find_credentials is _environment_keys else place.find_credentials,
-        )
+        obstore.put(MemoryStore(), "started", b"")
     except BaseException as error:
         if is_ours(error):
             raise
-        raise ConfigError(_explain_settings(error)) from None
+        raise ConfigError(f"the store's client cannot start: {clean_words(str(error))}; correct that") from None
+
+
+_muting = threading.Lock()
+
+
+@contextlib.contextmanager
+def _muted() -> Iterator[None]:
+    """What a library writes to the descriptor of stderr, such as a panic, is dropped: what it raises says the same."""
+    with _muting, contextlib.ExitStack() as stack:
+        # A descriptor that is closed gets nothing.
+        with contextlib.suppress(OSError):
+            kept = os.dup(2)
+            stack.callback(os.close, kept)
+            with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+                os.dup2(nowhere.fileno(), 2)
+            stack.callback(os.dup2, kept, 2)
+        yield
 
 
 def _client_options(place: Place) -> "ClientConfig":

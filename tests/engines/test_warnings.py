@@ -52,6 +52,19 @@ def test_roots_that_are_exchanged(config: Config) -> None:
     warnings = sparkify.load(config).warnings
     assert sum("the roots look exchanged" in warning for warning in warnings) == 2
     assert f"(log data {config.log_data}, song data {config.song_data})" in warnings[0]
+    assert warnings[0].endswith("sparkify undo 1 takes these rejects away; then load with the roots exchanged")
+    # What is advised ends well.
+    sparkify.undo(config, 1)
+    exchanged = structs.replace(config, log_data=config.song_data, song_data=config.log_data)
+    assert sparkify.load(exchanged).records["rejected"] == 0
+    assert sparkify.list_rejects(exchanged) == []
+
+
+def test_the_only_root_holds_the_other_dataset(config: Config) -> None:
+    write_file(song_file(config), plays(3))
+    found = said(structs.replace(config, log_data=None), "every record of the song data was rejected")
+    assert "Their keys are those of the log data: the root belongs to --log-data. sparkify undo 1" in found
+    assert found.endswith(f"then load with --log-data {config.song_data}")
 
 
 def test_one_root_for_both(config: Config) -> None:

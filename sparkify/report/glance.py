@@ -1,10 +1,12 @@
 """The tiles of the page: key figures, and what they are compared with."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sparkify.formats import count_of, format_change, format_number, format_share
 from sparkify.questions.answers import Answers, Comparison
+from sparkify.report.bulk import Bulk
 from sparkify.report.marks import Record
 
 
@@ -15,11 +17,23 @@ class Tile:
     `spark` is the points of a line.
     """
 
+    name: str
     label: str
     value: str
     recent: str | None
     change: str | None
     spark: str | None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a reader can choose from: days with events, those that are drawn, and levels, none if the page is of one."""
+
+    first: dt.date
+    last: dt.date
+    drawn_first: dt.date
+    drawn_last: dt.date
+    levels: list[str]
 
 
 _TILES = {
@@ -33,7 +47,7 @@ _TILES = {
 
 def list_tiles(overview: Record, comparison: Comparison | None, sparks: Mapping[str, str]) -> list[Tile]:
     return [
-        Tile(label, *_figure(name, overview, comparison), sparks.get(name) if overview[name] else None)
+        Tile(name, label, *_figure(name, overview, comparison), sparks.get(name) if overview[name] else None)
         for name, label in _TILES.items()
     ]
 
@@ -50,6 +64,16 @@ def _figure(name: str, overview: Record, comparison: Comparison | None) -> tuple
         points = None if later is None or earlier is None else 100 * (later - earlier)
         return value, recent, None if points is None else f"{points:+.1f} points".replace("-", "−")
     return value, recent, format_change(later, earlier)
+
+
+def find_filter(answers: Answers, bulk: Bulk | None) -> Filter | None:
+    """The choice of days and levels; None where there is nothing to choose from."""
+    days = [record["day"] for record in answers.of("service_days").records if record["events"]]
+    if len(days) < 2:
+        return None
+    first, last = (bulk.first, bulk.last) if bulk is not None else (days[0], days[-1])
+    levels = {record["level"] for record in answers.of("levels").records}
+    return Filter(days[0], days[-1], first, last, [] if answers.cut.level else sorted(levels))
 
 
 def tell_compared(answers: Answers, overview: Record) -> str:

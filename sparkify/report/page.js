@@ -1,4 +1,4 @@
-// Draws each specification of the page, and shows the exact values of the mark under the pointer.
+// Draws each specification of the page, and shows the exact values of the mark under the pointer. filter.js stands before.
 const tooltip = document.getElementById("tooltip");
 
 function show(handler, event, item, value) {
@@ -32,8 +32,22 @@ const places = [...document.querySelectorAll(".drawing")];
 try {
   await loadLibrary();
   const options = { config: JSON.parse(text("drawing-config")), renderer: "svg", actions: false, tooltip: show };
+  const views = new Map();
+  const drawOne = async (place, change) => {
+    const spec = JSON.parse(text(place.dataset.spec));
+    change?.(spec);
+    views.get(place)?.finalize();
+    views.set(place, await vegaEmbed(place, spec, options));
+  };
   for (const place of places) {
-    await vegaEmbed(place, JSON.parse(text(place.dataset.spec)), options);
+    await drawOne(place);
+  }
+  if (form) {
+    startFilter(async (name, change) => {
+      for (const place of places.filter((one) => one.closest("article").getAttribute("aria-labelledby") === name)) {
+        await drawOne(place, change);
+      }
+    });
   }
 } catch (error) {
   // An old browser cannot unpack the library: the pictures for where no script runs say the same.

@@ -11,7 +11,7 @@ from sparkify.formats import count_of, format_period
 from sparkify.questions.answers import Answers
 from sparkify.report.bulk import Bulk, find_bulk
 from sparkify.report.drawing import Draw, embed_json, name_source
-from sparkify.report.glance import list_tiles, tell_compared
+from sparkify.report.glance import find_filter, list_tiles, tell_compared
 from sparkify.report.marks import CONFIG, Record
 from sparkify.report.sections import list_chapters
 from sparkify.report.sparks import draw_sparks
@@ -29,13 +29,14 @@ def render_page(answers: Answers, draw: Draw, *, with_people: bool, title: str =
     chapters = list_chapters(answers, bulk, with_people=with_people)
     specs = {name: spec for chapter in chapters for section in chapter.sections for name, spec in section.specs.items()}
     drawing = draw(specs)
-    script = _read("page.js")
+    script = _read("filter.js") + _read("page.js")
     return _open_template().render(
         version=__version__,
         title=title,
         summary=_summary(answers, overview),
         period=_period(answers, overview),
         level=answers.cut.level,
+        filter=find_filter(answers, bulk),
         tiles=list_tiles(overview, answers.comparison, draw_sparks(answers, bulk)),
         compared=tell_compared(answers, overview),
         facts=list_facts(answers),

@@ -102,6 +102,20 @@ def set_width(page: Page, width: int) -> None:
     )
 
 
+def choose(page: Page, first: str, last: str, level: str = "") -> None:
+    """Choose days and a level, and wait until the page shows them."""
+    before = page.locator("#chosen").inner_text()
+    page.evaluate(
+        """values => {
+            const form = document.getElementById("filter");
+            for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
+            form.dispatchEvent(new Event("change"));
+        }""",
+        {"from": first, "to": last, "level": level},
+    )
+    page.wait_for_function("before => document.getElementById('chosen').textContent !== before", arg=before)
+
+
 def open_details(page: Page) -> None:
     """Unfold everything."""
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")

@@ -17,7 +17,7 @@ from sparkify.questions.answers import answer_all
 from sparkify.report.drawing import Drawing, draw_picture
 from sparkify.report.page import render_page
 from sparkify.simulator import SimulateOptions, simulate
-from tests.browser.pages import Report, open_page, read_library, set_width
+from tests.browser.pages import Report, choose, open_page, read_library, set_width
 from tests.support import TIMES, new_warehouse
 
 _DAYS, _USERS, _WIDTHS = (7, 30, 90, 365, 1_500), (1, 20, 2_000), (360, 390, 768, 1280)
@@ -69,6 +69,10 @@ def test_everything_fits(page: Page) -> None:
         page.emulate_media(color_scheme=scheme)
         set_width(page, width)
         assert (width, list_misfits(page)) == (width, [])
+    first, _ = page.locator("#filter input").evaluate_all("all => all.map(one => one.min)")
+    choose(page, first, first, "paid")
+    set_width(page, WIDTHS[0])
+    assert ("chosen", list_misfits(page)) == ("chosen", [])
     page.emulate_media(media="print")
     set_width(page, _A4)
     assert list_misfits(page) == []

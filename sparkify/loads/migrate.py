@@ -45,6 +45,8 @@ class Updated(NamedTuple):
 def migrate(config: Config) -> MigrateResult:
     """Bring an older warehouse up to date, in one transaction. A load, an undo and a replay do this first.
 
+    Keys and encodings of Redshift's tables are changed before it, each by itself: no answer depends on them.
+
     Raises NoWarehouseError if there is nothing to migrate, VersionError for a warehouse that is newer or too old, and
     CheckError if the recomputed star breaks a check; then nothing was changed.
     """
@@ -52,6 +54,9 @@ def migrate(config: Config) -> MigrateResult:
     with open_warehouse(config) as warehouse:
         before = require_version(warehouse)
         steps = bring_up_to_date(warehouse).steps
+        if before.is_current:
+            # No version tells of it.
+            steps = _log(warehouse.update_design(CREATION_ORDER))
         status: Literal["migrated", "nothing_to_do"] = "migrated" if steps else "nothing_to_do"
         return MigrateResult(status, before.layout, LAYOUT, steps, seconds_since(started))
 
@@ -64,10 +69,9 @@ def bring_up_to_date(warehouse: Warehouse) -> Updated:
     relations = warehouse.list_relations()
     version = read_version(warehouse, relations)
     if version is not None and not version.is_current:
-        steps = retry_conflicts(lambda: _migrate(warehouse))
-        for step in steps:
-            _logger.warning("%s", step)
-        return Updated([], steps)
+        # First: if it is interrupted, the version still says that something is left to do.
+        changed = warehouse.update_design(CREATION_ORDER)
+        return Updated([], _log(retry_conflicts(lambda: _migrate(warehouse)) + changed))
     if version is not None and not list_missing(relations):
         return Updated([], [])
     with warehouse.transaction():
@@ -75,6 +79,12 @@ def bring_up_to_date(warehouse: Warehouse) -> Updated:
         if "warehouse_version" in created:
             write_version(warehouse)
         return Updated(created, [])
+
+
+def _log(steps: list[str]) -> list[str]:
+    for step in steps:
+        _logger.warning("%s", step)
+    return steps
 
 
 def _migrate(warehouse: Warehouse) -> list[str]:

@@ -21,6 +21,7 @@ from sparkify.sql.literals import Value, literal_sql, quote, replace_parameters,
 
 __all__ = [
     "Column",
+    "Design",
     "Table",
     "Value",
     "comment_sql",
@@ -34,6 +35,7 @@ __all__ = [
     "migration_sql",
     "parse_table",
     "quote",
+    "read_design",
     "read_sql",
     "read_table",
     "rebuild_sql",
@@ -94,6 +96,19 @@ class Table:
         return f"One row per: {self.header['Grain']} Source: {self.header['Source']}"
 
 
+@dataclass(frozen=True)
+class Design:
+    """How Redshift keeps a table: its keys, and the encoding of each column, all in lower case.
+
+    `is_even` says that its rows are dealt out evenly. With neither this nor a `distkey`, Redshift decides.
+    """
+
+    distkey: str | None
+    sortkey: tuple[str, ...]
+    encodings: dict[str, str]
+    is_even: bool = False
+
+
 @cache
 def read_sql(name: str) -> str:
     """The text of `NAME.sql`, such as `tables/songplays/load`."""
@@ -119,6 +134,21 @@ def parse_table(name: str, text: str) -> Table:
     body = text[create.end() :]
     columns = _view_columns(body) if create[1] == "VIEW" else _table_columns(name, body)
     return Table(name, create[1], _parse_header(text[: create.start()]), tuple(columns))
+
+
+@cache
+def read_design(name: str) -> Design:
+    """How Redshift is to keep a table of the warehouse."""
+    table = read_table(name)
+    distribution, _, sorting = table.header["Redshift"].lower().partition(" sortkey ")
+    distkey = re.search(r"distkey \((\w+)\)", distribution)
+    sortkey = tuple(re.findall(r"\w+", sorting))
+    # What is sorted by is not compressed.
+    encodings = {
+        column.name.lower(): "raw" if column.name.lower() in sortkey else _encoding_of(column.type)
+        for column in table.columns
+    }
+    return Design(distkey[1] if distkey else None, sortkey, encodings, "even" in distribution)
 
 
 def list_columns(table: str) -> dict[str, str]:
@@ -182,7 +212,9 @@ def migration_sql(name: str, dialect: str) -> list[str]:
     """
     statements = [text.strip() for text in re.split(r";\n", read_sql(name) + "\n") if text.strip()]
     if dialect == "redshift":
-        return [_ADDED.sub(lambda found: f"{found[0]} ENCODE {_encoding_of(found[1])}", sql) for sql in statements]
+        return [
+            _ADDED.sub(lambda found: f"{found[0]} ENCODE {_encoding_of(found[1]).upper()}", sql) for sql in statements
+        ]
     return statements
 
 
@@ -236,10 +268,9 @@ def _duckdb_sql(table: Table) -> str:
 
 
 def _redshift_sql(table: Table) -> str:
-    """All encodings are named, for COPY of Parquet chooses none: what is sorted by is not compressed."""
-    clauses = table.header["Redshift"]
-    raw = re.findall(r"\w+", clauses.partition("SORTKEY")[2])
-    lines = [_column_sql(column) + f" ENCODE {_encoding(column, raw)}" for column in table.columns]
+    """All encodings are named, for COPY of Parquet chooses none."""
+    clauses, encodings = table.header["Redshift"], read_design(table.name).encodings
+    lines = [_column_sql(column) + f" ENCODE {encodings[column.name.lower()].upper()}" for column in table.columns]
     lines += table.header.get("Keys", "").replace("), FOREIGN KEY", ")\nFOREIGN KEY").splitlines()
     return _frame(table, lines) + "\n" + clauses.replace(" SORTKEY", "\nSORTKEY")
 
@@ -253,11 +284,5 @@ def _column_sql(column: Column) -> str:
     return f"{column.identifier} {column.type}{' NOT NULL' if column.required else ''}"
 
 
-def _encoding(column: Column, raw: list[str]) -> str:
-    if column.name in raw:
-        return "RAW"
-    return _encoding_of(column.type)
-
-
 def _encoding_of(kind: str) -> str:
-    return "AZ64" if kind in ("INTEGER", "BIGINT", "TIMESTAMP") else "ZSTD"
+    return "az64" if kind in ("INTEGER", "BIGINT", "TIMESTAMP") else "zstd"

@@ -192,6 +192,12 @@ class Warehouse(Protocol):
     def make_temporary(self, name: str) -> None:
         """Make the temporary table of `changes/NAME/create.sql`, or empty it; a permanent one is left alone."""
 
+    def update_design(self, names: tuple[str, ...]) -> list[str]:
+        """Store the tables with these names as new ones, in statements outside of any transaction.
+
+        Returns a sentence for each change, and for each that was refused: nothing but speed depends on it.
+        """
+
     def measure_file(self) -> StoredFile | None:
         """The file that holds the warehouse, or None where it is not one file."""
 

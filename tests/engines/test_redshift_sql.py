@@ -191,6 +191,34 @@ def test_tables_as_redshift_made_them(redshift: Redshift, config: Config) -> Non
     assert [column for column in made if column[0] in TABLES] == expected
 
 
+def test_keys_and_encodings_are_changed_in_place(redshift: Redshift, config: Config) -> None:
+    """Those of older code, by statements of their own. What is refused is told, and tried again."""
+    write_file(log_file(config), [play()])
+    sparkify.load(config)
+    with open_warehouse(config) as engine:
+        for older in ("songplays ALTER DISTSTYLE EVEN", "time ALTER DISTSTYLE AUTO", "users ALTER SORTKEY (level)"):
+            engine.execute(f"ALTER TABLE {older}")
+        engine.execute("ALTER TABLE songplays ALTER COLUMN songplay_id ENCODE RAW")
+    redshift.fault = lambda sql, place: "error_1023" if sql.startswith("ALTER TABLE time") else "none"
+    redshift.statements.clear()
+    steps = sparkify.migrate(config).steps
+    changes = [
+        "time ALTER DISTSTYLE KEY DISTKEY start_time",
+        "users ALTER SORTKEY (user_id)",
+        "songplays ALTER DISTSTYLE KEY DISTKEY start_time",
+        "users ALTER COLUMN level ENCODE ZSTD",
+        "songplays ALTER COLUMN songplay_id ENCODE ZSTD",
+    ]
+    assert [sql for sql in redshift.statements if sql.startswith("ALTER")] == [f"ALTER TABLE {one}" for one in changes]
+    assert steps[1] == "changed the storage of users: ALTER SORTKEY (user_id)"
+    assert re.fullmatch(r"time is stored as before, until sparkify migrate tries again: .*\(1023: .*", steps[0])
+    redshift.fault = lambda sql, place: "none"
+    assert sparkify.migrate(config).steps == ["changed the storage of time: ALTER DISTSTYLE KEY DISTKEY start_time"]
+    assert sparkify.migrate(config).status == "nothing_to_do"
+    redshift.fault = lambda sql, place: "error_1018" if "pg_table_def" in sql else "none"
+    assert sparkify.migrate(config).steps[0].startswith("how the tables are stored cannot be read")
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_no_trap_in_the_types(table: str) -> None:
     text = create_sql(table, "redshift")

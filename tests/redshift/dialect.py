@@ -3,6 +3,7 @@
 It knows the statements listed here and refuses all others, so that nothing passes just because PostgreSQL accepts it.
 """
 
+import json
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,7 +26,7 @@ from tests.redshift.grammar import (
     unsupported,
 )
 from tests.redshift.shapes import find_shapes
-from tests.redshift.tables import alter_table, create_table, create_view, path_of
+from tests.redshift.tables import alter_table, check_encoding, create_table, create_view, path_of
 from tests.redshift.wire import WireError
 
 # DG r_UPDATE.
@@ -54,8 +55,9 @@ _SESSION = re.compile(
 
 @dataclass(frozen=True)
 class Plan:
-    """`sql` is PostgreSQL's part; `after` runs when a table was created; `copy` is played by the stand-in; `references`
-    are tables that have to exist, `drops` tables to which no foreign key may lead."""
+    """`sql` is PostgreSQL's part; `after` runs when a table was created or altered; `copy` is played by the stand-in;
+    `references` are tables that have to exist, `drops` tables to which no foreign key may lead. What is `alone` cannot
+    be in a transaction."""
 
     kind: Literal["sql", "copy", "empty", "end"]
     sql: str = ""
@@ -63,6 +65,7 @@ class Plan:
     copy: CopyStatement | None = None
     references: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
+    alone: bool = False
 
 
 @lru_cache(maxsize=1024)
@@ -74,6 +77,8 @@ def plan(text: str, *, serverless: bool) -> Plan:
     if not tokens:
         return Plan("empty")
     verb = tokens[0].text.lower()
+    if verb == "alter" and "alter" in [token.text.lower() for token in tokens[1:]]:
+        return _alter_design(Reader(tokens[1:]))
     if verb in _PARSED and not _is_of_schema(tokens):
         return _plan_tree(verb, tokens, parse(tokens, text), serverless=serverless)
     if (found := _SESSION.fullmatch(" ".join(token.text.lower() for token in tokens))) is not None:
@@ -117,15 +122,46 @@ def _plan_objects(kind: str, tree: exp.Expr) -> Plan:
         table = create_table(tree)
         path = path_of(tree.this.this if isinstance(tree.this, exp.Schema) else tree.this)
         references = tuple(one for one in table.references if one != path)
-        declare = f"SELECT redshift_declare({quote(path)}, {quote(','.join(references))})"
-        return Plan("sql", after=declare if references else "", references=references)
+        unkept = table.declared(references)
+        declare = f"SELECT redshift_declare({quote(path)}, {quote(json.dumps(unkept))})"
+        return Plan("sql", after=declare if any(unkept.values()) else "", references=references)
     if isinstance(tree, exp.Create):
         create_view(tree)
     elif isinstance(tree, exp.Alter):
-        alter_table(tree)
+        if encodings := alter_table(tree):
+            declared = quote(json.dumps({"encodings": encodings}))
+            return Plan("sql", after=f"SELECT redshift_declare({quote(path_of(tree.this))}, {declared})")
     elif isinstance(tree, exp.Drop) and kind == "TABLE" and not tree.args.get("cascade"):
         return Plan("sql", drops=tuple(path_of(one) for one in tree.args["tables"]))
     return Plan("sql")
+
+
+def _alter_design(reader: Reader) -> Plan:
+    """DG r_ALTER_TABLE. Whether these may be in a transaction is not said there: here they may not."""
+    reader.expect("table")
+    path = ".".join(map(quote_name, reader.path()))
+    reader.expect("alter")
+    declared: dict[str, object]
+    if reader.take("diststyle", "key", "distkey") or reader.take("distkey"):
+        declared = {"distkey": reader.name()}
+    elif reader.take("diststyle"):
+        if (style := reader.word()) not in ("auto", "even", "all"):
+            raise syntax_error(style)
+        declared = {"distkey": None}
+    elif reader.take("compound", "sortkey", "(") or reader.take("sortkey", "("):
+        declared = {"sortkey": reader.list_of(reader.name)}
+        reader.expect(")")
+    elif reader.take("column"):
+        column = reader.name()
+        if not reader.take("encode"):
+            raise unknown("ALTER COLUMN but for ENCODE")
+        declared = {"encodings": {column: check_encoding(reader.word())}}
+    else:
+        raise unknown(f"ALTER TABLE … ALTER {reader.next().text}")
+    reader.end()
+    # It changes nothing here, but the table has to exist, and only its owner may do it.
+    sql = f"ALTER TABLE {path} REPLICA IDENTITY DEFAULT"
+    return Plan("sql", sql, f"SELECT redshift_alter({quote(path)}, {quote(json.dumps(declared))})", alone=True)
 
 
 def _plan_session(found: re.Match[str]) -> Plan:

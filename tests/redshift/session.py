@@ -295,6 +295,8 @@ class Session:
             raise _dead_transaction()
         if plan.kind == "empty":
             return ""
+        if plan.alone and self.backend.transaction_status != pq.TransactionStatus.IDLE:
+            raise WireError("25001", "ALTER TABLE ALTER cannot run inside a transaction block")
         if plan.kind == "copy":
             return self._run_copy(statement)
         if plan.sql.startswith("LOCK") and not self._server.limits_locks:

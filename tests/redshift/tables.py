@@ -48,6 +48,11 @@ class Table:
     references: list[str] = field(default_factory=list)
     like: bool = False
 
+    def declared(self, references: tuple[str, ...]) -> dict[str, object]:
+        """What PostgreSQL does not keep."""
+        return {"references": references, "distkey": self.distkey, "sortkey": self.sortkey or [],
+                "encodings": self.encodings}  # fmt: skip
+
     @property
     def primary_key(self) -> list[str]:
         return [column for kind, columns in self.keys if kind == "primary key" for column in columns]
@@ -82,12 +87,13 @@ def create_table(create: exp.Create) -> Table:
     return table
 
 
-def _add_column(column: exp.ColumnDef) -> None:
+def _add_column(column: exp.ColumnDef) -> dict[str, str]:
     table = Table()
     _read_column(table, column)
     if table.keys:
         raise unknown("ALTER TABLE ADD with a constraint")
     _check_encodings(table)
+    return table.encodings
 
 
 def create_view(create: exp.Create) -> None:
@@ -100,13 +106,12 @@ def create_view(create: exp.Create) -> None:
         raise syntax_error("VIEW")
 
 
-def alter_table(alter: exp.Alter) -> None:
-    """One change at a time: ADD COLUMN, DROP COLUMN or RENAME."""
+def alter_table(alter: exp.Alter) -> dict[str, str]:
+    """One change at a time: ADD COLUMN, DROP COLUMN or RENAME. Returns the encodings of new columns."""
     [action, *more] = alter.args["actions"]
     if more or (isinstance(action, exp.Drop) and (action.args["kind"] != "COLUMN" or action.args.get("exists"))):
         raise unknown(alter.sql("redshift"))
-    if isinstance(action, exp.ColumnDef):
-        _add_column(action)
+    return _add_column(action) if isinstance(action, exp.ColumnDef) else {}
 
 
 def _read_property(table: Table, one: exp.Expr) -> bool:
@@ -214,6 +219,12 @@ def _check(table: Table, *, is_query: bool) -> None:
     if sum(kind == "primary key" for kind, _ in table.keys) > 1:
         raise WireError("42P16", "multiple primary keys for a table are not allowed")
     _check_encodings(table)
+
+
+def check_encoding(name: str) -> str:
+    if name not in _ENCODINGS:
+        raise WireError("42601", f'unknown encoding "{name}"')
+    return name
 
 
 def _check_encodings(table: Table) -> None:

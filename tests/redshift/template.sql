@@ -128,17 +128,61 @@ CREATE VIEW pg_catalog.svv_columns AS
 SELECT *, col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position) AS remarks
 FROM information_schema.columns;
 
--- Which tables the foreign keys of a table name is the comment of its row type; its own comment is the user's.
-CREATE FUNCTION pg_catalog.redshift_declare("table" text, referenced text) RETURNS void LANGUAGE plpgsql AS $$
+-- What PostgreSQL does not keep of a table is the comment of its row type; its own comment is the user's. It has the
+-- tables that its foreign keys name, its keys and its encodings.
+CREATE FUNCTION pg_catalog.redshift_declared("table" oid) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT coalesce(obj_description(reltype, 'pg_type'), '{}')::jsonb FROM pg_class WHERE oid = "table"
+$$;
+CREATE FUNCTION pg_catalog.redshift_declare("table" text, declared jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    before jsonb := redshift_declared("table"::regclass);
+    encodings jsonb := coalesce(before -> 'encodings', '{}') || coalesce(declared -> 'encodings', '{}');
 BEGIN
-    EXECUTE format('COMMENT ON TYPE %s IS %L', (SELECT reltype::regtype FROM pg_class WHERE oid = $1::regclass), $2);
+    EXECUTE format('COMMENT ON TYPE %s IS %L', (SELECT reltype::regtype FROM pg_class WHERE oid = "table"::regclass),
+        before || declared || jsonb_build_object('encodings', encodings));
 END
 $$;
+-- DG r_ALTER_TABLE: a column cannot be altered to the encoding that it has. A column of a new sort key becomes RAW.
+CREATE FUNCTION pg_catalog.redshift_alter("table" text, declared jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    named text;
+BEGIN
+    FOR named IN SELECT jsonb_object_keys(declared -> 'encodings')
+        UNION SELECT jsonb_array_elements_text(declared -> 'sortkey') UNION SELECT declared ->> 'distkey' LOOP
+        IF named IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute
+            WHERE attrelid = "table"::regclass AND attname = named AND attnum > 0) THEN
+            RAISE EXCEPTION 'column "%" does not exist', named USING ERRCODE = '42703';
+        END IF;
+    END LOOP;
+    IF redshift_declared("table"::regclass) -> 'encodings' @> (declared -> 'encodings') THEN
+        RAISE EXCEPTION 'target column already has this encoding' USING ERRCODE = '0A000';
+    END IF;
+    PERFORM redshift_declare("table", declared);
+    IF declared ? 'sortkey' THEN
+        PERFORM redshift_declare("table", jsonb_build_object('encodings',
+            (SELECT jsonb_object_agg(name, 'raw') FROM jsonb_array_elements_text(declared -> 'sortkey') AS name)));
+    END IF;
+END
+$$;
+-- DG r_PG_TABLE_DEF: of the schemas in the search path.
+CREATE VIEW pg_catalog.pg_table_def AS
+SELECT nspname AS schemaname, relname AS tablename, attname AS "column",
+    format_type(atttypid, atttypmod)::text AS type,
+    coalesce(nullif(declared -> 'encodings' ->> attname, 'raw'), 'none')::text AS encoding,
+    coalesce(declared ->> 'distkey' = attname, false) AS distkey,
+    coalesce((SELECT place FROM jsonb_array_elements_text(declared -> 'sortkey') WITH ORDINALITY AS keys (name, place)
+        WHERE name = attname), 0)::integer AS sortkey,
+    attnotnull AS "notnull"
+FROM pg_class
+INNER JOIN pg_namespace ON relnamespace = pg_namespace.oid
+INNER JOIN pg_attribute ON attrelid = pg_class.oid
+CROSS JOIN redshift_declared(pg_class.oid) AS declared
+WHERE relkind = 'r' AND nspname !~ '^pg_' AND pg_table_is_visible(pg_class.oid) AND attnum > 0 AND NOT attisdropped;
 -- A table outside `dropped` whose foreign key names this one. The names are quoted for SQL, and parted by commas.
 CREATE FUNCTION pg_catalog.redshift_dependent(referenced text, dropped text) RETURNS name LANGUAGE sql STABLE AS $$
     SELECT classes.relname
     FROM pg_class AS classes
-    CROSS JOIN string_to_table(obj_description(classes.reltype, 'pg_type'), ',') AS named
+    CROSS JOIN jsonb_array_elements_text(redshift_declared(classes.oid) -> 'references') AS named
     WHERE classes.relkind = 'r'
         AND to_regclass(named) = to_regclass(referenced)
         AND classes.oid NOT IN (SELECT to_regclass(name) FROM string_to_table(dropped, ',') AS name
@@ -146,4 +190,4 @@ CREATE FUNCTION pg_catalog.redshift_dependent(referenced text, dropped text) RET
     LIMIT 1
 $$;
 GRANT SELECT ON pg_catalog.sys_load_history, pg_catalog.stv_slices, pg_catalog.stv_db_isolation_level,
-pg_catalog.svv_tables, pg_catalog.svv_columns TO PUBLIC;
+pg_catalog.svv_tables, pg_catalog.svv_columns, pg_catalog.pg_table_def TO PUBLIC;

@@ -157,6 +157,34 @@ def test_temporary_tables_and_copies_of_tables(cursor: Cursor) -> None:
     cursor.execute("DROP TABLE IF EXISTS stage, t")
 
 
+def test_keys_and_encodings_are_kept_and_changed_in_place(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE t (a INT ENCODE RAW, b INT ENCODE az64, c VARCHAR(2)) DISTSTYLE EVEN SORTKEY (a)")
+    cursor.execute("INSERT INTO t VALUES (1, 2, 'x')")
+    cursor.execute("ALTER TABLE t ADD COLUMN d INT ENCODE zstd")
+    for change in ("ALTER DISTSTYLE KEY DISTKEY b", "ALTER SORTKEY (b, a)", "ALTER COLUMN d ENCODE az64"):
+        cursor.execute(f"ALTER TABLE t {change}")
+    columns = 'SELECT "column", type, encoding, distkey, sortkey, "notnull" FROM pg_table_def'
+    assert fetch(cursor, f"{columns} WHERE schemaname = 'public' AND tablename = 't'") == [
+        ["a", "integer", "none", False, 2, False],
+        ["b", "integer", "none", True, 1, False],
+        ["c", "character varying(2)", "none", False, 0, False],
+        ["d", "integer", "az64", False, 0, False],
+    ]
+    assert fetch(cursor, "SELECT a, b, c, d FROM t") == [[1, 2, "x", None]]
+    cursor.execute("ALTER TABLE t ALTER DISTSTYLE EVEN")
+    assert not any(row[3] for row in fetch(cursor, columns))
+    for change, words in (
+        ("t ALTER COLUMN d ENCODE az64", "0A000 target column already has this encoding"),
+        ("t ALTER COLUMN nothing ENCODE zstd", "42703"),
+        ("t ALTER DISTKEY nothing", "42703"),
+        ("nothing ALTER DISTSTYLE EVEN", "42P01"),
+    ):
+        assert refusal(cursor, f"ALTER TABLE {change}").startswith(words)
+    cursor.execute("BEGIN")
+    assert refusal(cursor, "ALTER TABLE t ALTER DISTSTYLE EVEN").startswith("25001")
+    cursor.execute("ROLLBACK")
+
+
 def test_a_cursor_gives_rows_in_parts(cursor: Cursor) -> None:
     cursor.execute("CREATE TABLE t (a INT)")
     cursor.execute("INSERT INTO t VALUES (1), (2), (3)")
@@ -353,6 +381,8 @@ def test_what_redshift_takes(dialect: Cursor, query: str) -> None:
     ("CREATE TABLE IF NOT EXISTS v AS SELECT a FROM t", "42601"),
     ("ALTER TABLE t ADD COLUMN c INT, ADD COLUMN d INT", "0A000"),
     ("ALTER TABLE t ALTER COLUMN a TYPE BIGINT", "0A000"),
+    ("ALTER TABLE t ALTER COLUMN a ENCODE fast", "42601"),
+    ("ALTER TABLE t ALTER DISTSTYLE odd", "42601"),
     ("TRUNCATE t", "0A000 the stand-in does not know the statement TRUNCATE"),
     ("VACUUM t", "0A000 the stand-in does not know the statement VACUUM"),
     ("SHOW statement_timeout", "0A000"),

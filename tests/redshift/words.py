@@ -81,7 +81,7 @@ PARTS = {name: part for part, names in _PARTS.items() for name in names.split()}
 # "provisioned only".
 SYSTEM_RELATIONS = _words("""
     sys_load_history stv_slices stv_db_isolation_level svv_tables svv_columns pg_tables pg_class pg_namespace
-    pg_database pg_user pg_attribute pg_type pg_views
+    pg_database pg_user pg_attribute pg_type pg_views pg_table_def
 """)
 SYSTEM_PREFIXES = ("sys_", "stl_", "stv_", "svv_", "svl_", "svcs_", "pg_")
 PROVISIONED_PREFIXES = ("stl_", "stv_", "svl_", "svcs_")

@@ -17,6 +17,7 @@ from sparkify.sql import temporary_sql, write_values
 from sparkify.statement_log import logged
 from sparkify.warehouses.base import Relations, Row, StoredFile, Warehouse
 from sparkify.warehouses.files import Target, Written, written_types
+from sparkify.warehouses.redshift.design import update_design
 from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors, place_of
 from sparkify.warehouses.redshift.login import Address, answering_within, check_driver, close_connection, login
 from sparkify.warehouses.redshift.stage import StagedParts
@@ -225,6 +226,9 @@ class RedshiftWarehouse:
         # What a rollback removed is made again; what it left, or the caller's session had, has rows.
         if is_made or not self._is_fresh:
             self.execute(f"DELETE FROM {name}")
+
+    def update_design(self, names: tuple[str, ...]) -> list[str]:
+        return update_design(self, names)
 
     def measure_file(self) -> StoredFile | None:
         return None

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sparkify.loads.result import LoadResult
     from sparkify.loads.undo import UndoResult
     from sparkify.star.checks import CheckResult
-    from sparkify.star.comparison import TableComparison
+    from sparkify.star.comparison import Difference, TableComparison
     from sparkify.warehouses import Finding, StoredFile
 
 # Shorter work shows no bar. Without a terminal, a line is written this often.
@@ -332,10 +332,20 @@ def print_comparison(compared: Sequence[TableComparison]) -> None:
         rows = f"{'' if table.equal else f'{table.rows[0]:,} and '}{count_of(table.rows[1], 'row')}"
         print(f"{'equal' if table.equal else 'DIFFERS'}  {table.table}, {rows}")
         for difference in table.differences:
-            values = ", ".join(
-                f"{name} {_cell(one)!r} and {_cell(other)!r}" for name, (one, other) in difference.columns.items()
-            )
-            print(f"    {_cell(difference.key)}: {values}")
+            print(f"    {_cell(difference.key)}: {_describe_difference(difference)}")
+
+
+def _describe_difference(difference: Difference) -> str:
+    if difference.only_in is not None:
+        place = 0 if difference.only_in == "first" else 1
+        values = (f"{name} {_quoted(pair[place])}" for name, pair in difference.columns.items())
+        return f"only in the {difference.only_in}, {', '.join(values)}"
+    pairs = difference.columns.items()
+    return ", ".join(f"{name} {_quoted(one)} and {_quoted(other)}" for name, (one, other) in pairs)
+
+
+def _quoted(value: str | None) -> str:
+    return "NULL" if value is None else repr(_cell(value))
 
 
 def print_finding(finding: Finding) -> None:

@@ -76,6 +76,8 @@ def open_output(file: str | os.PathLike[str], config: Config, kind: Kind | None 
 
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it, unless it is there. Raises OSError, and UsageError before it makes any."""
+    if folder.parts[:1] == ("-",):
+        raise UsageError("cannot make the folder -: such a name stands for a stream; give ./NAME for a folder")
     place = _resolve(folder)
     for one in itertools.takewhile(lambda one: not one.exists(), (place, *place.parents)):
         if (database := _find_logged(one)) is not None:

@@ -221,6 +221,7 @@ def test_compare_shows_whether_two_stars_are_equal(loaded: Config, tmp_path: Pat
     # One alone is compared with that of the settings.
     ran = run_here("compare", "--json", "--warehouse", loaded.warehouse_address, other.warehouse_address)
     assert (ran.code, ran.json()["status"]) == (5, "different")
+    assert "only in the second, user_id '" in run_here("compare", loaded.warehouse_address, other.warehouse_address).out
     assert ran.err == "sparkify: the two stars differ in songplays, user_levels, users\n"
 
 

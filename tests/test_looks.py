@@ -25,6 +25,7 @@ WRAPPED = json.dumps({key: {"0": value, "1": value} for key, value in song().ite
         ('{"page": ",}", "ts": x}', "not_json", "events", None),
         ('{"length": NaN}', "not_json:nan", "events", "NaN or Infinity"),
         ('{"artist": "Zo\\xeb"}', "bad_encoding", "events", "Windows-1252 or Latin-1"),
+        ("PK\x03\x04\x14\\xff", "bad_encoding", "events", "a zip archive whose files are not compressed"),
         (json.dumps([play(), play()]), "not_object", "events", "lists of records"),
         (WRAPPED, "bad_type:num_songs", "songs", "values wrapped by row number"),
         ('{"ts": [1, 2], "page": ["a", "b"]}', "bad_type:ts", "events", "whole columns"),

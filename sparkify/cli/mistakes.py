@@ -178,8 +178,11 @@ def explain_question(name: str) -> str | None:
     """The sentence about what is given as the name of a question, and is something else; else None."""
     if _SQL.match(name) and " " in name:
         return f"{name!r} is no question; SQL is run by sparkify query --sql {_quoted(name)}"
-    if name.lower() in (*TABLES, *VIEWS):
-        return f"{name!r} is a table, not a question; ask with --sql {_quoted(f'FROM {name} LIMIT 10')}"
+    if (table := closest(name.lower(), (*TABLES, *VIEWS), 0.85)) is not None and not closest(
+        name, _list_questions(), 0.6
+    ):
+        asked = f"--sql {_quoted(f'FROM {table} LIMIT 10')}"
+        return f"{name!r} is {'a table, not a question' if name == table else 'no question'}; ask a table with {asked}"
     if name.lower().endswith(".sql"):
         return f"{name!r} is no question; did you mean --file {name}?"
     if _DATABASE.fullmatch(name):
@@ -201,6 +204,8 @@ def explain_sql_error(sql: str, words: str) -> str | None:
     missing = re.search(r'column "([^"]+)" not found', words)
     if missing is not None and f'"{missing[1]}"' in sql:
         return f"""Double quotes stand around names, single quotes around text: '{missing[1]}'"""
+    if "Ambiguous reference to column" in words and "artist_id" in words:
+        return "The view plays has each play with the columns of its user, song and artist"
     if "file system operations are disabled" in words:
         return "Only tables and views of the warehouse can be read"
     return None

@@ -156,7 +156,7 @@ def _read_asked(config: Config, given: dict[str, Any]) -> _Asked:
             f"{', '.join(f'--{one}' for one in cut.values)}: only a prepared question takes it; give its name"
         )
     sql = _check_sql(given["sql"]) if given["sql_file"] is None else _read_file(given["sql_file"])
-    parameters = dict(map(_split_parameter, given["parameters"]))
+    parameters = _read_parameters(given["parameters"])
     if sql is not None:
         sql = fill_parameters(sql, parameters, engine_of(config.warehouse_address))
     elif parameters:
@@ -195,11 +195,16 @@ def _read_file(file: str) -> str:
         raise UsageError(f"{file} cannot be read: it is not UTF-8; write it in UTF-8") from None
 
 
-def _split_parameter(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name.isidentifier():
-        raise UsageError(f"--param {text!r}: give it as NAME=VALUE")
-    return name, value
+def _read_parameters(given: Sequence[str]) -> dict[str, str]:
+    parameters: dict[str, str] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator or not name.isidentifier():
+            raise UsageError(f"--param {text!r}: give it as NAME=VALUE")
+        if name in parameters:
+            raise UsageError(f"--param {name} is given twice; give it once")
+        parameters[name] = value
+    return parameters
 
 
 def _choose_format(asked: _Asked, given: dict[str, Any], *, as_json: bool) -> str:
@@ -212,7 +217,7 @@ def _choose_format(asked: _Asked, given: dict[str, Any], *, as_json: bool) -> st
         return form or "table"
     if asked.question is None and asked.sql is None:
         raise UsageError("-o: there is no answer to write; give a question, --sql or --file")
-    form = form or _BY_ENDING.get(Path(file).suffix.lower())
+    form = form or ("csv" if file == "-" else _BY_ENDING.get(Path(file).suffix.lower()))
     if form is None or form == "table":
         names = ", ".join(one for one in _FORMATS if one != "table")
         raise UsageError(f"the format of {file} is not known by its ending; give --format with one of {names}")

@@ -30,6 +30,8 @@ def describe_record(raw: str, reason: str, dataset: Dataset) -> str | None:
     """What rejected records like this one are, where that can be told: the end of a sentence."""
     if reason.startswith("not_json"):
         return _describe_no_json(raw, reason)
+    if reason == "bad_encoding" and raw.startswith("PK\x03\x04"):
+        return "a zip archive whose files are not compressed; unpack it"
     if reason == "bad_encoding":
         return "text that is not UTF-8; if it is Windows-1252 or Latin-1, iconv -f WINDOWS-1252 -t UTF-8 converts it"
     value = _loads(raw)

@@ -17,7 +17,11 @@ def fill_parameters(sql: str, values: Mapping[str, Value], dialect: str) -> str:
         if name.isdigit():
             return None
         if name not in values:
-            raise UsageError(f"the SQL has ${name}, and no value is given for it; give one for the parameter {name}")
+            close = difflib.get_close_matches(name, values, n=1)
+            hint = f"; one is given for {close[0]}" if close else ""
+            raise UsageError(
+                f"the SQL has ${name}, and no value is given for it; give one for the parameter {name}{hint}"
+            )
         used.add(name)
         return _literal(values[name], dialect)
 

@@ -141,6 +141,12 @@ def list_files(root: str, access: S3Access = _DEFAULT_ACCESS, patterns: Sequence
         hint = _HINTS.get(error.errno or 0, "check its permissions")
         raise SourceError(f"cannot list {root}: {error.strerror} ({_show(str(error.filename))}); {hint}") from error
     if kind is None:
+        if "*" in root or "?" in root:
+            folder = re.split(r"[*?]", root, maxsplit=1)[0].rpartition("/")[0]
+            raise SourceError(
+                f"there is no folder or file {root}; a root is no pattern: give the folder {folder or '.'}, and the "
+                "names of its data files with --log-pattern or --song-pattern if it holds others too"
+            )
         raise SourceError(f"there is no folder or file {root}; give the folder of the JSON files")
     raise SourceError(f"{root} is a {kind}, which is never opened; write its data to a file, and give that")
 

@@ -8,6 +8,7 @@ to six decimals, because engines format doubles differently.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Literal
 
 from sparkify.sql import list_columns, read_table
 from sparkify.star.tables import STAR
@@ -21,10 +22,11 @@ _MOST_DIFFERENCES = 3
 
 @dataclass(frozen=True)
 class Difference:
-    """One key whose rows differ: each differing column with both values; None if the row is missing."""
+    """One key whose rows differ: each differing column with both values, and which warehouse has the only row."""
 
     key: str
     columns: dict[str, tuple[str | None, str | None]]
+    only_in: Literal["first", "second"] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,10 @@ def _differences(table: str, bucket: str, first: Warehouse, second: Warehouse) -
         values = [side.get(key, (None,) * len(columns)) for side in sides]
         if values[0] != values[1]:
             pairs = zip(columns, zip(*values, strict=True), strict=True)
-            yield Difference(key, {name: pair for name, pair in pairs if pair[0] != pair[1]})
+            only_in: Literal["first", "second"] | None = None
+            if key not in sides[0] or key not in sides[1]:
+                only_in = "first" if key in sides[0] else "second"
+            yield Difference(key, {name: pair for name, pair in pairs if pair[0] != pair[1]}, only_in)
 
 
 def _list_keys(table: str) -> list[str]:

@@ -156,7 +156,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Setting(
             "S3",
-            "Folder in S3 for the parts that a load sends to Redshift, such as s3://bucket/stage.",
+            "Folder in S3 through which rows go to and come from Redshift, such as s3://bucket/stage.",
             group="stage",
             metavar="FOLDER",
             read=read_root,

@@ -19,6 +19,8 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 READ_KEY, WRITE_KEY = "testreader", "testwriter"
+# They may do all but write or all but read in the bucket.
+NO_PUT_KEY, NO_GET_KEY = "testnoput", "testnoget"
 SECRET = "never-to-be-seen"
 BUCKET = "sparkify-test"
 
@@ -71,6 +73,8 @@ def run_s3_server() -> Iterator[S3Server]:
         identities.write_text(json.dumps({"identities": [
             _identity("writer", WRITE_KEY, ["Admin"]),
             _identity("reader", READ_KEY, ["Read:other-bucket", "List:other-bucket"]),
+            _identity("no put", NO_PUT_KEY, [f"Read:{BUCKET}", f"List:{BUCKET}"]),
+            _identity("no get", NO_GET_KEY, [f"Write:{BUCKET}", f"List:{BUCKET}"]),
         ]}))  # fmt: skip
         ports = _free_ports(2 * len(_PORTS))
         options = [f"-{name}={ports[2 * place]}" for place, name in enumerate(_PORTS)]

@@ -9,12 +9,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sparkify.errors import SourceError
+from sparkify.errors import EngineError, SourceError
 from sparkify.settings import Config
 from sparkify.sources.bundles import read_bundles
 from sparkify.sources.listing import list_files
-from sparkify.warehouses import Incoming, Sent
-from sparkify.warehouses.remote import send
+from sparkify.warehouses import Incoming, Sent, Target, Written
+from sparkify.warehouses.remote import send, write_parts
 from tests.support import log_file, new_warehouse, play, settle, song, song_file, write_file
 
 
@@ -91,3 +91,30 @@ def test_pieces_bring_the_rows_of_one(config: Config, tmp_path: Path) -> None:
 def test_store_that_refuses_ends_the_sending(config: Config) -> None:
     with pytest.raises(SourceError, match="there is no room"):
         send(config, 7, Full(), incoming(config), piece_bytes=1)
+
+
+def test_parts_of_any_kind_become_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a moment, a text and a number, whichever types of Parquet an engine writes for them."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    folder = tmp_path / "word=of a folder"
+    folder.mkdir()
+    at = "2018-11-01 00:00:00.123456"
+    moments = [f"TIMESTAMP '{at}'", f"TIMESTAMPTZ '{at}+00'", "NULL::TIMESTAMP_NS"]
+    words = ["'a\r\n\"''\\'", "''::BLOB", "NULL::VARCHAR"]
+    parts = [folder / f"{place}.parquet" for place in range(3)]
+    for part, moment, word in zip(parts, moments, words, strict=True):
+        select = f"SELECT {moment} AS moment, {word} AS word, 0.1 AS number FROM range(3_000)"
+        duckdb.sql(f"COPY ({select}) TO '{part}' (FORMAT parquet)")
+    types = {"moment": "TIMESTAMP", "Word": "VARCHAR", "number": "DOUBLE"}
+    target = Target(str(tmp_path / "all.parquet"), "parquet", tuple(types), {"description": "all"})
+    assert write_parts(types, parts, target, Config()) == Written(9_000, types)
+    rows = duckdb.sql(f"SELECT moment::VARCHAR, Word, number, count(*) FROM '{target.path}' GROUP BY ALL ORDER BY ALL")
+    assert rows is not None
+    assert rows.columns[1] == "Word"
+    assert rows.fetchall() == [(at, "", 0.1, 3_000), (at, "a\r\n\"'\\", 0.1, 3_000), (None, None, 0.1, 3_000)]
+    assert write_parts(types, [], target, Config()).rows == 0
+    content = bytearray(parts[0].read_bytes())
+    for damaged in (b"no Parquet", content[:4] + bytes(200) + content[204:]):
+        parts[0].write_bytes(damaged)
+        with pytest.raises(EngineError):
+            write_parts(types, parts, target, Config())

@@ -26,7 +26,7 @@ _PEOPLE = "Also columns that may name a person: names, rejected text, keys that 
 @click.option("--tables", multiple=True, metavar="NAME,…", shell_complete=complete_table, help=_TABLES)
 @period
 @click.option("--with-people", is_flag=True, help=_PEOPLE)
-@common()
+@common("stage")
 def export(
     config: Config,
     directory: str,

@@ -4,6 +4,7 @@ import datetime as dt
 import difflib
 import fcntl
 import json
+import logging
 import os
 import re
 import threading
@@ -11,6 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import structs
 
 from sparkify.addresses import is_unicode
 from sparkify.arguments import check_fields, checked
@@ -33,8 +36,9 @@ from sparkify.settings import Config
 from sparkify.sql import Table, read_table
 from sparkify.star.tables import LEDGER, STAGING, STAR, TEXTS
 from sparkify.star.version import open_to_read
-from sparkify.warehouses import FileFormat, Target, Warehouse
+from sparkify.warehouses import FileFormat, StageError, Target, Warehouse
 
+_logger = logging.getLogger("sparkify")
 # The views that only other views read are left out.
 TABLES = (*STAR, "events", "sessions", "plays", "days", *STAGING, *TEXTS, *LEDGER)
 _BY_MONTH = "songplays"
@@ -132,13 +136,25 @@ def export(
     """
     options = options or ExportOptions()
     place = _place_of(folder)
+    tell = on_progress or (lambda _: None)
+    try:
+        return _export(config, place, options, tell)
+    except StageError as error:
+        _logger.warning("%s; so they come through the connection to the warehouse, which takes longer", error)
+        # All files are of one moment, and that transaction has ended.
+        return _export(structs.replace(config, stage=None), place, options, tell)
+
+
+def _export(
+    config: Config, place: Path, options: ExportOptions, on_progress: Callable[[ExportProgress], None]
+) -> ExportResult:
     with open_to_read(config) as warehouse, warehouse.transaction():
         tables = [name for name in TABLES if name in (options.tables or TABLES)]
         planned = [_plan(warehouse, read_table(name), options) for name in tables]
         _make_folders(place, planned)
         with _locked(place):
             writer = _Writer(warehouse, config, place, planned)
-            return writer.write(options.format, on_progress or (lambda _: None))
+            return writer.write(options.format, on_progress)
 
 
 # ---- what is to be written ----
@@ -273,7 +289,7 @@ class _Writer:
             unfinished = Path(stream.name)
             target = Target(stream.name, form, tuple(one.columns), _notes_of(one.table))
             with _repeated(lambda: on_progress(replace(state, bytes=unfinished.stat().st_size))):
-                written = self._warehouse.write_file(one.files[state.file], target)
+                written = self._warehouse.write_file(one.files[state.file], target, in_order=False)
                 entry = FileEntry(state.file, written.rows, unfinished.stat().st_size, digest_file(unfinished))
         return entry, written.types
 

@@ -13,6 +13,7 @@ import duckdb
 import nanoarrow as na
 from nanoarrow.c_array_stream import CArrayStream
 
+from sparkify.errors import EngineError
 from sparkify.sources.bundles import Bundle
 
 _JSON = na.extension_type(na.string(), "arrow.json")
@@ -124,6 +125,24 @@ def stream_rows(types: Mapping[str, str], chunks: Iterable[Sequence[Sequence[Any
             yield na.c_array_from_buffers(schema, len(rows), [None], children=columns)
 
     return Stream(schema, batches())
+
+
+def stream_tables(tables: Iterator[Any]) -> Stream:
+    """The rows of tables that are still to come. All have the columns of the first, which is taken at once.
+
+    Its `error` is an EngineError where a table cannot be read.
+    """
+    first = na.c_array_stream(next(tables))
+
+    def batches() -> Generator[Any, None, None]:
+        yield from first
+        for table in tables:
+            try:
+                yield from na.c_array_stream(table)
+            except RuntimeError as error:
+                raise EngineError(f"rows cannot be read: {str(error).partition(': ')[2]}") from error
+
+    return Stream(first.get_schema(), batches())
 
 
 @contextmanager

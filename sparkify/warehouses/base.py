@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sparkify.datasets import MOST_TOLD_NAMES, Dataset
+from sparkify.errors import EngineError
 from sparkify.sources.bundles import Bundle, FileRead
 from sparkify.warehouses.files import Target, Written
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from sparkify.validation.judge import Judged
 
 Row = tuple[Any, ...]
+
+
+class StageError(EngineError):
+    """Rows cannot come through the stage; they may come without it, in a new transaction."""
 
 
 class Relations(NamedTuple):
@@ -171,8 +176,12 @@ class Warehouse(Protocol):
     def write_user_query(self, sql: str, target: Target) -> Written:
         """Like stream_user_query, with the rows written into a file."""
 
-    def write_file(self, select: str, target: Target) -> Written:
-        """Write the rows of a SELECT into a file, as they come. Needs an open transaction."""
+    def write_file(self, select: str, target: Target, *, in_order: bool = True) -> Written:
+        """Write the rows of a SELECT into a file, as they come. Needs an open transaction.
+
+        Unless they have to be `in_order`, an engine on another machine may send many rows through the stage. Raises
+        StageError where it cannot.
+        """
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         """Append rows, in few statements. Only the rows of one statement are held in memory."""

@@ -21,16 +21,16 @@ from sparkify.errors import EngineError
 from sparkify.settings import Config
 from sparkify.sources.bundles import Bundle
 from sparkify.sql import create_sql, list_columns, quote, read_sql
-from sparkify.validation.arrow import registered, stream_rows
+from sparkify.validation.arrow import Stream, registered, stream_rows, stream_tables
 from sparkify.warehouses.base import Appended, Incoming, Part, Row, Sent, Staged, Warehouse
 from sparkify.warehouses.duckdb.errors import mapped_errors
 from sparkify.warehouses.duckdb.session import DuckDBWarehouse, list_options, open_session
-from sparkify.warehouses.files import Target, Written, copy_sql
+from sparkify.warehouses.files import Target, Written, copy_sql, quote_name
 from sparkify.warehouses.presence import Presence
 from sparkify.warehouses.scratch import open_scratch_folder
 from sparkify.warehouses.texts import TEXTS
 
-_FOLDER_PREFIX = "sparkify-scratch-"
+SCRATCH_PREFIX = "sparkify-scratch-"
 _STAGED_TEXTS = "staged_texts"
 # About 50 MB of events as Parquet: Redshift reads parts of 1 MB to 1 GB best.
 _MOST_ROWS_PER_PART = 1_000_000
@@ -275,7 +275,7 @@ def _open_sender(config: Config, store: Store) -> Iterator[_Sender]:
 def open_scratch(config: Config, *datasets: Dataset) -> Iterator[DuckDBWarehouse]:
     """A temporary DuckDB warehouse with the staging tables of these datasets, rejected_records and the texts."""
     with ExitStack() as stack:
-        folder = stack.enter_context(open_scratch_folder(Path(tempfile.gettempdir()), _FOLDER_PREFIX))
+        folder = stack.enter_context(open_scratch_folder(Path(tempfile.gettempdir()), SCRATCH_PREFIX))
         scratch = open_session(str(folder / "scratch.duckdb"), config)
         stack.callback(scratch.close)
         for table in (*(f"staging_{dataset}" for dataset in datasets), "rejected_records", TEXTS):
@@ -286,7 +286,7 @@ def open_scratch(config: Config, *datasets: Dataset) -> Iterator[DuckDBWarehouse
 @contextmanager
 def open_near(config: Config, name: str, columns: Sequence[str], rows: Iterable[Row]) -> Iterator[DuckDBWarehouse]:
     """A DuckDB warehouse in memory with one temporary table and these rows."""
-    with closing(duckdb.connect(config=dict(list_options(config, read_only=True)))) as connection:
+    with _in_memory(config) as connection:
         near = DuckDBWarehouse(connection, "memory", config)
         near.execute(read_sql(f"changes/{name}/create"))
         near.insert_rows(name, columns, rows)
@@ -295,13 +295,45 @@ def open_near(config: Config, name: str, columns: Sequence[str], rows: Iterable[
 
 def write_rows(types: dict[str, str], chunks: Iterable[list[Row]], target: Target, config: Config) -> Written:
     """Write rows that a driver has fetched, chunk by chunk, into a file."""
-    with (
-        closing(duckdb.connect(config=dict(list_options(config, read_only=True)))) as connection,
-        mapped_errors(connection),
-        registered(connection, "fetched_rows", stream_rows(types, chunks)),
-    ):
+    return _write(types, stream_rows(types, chunks), target, config)
+
+
+def write_parts(types: dict[str, str], parts: Iterable[Path], target: Target, config: Config) -> Written:
+    """Write the rows of Parquet files into one file. Each is read to its end before the next is asked for."""
+    with _in_memory(config) as reader:
+        columns = ", ".join(f"{_read_sql(name, kind)} AS {quote_name(name)}" for name, kind in types.items())
+        nothing = ", ".join(f"cast(NULL AS {kind}) AS {quote_name(name)}" for name, kind in types.items())
+
+        def tables() -> Iterator[duckdb.DuckDBPyRelation]:
+            yield reader.sql(f"SELECT {nothing} LIMIT 0")
+            for part in parts:
+                # A name of a folder above it could be taken for a column.
+                options = "binary_as_string = true, hive_partitioning = false"
+                yield reader.sql(f"SELECT {columns} FROM read_parquet({quote(str(part))}, {options})")
+
+        return _write(types, stream_tables(tables()), target, config)
+
+
+def _read_sql(name: str, kind: str) -> str:
+    """A column of a part in its type, whichever of Parquet's types for it an engine has chosen."""
+    # A cast would bring a time of UTC into the zone of this machine.
+    return (
+        f"make_timestamp(epoch_us({quote_name(name)}))"
+        if kind == "TIMESTAMP"
+        else f"cast({quote_name(name)} AS {kind})"
+    )
+
+
+def _write(types: dict[str, str], stream: Stream, target: Target, config: Config) -> Written:
+    with _in_memory(config) as connection, registered(connection, "fetched_rows", stream):
         ((rows,),) = connection.execute(copy_sql("fetched_rows", types, target)).fetchall()
     return Written(rows, types)
+
+
+@contextmanager
+def _in_memory(config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
+    with closing(duckdb.connect(config=dict(list_options(config, read_only=True)))) as one, mapped_errors(one):
+        yield one
 
 
 def write_trial(folder: Path) -> Path:

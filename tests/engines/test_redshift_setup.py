@@ -39,6 +39,9 @@ def test_policies_are_taken() -> None:
     iam = boto3.client("iam")
     iam.create_role(RoleName="sparkify-copy", AssumeRolePolicyDocument=trust)
     assert "redshift-serverless.amazonaws.com" in trust
+    # An export by UNLOAD: the role writes to the stage, and this machine reads it.
+    assert "s3:PutObject" in copies
+    assert re.search(r'"s3:GetObject"\],\s*"Resource": "arn:aws:s3:::my-bucket/stage/sparkify-stage/\*"', loads)
     for name, policy in (("copy", copies), ("load", loads)):
         # The fake validates its grammar, as AWS does.
         arn = iam.create_policy(PolicyName=name, PolicyDocument=policy)["Policy"]["Arn"]

@@ -1,17 +1,49 @@
-"""Fixtures of the stand-in's own tests: one server for the session, an empty database for each test."""
+"""Fixtures of the stand-in's own tests: one server for the session, an empty database and folder for each test."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
+import obstore
 import pytest
 import redshift_connector
+from obstore.store import S3Store
 from redshift_connector.core import Connection
 from redshift_connector.cursor import Cursor
 
-from tests.redshift.server import Redshift, no_fault, run_redshift
+from tests.redshift.server import Redshift, Role, no_fault, run_redshift
+from tests.s3_server import BUCKET, SECRET, WRITE_KEY, S3Server
 
 Connect = Callable[..., Connection]
+ARN = "arn:aws:iam::123456789012:role/loader"
+_FOLDERS = count(1)
+
+
+@dataclass
+class Bucket:
+    """A folder in the bucket for each test."""
+
+    store: S3Store
+    folder: str
+
+    def put(self, name: str, data: str | bytes) -> str:
+        key = f"{self.folder}/{name}"
+        obstore.put(self.store, key, data.encode() if isinstance(data, str) else data)
+        return f"s3://{BUCKET}/{key}"
+
+    def manifest(self, *entries: dict[str, object]) -> str:
+        return self.put("manifest", json.dumps({"entries": entries}))
+
+    def url(self, name: str) -> str:
+        return f"s3://{BUCKET}/{self.folder}/{name}"
+
+    def read_all(self) -> dict[str, bytes]:
+        """The objects, by name."""
+        keys = [meta["path"] for page in obstore.list(self.store, prefix=self.folder) for meta in page]
+        return {key.removeprefix(f"{self.folder}/"): bytes(obstore.get(self.store, key).bytes()) for key in keys}
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +84,15 @@ def connect(stand_in: Redshift, database: str, monkeypatch: pytest.MonkeyPatch) 
             return connection
 
         yield open_connection
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, stand_in: Redshift) -> Iterator[Bucket]:
+    """With a role that may read and write it."""
+    stand_in.roles[ARN] = Role(s3_server.endpoint, WRITE_KEY, SECRET)
+    one = Bucket(s3_server.open_store(), f"folder-{next(_FOLDERS)}")
+    yield one
+    obstore.delete(one.store, [f"{one.folder}/{name}" for name in one.read_all()])
 
 
 def _close(connection: Connection) -> None:

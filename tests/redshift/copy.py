@@ -22,7 +22,7 @@ def run(
     """Load, and return the notices to the client."""
     query, started = records.next_query(), datetime.now(UTC)
     targets = find_targets(backend, statement)
-    objects = Objects(_assume(statement, roles, backend.user.decode()), query)
+    objects = Objects(assume(statement.role, roles, backend.user.decode()), query)
     files = objects.find(statement)
     records.write_last_copy(backend.backend_pid, 0)
     rows, status = 0, "aborted"
@@ -38,13 +38,14 @@ def run(
     return [{"S": "INFO", "C": "00000", "M": text}]
 
 
-def _assume(statement: CopyStatement, roles: Mapping[str, Role], user: str) -> Role:
-    role = roles.get(statement.role)
-    if role is None and statement.role == "default":
+def assume(name: str, roles: Mapping[str, Role], user: str) -> Role:
+    """The role of this name, as COPY and UNLOAD get it."""
+    role = roles.get(name)
+    if role is None and name == "default":
         raise WireError("XX000", "The default IAM role is not set for the cluster")
     if role is None:
         cluster = "arn:aws:redshift:us-east-1:123456789012:dbuser:stand-in"
-        raise WireError("XX000", f"User {cluster}/{user} is not authorized to assume IAM Role {statement.role}")
+        raise WireError("XX000", f"User {cluster}/{user} is not authorized to assume IAM Role {name}")
     if role.region != _REGION:
         raise WireError("XX000", "S3ServiceException:The bucket you are attempting to access must be addressed using "
                         "the specified endpoint.,Status 301,Error PermanentRedirect,Rid 0")  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Literal
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from tests.redshift import copy_statement, queries
+from tests.redshift import copy_statement, queries, unload_statement
 from tests.redshift.copy_statement import CopyStatement
 from tests.redshift.grammar import (
     Reader,
@@ -27,6 +27,7 @@ from tests.redshift.grammar import (
 )
 from tests.redshift.shapes import find_shapes
 from tests.redshift.tables import alter_table, check_encoding, create_table, create_view, path_of
+from tests.redshift.unload_statement import UnloadStatement
 from tests.redshift.wire import WireError
 
 # DG r_UPDATE.
@@ -55,14 +56,15 @@ _SESSION = re.compile(
 
 @dataclass(frozen=True)
 class Plan:
-    """`sql` is PostgreSQL's part; `after` runs when a table was created or altered; `copy` is played by the stand-in;
-    `references` are tables that have to exist, `drops` tables to which no foreign key may lead. What is `alone` cannot
-    be in a transaction."""
+    """`sql` is PostgreSQL's part; `after` runs when a table was created or altered; `copy` is played by the stand-in,
+    and `unload` with the rows of `sql`; `references` are tables that have to exist, `drops` tables to which no foreign
+    key may lead. What is `alone` cannot be in a transaction."""
 
-    kind: Literal["sql", "copy", "empty", "end"]
+    kind: Literal["sql", "copy", "unload", "empty", "end"]
     sql: str = ""
     after: str = ""
     copy: CopyStatement | None = None
+    unload: UnloadStatement | None = None
     references: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
     alone: bool = False
@@ -186,6 +188,17 @@ def _copy(reader: Reader) -> Plan:
     return Plan("copy", copy=copy_statement.read(reader))
 
 
+def _unload(reader: Reader) -> Plan:
+    statement = unload_statement.read(reader)
+    tokens = tokenize(statement.select)
+    if any(token.token_type == TokenType.PARAMETER for token in tokens):
+        raise syntax_error("$")
+    if parse(tokens, statement.select).args.get("limit") is not None:
+        # DG r_UNLOAD: only a nested LIMIT.
+        raise WireError("0A000", "LIMIT clause is not supported in the outer SELECT of UNLOAD")
+    return Plan("unload", _query(tokens), unload=statement)
+
+
 def _explain(reader: Reader) -> Plan:
     """DG r_EXPLAIN."""
     verbose = "VERBOSE " if reader.take("verbose") else ""
@@ -221,4 +234,12 @@ def _close(reader: Reader) -> Plan:
     return Plan("sql", f"CLOSE {quote_name(reader.name())}")
 
 
-_READ = {"lock": _lock, "copy": _copy, "declare": _declare, "fetch": _fetch, "close": _close, "explain": _explain}
+_READ = {
+    "lock": _lock,
+    "copy": _copy,
+    "unload": _unload,
+    "declare": _declare,
+    "fetch": _fetch,
+    "close": _close,
+    "explain": _explain,
+}

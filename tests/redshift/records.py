@@ -1,4 +1,4 @@
-"""What COPY records for SYS_LOAD_HISTORY and PG_LAST_COPY_COUNT: files that views in PostgreSQL read.
+"""What COPY and UNLOAD record for SYS_LOAD_HISTORY and the counts of the last ones: files that PostgreSQL reads.
 
 They are outside every transaction, so they outlive the rollback of the load that wrote them.
 """
@@ -28,6 +28,9 @@ class LoadRecords:
 
     def write_last_copy(self, backend: int, rows: int) -> None:
         self._replace(f"{backend}.copy", str(rows))
+
+    def write_last_unload(self, backend: int, rows: int) -> None:
+        self._replace(f"{backend}.unload", str(rows))
 
     def write_slices(self, slices: int) -> None:
         self._replace("slices", str(slices))

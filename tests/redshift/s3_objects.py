@@ -1,4 +1,4 @@
-"""The objects that a COPY reads: by key prefix or manifest, with the keys of the role that it assumes."""
+"""The objects that a COPY reads and an UNLOAD writes, with the keys of the role that they assume."""
 
 import json
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Objects:
 
     def find(self, statement: CopyStatement) -> list[Found]:
         """The objects of the statement, in order; an object that a manifest lists twice comes twice."""
-        found = self._by_manifest(statement) if "manifest" in statement.options else self._by_prefix(statement.source)
+        found = self._by_manifest(statement) if "manifest" in statement.options else self.list_below(statement.source)
         if not found:
             raise self._missing(statement.source)
         return found
@@ -45,7 +45,21 @@ class Objects:
         except _ERRORS as error:
             raise self._translate(error, url) from error
 
-    def _by_prefix(self, url: str) -> list[Found]:
+    def write(self, url: str, content: bytes) -> None:
+        bucket, key = self._split(url)
+        try:
+            obstore.put(self._store(bucket), key, content)
+        except _ERRORS as error:
+            # github.com/dbt-labs/redshift issue 62 shows the message.
+            if self._is_denied(error):
+                user = "arn:aws:sts::123456789012:assumed-role/warehouse/RedshiftIamRoleSession"
+                raise self._error(
+                    f"S3ServiceException:User: {user} is not authorized to perform: s3:PutObject on resource: "
+                    f'"arn:aws:s3:::{bucket}/{key}"'
+                ) from error
+            raise self._translate(error, url) from error
+
+    def list_below(self, url: str) -> list[Found]:
         """A path is a prefix of keys: DG copy-parameters-data-source-s3."""
         bucket, key = self._split(url)
         folder = key.rpartition("/")[0]
@@ -123,13 +137,16 @@ class Objects:
     def _translate(self, error: Exception, url: str) -> WireError:
         if isinstance(error, FileNotFoundError):
             return self._missing(url)
-        # A denied listing has no error class of its own.
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "AccessDenied" in str(error):
+        if self._is_denied(error):
             # github.com/embulk/embulk-output-jdbc issue 85 shows the whole message.
             return self._error(
                 "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0,ExtRid 0,CanRetry 1", url
             )
         return self._error(f"S3ServiceException:{type(error).__name__},Status 500,Error InternalError,Rid 0", url)
+
+    def _is_denied(self, error: Exception) -> bool:
+        # A denied listing has no error class of its own.
+        return isinstance(error, PermissionDeniedError | UnauthenticatedError) or "AccessDenied" in str(error)
 
     def _missing(self, url: str) -> WireError:
         return self._error(f"The specified S3 prefix '{self._split(url)[1]}' does not exist", url)

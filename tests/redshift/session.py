@@ -9,7 +9,7 @@ from typing import cast
 from psycopg import pq
 from psycopg.pq.abc import PGconn, PGresult
 
-from tests.redshift import copy, dialect, wire
+from tests.redshift import copy, dialect, unload, wire
 from tests.redshift.dialect import Plan
 from tests.redshift.startup import Server, open_session
 from tests.redshift.wire import Bind, Channel, Column, Gone, WireError
@@ -172,7 +172,7 @@ class Session:
         if _ARRAYS & set(types):
             raise WireError("0A000", "arrays are not supported")
         plan = self._plan(text)
-        if plan.kind in ("copy", "empty"):
+        if plan.kind in ("copy", "unload", "empty"):
             return Prepared(text, plan, [], [])
         for table in plan.references:
             self._check_exists(table)
@@ -299,6 +299,12 @@ class Session:
             raise WireError("25001", "ALTER TABLE ALTER cannot run inside a transaction block")
         if plan.kind == "copy":
             return self._run_copy(statement)
+        if plan.unload is not None:
+            server = self._server
+            self._notices += unload.run(
+                plan.unload, plan.sql, self.backend, roles=server.roles, records=server.records, slices=server.slices
+            )
+            return "UNLOAD"
         if plan.sql.startswith("LOCK") and not self._server.limits_locks:
             self.backend.exec_(b"SET LOCAL statement_timeout TO 0")
         # The library's type hints do not allow NULL, but the library does.

@@ -92,7 +92,7 @@ CREATE AGGREGATE pg_catalog.redshift_avg(numeric) (
     SFUNC = numeric_avg_accum, STYPE = internal, FINALFUNC = numeric_avg
 );
 
--- What COPY left behind. It is kept in files that the stand-in writes, so that it outlives the rollback of a failed
+-- What COPY and UNLOAD left behind. It is kept in files that the stand-in writes, so that it outlives the rollback of a failed
 -- load and every session sees it at once, whatever its snapshot.
 CREATE FUNCTION pg_catalog.redshift_loads() RETURNS SETOF json
 LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
@@ -102,6 +102,9 @@ LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
 $$;
 CREATE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
     SELECT coalesce(pg_read_file(:shared || pg_backend_pid() || '.copy', true)::bigint, 0)
+$$;
+CREATE FUNCTION pg_catalog.pg_last_unload_count() RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
+    SELECT coalesce(pg_read_file(:shared || pg_backend_pid() || '.unload', true)::bigint, 0)
 $$;
 CREATE VIEW pg_catalog.sys_load_history AS
 SELECT loads.*

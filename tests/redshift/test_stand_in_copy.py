@@ -1,59 +1,19 @@
 """COPY as the stand-in plays it, with objects on a real S3 server."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import duckdb
-import obstore
 import pytest
-from obstore.store import S3Store
 from redshift_connector.core import Connection
 from redshift_connector.cursor import Cursor
 from redshift_connector.error import ProgrammingError
 
 from tests.redshift.answers import refusal
-from tests.redshift.conftest import Connect
+from tests.redshift.conftest import ARN, Bucket, Connect
 from tests.redshift.server import Redshift, Role
-from tests.s3_server import BUCKET, READ_KEY, SECRET, WRITE_KEY, S3Server, run_s3_server
-
-ARN = "arn:aws:iam::123456789012:role/loader"
-_FOLDERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    with run_s3_server() as server:
-        yield server
-
-
-@dataclass
-class Bucket:
-    """A folder in the bucket for each test."""
-
-    store: S3Store
-    folder: str
-
-    def put(self, name: str, data: str | bytes) -> str:
-        key = f"{self.folder}/{name}"
-        obstore.put(self.store, key, data.encode() if isinstance(data, str) else data)
-        return f"s3://{BUCKET}/{key}"
-
-    def manifest(self, *entries: dict[str, object]) -> str:
-        return self.put("manifest", json.dumps({"entries": entries}))
-
-    def url(self, name: str) -> str:
-        return f"s3://{BUCKET}/{self.folder}/{name}"
-
-
-@pytest.fixture
-def bucket(s3: S3Server, stand_in: Redshift) -> Bucket:
-    stand_in.roles[ARN] = Role(s3.endpoint, WRITE_KEY, SECRET)
-    store = S3Store(BUCKET, endpoint=s3.endpoint, access_key_id=WRITE_KEY, secret_access_key=SECRET,
-                    region="us-east-1", client_options={"allow_http": True})  # fmt: skip
-    return Bucket(store, f"folder-{next(_FOLDERS)}")
+from tests.s3_server import READ_KEY, SECRET, WRITE_KEY, S3Server
 
 
 @dataclass
@@ -181,17 +141,17 @@ def test_copy_is_part_of_the_transaction(bucket: Bucket, connect: Connect, tmp_p
 # Access
 
 
-def test_roles(bucket: Bucket, stand_in: Redshift, s3: S3Server, loader: Loader, tmp_path: Path) -> None:
+def test_roles(bucket: Bucket, stand_in: Redshift, s3_server: S3Server, loader: Loader, tmp_path: Path) -> None:
     loader.create("a INT")
     url = bucket.put("data", parquet(tmp_path, "SELECT 1"))
     assert f"is not authorized to assume IAM Role {ARN}-2" in loader.fails(url, role=f"'{ARN}-2'")
     assert "default IAM role" in loader.fails(url, role="default")
     stand_in.roles["default"] = stand_in.roles[ARN]
     loader.copy(url, role="DEFAULT")
-    stand_in.roles["default"] = Role(s3.endpoint, READ_KEY, SECRET)
+    stand_in.roles["default"] = Role(s3_server.endpoint, READ_KEY, SECRET)
     assert "S3ServiceException:Access Denied,Status 403" in loader.fails(url, role="default")
     assert "requires full path" in loader.fails(url, "PARQUET MANIFEST", role="default")
-    stand_in.roles["default"] = Role(s3.endpoint, WRITE_KEY, SECRET, region="us-west-2")
+    stand_in.roles["default"] = Role(s3_server.endpoint, WRITE_KEY, SECRET, region="us-west-2")
     assert "PermanentRedirect" in loader.fails(url, role="default")
     assert loader.rows() == [[1]]
 

@@ -151,7 +151,7 @@ class DuckDBWarehouse:
             raise UsageError(f"the SQL has {len(statements)} statements; give exactly one SELECT")
         return _kind_of(statements[0])
 
-    def write_file(self, select: str, target: Target) -> Written:
+    def write_file(self, select: str, target: Target, *, in_order: bool = True) -> Written:
         types = written_types([(name, kind) for name, kind, *_ in self.fetch(f"DESCRIBE\n{select}")])
         copied = self.fetch(copy_sql(f"(\n{select}\n)", types, target))
         # The COPY of a PIVOT is several statements, of which the last does not tell.

@@ -4,6 +4,7 @@ import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sparkify.errors import ConflictError, EngineError, LostSessionError, SchemaError
 
@@ -48,7 +49,7 @@ _OF_COPY = (
         "no role is set, and the cluster has no default role; set ARN in [IAM_ROLE], or give the cluster one",
     ),
     (
-        re.compile(r"S3ServiceException:.*Status 301"),
+        re.compile(r"S3ServiceException:.*Status 301|in a different region from this cluster"),
         "the bucket is in another region than the cluster; use a bucket in the cluster's region",
     ),
 )
@@ -81,16 +82,26 @@ def mapped_errors(idle_seconds: float = 0) -> Iterator[None]:
         raise _broken("an answer was cut off", idle_seconds) from error
 
 
+def refusal_of(error: EngineError) -> str | None:
+    """Redshift's own words, or None if the error is not its answer."""
+    details = _details_of(error)
+    return str(details.get("M", "")).strip() if details else None
+
+
 def place_of(error: EngineError, sql: str) -> str:
     """The line of the SQL with the error, and a mark below it; empty if Redshift does not tell."""
-    cause = error.__cause__
-    details = next((argument for argument in cause.args if isinstance(argument, dict)), {}) if cause else {}
-    place = int(details.get("P") or 0) - 1
+    place = int(_details_of(error).get("P") or 0) - 1
     if not 0 <= place < len(sql):
         return ""
     first = sql.rfind("\n", 0, place) + 1
     begin = f"LINE {sql.count(chr(10), 0, place) + 1}: "
     return f"{begin}{sql[first:].partition(chr(10))[0]}\n{' ' * (len(begin) + place - first)}^"
+
+
+def _details_of(error: EngineError) -> dict[str, Any]:
+    """What Redshift has said."""
+    cause = error.__cause__
+    return next((argument for argument in cause.args if isinstance(argument, dict)), {}) if cause else {}
 
 
 def _os_words(error: OSError) -> str:

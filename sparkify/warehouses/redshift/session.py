@@ -21,6 +21,7 @@ from sparkify.warehouses.redshift.design import update_design
 from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors, place_of
 from sparkify.warehouses.redshift.login import Address, answering_within, check_driver, close_connection, login
 from sparkify.warehouses.redshift.stage import StagedParts
+from sparkify.warehouses.redshift.unload import write_unloaded
 from sparkify.warehouses.remote import RemoteIntake, open_near, write_rows
 
 # A row may have 65,535 bytes, and more in what a user asks.
@@ -175,13 +176,25 @@ class RedshiftWarehouse:
         close = difflib.get_close_matches(found[1], [name for (name,) in names], n=1)
         return f"; did you mean {close[0]}?" if close else ""
 
-    def write_file(self, select: str, target: Target) -> Written:
+    def write_file(self, select: str, target: Target, *, in_order: bool = True) -> Written:
+        if in_order or self._config.stage is None:
+            return self._write_by_cursor(select, target)
+        names, rows = self.fetch_table(f"SELECT * FROM (\n{select}\n) AS selected\nLIMIT {_ROWS_AT_A_TIME}")
+        types = self._types_of(names, target)
+        if len(rows) < _ROWS_AT_A_TIME:
+            return write_rows(types, [rows] if rows else [], target, self._config)
+        return write_unloaded(self, self._config, select, types=types, target=target)
+
+    def _types_of(self, names: Sequence[str], target: Target) -> dict[str, str]:
+        return written_types(list(zip(target.columns or names, self.column_types, strict=True)))
+
+    def _write_by_cursor(self, select: str, target: Target) -> Written:
         # The driver holds all rows of a statement, so they are fetched in parts. The session has one cursor at a time;
         # the driver keeps the columns of a statement, so each cursor has its own name.
         name = f"rows_{next(self._numbers)}"
         self.execute(f"DECLARE {name} CURSOR FOR\n{select}")
         names, rows = self._fetch_more(name)
-        columns = written_types(list(zip(target.columns or names, self.column_types, strict=True)))
+        types = self._types_of(names, target)
 
         def chunks() -> Iterator[list[Row]]:
             some = rows
@@ -189,7 +202,7 @@ class RedshiftWarehouse:
                 yield some
                 some = self._fetch_more(name)[1] if len(some) == _ROWS_AT_A_TIME else []
 
-        written = write_rows(columns, chunks(), target, self._config)
+        written = write_rows(types, chunks(), target, self._config)
         self.execute(f"CLOSE {name}")
         return written
 

@@ -1,4 +1,4 @@
-"""Redshift's COPY: its SQL, and the stage, the folder in S3 that it reads from.
+"""Redshift's COPY: its SQL, and the stage, the folder in S3 that it reads from, and that UNLOAD writes to.
 
 COPY cannot bind parameters, so its literals are quoted here. No statement contains a secret: COPY reads S3 with a role,
 and only the loader's uploads use the credentials of the environment.
@@ -7,30 +7,36 @@ and only the loader's uploads use the credentials of the environment.
 import datetime as dt
 import json
 import re
+import tempfile
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sparkify.datasets import Dataset
-from sparkify.errors import ConfigError, EngineError
+from sparkify.errors import ConfigError, EngineError, SourceError
 from sparkify.settings import Config, S3Access
 from sparkify.sources.bucket import S3Folder
 from sparkify.sources.listing import STAGE_FOLDER
+from sparkify.sources.s3 import S3Reader
+from sparkify.sources.s3_listing import list_objects
 from sparkify.sql import quote
 from sparkify.warehouses.base import Part, Warehouse
+from sparkify.warehouses.remote import SCRATCH_PREFIX
+from sparkify.warehouses.scratch import open_scratch_folder
 
 # The public bucket of the original project. COPY must name its region, as few warehouses are in the same one.
 _PUBLIC = {"events": "s3://udacity-dend/log_data", "songs": "s3://udacity-dend/song_data"}
 # For Redshift Serverless, which does not report its slices.
 _USUAL_SLICES = 8
 _LOAD = "load-"
-# A replay takes seconds. What older versions staged has names of its own.
+# A replay takes seconds, and an export adds parts for each of its files. What older versions staged has names of its
+# own.
 _MOST_AGE = dt.timedelta(days=1)
 # Of a plan that several machines stage. A person may look at what failed, and go on after days.
 _PLAN = "plan-"
 _MOST_AGE_OF_PLAN = dt.timedelta(days=7)
-_CURRENT_SCHEMA = "SELECT current_schema()"
+CURRENT_SCHEMA = "SELECT current_schema()"
 _PUBLIC_JSONPATHS = "s3://udacity-dend/log_json_path.json"
 
 
@@ -77,15 +83,30 @@ class Stage:
     """
 
     def __init__(self, folder: str, load: str, access: S3Access) -> None:
+        self.url = f"{folder}/{load}"
         self._folder = S3Folder(folder, access)
         self._load = load
+        self._access = access
 
     def put(self, name: str, content: bytes | Path) -> str:
         """Upload an object; returns its URL."""
         return self._folder.put(f"{self._load}/{name}", content)
 
+    @contextmanager
+    def fetched(self) -> Iterator[Iterator[Path]]:
+        """The objects of this folder, fetched in turn: each is a file on this machine until the next is asked for.
+
+        A few are fetched ahead, in memory. Raises SourceError if there are none, and EngineError if the disk is full.
+        """
+        found = sorted(list_objects(self.url, self._access).files)
+        with (
+            open_scratch_folder(Path(tempfile.gettempdir()), SCRATCH_PREFIX) as scratch,
+            closing(S3Reader(found, self._access)) as reader,
+        ):
+            yield (path for place, file in enumerate(found) for path in _fetch(reader, place, file.url, scratch))
+
     def clear(self) -> None:
-        """Delete what this load uploaded."""
+        """Delete what is in this folder."""
         self._folder.clear(self._load)
 
     def clear_leftovers(self) -> None:
@@ -102,6 +123,21 @@ class Stage:
             is_dead = folder.startswith(_LOAD) or dt.datetime.now(dt.UTC) - modified > most_age
             if is_dead and folder != self._load:
                 self._folder.clear(folder)
+
+
+def _fetch(reader: S3Reader, place: int, url: str, folder: Path) -> Iterator[Path]:
+    """The object of this place as a file in a folder, until it is taken."""
+    path = folder / f"{place:05}.parquet"
+    try:
+        with path.open("wb") as stream:
+            stream.writelines(reader.read(place))
+    except SourceError as error:
+        raise SourceError(f"cannot read {url}: {error}") from error
+    except OSError as error:
+        what_to_do = "free some space there, or set TMPDIR to another folder"
+        raise EngineError(f"cannot write {path}: {error.strerror}; {what_to_do}") from error
+    yield path
+    path.unlink()
 
 
 class SharedStage:
@@ -137,7 +173,7 @@ class SharedStage:
 
 def find_shared_stage(warehouse: Warehouse, config: Config, plan: str) -> str:
     """The folder of a plan in the stage of a warehouse. Raises ConfigError if there is none."""
-    return f"{_find_folder(warehouse, config, str(warehouse.fetch(_CURRENT_SCHEMA)[0][0]))}/{_PLAN}{plan}"
+    return f"{_find_folder(warehouse, config, str(warehouse.fetch(CURRENT_SCHEMA)[0][0]))}/{_PLAN}{plan}"
 
 
 def count_slices(warehouse: Warehouse) -> int:
@@ -161,7 +197,7 @@ class StagedParts:
 
     def open(self, load_id: int | None = None) -> None:
         self._manifests = {}
-        self._schema = self._schema or str(self._warehouse.fetch(_CURRENT_SCHEMA)[0][0])
+        self._schema = self._schema or str(self._warehouse.fetch(CURRENT_SCHEMA)[0][0])
         load = f"{_LOAD}{load_id}" if load_id is not None else "replay"
         self._stage = open_stage(self._warehouse, self._config, self._schema, load)
         if load_id is not None:

@@ -99,7 +99,7 @@ def _table_section(table: Table) -> str:
 
 _CUTS = """## Cuts
 
-`--from DAY` and `--to DAY` (UTC days, both inclusive) and `--level free|paid` cut the log; `--top N` and `--days N` set
+`--from DAY` and `--to DAY` (both inclusive) and `--level free|paid` cut the log; `--top N` and `--days N` set
 the values in the definitions. The list above has the parameters of each question and their defaults.
 
 A cut means the same for every question: **the answer is that of a log with only the events of these days and this
@@ -109,6 +109,30 @@ the same copy as in songplays. Two things are not cut: the catalogue, and the sh
 because a reject has neither day nor level.
 
 `levels`, `conversion` and `funnel` have no `--level`, because they are about users who change it.
+
+## Time zones
+
+Days, weeks, months and hours are UTC, and so are the days of `--from` and `--to`, unless `--timezone` or the setting
+`TIMEZONE` names another clock:
+
+```sh
+sparkify query heatmap --timezone America/Chicago
+```
+
+Then every question follows that clock: where a definition below says UTC, it is the zone's. It has days of 23 and 25
+hours when the clock changes; an hour that it shows twice is one hour of the heatmap; a day that it left out, as
+Pacific/Apia did 2011-12-30, has no row. What is a length of time stays one: 14 days of silence are 14 times 24 hours.
+
+Names are those of the IANA database, such as `America/Chicago`; abbreviations such as `EST` are what that database says
+of them, here five hours behind UTC all year. The data is Python's: that of the system, or else of the package `tzdata`.
+The engines' own is not used. The changes of the clock stand in the SQL as literals, so both engines give the same
+answers. `--print-sql` and the report print SQL that runs in any client; a comment in it says from when to when its
+clock is right: from the first event of the log to a year after the last. Print it anew when the log has grown beyond.
+
+The tables and views stay UTC, with `time`, their columns `day`, `week`, `weekday` and `hour`, and exports. So
+`sparkify query --sql` does not take `--timezone`.
+
+## The SQL
 
 A question reads `events`, `plays` and `days`. These are views of the warehouse, so each SELECT below runs as it is,
 with `sparkify query --sql` or any other client, on the whole log. `sparkify query NAME` and `sparkify report` add CTEs

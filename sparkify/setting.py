@@ -15,7 +15,7 @@ from sparkify.errors import ConfigError
 from sparkify.settings_file import unquote
 
 # A setting of a group is an option of each command that uses the group.
-Group = Literal["warehouse", "wait", "engine", "format", "sources", "access", "stage"]
+Group = Literal["warehouse", "wait", "engine", "format", "sources", "access", "stage", "timezone"]
 
 
 class Secret:

@@ -26,6 +26,7 @@ from sparkify.errors import ConfigError
 from sparkify.field_keys import KEY_SETTINGS, check_keys
 from sparkify.setting import Secret, Setting, expand_home
 from sparkify.settings_file import closest, did_you_mean, is_there, parse_file, shown, unquote, without_comment
+from sparkify.timezones import UTC, read_timezone
 
 DEFAULT_CONFIG_FILE = "dwh.cfg"
 DEFAULT_WAREHOUSE = "sparkify.duckdb"
@@ -103,6 +104,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             must_be="a version of DuckDB from v1.0.0 on, such as v1.4.0",
         ),
     ] = "v1.4.0"
+    timezone: Annotated[
+        str,
+        Setting(
+            "SPARKIFY",
+            "Time zone of the days, weeks, months and hours of prepared questions and of the report, such as "
+            "America/Chicago.",
+            group="timezone",
+            metavar="ZONE",
+            read=read_timezone,
+        ),
+    ] = UTC
     log_data: Annotated[
         str | None,
         Setting(

@@ -51,6 +51,37 @@ def at(config: Config) -> list[str]:
     return ["--warehouse", config.warehouse_address]
 
 
+# ---- time zones ----
+
+
+def test_days_are_those_of_the_time_zone(settled: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the clock of Kiritimati, noon is the next day."""
+    zone = ["--timezone", "pacific/kiritimati"]
+    ran = run_here("query", "hours", "--format", "csv", "--to", "2018-11-02", *zone, *at(settled))
+    assert [line.split(",")[0] for line in ran.out.splitlines()] == ["day", "2018-11-02"]
+    assert "days, weeks and hours are those of Pacific/Kiritimati" in ran.err
+    sql = run_here("query", "heatmap", "--print-sql", "--from", "2018-11-03", *zone, *at(settled)).out
+    assert "WHERE start_time >= TIMESTAMP '2018-11-02 10:00:00'" in sql
+    (_, *hours) = run_here("query", "--sql", sql.strip().rstrip(";"), "--format", "csv", *at(settled)).out.splitlines()
+    played = [line.split(",")[1:4] for line in hours if line.split(",")[3] != "0"]
+    assert played == [["Sunday", "2", "2"], ["Saturday", "2", "1"]]
+    monkeypatch.setenv("SPARKIFY_TIMEZONE", "Pacific/Kiritimati")
+    assert run_here("query", "overview", "--json", *at(settled)).json()["timezone"] == "Pacific/Kiritimati"
+    written = run_here("query", "hours", "-o", str(tmp_path / "hours.csv"), "--json", *at(settled)).json()
+    assert written["timezone"] == "Pacific/Kiritimati"
+    assert "timezone" not in run_here("query", "--sql", "SELECT 1", "--json", *at(settled)).json()
+
+
+@pytest.mark.parametrize(("asked", "words"), [
+    (["--sql", "SELECT 1"], "--timezone: only a prepared question takes it; give its name"),
+    ([], "--timezone: only a prepared question takes it; give its name"),
+])  # fmt: skip
+def test_time_zone_that_has_no_effect_is_refused(settled: Config, asked: list[str], words: str) -> None:
+    ran = run_here("query", *asked, "--timezone", "America/Chicago", *at(settled))
+    assert ran.code == 2
+    assert words in ran.err
+
+
 # ---- cuts ----
 
 
@@ -291,7 +322,7 @@ def test_file_holds_what_is_printed(settled: Config, form: str) -> None:
     printed = run_here("query", "top_artists", *at(settled), "--format", form).out
     assert Path(f"out.{ending}").read_bytes().decode() == printed
     told = run_here("query", "top_artists", *at(settled), "-o", "given", "--format", form, "--json").json()
-    assert told == {"file": "given", "format": form, "rows": 3}
+    assert told == {"file": "given", "format": form, "rows": 3, "timezone": "UTC"}
     assert Path("given").read_bytes().decode() == printed
 
 

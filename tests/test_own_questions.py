@@ -1,5 +1,6 @@
 """Questions of a user's own: what a file may say, what a mistake in one is answered with, and what the page shows."""
 
+import datetime as dt
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import sparkify
 from sparkify.errors import UsageError
 from sparkify.questions.answers import OwnAnswer, answer_all, answer_own
+from sparkify.questions.clock import find_clock
 from sparkify.questions.cut import WHOLE_LOG, Cut
 from sparkify.questions.own import read_questions
 from sparkify.report.drawing import Drawing
@@ -74,6 +76,33 @@ def test_cut_is_that_of_the_report_however_a_view_is_named(
     for one in found.values():
         assert one.answer is not None
         assert sparkify.query_sql(config, one.answer.sql).rows == one.answer.rows
+
+
+def test_days_are_those_of_the_time_zone_and_moments_are_utc(config: Config, tmp_path: Path) -> None:
+    """By the clock of Tokyo, the plays of an evening are of the next morning."""
+    parts = "SELECT min(day), max(day), min(week), min(hour), max(weekday)"
+    texts = {
+        "plays": f"{parts}, min(start_time), count(catalogue_title) FROM plays",
+        "events": f"{parts}, min(happened_at), max(level) FROM events",
+        "days": "SELECT min(day), max(day), count(*) FROM days",
+        "sessions": "SELECT min(started_at) FROM sessions",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.sql").write_text(HEAD + text, encoding="utf-8")
+    at = dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=TS)
+    day = dt.date(2018, 11, 2)
+    found = (day, day + dt.timedelta(2), dt.date(2018, 10, 29), 5, 6, at)
+    with open_to_read(config) as warehouse:
+        clock = find_clock(warehouse, "Asia/Tokyo")
+        answers = {
+            one.question.name: rows_of(answer_own(warehouse, one, WHOLE_LOG, clock)) for one in read_questions(tmp_path)
+        }
+    assert answers == {
+        "plays": [(*found, 0)],
+        "events": [(*found, "paid")],
+        "days": [(*found[:2], 3)],
+        "sessions": [(at,)],
+    }
 
 
 def test_values_have_a_default_and_are_those_of_the_cut(config: Config, tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
+import msgspec
 import pytest
 import sqlglot
 
@@ -32,6 +34,7 @@ from sparkify.questions.catalogue import (
     list_values,
     parse_question,
 )
+from sparkify.questions.clock import find_clock
 from sparkify.questions.cut import COPIES, WHOLE_LOG, Cut, cut_sql, fill_sql, parse_day
 from sparkify.settings import Config, load_config
 from sparkify.simulator import SimulateOptions, simulate
@@ -55,7 +58,8 @@ Row = dict[str, Any]
 class Data:
     """A loaded warehouse, and the same events and plays in plain Python, every event once.
 
-    With a cut, only the events of the cut; the warehouse still holds all.
+    With a cut, only the events of the cut; the warehouse still holds all. `local` is when one was by the clock of the
+    time zone.
     """
 
     config: Config
@@ -63,13 +67,25 @@ class Data:
     plays: list[Row]
     rejected_share: float
     cut: Cut = WHOLE_LOG
+    zone: tzinfo = UTC
+
+    def by_clock(self, timezone: str) -> "Data":
+        zone = ZoneInfo(timezone)
+
+        def local(at: datetime) -> datetime:
+            return at.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
+
+        events = [event | {"local": local(moment_of(event["ts"]))} for event in self.events]
+        plays = [play | {"local": local(play["start_time"])} for play in self.plays]
+        config = msgspec.structs.replace(self.config, timezone=timezone)
+        return replace(self, config=config, events=events, plays=plays, zone=zone)
 
     def within(self, cut: Cut) -> "Data":
         def is_in(day: date, level: str | None) -> bool:
             return (cut.first_day or day) <= day <= (cut.last_day or day) and cut.level in (None, level)
 
-        events = [event for event in self.events if is_in(day_of(event["ts"]), event["level"])]
-        plays = [play for play in self.plays if is_in(play["start_time"].date(), play["level"])]
+        events = [event for event in self.events if is_in(event["local"].date(), event["level"])]
+        plays = [play for play in self.plays if is_in(play["local"].date(), play["level"])]
         return replace(self, events=events, plays=plays, cut=cut)
 
     @property
@@ -77,8 +93,13 @@ class Data:
         return [event for event in self.events if event["userId"] is not None]
 
     def days(self) -> list[date]:
-        first, last = (day_of(pick(event["ts"] for event in self.events)) for pick in (min, max))
-        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        first, last = (pick(event["local"].date() for event in self.events) for pick in (min, max))
+        return [day for number in range((last - first).days + 1) if self.exists(day := first + timedelta(days=number))]
+
+    def exists(self, day: date) -> bool:
+        """Whether the clock ever showed the day."""
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=self.zone)
+        return noon.astimezone(UTC).astimezone(self.zone).date() == day
 
     def first_free(self) -> set[int]:
         firsts = {user: min(own, key=moment) for user, own in group(self.user_events, "userId").items()}
@@ -152,7 +173,8 @@ def read_data(config: Config) -> Data:
     locations = {artist[0]: artist[2] for artist in star["artists"]}
     plays = [play | {"artist_location": locations.get(play["artist_id"])} for play in reference.name_plays(star)]
     rejected = len(delivered.rejects) + len(songs.rejects)
-    return Data(config, reference.single_events(delivered.rows), plays, rejected / (delivered.read + songs.read))
+    events = reference.single_events(delivered.rows)
+    return Data(config, events, plays, rejected / (delivered.read + songs.read)).by_clock("UTC")
 
 
 # ---- plain Python ----
@@ -165,8 +187,8 @@ def group(rows: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
     return groups
 
 
-def day_of(ts: int) -> date:
-    return date(1970, 1, 1) + timedelta(days=ts // MILLISECONDS_OF_DAY)
+def moment_of(ts: int) -> datetime:
+    return datetime(1970, 1, 1) + timedelta(milliseconds=ts)
 
 
 def week_of(moment: date) -> date:
@@ -219,9 +241,12 @@ def expect_overview(data: Data) -> list[Row]:
 def expect_audience(data: Data) -> list[Row]:
     players = {day: users_of(plays) for day, plays in group_by_day(data.plays).items()}
     rows = []
-    for number, day in enumerate(data.days()):
-        window = [players.get(day - timedelta(days=back), set()) for back in range(30)]
-        month, mean = len(set().union(*window)), sum(map(len, window)) / 30
+    days = data.days()
+    for day in days:
+        dates = [day - timedelta(days=back) for back in range(30)]
+        window = [players.get(one, set()) for one in dates]
+        month, mean = len(set().union(*window)), sum(map(len, window)) / sum(map(data.exists, dates))
+        number = (day - days[0]).days
         full = number >= 29
         rows.append(
             {
@@ -239,14 +264,14 @@ def expect_audience(data: Data) -> list[Row]:
 def group_by_day(plays: Iterable[Row]) -> dict[date, list[Row]]:
     groups: dict[date, list[Row]] = defaultdict(list)
     for play in plays:
-        groups[play["start_time"].date()].append(play)
+        groups[play["local"].date()].append(play)
     return groups
 
 
 def expect_heatmap(data: Data) -> list[Row]:
     names = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
     occurrences = Counter(day.isoweekday() % 7 for day in data.days())
-    plays = Counter((play["start_time"].isoweekday() % 7, play["start_time"].hour) for play in data.plays)
+    plays = Counter((play["local"].isoweekday() % 7, play["local"].hour) for play in data.plays)
     return [
         {
             "weekday": weekday,
@@ -350,7 +375,7 @@ def expect_top_artists(data: Data) -> list[Row]:
 def expect_levels(data: Data) -> list[Row]:
     days = defaultdict(list)
     for event in data.user_events:
-        days[day_of(event["ts"])].append(event)
+        days[event["local"].date()].append(event)
     plays = group_by_day(data.plays)
     periods = [(day, events, plays.get(day, [])) for day, events in sorted(days.items())]
     rows: list[Row] = []
@@ -376,7 +401,7 @@ def expect_level_changes(data: Data) -> list[Row]:
         own.sort(key=lambda event: (*moment(event), event["level"]))
         for one, other in itertools.pairwise(own):
             if one["level"] != other["level"]:
-                changes[week_of(day_of(other["ts"]))].append((user, one["level"], other["level"]))
+                changes[week_of(other["local"].date())].append((user, one["level"], other["level"]))
     return [
         {
             "week": week,
@@ -456,7 +481,7 @@ def expect_churn(data: Data) -> list[Row]:
 
 
 def expect_retention(data: Data) -> list[Row]:
-    weeks = {user: {week_of(play["start_time"].date()) for play in own} for user, own in group_users(data.plays)}
+    weeks = {user: {week_of(play["local"].date()) for play in own} for user, own in group_users(data.plays)}
     cohorts = {cohort: [user for user in weeks if min(weeks[user]) == cohort] for cohort in map(min, weeks.values())}
     days = data.days()
     rows = []
@@ -483,7 +508,7 @@ def expect_retention_months(data: Data) -> list[Row]:
     def index(day: date) -> int:
         return 12 * day.year + day.month - 1
 
-    months = {user: {index(play["start_time"].date()) for play in own} for user, own in group_users(data.plays)}
+    months = {user: {index(play["local"].date()) for play in own} for user, own in group_users(data.plays)}
     days = data.days()
     first, last = index(days[0]), index(days[-1])
     parts = {first} if days[0].day > 1 else set()
@@ -517,7 +542,7 @@ def expect_discovery(data: Data) -> list[Row]:
     weeks: dict[date, list[tuple[int, bool]]] = defaultdict(list)
     for play in sorted(data.plays, key=lambda play: tuple(play[name] for name in order)):
         pair = (play["user_id"], play["artist_name"])
-        weeks[week_of(play["start_time"].date())].append((play["user_id"], pair not in heard))
+        weeks[week_of(play["local"].date())].append((play["user_id"], pair not in heard))
         heard.add(pair)
     every = [play for plays in weeks.values() for play in plays]
     return [
@@ -584,7 +609,7 @@ def expect_concentration(data: Data) -> list[Row]:
 def expect_new_listeners(data: Data) -> list[Row]:
     weeks = {
         week: users_of(plays)
-        for week, plays in group([p | {"w": week_of(p["start_time"].date())} for p in data.plays], "w").items()
+        for week, plays in group([p | {"w": week_of(p["local"].date())} for p in data.plays], "w").items()
     }
     rows = []
     for week in sorted(weeks):
@@ -603,7 +628,7 @@ def expect_new_listeners(data: Data) -> list[Row]:
 
 
 def expect_service_days(data: Data) -> list[Row]:
-    days = group([event | {"day": day_of(event["ts"])} for event in data.events], "day")
+    days = group([event | {"day": event["local"].date()} for event in data.events], "day")
     rows = []
     for day in data.days():
         own = days.get(day, [])
@@ -624,7 +649,7 @@ def expect_service_days(data: Data) -> list[Row]:
 
 def expect_health(data: Data) -> list[Row]:
     errors = [event for event in data.events if event["page"] == "Error" or (event["status"] or 0) >= 400]
-    newest = max(event["ts"] for event in data.events)
+    newest = max(data.events, key=lambda event: event["ts"])
     return [
         {
             "events": len(data.events),
@@ -634,7 +659,7 @@ def expect_health(data: Data) -> list[Row]:
             "rejected_share": data.rejected_share,
             "match_rate": match_rate(data.plays),
             "logged_out_share": sum(event["auth"] == "Logged Out" for event in data.events) / len(data.events),
-            "newest_event": datetime(1970, 1, 1) + timedelta(milliseconds=newest),
+            "newest_event": newest["local"],
         }
     ]
 
@@ -714,7 +739,7 @@ def test_question_has_a_header_and_one_portable_select(name: str) -> None:
 
 
 # Of one row, or of a row for each day, week or bin: all that may be joined without an equality.
-SMALL = re.compile(r"\w+_counts|totals|steps|bins|kinds|weekdays|hours|cohorts|oldest_cohorts|log_days|numbers")
+SMALL = re.compile(r"\w+_counts|totals|steps|bins|kinds|weekdays|hours|days|cohorts|oldest_cohorts|log_days|numbers")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -925,8 +950,9 @@ def ask_all(config: Config, cut: Cut) -> dict[str, list[Row]]:
     """The answers of all questions, each with the part of the cut that it takes."""
     answers = {}
     with open_warehouse(config, read_only=True) as engine:
+        clock = find_clock(engine, config.timezone)
         for question in list_questions():
-            columns, rows = engine.fetch_table(cut_sql(question.sql, list_values(question, cut)))
+            columns, rows = engine.fetch_table(cut_sql(question.sql, list_values(question, cut), clock=clock))
             answers[question.name] = rounded([dict(zip(columns, row, strict=True)) for row in rows])
     return answers
 
@@ -950,7 +976,7 @@ def test_cut_answers_are_those_of_plain_python(data: Data, cut: Cut) -> None:
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 def test_cut_answers_are_those_of_a_log_of_only_those_events(data: Data, cut: Cut, tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
-    lines = [json.dumps(event) for event in data.within(cut).events]
+    lines = [json.dumps({name: event[name] for name in reference.EVENT_FIELDS}) for event in data.within(cut).events]
     (tmp_path / "log" / "events.json").write_text("\n".join(lines), encoding="utf-8")
     alone = load(tmp_path, log_data=tmp_path / "log", song_data=Path(str(data.config.song_data)))
     answers, others = ask_all(data.config, cut), ask_all(alone, Cut(top=cut.top, days=cut.days))
@@ -989,6 +1015,80 @@ def test_delivering_everything_twice_changes_no_answer(data: Data, tmp_path: Pat
     twice = load(tmp_path, log_data=tmp_path / "log_data", song_data=tmp_path / "song_data")
     for name in NAMES:
         assert rounded(ask(twice, name)) == rounded(ask(data.config, name)), name
+
+
+# ---- time zones ----
+
+# Changes by an hour and by half of one, at midnight, back over a midnight, and by a whole day: Apia had no 2011-12-30.
+CHANGES_OF_CLOCKS = {
+    "America/Chicago": ("2011-11-06 07:00", "2012-03-11 08:00"),
+    "Australia/Lord_Howe": ("2011-10-01 15:30", "2012-03-31 15:00"),
+    "America/St_Johns": ("2011-11-06 02:31", "2012-03-11 03:31"),
+    "America/Sao_Paulo": ("2011-10-16 03:00", "2012-02-26 02:00"),
+    "Antarctica/Casey": ("2011-10-27 18:00", "2012-02-21 17:00"),
+    "Pacific/Apia": ("2011-12-30 10:00", "2012-03-31 14:00"),
+    "Asia/Kolkata": (),
+    "Pacific/Kiritimati": (),
+    "Etc/GMT+12": (),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def changes(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    """Events of half a year, most of them close to a change of a clock, or to a midnight after it."""
+    folder = tmp_path_factory.mktemp("changes")
+    chance = random.Random(11)
+    begin, end = (int(datetime(*day, tzinfo=UTC).timestamp() * 1000) for day in ((2011, 9, 28), (2012, 4, 5)))
+    moments = [chance.randrange(begin, end) for _ in range(400)]
+    for change in itertools.chain(*CHANGES_OF_CLOCKS.values()):
+        at = int(datetime.fromisoformat(change).replace(tzinfo=UTC).timestamp() * 1000)
+        moments += [
+            at - 1,
+            at,
+            *(at + chance.randrange(-26, 27) * 1_800_000 + chance.choice([-1, 0]) for _ in range(25)),
+        ]
+    pages = ["NextSong"] * 5 + ["Home", "Error", "Upgrade", "Submit Upgrade", "Submit Downgrade"]
+    for root in ("log", "songs"):
+        (folder / root).mkdir()
+    write_file(
+        folder / "log" / "events.json",
+        [
+            (support.play if page == "NextSong" else support.event)(
+                userId=chance.randrange(1, 16),
+                sessionId=number // 3,
+                itemInSession=number,
+                ts=ts,
+                page=page,
+                level=chance.choice(["free", "paid"]),
+                registration=begin,
+                location=chance.choice(["A, NY", "B, NY-NJ"]),
+            )
+            for number, ts in enumerate(sorted(moments))
+            for page in [chance.choice(pages)]
+        ],
+    )
+    return read_data(load(folder, log_data=folder / "log", song_data=folder / "songs"))
+
+
+def expect_by_clock(data: Data, timezone: str, cut: Cut) -> None:
+    data = data.by_clock(timezone)
+    for name, answer in ask_all(data.config, cut).items():
+        within = data.within(without_untaken(name, cut))
+        assert within.plays
+        assert answer == rounded(EXPECTATIONS[name](within)), (timezone, name)
+
+
+def test_answers_are_by_the_clock_of_a_time_zone(changes: Data) -> None:
+    expect_by_clock(changes, "America/Chicago", WHOLE_LOG)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("timezone", CHANGES_OF_CLOCKS)
+def test_answers_are_by_the_clock_of_any_time_zone(changes: Data, timezone: str) -> None:
+    first, last = date(2011, 11, 6), date(2012, 3, 10)
+    if timezone != "America/Chicago":
+        expect_by_clock(changes, timezone, WHOLE_LOG)
+    expect_by_clock(changes, timezone, Cut(first_day=first, last_day=last, level="paid"))
 
 
 # ---- the public sample ----

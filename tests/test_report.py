@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import msgspec
 import psutil
 import pytest
 
@@ -325,6 +326,24 @@ def test_cut_is_told_and_cuts(simulated: Config) -> None:
     assert {row[1] for row in cut.tables["hours"][1:]} == {"paid", "all"}
     assert "Here top is 3." in re.sub(r"\s+", " ", cut.text)
     assert "at least 2 days before the end" in cut.findings["churn"]
+
+
+def test_page_tells_its_clock_and_follows_it(simulated: Config) -> None:
+    config = msgspec.structs.replace(simulated, timezone="Asia/Kolkata")
+    answers = answer_all(config)
+    page = Page(
+        render_page(answers, lambda specs: Drawing.of("", {}, dict.fromkeys(specs, "not drawn")), with_people=True)
+    )
+    assert "Days, weeks and hours are those of Asia/Kolkata:" in page.text
+    assert "Asia/Kolkata" in page.findings["heatmap"]
+    assert re.search(r"Newest event \d+ \w+ 2018, \d\d:\d\d IST", re.sub(r"\s+", " ", page.text))
+    assert "of a day (Asia/Kolkata)" in page.text
+    for name in ("heatmap", "levels", "health"):
+        columns, rows = sparkify.query(config, name)
+        assert answers.of(name).rows == rows != answer_all(simulated).of(name).rows
+        assert page.tables[name][0] == columns
+    # What is no moment in the SQL is on the page's clock.
+    assert not re.search("UTC", re.sub(r"<pre.*?</pre>", "", page.source, flags=re.DOTALL))
 
 
 # ---- people ----

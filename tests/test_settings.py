@@ -26,6 +26,7 @@ SAMPLES: dict[object, tuple[object, object, object]] = {
     Secret: ("option", "environment", "file"),
     Literal["verify-full", "verify-ca"]: ("verify-ca", "verify-full", "verify-ca"),
     "storage_version": ("v1.5.3", "v2.0.0", "v1.0.0"),
+    "timezone": ("America/Chicago", "Asia/Tokyo", "Europe/Berlin"),
     "memory_limit": ("3GB", "2GB", "1GB"),
     "db_schema": ("one", "two", "Three_3"),
     tuple: (("a*", "b, c"), ("d/*",), ("e*", "f")),

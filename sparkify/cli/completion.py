@@ -1,4 +1,4 @@
-"""What the shell completes: names of questions, reasons, loads and tables, and paths.
+"""What the shell completes: names of questions, reasons, loads, tables and time zones, and paths.
 
 Click asks these functions while the user types, so they print nothing and raise nothing, and only the list of loads
 opens a warehouse: a file that is there.
@@ -52,6 +52,13 @@ def complete_table(context: click.Context, parameter: click.Parameter, incomplet
 
     before, comma, last = incomplete.rpartition(",")
     return [before + comma + name for name in (*TABLES, *VIEWS) if name.startswith(last)]
+
+
+def complete_timezone(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The names of time zones."""
+    from sparkify.timezones import list_timezones
+
+    return [name for name in list_timezones() if name.lower().startswith(incomplete.lower())]
 
 
 def complete_load(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

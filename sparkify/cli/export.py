@@ -24,7 +24,7 @@ _PEOPLE = "Also columns that may name a person: names, rejected text, keys that 
               default="parquet", show_default=True,
               help="Parquet, with types and the meaning of columns, or CSV.")  # fmt: skip
 @click.option("--tables", multiple=True, metavar="NAME,…", shell_complete=complete_table, help=_TABLES)
-@period
+@period("UTC day")
 @click.option("--with-people", is_flag=True, help=_PEOPLE)
 @common("stage")
 def export(

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import click
 
 from sparkify import interrupts, outputs
-from sparkify.cli.completion import complete_path
+from sparkify.cli.completion import complete_path, complete_timezone
 from sparkify.cli.streams import Log
 from sparkify.console import say
 from sparkify.errors import UsageError
@@ -158,8 +158,11 @@ def _option_of(setting: Setting) -> Callable[[Function], Function]:
         type=setting.type,
         metavar=setting.metavar,
         help=setting.help + default,
-        shell_complete=complete_path if setting.metavar in ("ADDRESS", "ROOT") else None,
+        shell_complete=_COMPLETIONS.get(setting.metavar or ""),
     )
+
+
+_COMPLETIONS = {"ADDRESS": complete_path, "ROOT": complete_path, "ZONE": complete_timezone}
 
 
 def output(function: Function) -> Function:
@@ -253,23 +256,26 @@ def verify(function: Function) -> Function:
     )(function)
 
 
-def period(function: Function) -> Function:
-    """The options that select days; the command gets them as a Cut."""
+def period(day: str) -> Callable[[Function], Function]:
+    """The options that select days, in words; the command gets them as a Cut."""
 
-    @click.option("--from", "first_day", metavar="DAY", help="Only events from this UTC day on, such as 2018-11-01.")
-    @click.option("--to", "last_day", metavar="DAY", help="Only events up to the end of this UTC day.")
-    @functools.wraps(function)
-    def wrapped(*args: Any, first_day: str | None, last_day: str | None, **options: Any) -> Any:
-        first, last = (parse_day(text) if text is not None else None for text in (first_day, last_day))
-        return function(*args, cut=Cut(first, last), **options)
+    def decorate(function: Function) -> Function:
+        @click.option("--from", "first_day", metavar="DAY", help=f"Only events from this {day} on, such as 2018-11-01.")
+        @click.option("--to", "last_day", metavar="DAY", help=f"Only events up to the end of this {day}.")
+        @functools.wraps(function)
+        def wrapped(*args: Any, first_day: str | None, last_day: str | None, **options: Any) -> Any:
+            first, last = (parse_day(text) if text is not None else None for text in (first_day, last_day))
+            return function(*args, cut=Cut(first, last), **options)
 
-    return wrapped
+        return wrapped
+
+    return decorate
 
 
 def cutting(function: Function) -> Function:
     """The options that select what a question counts; the command gets them as a Cut."""
 
-    @period
+    @period("day of the time zone")
     @click.option(
         "--level",
         type=click.Choice(["free", "paid"], case_sensitive=False),

@@ -28,6 +28,7 @@ from sparkify.questions.files import compose_sql, leave_out_totals, write_answer
 from sparkify.questions.parameters import fill_parameters
 from sparkify.settings import Config
 from sparkify.statement_log import end_statement
+from sparkify.timezones import UTC
 from sparkify.warehouses import Target, engine_of
 
 _FORMATS = (*FORMATS, "parquet")
@@ -59,6 +60,8 @@ class _Query(Command):
         takes = ", ".join(f"--{parameter}" for parameter in question.parameters)
         formatter.write_paragraph()
         formatter.write_text(f"Takes {takes}." if takes else "Takes no options of a cut.")
+        formatter.write_paragraph()
+        formatter.write_text("UTC stands for the clock that --timezone or the setting TIMEZONE names.")
         with formatter.section("Columns"):
             formatter.write_dl(list(explain_columns(name).items()))
 
@@ -95,12 +98,12 @@ class _Asked:
     help="Format of the answer.  [default: table]",
 )
 @click.option("--print-sql", is_flag=True, help="Print the SQL that would be sent, and do not run it.")
-@common()
+@common("timezone")
 def query(config: Config, as_json: bool, quiet: bool, **given: Any) -> None:
     """Answer a prepared question, or run any SELECT, read-only. Without either, list the questions.
 
     NAME --help explains a question and its columns. --from, --to and --level choose the events that are counted. Days
-    are UTC, both inclusive.
+    are both inclusive, and UTC unless --timezone names another clock; the times in the tables stay UTC.
 
     The SQL is one SELECT or PIVOT, or EXPLAIN of one. $NAME in it is replaced by the text that --param NAME=VALUE
     gives; where a number is needed, write cast($NAME AS INTEGER).
@@ -113,7 +116,7 @@ def query(config: Config, as_json: bool, quiet: bool, **given: Any) -> None:
     asked = _read_asked(config, given)
     form = _choose_format(asked, given, as_json=as_json)
     if given["print_sql"]:
-        _print_sql(asked)
+        _print_sql(config, asked)
         return
     with _explained(asked):
         _tell(config, asked, given, form, as_json=as_json, quiet=quiet)
@@ -123,13 +126,20 @@ def _tell(config: Config, asked: _Asked, given: dict[str, Any], form: str, *, as
     if given["output"] is not None:
         number = _write_file(config, asked, Path(given["output"]), form, quiet=as_json or quiet)
         if as_json:
-            echo_json({"file": given["output"], "format": form, "rows": number})
+            echo_json({"file": given["output"], "format": form, "rows": number} | _clock(config, asked))
         elif not quiet:
             say(f"{given['output']}: {count_of(number, 'row')}")
     else:
         count = _show(config, asked, None if as_json else form, quiet=quiet)
         if count is not None and not (quiet or as_json or is_lost()):
             say(count_of(count, "row"))
+    if asked.question is not None and config.timezone != UTC and not (quiet or as_json or is_lost()):
+        say(f"days, weeks and hours are those of {config.timezone}")
+
+
+def _clock(config: Config, asked: _Asked) -> dict[str, str]:
+    """Whose days, weeks and hours an answer has."""
+    return {} if asked.question is None else {"timezone": config.timezone}
 
 
 @contextmanager
@@ -151,9 +161,10 @@ def _read_asked(config: Config, given: dict[str, Any]) -> _Asked:
     if len(chosen := [way for way, value in ways.items() if value is not None]) > 1:
         raise UsageError(f"{' and '.join(chosen)} cannot be combined; give one of them")
     cut: Cut = given["cut"]
-    if cut.values and given["name"] is None:
+    untaken = [*cut.values, *(["timezone"] if click.get_current_context().params["timezone"] is not None else [])]
+    if untaken and given["name"] is None:
         raise UsageError(
-            f"{', '.join(f'--{one}' for one in cut.values)}: only a prepared question takes it; give its name"
+            f"{', '.join(f'--{one}' for one in untaken)}: only a prepared question takes it; give its name"
         )
     sql = _check_sql(given["sql"]) if given["sql_file"] is None else _read_file(given["sql_file"])
     parameters = _read_parameters(given["parameters"])
@@ -224,8 +235,8 @@ def _choose_format(asked: _Asked, given: dict[str, Any], *, as_json: bool) -> st
     return str(form)
 
 
-def _print_sql(asked: _Asked) -> None:
-    sql = asked.sql if asked.question is None else compose_sql(asked.question.name, asked.cut)
+def _print_sql(config: Config, asked: _Asked) -> None:
+    sql = asked.sql if asked.question is None else compose_sql(config, asked.question.name, asked.cut)
     if sql is None:
         raise UsageError("--print-sql: there is no SQL to print; give a question, --sql or --file")
     # In UTF-8 whatever the terminal: it has to run.
@@ -282,7 +293,7 @@ def _show(config: Config, asked: _Asked, form: str | None, *, quiet: bool) -> in
         counted = Counted(while_read(rows))
         is_told = asked.question is None and asked.sql is None
         if form is None:
-            write_object(sys.stdout, {"columns": columns}, "rows", counted)
+            write_object(sys.stdout, {"columns": columns} | _clock(config, asked), "rows", counted)
         elif form == "table" and columns == _COLUMNS_OF_PLAN:
             for _, text in counted:
                 print("\n".join(map(printable, text.splitlines())))

@@ -32,7 +32,7 @@ PAGE = Kind("a report", re.compile(rb'<!doctype html>.*<meta name="generator" co
 @click.option("--title", metavar="TEXT", help="Title of the page.  [default: Listening report]")
 @click.option("--with-people", is_flag=True, help="Also name places and states that have a single listener.")
 @cutting
-@common()
+@common("timezone")
 def report(config: Config, cut: Cut, as_json: bool, quiet: bool, **given: Any) -> None:
     """Write one HTML page that answers every prepared question. It needs no other file and no network."""
     output: str = given["output"]

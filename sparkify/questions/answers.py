@@ -12,6 +12,7 @@ from sparkify.arguments import checked
 from sparkify.errors import UsageError
 from sparkify.formats import require_distinct
 from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
+from sparkify.questions.clock import UTC_CLOCK, Clock, find_clock
 from sparkify.questions.cut import COPIES, KEPT, SUMMARIES, WHOLE_LOG, Cut, cut_own_sql, cut_sql, kept_name
 from sparkify.questions.own import OwnQuestion, Point, read_points, take_rows, tell_mistake
 from sparkify.questions.parameters import Value, fill_parameters
@@ -20,6 +21,7 @@ from sparkify.settings import Config
 from sparkify.star import checks
 from sparkify.star.checks import CheckResult
 from sparkify.star.version import open_to_read
+from sparkify.timezones import UTC
 from sparkify.warehouses import Row, Warehouse, engine_of, fetch_dicts, open_warehouse
 
 # Compared if the log does not go back far enough before the period.
@@ -81,6 +83,7 @@ class Comparison:
 class Answers:
     """Every question's answer for one cut of the log, in reading order, and facts about the data.
 
+    Days, weeks, months and hours are those of `timezone`; moments that are no part of an answer are UTC.
     `comparison` compares the period with as many days before it, or its last week with the week before; None if the log
     is too short for both. `last_load` is a row of load_history, None before the first load;
     `last_loads` are the newest ten, the last first, with their records `repaired`. `reasons` counts the rejected
@@ -89,6 +92,7 @@ class Answers:
     """
 
     cut: Cut
+    timezone: str
     answers: list[Answer]
     comparison: Comparison | None
     last_load: dict[str, Any] | None
@@ -108,17 +112,18 @@ class Answers:
 def query(config: Config, name: str, *, cut: Cut = WHOLE_LOG, on_note: Callable[[str], None] | None = None) -> Result:
     """Answer a prepared question: `columns, rows = query(...)`, or the result as a table.
 
-    `on_note` is called with a sentence if there are no events. Raises UsageError for an unknown name, and for a
-    parameter that the question does not take.
+    Days, weeks and hours are those of the setting `timezone`. `on_note` is called with a sentence if there are no
+    events. Raises UsageError for an unknown name, and for a parameter that the question does not take.
     """
     question = get_question(name)
     require_taken(question, cut)
     with open_to_read(config) as warehouse:
-        answer = _answer(warehouse, question, cut)
+        clock = find_clock(warehouse, config.timezone)
+        answer = _answer(warehouse, question, cut, clock)
         types = warehouse.column_types
-        if on_note is not None and (note := _explain_nothing(warehouse, cut)):
+        if on_note is not None and (note := _explain_nothing(warehouse, cut, clock)):
             on_note(note)
-        return Result(answer.columns, answer.rows, types)
+        return Result(answer.columns, answer.rows, types, clock.timezone)
 
 
 @checked
@@ -148,21 +153,25 @@ def _open_to_ask(config: Config, sql: str) -> Iterator[Warehouse]:
         yield warehouse
 
 
-def _explain_nothing(warehouse: Warehouse, cut: Cut) -> str | None:
+def _explain_nothing(warehouse: Warehouse, cut: Cut, clock: Clock) -> str | None:
     """A sentence if the warehouse has no events, or none in the cut; else None."""
     # Most cuts have a play, which is found at once.
-    if warehouse.fetch(cut_sql("SELECT 1 FROM plays LIMIT 1", cut.values)) or _log_days(warehouse, cut)[0] is not None:
+    any_play = cut_sql("SELECT 1 FROM plays LIMIT 1", cut.values, clock=clock)
+    if warehouse.fetch(any_play) or _log_days(warehouse, cut, clock)[0] is not None:
         return None
-    first, last = _log_days(warehouse, WHOLE_LOG)
+    first, last = _log_days(warehouse, WHOLE_LOG, clock)
     if first is None:
         return f"the warehouse {warehouse.address} holds no events yet; run sparkify load --log-data ROOT"
     given = ", ".join(f"{name} {value}" for name, value in cut.values.items() if name in ("from", "to", "level"))
     return f"no event matches {given}; the log has events from {first} to {last}"
 
 
-def _log_days(warehouse: Warehouse, cut: Cut, *, kept: Collection[str] = ()) -> tuple[dt.date | None, dt.date | None]:
+def _log_days(
+    warehouse: Warehouse, cut: Cut, clock: Clock, *, kept: Collection[str] = ()
+) -> tuple[dt.date | None, dt.date | None]:
     """The days of the first and the last event in a cut; None for both without events."""
-    first, last = warehouse.fetch(cut_sql("SELECT min(day), max(day) FROM events", cut.values, kept=kept))[0]
+    sql = cut_sql("SELECT min(day), max(day) FROM events", cut.values, kept=kept, clock=clock)
+    first, last = warehouse.fetch(sql)[0]
     return first, last
 
 
@@ -182,35 +191,37 @@ def answer_all(
     # Before the questions is what they share, and after them are the comparison and the checks.
     steps = len(questions) + len(own) + 3
     with open_to_read(config) as warehouse:
-        answers = _answer_prepared(warehouse, questions, cut, lambda step, done: on_step(step, done, steps))
+        clock = find_clock(warehouse, config.timezone)
+        answers = _answer_prepared(warehouse, questions, cut, clock, lambda step, done: on_step(step, done, steps))
         found = []
         # A mistake would end the transaction of the others.
         for done, one in enumerate(own, steps - len(own)):
             on_step(f"answering {one.file}", done, steps)
-            found.append(answer_own(warehouse, one, cut, kept=("days", *COPIES)))
+            found.append(answer_own(warehouse, one, cut, clock, kept=COPIES))
         return replace(answers, own=found)
 
 
 def _answer_prepared(
-    warehouse: Warehouse, questions: Sequence[Question], cut: Cut, on_step: Callable[[str, int], None]
+    warehouse: Warehouse, questions: Sequence[Question], cut: Cut, clock: Clock, on_step: Callable[[str, int], None]
 ) -> Answers:
     # In one transaction: otherwise a load could commit between two questions.
     with warehouse.transaction():
         loads = fetch_dicts(warehouse, "SELECT * FROM load_history ORDER BY load_id")
         newest = find_newest_event(warehouse)
         on_step("summing up the log", 0)
-        compared = _keep(warehouse, cut)
+        compared = _keep(warehouse, cut, clock)
         answers = []
         for done, question in enumerate(questions, 1):
             on_step(f"answering {question.name}", done)
-            answers.append(_answer(warehouse, question, cut, kept=KEPT))
+            answers.append(_answer(warehouse, question, cut, clock, kept=KEPT))
         on_step("comparing", len(questions) + 1)
-        comparison = None if compared is None else _compare(warehouse, cut, *compared)
+        comparison = None if compared is None else _compare(warehouse, cut, clock, *compared)
         on_step("checking", len(questions) + 2)
         results = checks.run_checks(warehouse, checks.list_checks())
         last_load = loads[-1] if loads else None
         return Answers(
             cut,
+            clock.timezone,
             answers,
             comparison,
             last_load,
@@ -222,12 +233,14 @@ def _answer_prepared(
         )
 
 
-def answer_own(warehouse: Warehouse, asked: OwnQuestion, cut: Cut, *, kept: Collection[str] = ()) -> OwnAnswer:
+def answer_own(
+    warehouse: Warehouse, asked: OwnQuestion, cut: Cut, clock: Clock = UTC_CLOCK, *, kept: Collection[str] = ()
+) -> OwnAnswer:
     """The answer to a question of a user's own. Needs no open transaction, which a mistake would end."""
     if asked.mistake is not None:
         return OwnAnswer(asked, None, asked.mistake)
     values = list_values(asked.question, cut)
-    sql, lines_before = cut_own_sql(asked.question.sql, values, kept=kept)
+    sql, lines_before = cut_own_sql(asked.question.sql, values, kept=kept, clock=clock)
     try:
         columns, coming = warehouse.stream_user_query(sql)
         require_distinct(columns)
@@ -235,7 +248,7 @@ def answer_own(warehouse: Warehouse, asked: OwnQuestion, cut: Cut, *, kept: Coll
     except UsageError as error:
         return OwnAnswer(asked, None, _place_mistake(asked, error, lines_before))
     # Without the tables that this session keeps, it runs anywhere.
-    answer = Answer(asked.question, values, cut_own_sql(asked.question.sql, values)[0], columns, rows)
+    answer = Answer(asked.question, values, cut_own_sql(asked.question.sql, values, clock=clock)[0], columns, rows)
     try:
         points = None if asked.chart is None else read_points(asked.chart, columns, rows)
     except ValueError as error:
@@ -260,26 +273,26 @@ def _find_last_loads(warehouse: Warehouse, loads: Sequence[dict[str, Any]]) -> l
     return [load | {"repaired": repaired.get(load["load_id"], 0)} for load in last]
 
 
-def _keep(warehouse: Warehouse, cut: Cut) -> tuple[dt.date, int] | None:
+def _keep(warehouse: Warehouse, cut: Cut, clock: Clock) -> tuple[dt.date, int] | None:
     """Compute once, in temporary tables, what the questions share; returns what is compared, as `_find_compared` does.
 
     The summaries are of the days of the cut and of those that they are compared with, at every level.
     """
     for number, name in enumerate(COPIES):
-        _keep_one(warehouse, name, WHOLE_LOG, kept=COPIES[:number])
-    _keep_one(warehouse, "days", cut)
-    compared = _find_compared(cut, *_log_days(warehouse, WHOLE_LOG, kept=COPIES))
+        _keep_one(warehouse, name, WHOLE_LOG, clock, kept=COPIES[:number])
+    _keep_one(warehouse, "days", cut, clock)
+    compared = _find_compared(cut, *_log_days(warehouse, WHOLE_LOG, clock, kept=COPIES))
     first = cut.first_day
     if first is not None and compared is not None:
         last, days = compared
         first = min(first, last - dt.timedelta(2 * days - 1))
     for name in SUMMARIES:
-        _keep_one(warehouse, name, Cut(first_day=first, last_day=cut.last_day))
+        _keep_one(warehouse, name, Cut(first_day=first, last_day=cut.last_day), clock)
     return compared
 
 
-def _keep_one(warehouse: Warehouse, name: str, cut: Cut, *, kept: Collection[str] = COPIES) -> None:
-    sql = cut_sql(f"SELECT * FROM {name}", cut.values, kept=kept)
+def _keep_one(warehouse: Warehouse, name: str, cut: Cut, clock: Clock, *, kept: Collection[str] = COPIES) -> None:
+    sql = cut_sql(f"SELECT * FROM {name}", cut.values, kept=kept, clock=clock)
     warehouse.execute(f"CREATE TEMP TABLE {kept_name(name)} AS\n{sql}")
 
 
@@ -295,15 +308,16 @@ def count_lag(loads: Sequence[dict[str, Any]], newest_event: dt.datetime | None)
     return None if newest_event is None or not ends else (max(ends) - newest_event).total_seconds()
 
 
-def _answer(warehouse: Warehouse, question: Question, cut: Cut, *, kept: Collection[str] = ()) -> Answer:
+def _answer(warehouse: Warehouse, question: Question, cut: Cut, clock: Clock, *, kept: Collection[str] = ()) -> Answer:
     values = list_values(question, cut)
-    columns, rows = warehouse.fetch_table(cut_sql(question.sql, values, kept=kept))
-    return Answer(question, values, cut_sql(question.sql, values), columns, rows)
+    question = replace(question, definition=question.definition.replace(UTC, clock.timezone))
+    columns, rows = warehouse.fetch_table(cut_sql(question.sql, values, kept=kept, clock=clock))
+    return Answer(question, values, cut_sql(question.sql, values, clock=clock), columns, rows)
 
 
-def _compare(warehouse: Warehouse, cut: Cut, last: dt.date, days: int) -> Comparison:
+def _compare(warehouse: Warehouse, cut: Cut, clock: Clock, last: dt.date, days: int) -> Comparison:
     spans = (_span(cut, last - dt.timedelta(days * back), days) for back in (0, 1))
-    overviews = (_answer(warehouse, get_question("overview"), span, kept=KEPT).records[0] for span in spans)
+    overviews = (_answer(warehouse, get_question("overview"), span, clock, kept=KEPT).records[0] for span in spans)
     return Comparison(days, *overviews)
 
 

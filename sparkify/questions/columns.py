@@ -1,7 +1,7 @@
 """What the columns of the answers mean, for who reads an answer; the definitions of the questions say more."""
 
 _EVERYWHERE = {
-    "day": "UTC day",
+    "day": "day, UTC",
     "week": "Monday of the ISO week, UTC",
     "level": "free, paid or unknown",
     "plays": "number of plays",
@@ -121,8 +121,8 @@ _COLUMNS: dict[str, dict[str, str | None]] = {
         "returning_listeners": "those who played earlier, but not in the week before",
     },
     "overview": {
-        "first_day": "UTC day of the first event",
-        "last_day": "UTC day of the last event",
+        "first_day": "day of the first event, UTC",
+        "last_day": "day of the last event, UTC",
         "plays": None,
         "listeners": None,
         "sessions": None,

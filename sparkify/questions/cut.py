@@ -22,6 +22,7 @@ from textwrap import indent
 from typing import Any
 
 from sparkify.errors import UsageError
+from sparkify.questions.clock import UTC_CLOCK, Clock
 from sparkify.sql import literal_sql, read_sql
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -52,9 +53,9 @@ _BESIDE_PLAYS = re.compile(r"\n(?:    (?:users|songs|artists)\.|LEFT JOIN ).*")
 class Cut:
     """The part of the log, the number of places and the days of silence to answer for. None means no limit.
 
-    Both days are UTC days and inclusive, as a date or a text such as 2018-11-30; an event counts by its own level,
-    `free` or `paid`. `top` keeps ties; after `days` without a play a user counts as gone. Raises UsageError for values
-    that make no sense.
+    Both days are inclusive, by the clock of the setting `timezone`, as a date or a text such as 2018-11-30; an event
+    counts by its own level, `free` or `paid`. `top` keeps ties; after `days` without a play a user counts as gone.
+    Raises UsageError for values that make no sense.
     """
 
     first_day: dt.date | None
@@ -127,14 +128,15 @@ def parse_day(text: str) -> dt.date:
     raise UsageError(f"{text!r} is not a day; write one as 2018-11-30")
 
 
-def cut_sql(sql: str, values: Mapping[str, Any], *, kept: Collection[str] = ()) -> str:
+def cut_sql(sql: str, values: Mapping[str, Any], *, kept: Collection[str] = (), clock: Clock = UTC_CLOCK) -> str:
     """The SQL of a question to send: its SELECT with its values, after the CTEs that it reads.
 
     `values` are by the name of the parameter; from, to and level cut the CTEs unless they are None. Those `kept` are
-    read from the temporary tables that `kept_name` names.
+    read from the temporary tables that `kept_name` names. Days, weeks and hours are those of the clock.
     """
-    bodies = {name: _body_sql(name, values, is_kept=name in kept) for name in _READABLE}
-    return _complete(_fill(sql, values), bodies, anew={*_SCANNED, *kept})
+    clock = clock.within(values.get("from"), values.get("to"))
+    bodies = {name: _body_sql(name, values, clock, is_kept=name in kept) for name in _READABLE}
+    return _complete(clock.localize_moments(_fill(sql, values)), bodies, anew={*_SCANNED, *kept})
 
 
 def list_read(sql: str) -> list[str]:
@@ -142,18 +144,23 @@ def list_read(sql: str) -> list[str]:
     return [name for name in _OWN if re.search(rf"\b{name}\b", sql, re.IGNORECASE)]
 
 
-def cut_own_sql(sql: str, values: Mapping[str, Any], *, kept: Collection[str] = ()) -> tuple[str, int]:
+def cut_own_sql(
+    sql: str, values: Mapping[str, Any], *, kept: Collection[str] = (), clock: Clock = UTC_CLOCK
+) -> tuple[str, int]:
     """A user's SQL after CTEs with the names of the views that it may read, and how many lines stand before it.
 
-    They hide the views wherever the SQL names them without a schema, however it is written.
+    They hide the views wherever the SQL names them without a schema, however it is written. Without a cut, and in UTC,
+    it needs none.
     """
-    bodies = {name: _body_sql(name, values, is_kept=name in kept) for name in _READABLE}
+    clock = clock.within(values.get("from"), values.get("to"))
+    bodies = {name: _body_sql(name, values, clock, is_kept=name in kept) for name in _READABLE}
     # With all columns of the views; `level` is one of several tables of plays.
-    bodies["plays"] = f"SELECT * FROM (\n{indent(_view_sql('plays').rstrip(), '    ')}\n) AS all_plays"
-    bodies["plays"] += where_sql(_SCANNED["plays"], values)
+    plays = clock.localize("plays", _view_sql("plays").rstrip())
+    bodies["plays"] = f"SELECT * FROM (\n{indent(plays, '    ')}\n) AS all_plays"
+    bodies["plays"] += where_sql(_SCANNED["plays"], values, clock)
     bodies["sessions"] = _view_sql("sessions").rstrip()
     is_cut = any(values.get(name) is not None for name in ("from", "to", "level"))
-    found = list_read(sql) if is_cut else []
+    found = list_read(sql) if is_cut or not clock.is_utc else []
     ctes = _name_ctes("\n".join(f"FROM {name}" for name in found), bodies)[1]
     given = {name: value for name, value in values.items() if name in ("top", "days")}
     filled = re.sub(
@@ -177,20 +184,20 @@ def kept_name(name: str) -> str:
     return f"kept_{name}"
 
 
-def where_sql(moment: str | None, values: Mapping[str, Any]) -> str:
+def where_sql(moment: str | None, values: Mapping[str, Any], clock: Clock = UTC_CLOCK) -> str:
     """The WHERE clause at the end of a SELECT that cuts by a moment or a day; empty where nothing is cut.
 
     The column is compared as it is stored, so that the engine skips blocks.
     """
     if moment is None:
         return ""
-    first, last = values.get("from"), values.get("to")
-    conditions = {
-        "from": f"{moment} >= {_midnight_sql(moment, first)}",
-        "to": f"{moment} < {_midnight_sql(moment, last, days_later=1)}",
-        "level": f"level = {literal_sql(values.get('level'))}",
-    }
-    given = [condition for name, condition in conditions.items() if values.get(name) is not None]
+    first, last, level = (values.get(name) for name in ("from", "to", "level"))
+    if clock.is_utc or moment == "day":
+        given = [f"{moment} >= {_midnight_sql(moment, first)}"] if first is not None else []
+        given += [f"{moment} < {_midnight_sql(moment, last, days_later=1)}"] if last is not None else []
+    else:
+        given = clock.list_conditions(moment, first, last)
+    given += [f"level = {literal_sql(level)}"] if level is not None else []
     return "\nWHERE " + "\n    AND ".join(given) if given else ""
 
 
@@ -245,15 +252,15 @@ def _view_sql(name: str) -> str:
     return read_sql(f"views/{name}/create").partition(f"CREATE OR REPLACE VIEW {name} AS\n")[2]
 
 
-def _body_sql(name: str, values: Mapping[str, Any], *, is_kept: bool) -> str:
+def _body_sql(name: str, values: Mapping[str, Any], clock: Clock, *, is_kept: bool) -> str:
     if is_kept:
         # Those that are not cut here are kept as the cut has them.
         return f"SELECT * FROM {kept_name(name)}" + where_sql("day" if name in SUMMARIES else None, values)
-    return _select_sql(name) + where_sql(_SCANNED.get(name), values)
+    return clock.localize(name, _select_sql(name)) + where_sql(_SCANNED.get(name), values, clock)
 
 
-def _midnight_sql(moment: str, day: dt.date | None, *, days_later: int = 0) -> str:
+def _midnight_sql(moment: str, day: dt.date, *, days_later: int = 0) -> str:
     """The beginning of a day, or of one some days later, as the column has it: `ts` counts milliseconds."""
-    if day is not None and moment == "ts":
+    if moment == "ts":
         return str((day - dt.date(1970, 1, 1)).days * 86_400_000 + days_later * 86_400_000)
     return literal_sql(day) + (f" + {days_later}" if days_later else "")

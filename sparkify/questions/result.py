@@ -25,23 +25,28 @@ class Result(_Pair):
     """The answer to a query. `columns, rows = result` are its column names and its rows.
 
     pandas, polars, pyarrow and DuckDB take it as a table (Arrow's `__arrow_c_stream__`): `polars.DataFrame(result)`,
-    `pandas.DataFrame.from_arrow(result)`, `duckdb.sql("FROM result")`. `types` are in DuckDB's words.
+    `pandas.DataFrame.from_arrow(result)`, `duckdb.sql("FROM result")`. `types` are in DuckDB's words. `timezone` is
+    that of the days, weeks and hours in the answer to a prepared question, and None for other SQL.
     """
 
-    def __new__(cls, columns: Sequence[str], rows: Sequence[Row], types: Sequence[str]) -> "Result":
+    def __new__(
+        cls, columns: Sequence[str], rows: Sequence[Row], types: Sequence[str], timezone: str | None = None
+    ) -> "Result":
         self = object.__new__(cls)
         self.columns = list(columns)
         self.rows = list(rows)
         self.types = list(types)
+        self.timezone = timezone
         return self
 
     columns: list[str]
     rows: list[Row]
     types: list[str]
+    timezone: str | None
 
-    def __reduce__(self) -> tuple[type["Result"], tuple[list[str], list[Row], list[str]]]:
+    def __reduce__(self) -> tuple[type["Result"], tuple[list[str], list[Row], list[str], str | None]]:
         """To be copied and pickled; what is held as Arrow is made anew."""
-        return type(self), (self.columns, self.rows, self.types)
+        return type(self), (self.columns, self.rows, self.types, self.timezone)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.columns, self.rows))

@@ -1,7 +1,7 @@
 """The parts of the drawings: colours, axes, tooltips, and shapes that several questions share.
 
 Colours are the page's CSS variables, so one drawing works for light, dark and print. A scale of amounts starts at zero.
-Days are UTC: tooltips have them as text, because a browser would show them in its own time zone.
+Days have no clock here: tooltips have them as text, because a browser would show them in its own time zone.
 """
 
 import datetime as dt
@@ -68,7 +68,7 @@ def tooltip_of(**titles: str) -> list[Spec]:
 
 
 def days_axis(form: str = "%-d %b") -> Spec:
-    """UTC days from left to right, with labels of a form of d3."""
+    """Days from left to right, with labels of a form of d3."""
     return {
         "timeUnit": "utcyearmonthdate",
         "field": "day",

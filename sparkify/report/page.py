@@ -37,6 +37,7 @@ def render_page(answers: Answers, draw: Draw, *, with_people: bool, title: str =
         period=_period(answers, overview),
         level=answers.cut.level,
         filter=find_filter(answers, bulk),
+        timezone=answers.timezone,
         tiles=list_tiles(overview, answers.comparison, draw_sparks(answers, bulk)),
         compared=tell_compared(answers, overview),
         facts=list_facts(answers),

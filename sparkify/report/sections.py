@@ -148,8 +148,8 @@ def _section(answers: Answers, name: str, bulk: Bulk | None, with_people: bool) 
     shown = {one: _shown(answers.of(one), with_people) for one in names}
     records, left_out = shown[name]
     drawn, not_drawn = split_far(records, bulk)
-    drawing = make_drawable(questions.draw(name, drawn))
-    told = [questions.describe(one, found) for one, (found, _) in reversed(shown.items())]
+    drawing = make_drawable(questions.draw(name, drawn, answers.timezone))
+    told = [questions.describe(one, found, answers.timezone) for one, (found, _) in reversed(shown.items())]
     return Section(
         name,
         answers.of(name).question.question,

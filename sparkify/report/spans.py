@@ -30,7 +30,7 @@ _LEVELS = {"paid": MAIN, "free": SECOND, "unknown": QUIET}
 
 @dataclass(frozen=True)
 class Spans:
-    """Equal spans of UTC days from the first to the last day: `unit` is day, week (from Monday), month or year."""
+    """Equal spans of days from the first to the last day: `unit` is day, week (from Monday), month or year."""
 
     unit: str
     first: dt.date

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sparkify.formats import count_of, format_age, format_number, format_share
 from sparkify.questions.answers import Answers
 from sparkify.report.marks import Record, bar
+from sparkify.timezones import to_local
 
 _BAD_LOADS = ("failed", "interrupted", "partial")
 
@@ -26,11 +27,11 @@ def list_facts(answers: Answers) -> list[Fact]:
     facts = [Fact("Last load", "none yet", bad=True)]
     if load is not None:
         status = load["status"].replace("_", " ")
-        at = _moment(load["finished_at"] or load["started_at"])
+        at = _moment(load["finished_at"] or load["started_at"], answers.timezone)
         facts = [Fact("Last load", at, f"load {load['load_id']}, {status}", load["status"] in _BAD_LOADS)]
     if newest is not None:
-        lag = answers.lag_seconds
-        facts.append(Fact("Newest event", _moment(newest), f"{format_age(lag)} before it was loaded" if lag else ""))
+        at, lag = _moment(newest, answers.timezone), answers.lag_seconds
+        facts.append(Fact("Newest event", at, f"{format_age(lag)} before it was loaded" if lag else ""))
     return [
         *facts,
         Fact("Records rejected", format_share(health["rejected_share"]), "of all that were read, of every file"),
@@ -56,14 +57,14 @@ def list_broken(answers: Answers) -> list[dict[str, str]]:
 
 def list_loads(answers: Answers) -> list[Record]:
     """The last loads, the last first, with their figures as text."""
-    return [_load(load) for load in answers.last_loads]
+    return [_load(load, answers.timezone) for load in answers.last_loads]
 
 
-def _load(load: Record) -> Record:
+def _load(load: Record, timezone: str) -> Record:
     numbers = [load[name] for name in ("files", "read", "loaded", "rejected", "repaired")]
     return {
         "name": load["load_id"],
-        "at": _moment(load["finished_at"] or load["started_at"]).removesuffix(" UTC"),
+        "at": _moment(load["finished_at"] or load["started_at"], timezone),
         "status": load["status"].replace("_", " "),
         "numbers": [format_number(number) for number in numbers],
     }
@@ -77,5 +78,7 @@ def list_reasons(answers: Answers) -> list[Record]:
     ]
 
 
-def _moment(at: dt.datetime) -> str:
-    return f"{at.day} {at:%b %Y, %H:%M} UTC"
+def _moment(at: dt.datetime, timezone: str) -> str:
+    """A moment in UTC by the clock of the page, with the name that the clock has at that time."""
+    local = to_local(at, timezone)
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"

@@ -18,6 +18,7 @@ import sparkify
 from sparkify.errors import CheckError, TooManyRejectsError, UsageError
 from sparkify.questions.answers import answer_all, answer_own
 from sparkify.questions.catalogue import list_questions, list_values
+from sparkify.questions.clock import find_clock
 from sparkify.questions.cut import Cut, cut_sql
 from sparkify.questions.own import OwnQuestion, read_questions
 from sparkify.report.drawing import Drawing
@@ -359,11 +360,13 @@ def test_compare_shows_the_first_differences(both: tuple[Config, Config]) -> Non
 
 # Every cut leaves some events, and none leaves all.
 CUTS = [
-    Cut(),
-    Cut(first_day=dt.date(2018, 11, 2)),
-    Cut(last_day=dt.date(2018, 11, 2), level="paid"),
-    Cut(first_day=dt.date(2018, 11, 2), last_day=dt.date(2018, 11, 2), top=1, days=1),
-    Cut(first_day=dt.date(2030, 1, 1)),
+    (Cut(), "UTC"),
+    (Cut(first_day=dt.date(2018, 11, 2)), "UTC"),
+    (Cut(last_day=dt.date(2018, 11, 2), level="paid"), "UTC"),
+    (Cut(first_day=dt.date(2018, 11, 2), last_day=dt.date(2018, 11, 2), top=1, days=1), "UTC"),
+    (Cut(first_day=dt.date(2030, 1, 1)), "UTC"),
+    (Cut(), "Australia/Lord_Howe"),
+    (Cut(first_day=dt.date(2018, 11, 1), last_day=dt.date(2018, 11, 2)), "America/Chicago"),
 ]
 
 
@@ -373,14 +376,16 @@ def test_questions_have_the_same_answers(both: tuple[Config, Config]) -> None:
     sparkify.load(embedded)
     sparkify.load(other)
     with open_warehouse(embedded) as ours, open_warehouse(other) as theirs:
-        for question, cut in itertools.product(list_questions(), CUTS):
-            sql = cut_sql(question.sql, list_values(question, cut))
+        for question, (cut, timezone) in itertools.product(list_questions(), CUTS):
+            clock = find_clock(theirs, timezone)
+            assert clock == find_clock(ours, timezone)
+            sql = cut_sql(question.sql, list_values(question, cut), clock=clock)
             columns, rows = ours.fetch_table(sql)
             found_columns, found = theirs.fetch_table(sql)
             assert found_columns == columns
             assert [[_plain(value) for value in row] for row in found] == [
                 [_plain(value) for value in row] for row in rows
-            ], (question.name, cut)
+            ], (question.name, cut, timezone)
             # So that JSON has a number, as with DuckDB.
             assert not any(isinstance(value, Decimal) for row in found for value in row), question.name
 
@@ -404,7 +409,11 @@ def read_own(folder: Path) -> list[OwnQuestion]:
 def answer_each(config: Config, folder: Path) -> list[Any]:
     """The rows of each own question in each cut, and the file of each mistake: engines word it differently."""
     with open_to_read(config) as warehouse:
-        answers = [answer_own(warehouse, one, cut) for one in read_own(folder) for cut in CUTS[:3]]
+        answers = [
+            answer_own(warehouse, one, cut, find_clock(warehouse, timezone))
+            for one in read_own(folder)
+            for cut, timezone in (*CUTS[:3], CUTS[-1])
+        ]
     assert all(one.mistake is None or re.match(r"wrong\.sql, line [46]: ", one.mistake) for one in answers)
     return [
         one.asked.file if one.answer is None else [[_plain(value) for value in row] for row in one.answer.rows]

@@ -15,11 +15,15 @@ from importlib import import_module
 from types import ModuleType
 
 from sparkify.report.marks import SCHEMA, Record, Spec
+from sparkify.timezones import UTC
+
+# Whose words name the clock: these two functions take its time zone, too.
+_CLOCKED = ("heatmap",)
 
 
-def draw(name: str, records: Sequence[Record]) -> Spec | None:
-    """The drawing of a question's answer; None if there is nothing to draw."""
-    return complete(_find(name).draw(records) if records else None)
+def draw(name: str, records: Sequence[Record], timezone: str = UTC) -> Spec | None:
+    """The drawing of a question's answer by the clock of a time zone; None if there is nothing to draw."""
+    return complete(_find(name).draw(records, *_clock(name, timezone)) if records else None)
 
 
 def complete(spec: Spec | None) -> Spec | None:
@@ -45,10 +49,14 @@ def is_vega(spec: Spec) -> bool:
     return "data" in spec or "drawings" in spec
 
 
-def describe(name: str, records: Sequence[Record]) -> str | None:
+def describe(name: str, records: Sequence[Record], timezone: str = UTC) -> str | None:
     """The answer to a question in a sentence or two, for readers who do not look at the drawing."""
-    sentence: str | None = _find(name).describe(records) if records else None
+    sentence: str | None = _find(name).describe(records, *_clock(name, timezone)) if records else None
     return sentence
+
+
+def _clock(name: str, timezone: str) -> tuple[str, ...]:
+    return (timezone,) if name in _CLOCKED else ()
 
 
 def note(name: str, records: Sequence[Record]) -> str | None:

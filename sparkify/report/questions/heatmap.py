@@ -8,13 +8,13 @@ from sparkify.report.marks import MAIN, ROOM, Record, Spec, data_of, tooltip_of
 _ROW_HEIGHT = 32
 
 
-def draw(records: Sequence[Record]) -> Spec | None:
+def draw(records: Sequence[Record], timezone: str) -> Spec | None:
     if not any(record["plays"] for record in records):
         return None
     rows = [
         record
         | {
-            "label": f"{record['weekday_name']}, {record['hour']:02}:00 to {record['hour']:02}:59 UTC",
+            "label": f"{record['weekday_name']}, {record['hour']:02}:00 to {record['hour']:02}:59 {timezone}",
             "each": format_value(record["plays_per_occurrence"]),
         }
         # Weeks begin on Monday, as everywhere on the page.
@@ -22,14 +22,14 @@ def draw(records: Sequence[Record]) -> Spec | None:
     ]
     most = max(record["plays_per_occurrence"] for record in rows)
     return {
-        "description": "Plays by weekday and hour of the day in UTC",
+        "description": f"Plays by weekday and hour of the day in {timezone}",
         "usermeta": {"ramp": ["0", format_number(most)], "of": "mean plays in the hour"},
         "height": _ROW_HEIGHT * len({record["weekday"] for record in rows}),
         "data": data_of(rows),
         "mark": {"type": "rect", "color": MAIN, "cornerRadius": 2, "stroke": "var(--line)", "strokeWidth": 0.5},
         "encoding": {
             "x": {
-                "field": "hour", "type": "ordinal", "title": "hour of the day (UTC)",
+                "field": "hour", "type": "ordinal", "title": f"hour of the day ({timezone})",
                 "axis": {**ROOM, "labelSeparation": 6, "domain": False, "ticks": False},
             },
             "y": {
@@ -45,15 +45,11 @@ def draw(records: Sequence[Record]) -> Spec | None:
     }  # fmt: skip
 
 
-def describe(records: Sequence[Record]) -> str | None:
+def describe(records: Sequence[Record], timezone: str) -> str | None:
     busiest = max(records, key=lambda record: (record["plays_per_occurrence"], record["plays"]))
     if not busiest["plays"]:
         return None
     return (
-        f"Busiest is {_hour(busiest)}, with {format_number(busiest['plays_per_occurrence'])} plays on an average "
-        f"{busiest['weekday_name']}."
+        f"Busiest is {busiest['weekday_name']} from {busiest['hour']:02}:00 {timezone}, with "
+        f"{format_number(busiest['plays_per_occurrence'])} plays on an average {busiest['weekday_name']}."
     )
-
-
-def _hour(record: Record) -> str:
-    return f"{record['weekday_name']} from {record['hour']:02}:00 UTC"

@@ -2,7 +2,7 @@
 -- Errors are events on page `Error` or with a status of 400 or more, per 1,000 events; the sessions hit are those of
 -- known users. An event delivered twice counts once. Rejected is the share of the records read, of both datasets, in
 -- all files of the warehouse, for all days and levels; the match rate is the share of plays found in the catalogue;
--- logged out is the share of events. The newest event, in UTC, shows how fresh the data is.
+-- logged out is the share of events. The newest event (UTC) shows how fresh the data is.
 -- It does not say what failed, nor how late the newest event arrived.
 -- Chapter: soundness 10.
 -- Parameters: from, to, level.
@@ -26,7 +26,7 @@ event_counts AS (
     SELECT
         count(*) AS events,
         coalesce(sum(CASE WHEN auth = 'Logged Out' THEN 1 ELSE 0 END), 0) AS logged_out,
-        max(happened_at) AS newest_event
+        max(ts) AS newest_ts
     FROM events
 ),
 
@@ -49,7 +49,10 @@ SELECT
     record_counts.rejected_share,
     play_counts.match_rate,
     cast(event_counts.logged_out AS DOUBLE PRECISION) / nullif(event_counts.events, 0) AS logged_out_share,
-    event_counts.newest_event
+    cast(
+        DATE '1970-01-01' + cast(floor(cast(event_counts.newest_ts AS DOUBLE PRECISION) / 86400000) AS INTEGER)
+        AS TIMESTAMP
+    ) + cast(event_counts.newest_ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS newest_event
 FROM event_counts
 CROSS JOIN error_counts
 CROSS JOIN hit_session_counts

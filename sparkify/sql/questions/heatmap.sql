@@ -1,6 +1,7 @@
 -- When do they listen?
--- Plays by weekday and hour, and the same per occurrence of that weekday in the log, which makes weekdays that occur
--- more often comparable. Weekday 0 is Sunday; weekday and hour are UTC. A weekday outside the log has no rows.
+-- Plays by weekday and hour (UTC), and the same per occurrence of that weekday in the log, which makes weekdays that
+-- occur more often comparable. Weekday 0 is Sunday. An hour that a clock shows twice in a day is one; one that it leaves
+-- out has no plays that day. A weekday outside the log has no rows.
 -- It does not say which hour it was where the player lives: the log has no time zone of the user.
 -- Chapter: listening 20.
 -- Parameters: from, to, level.

@@ -1,5 +1,5 @@
 -- How much music is offered?
--- The lengths of all tracks that began to play, in hours, by UTC day and level at the time of the play, with the share
+-- The lengths of all tracks that began to play, in hours, by day (UTC) and level at the time of the play, with the share
 -- of plays by the ten heaviest users of the whole log (by plays, with ties for the tenth). The last row
 -- is the whole log. A day and level without plays has no row; a play without a length, or with one beyond a billion
 -- seconds, adds nothing.

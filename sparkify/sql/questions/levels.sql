@@ -1,5 +1,5 @@
 -- Who pays?
--- Plays, and users and sessions with any event, by UTC day and level at the time of the event, not the latest level: a
+-- Plays, and users and sessions with any event, by day (UTC) and level at the time of the event, not the latest level: a
 -- user who changes level that day counts for both. Users at the end are those whose last event of the day has that level, so
 -- that they add up to the users of the day. The last rows are the whole log, with its users' last events.
 -- It does not say what anybody paid, nor the level of users without an event that day.

@@ -1,5 +1,5 @@
 -- How sound was each day?
--- Events of each UTC day from the first event to the last, errors, which are events on page `Error` or with a status of
+-- Events of each day (UTC) from the first event to the last, errors, which are events on page `Error` or with a status of
 -- 400 or more, and events while logged out. A day without events is a gap: nothing was delivered, or nobody came.
 -- It does not say why a day has few events: compare it with the same weekday of other weeks.
 -- Chapter: soundness 15.

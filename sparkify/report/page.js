@@ -56,5 +56,12 @@ try {
     place.innerHTML = place.nextElementSibling.textContent;
   }
 }
+// Definitions are on paper, also where a browser prints nothing of what is folded.
+addEventListener("beforeprint", () => {
+  for (const one of document.querySelectorAll(".meaning:not([open])")) {
+    one.open = true;
+    addEventListener("afterprint", () => { one.open = false; }, { once: true });
+  }
+});
 addEventListener("scroll", () => { tooltip.hidden = true; }, { passive: true });
 document.documentElement.dataset.drawn = "";

@@ -28,6 +28,13 @@ def isolate(name: str) -> str:
     return "\u2068" * (closed + 1) + text + "\u2069" * (opened + 1)
 
 
+def shorten_number(number: int) -> str:
+    """A number of at most five letters: 9,999, 12k, 999k, 1.2M."""
+    if number < 10_000:
+        return f"{number:,}"
+    return f"{number / 1_000:.0f}k" if number < 999_500 else f"{number / 1_000_000:,.1f}M"
+
+
 def list_places(records: Sequence[Record]) -> list[Record]:
     """The rows that a drawing of a ranking shows: the first places by plays, each with all rows that share it.
 

@@ -258,3 +258,27 @@ def test_tooltip_goes_with_the_pointer(month_visit: Visit) -> None:
     assert hover_mark(page, "hours", "rect", 1)
     page.mouse.wheel(0, 200)
     page.wait_for_selector("#tooltip", state="hidden")
+
+
+# ---- the map of states ----
+
+
+def test_map_has_a_square_for_each_state_with_its_plays(month_report: Report, month_visit: Visit) -> None:
+    squares = month_visit.page.locator(".map > .tile-of-map").evaluate_all(
+        "all => all.map(one => [one.firstChild.textContent, one.title, one.style.getPropertyValue('--share').trim()])"
+    )
+    names = [name for name, _, _ in squares]
+    assert len(names) == len(set(names)) == 51
+    # Those of a single listener are left out.
+    shown = {one["state"]: one for one in month_report.records("states") if one["listeners"] > 1}
+    most = max(one["plays"] for name, one in shown.items() if name in names)
+    found = {name: (title, float(share)) for name, title, share in squares if title}
+    assert found == {
+        name: (
+            f"{name}: {count_of(one['plays'], 'play')} by {count_of(one['listeners'], 'listener')}",
+            round(one["plays"] / most / 2, 3),
+        )
+        for name, one in shown.items()
+        if name in names
+    }
+    assert len(found) > 5

@@ -207,4 +207,7 @@ def test_paper_is_white_and_has_no_navigation(month_visit: Visit) -> None:
     for where in ("nav", ".skip", "summary", "footer a"):
         assert not page.locator(where).first.is_visible()
     assert page.locator("#drawing-heatmap svg").is_visible()
+    # What is folded on a screen, but for the numbers and the SQL.
+    assert page.locator(".definition").first.is_visible()
+    assert not page.locator(".table").first.is_visible()
     page.emulate_media(media="screen", color_scheme="light")

@@ -39,7 +39,10 @@ def read_timezone(text: str) -> str:
         return UTC
     names = list_timezones()
     if not names:
-        raise ValueError("this system knows no time zones; run pip install tzdata, or leave the time zone out for UTC")
+        raise ValueError(
+            "this system knows no time zones; install the package tzdata of the system or of Python, or leave the time "
+            "zone out for UTC"
+        )
     spelt = {name.lower(): name for name in names}
     wanted = text.lower().replace(" ", "_")
     if wanted not in spelt:

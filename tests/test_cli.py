@@ -1066,7 +1066,7 @@ SOURCE_OPTIONS = {"--log-data", "--song-data", "--log-pattern", "--song-pattern"
 @pytest.mark.parametrize(
     ("verb", "offered"),
     [
-        ("query", set()),
+        ("query", {"--timezone"}),
         ("undo", set()),
         ("status", SOURCE_OPTIONS),
         ("replay", {"--stage"}),

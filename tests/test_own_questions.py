@@ -126,6 +126,7 @@ MISTAKES = {
     ),
     f"{HEAD}-- Chapter: glance 3.\nSELECT 1": "line 3: there is no chapter 'glance 3'; give one of listening, music",
     f"{HEAD}-- Parameters: from, colour.\nSELECT 1": "line 3: it lists a parameter twice, or an unknown one",
+    f"{HEAD}-- Parameters: .\nSELECT 1": "line 3: it lists a parameter twice, or an unknown one: ; give from, to",
     f"{HEAD}-- Parameters: level = 3.\nSELECT 1 FROM plays": "line 3: level has no default",
     f"{HEAD}-- Parameters: days.\nSELECT :days": "line 3: days has no value; write days = 20",
     f"{HEAD}SELECT :top": "line 1: the SQL has :top, which no line -- Parameters: lists",

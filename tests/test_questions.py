@@ -679,6 +679,11 @@ def expect_artist_places(data: Data) -> list[Row]:
     return rank(sorted(rows, key=lambda row: -row["plays"]), data.cut.top or 20)
 
 
+def expect_match_days(data: Data) -> list[Row]:
+    counts = Counter((play["local"].date(), play["match"] or "none") for play in data.plays)
+    return [{"day": day, "match": kind, "plays": plays} for (day, kind), plays in sorted(counts.items())]
+
+
 def expect_matches(data: Data) -> list[Row]:
     kinds = {
         kind: [play for play in data.plays if play["match"] == kind] for kind in ("exact", "similar", "artist", None)

@@ -63,8 +63,8 @@ pytestmark = pytest.mark.slow
 DAY = 86_400_000
 # Every question has its own section, except the overview, which is at the top.
 ANSWERS = {question.name for question in list_questions()} - {"overview"}
-# Sessions are on the card of their lengths.
-SECTIONS = ANSWERS - {"sessions"}
+# Sessions are on the card of their lengths, matches on that of their days.
+SECTIONS = ANSWERS - {"sessions", "matches"}
 
 
 class Page(HTMLParser):

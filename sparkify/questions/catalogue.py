@@ -97,7 +97,7 @@ def parse_question(name: str, text: str) -> Question:
     sql = "\n".join(lines[end:]).strip()
     listed = header.pop() if header and header[-1].startswith(_PARAMETERS) else ""
     try:
-        parameters = read_parameters(listed.removeprefix(_PARAMETERS).removesuffix("."))
+        parameters = read_parameters(listed.removeprefix(_PARAMETERS).removesuffix(".")) if listed else ()
     except ValueError as error:
         raise ValueError(f"sql/questions/{name}.sql: {error}") from None
     chapter = _CHAPTER.fullmatch(header.pop()) if header else None
@@ -125,7 +125,7 @@ def parse_question(name: str, text: str) -> Question:
 
 def read_parameters(text: str) -> tuple[Parameter, ...]:
     """The parameters of a list such as `from, to, top = 20`. Raises ValueError if one is unknown, or named twice."""
-    found = [_PARAMETER.fullmatch(part) for part in text.split(", ")] if text else []
+    found = [_PARAMETER.fullmatch(part) for part in text.split(", ")]
     parameters = tuple(Parameter(one[1], int(one[2]) if one[2] else None) for one in found if one)
     if len({parameter.name for parameter in parameters}) < len(found):
         raise ValueError(f"it lists a parameter twice, or an unknown one: {text}")

@@ -107,6 +107,11 @@ _COLUMNS: dict[str, dict[str, str | None]] = {
         "sessions": None,
         "users_at_end": "users whose last event of the day has this level",
     },
+    "match_days": {
+        "day": None,
+        "match": "exact, similar, artist (no song) or none",
+        "plays": None,
+    },
     "matches": {
         "match": "exact, similar, artist (no song) or none",
         "plays": None,

@@ -171,7 +171,8 @@ def _read_chapter(text: str, line: int) -> tuple[str, int]:
 
 def _read_parameters(sql: str, text: str, line: int) -> tuple[Parameter, ...]:
     try:
-        parameters = read_parameters(text)
+        # Without a line, there are none.
+        parameters = read_parameters(text) if line else ()
     except ValueError as error:
         raise _MistakeError(f"{error}; give from, to, level, top = 20 and days = 14, or some of them", line) from None
     if given := next((one for one in parameters if one.name not in _VALUES and one.default is not None), None):

@@ -92,14 +92,14 @@ class Spans {
   name(start) {
     return { day: nameDay(start), week: `week of ${nameDay(start)}`, month: monthOf(dateOf(start)), year: start.slice(0, -6) }[this.unit];
   }
-  // The sums of fields over each span, and for each level if there are levels.
-  add(records, fields) {
+  // The sums of fields over each span, and for each value of another field if there is one.
+  add(records, fields, by) {
     const rows = new Map();
     for (const record of records) {
       const start = this.startOf(record.day);
-      const key = JSON.stringify([start, record.level]);
+      const key = JSON.stringify([start, by && record[by]]);
       if (!rows.has(key)) {
-        rows.set(key, { start, label: this.name(start), level: record.level, days: this.countDays(start), ...Object.fromEntries(fields.map((one) => [one, 0])) });
+        rows.set(key, { start, label: this.name(start), ...(by && { [by]: record[by] }), days: this.countDays(start), ...Object.fromEntries(fields.map((one) => [one, 0])) });
       }
       for (const field of fields) rows.get(key)[field] += Number(record[field]);
     }
@@ -122,7 +122,7 @@ class Spans {
 
 function fillLevels(spec, records, field) {
   const spans = new Spans(records.map((record) => record.day));
-  const rows = spans.add(records, [...new Set([field, "plays"])]);
+  const rows = spans.add(records, [...new Set([field, "plays"])], "level");
   for (const row of rows) {
     row.mean_value = row[field] / row.days;
     row.mean = showExact(row.mean_value);
@@ -132,7 +132,7 @@ function fillLevels(spec, records, field) {
 
 function fillService(spec, records) {
   const spans = new Spans(records.map((record) => record.day));
-  const days = records.map((record) => ({ ...record, level: undefined, gaps: record.events === "0" ? 1 : 0 }));
+  const days = records.map((record) => ({ ...record, gaps: record.events === "0" ? 1 : 0 }));
   const rows = spans.add(days, ["events", "errors", "logged_out_events", "gaps"]);
   for (const row of rows) {
     row.per_day = row.events / row.days;
@@ -140,6 +140,17 @@ function fillService(spec, records) {
     row.out = row.events ? row.logged_out_events / row.events : null;
     Object.assign(row, { mean: showExact(row.per_day), rate_text: row.events ? showNumber(row.error_rate) : "–", out_text: showShare(row.out) });
   }
+  spans.put(spec, rows);
+}
+
+function fillMatches(spec, records) {
+  const spans = new Spans(records.map((record) => record.day));
+  const known = new Map(spec.data.values.map((row) => [row.match, row]));
+  const whole = new Map(spans.add(records, ["plays"]).map((row) => [row.start, row.plays]));
+  const rows = spans.add(records, ["plays"], "match").map((row) => {
+    const share = row.plays / whole.get(row.start);
+    return { ...known.get(row.match), ...row, share, share_text: showShare(share) };
+  });
   spans.put(spec, rows);
 }
 
@@ -157,7 +168,7 @@ function fillAudience(spec, first, last) {
 // ---- what is chosen ----
 
 function startFilter(redraw) {
-  const files = { hours: readFile("hours"), levels: readFile("levels"), service_days: readFile("service_days") };
+  const files = { hours: readFile("hours"), levels: readFile("levels"), service_days: readFile("service_days"), match_days: readFile("match_days") };
   const { from, to, level } = form.elements;
   const [drawnFirst, drawnLast] = form.dataset.drawn.split(" ");
   const chosen = document.getElementById("chosen");
@@ -174,6 +185,7 @@ function startFilter(redraw) {
     audience: { level: false, fill: (spec, all) => fillAudience(spec, all.service_days[0].day, all.service_days.at(-1).day) },
     hours: { level: true, fill: (spec, all) => fillLevels(spec, all.hours, "hours") },
     levels: { level: true, fill: (spec, all) => fillLevels(spec, all.levels, "users_at_end") },
+    match_days: { level: false, fill: (spec, all) => fillMatches(spec, all.match_days) },
     service_days: { level: false, fill: (spec, all) => fillService(spec, all.service_days) },
   };
 

@@ -23,7 +23,7 @@ from sparkify.report.marks import Record, Spec
 # The chapter whose questions are the tiles.
 _GLANCE = "glance"
 # Questions that stand on another one's card: two views of one subject.
-_JOINED = {"session_lengths": "sessions"}
+_JOINED = {"session_lengths": "sessions", "match_days": "matches"}
 # For more, a spreadsheet is better.
 _MOST_ROWS = 400
 _LIMITS = "It does not say"

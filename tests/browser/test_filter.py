@@ -77,6 +77,7 @@ def assert_shows(page: Page, config: Config, cut: Cut) -> None:
     assert read_marks(page, "hours") == expected_marks(config, "hours", cut)
     assert read_marks(page, "levels") == expected_marks(config, "levels", days, cut.level)
     assert read_marks(page, "service_days_1") == expected_marks(config, "service_days", days)
+    assert read_marks(page, "match_days") == expected_marks(config, "match_days", days)
     assert read_marks(page, "audience") == expected_marks(config, "audience", days)
 
 
@@ -110,8 +111,8 @@ def test_what_does_not_follow_says_so_and_everything_comes_back(page: Page, mont
     assert read_tiles(page)["listeners"] == format_number(whole["listeners"])
     notes = page.locator("article .reach").all_inner_texts()
     assert len(notes) == page.locator("article.question").count()
-    assert sum(note.startswith("Drawn: ") for note in notes) == 4
-    assert sum(note == "Not as chosen above: the whole period, all levels." for note in notes) == len(notes) - 4
+    assert sum(note.startswith("Drawn: ") for note in notes) == 5
+    assert sum(note == "Not as chosen above: the whole period, all levels." for note in notes) == len(notes) - 5
     assert page.locator(".tile .reach").all_inner_texts().count("the whole period, all levels") == 2
     assert not page.locator(".compared").is_visible()
     page.locator("#filter button").click()

@@ -1,31 +1,13 @@
-"""How plays are matched with the catalogue: a share for each kind of match."""
+"""How plays are matched with the catalogue: one sentence; `match_days` draws the shares."""
 
 from collections.abc import Sequence
 
-from sparkify.formats import count_of, format_share
-from sparkify.report.marks import Record, Spec, bar, bars_of
-
-_NAMES = {
-    "exact": ("exact: title and artist", "main"),
-    "similar": ("similar title and artist", "main"),
-    "artist": ("the artist alone", "second"),
-    "none": ("not in the catalogue", "quiet"),
-}
+from sparkify.formats import format_share
+from sparkify.report.marks import Record, Spec
 
 
 def draw(records: Sequence[Record]) -> Spec | None:
-    bars = [
-        bar(
-            _NAMES[record["match"]][0],
-            record["play_share"],
-            format_share(record["play_share"]),
-            details=[count_of(record["plays"], "play")],
-            color=_NAMES[record["match"]][1],
-        )
-        for record in records
-        if record["play_share"] is not None
-    ]
-    return bars_of(bars, "Shares of plays by the kind of match with the catalogue")
+    return None
 
 
 def describe(records: Sequence[Record]) -> str | None:

@@ -220,8 +220,7 @@ def _load_once(warehouse: Warehouse, config: Config, find_work: Callable[[], Wor
     try:
         planned.warnings = work.list_warnings(planned)
         with work.open_rows(warehouse, begun.entry.load_id, begun.chosen, begun.reporter) as staged:
-            bring = partial(_bring, begun, staged)
-            done = options.attempts.run(bring) if staged.are_kept else bring()
+            done = _bring_kept(begun, staged, options.attempts) if staged.are_kept else _bring(begun, staged)
             if done is None:
                 raise ConflictError("another load changed the warehouse first; try again")
             outcome, change, refusal = done
@@ -247,6 +246,15 @@ def _plan(warehouse: Warehouse, config: Config, work: Work, options: _Options) -
         if begun is None:
             _move_files(warehouse, planned)
     return planned, begun
+
+
+def _bring_kept(begun: _Begun, staged: Staged, attempts: Attempts) -> _Done | None:
+    """Like `_bring`, again after a conflict, and once more where the session broke before the commit."""
+    bring = partial(_bring, begun, staged)
+    try:
+        return attempts.run(bring)
+    except LostSessionError:
+        return attempts.run(bring)
 
 
 def _bring(begun: _Begun, staged: Staged) -> _Done | None:

@@ -94,6 +94,8 @@ class StarChange:
     def refresh(self, around: Callable[[str], AbstractContextManager[object]] = nullcontext) -> None:
         """Update the star from staging; `around` is entered for each table, also if nothing of it is touched."""
         if self.mode == "refresh" and self._touched.tables:
+            for table in ("touched_plays", "touched_users"):
+                self._warehouse.analyze(table)
             self._touched.read_moments(self._warehouse)
         refresh_star(self._warehouse, touched=self._narrowed(), around=around)
 

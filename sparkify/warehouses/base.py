@@ -201,6 +201,9 @@ class Warehouse(Protocol):
     def make_temporary(self, name: str) -> None:
         """Make the temporary table of `changes/NAME/create.sql`, or empty it; a permanent one is left alone."""
 
+    def analyze(self, name: str) -> None:
+        """Write the statistics of a filled temporary table, if the engine plans by them and has none."""
+
     def update_design(self, names: tuple[str, ...]) -> list[str]:
         """Store the tables with these names as new ones, in statements outside of any transaction.
 

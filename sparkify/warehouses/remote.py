@@ -142,7 +142,9 @@ class RemoteIntake:
 
     def _take(self, sent: Sent) -> Iterator[tuple[Dataset, Appended]]:
         self._copy(sent)
-        yield from sent.taken.items()
+        for dataset, taken in sent.taken.items():
+            # Who takes it empties it, and may take it again.
+            yield dataset, replace(taken, files=dict(taken.files))
 
     def _copy(self, sent: Sent) -> None:
         """Copy what is in the stage into the tables; of the texts, those that are new."""

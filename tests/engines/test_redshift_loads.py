@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,10 @@ def write_second(config: Config) -> None:
     write_file(log_file(config, "c.json"), [play(itemInSession=5, userId=4)])
 
 
+def cut_at(places: set[int], statement: str, place: int) -> Fault:
+    return "cut" if place in places else "none"
+
+
 def nth(number: int, fault: Fault) -> Any:
     return lambda statement, place: fault if place == number else "none"
 
@@ -109,12 +114,11 @@ def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, confi
     assert after != before
     last = len(statements) - statements[::-1].index("COMMIT")
     assert last > 20
-    # Until it has the lock, a load that has judged goes on in a new session.
-    begin, lock = (last - statements[:last][::-1].index(word) for word in ("BEGIN", "LOCK load_lock"))
-    goes_on = range(begin, lock + 1) if verb == "load" else ()
     # Cutting a connection is faster than a process.
-    for number in set(range(1, last, min(EVERY, 21))).difference(goes_on):
-        redshift.fault = nth(number, "cut")
+    for number in range(1, last, min(EVERY, 21)):
+        # A load that has judged goes on in a new session, but not for ever.
+        cuts = {number, number + 6, number + 12}
+        redshift.fault = partial(cut_at, cuts)
         with pytest.raises(EngineError, match="connection"):
             run_verb(config, verb)
         assert read_tables(redshift, config) == before, statements[number - 1]
@@ -167,13 +171,22 @@ def test_commit_whose_answer_breaks_off_is_reported(redshift: Redshift, config: 
 @pytest.mark.parametrize("fault", ["error_1023", "error_1018"])
 def test_load_is_tried_again_where_another_session_interferes(redshift: Redshift, config: Config, fault: Fault) -> None:
     write_first(config)
-    faults = iter([fault, fault])
-    redshift.fault = lambda statement, place: (
-        next(faults, "none") if statement.startswith("COPY staging_events") else "none"
-    )
+    # The commits are those of the plan and of the load.
+    faults = {"COPY staging_events": 1, "-- One row per user": 1, "COMMIT": 2}
+    sparkify.create(config)
+
+    def raise_each(statement: str, place: int) -> Fault:
+        for beginning in faults:
+            if statement.startswith(beginning):
+                faults[beginning] -= 1
+                return fault if faults[beginning] == 0 else "none"
+        return "none"
+
+    redshift.fault = raise_each
+    redshift.statements.clear()
     assert sparkify.load(config).status == "loaded"
     assert read_star(config) == expected_star(config)
-    assert sum(sql.startswith("COPY staging_events") for sql in redshift.statements) == 3
+    assert sum(sql.startswith("COPY staging_events") for sql in redshift.statements) == 4
     # What was judged and sent is copied again, by the same load.
     assert redshift.statements.count("SELECT count(*) FROM stv_slices") == 1
     assert fetch(config, "SELECT load_id, status FROM load_history") == [(1, "loaded")]

@@ -234,7 +234,13 @@ def _close(reader: Reader) -> Plan:
     return Plan("sql", f"CLOSE {quote_name(reader.name())}")
 
 
+def _analyze(reader: Reader) -> Plan:
+    """DG r_ANALYZE: one table, also a temporary one."""
+    return Plan("sql", f"ANALYZE {'.'.join(map(quote_name, reader.path()))}")
+
+
 _READ = {
+    "analyze": _analyze,
     "lock": _lock,
     "copy": _copy,
     "unload": _unload,

@@ -240,6 +240,10 @@ class RedshiftWarehouse:
         if is_made or not self._is_fresh:
             self.execute(f"DELETE FROM {name}")
 
+    def analyze(self, name: str) -> None:
+        # DG r_ANALYZE: also of a temporary table. It has no statistics after an INSERT.
+        self.execute(f"ANALYZE {name}")
+
     def update_design(self, names: tuple[str, ...]) -> list[str]:
         return update_design(self, names)
 

@@ -160,6 +160,10 @@ SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_i
 
 -- changes/touched_artists/collect.sql, only what was touched
 
+ANALYZE touched_plays;
+
+ANALYZE touched_users;
+
 SELECT 'touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM touched_users UNION ALL SELECT 'touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM touched_plays;
 
 -- tables/songplays/delete.sql, only what was touched

@@ -71,6 +71,10 @@ UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FRO
 
 UPDATE load_history SET status = 'undone' WHERE load_id = 2;
 
+ANALYZE touched_plays;
+
+ANALYZE touched_users;
+
 SELECT 'touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM touched_users UNION ALL SELECT 'touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM touched_plays;
 
 -- tables/songplays/delete.sql, only what was touched

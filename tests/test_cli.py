@@ -153,7 +153,7 @@ def test_help_names_every_verb(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (shown.code, shown.err) == (0, "")
     verbs = re.findall(r"^  ([a-z]+)  +\S", shown.out.split("Try it:")[1], re.MULTILINE)
     modules = {path.stem for path in (ROOT / "sparkify" / "cli").glob("*.py")}
-    assert set(verbs) == modules - {"__init__", "completion", "mistakes", "options", "streams", "triangle"}
+    assert set(verbs) == modules - {"__init__", "completion", "mistakes", "options", "shells", "streams", "triangle"}
     assert len(verbs) == len(set(verbs))
     assert verbs[:4] == ["demo", "simulate", "plan", "load"]
     assert max(map(len, shown.out.splitlines())) <= 80
@@ -179,11 +179,18 @@ def test_version(run: Run) -> None:
     [
         ("qu", ["query"]),
         ("help mig", ["migrate"]),
+        ("help query chu", ["churn"]),
+        ("help load chu", []),
         ("query top_", ["top_songs", "top_artists"]),
         ("query hours --level ", ["free", "paid"]),
         ("query hours --fr", ["--from"]),
         ("query -o ", ["file"]),
         ("rejects --reason not_j", ["not_json", "not_json:nan"]),
+        # For bash a word begins after : and =.
+        ("rejects --reason missing:us", ["userId"]),
+        ("rejects --reason=missing:us", ["userId"]),
+        ("query --level=p", ["paid"]),
+        ("query --output=o", ["file"]),
         ("rejects --load ", ["1"]),
         ("undo ", ["1"]),
         ("undo 2", []),
@@ -202,13 +209,31 @@ def test_shell_completes(
     monkeypatch.setenv("SPARKIFY_WAREHOUSE", settled.warehouse_address)
     monkeypatch.setenv("_SPARKIFY_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", f"sparkify {line}")
-    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" "))))
+    monkeypatch.setenv("COMP_CWORD", re.split("[ :=]", line)[-1])
     monkeypatch.setattr(sys, "argv", ["sparkify"])
     ran = run()
     assert ran.err == ""
     # A path is left to the shell.
     words = [kind if kind == "file" else word for kind, _, word in (one.partition(",") for one in ran.out.split())]
     assert sorted(words) == sorted(completed)
+
+
+def test_fish_gets_whole_words(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["sparkify"])
+    monkeypatch.setenv("_SPARKIFY_COMPLETE", "fish_source")
+    # A value may hold a comma.
+    assert 'string split --max 1 "," $completion' in run().out
+    monkeypatch.setenv("_SPARKIFY_COMPLETE", "fish_complete")
+    for line, completed in (("query --level=p", "--level=paid"), ("rejects --reason missing:us", "missing:userId")):
+        monkeypatch.setenv("COMP_WORDS", f"sparkify {line}")
+        monkeypatch.setenv("COMP_CWORD", line.split(" ")[-1])
+        assert run().out == f"plain,{completed}\n"
+
+
+def test_zsh_gets_words_after_an_equals_sign(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["sparkify"])
+    monkeypatch.setenv("_SPARKIFY_COMPLETE", "zsh_source")
+    assert 'compset -P "*="' in run().out
 
 
 @pytest.mark.slow
@@ -226,7 +251,7 @@ def test_completion_is_quick_and_silent() -> None:
         ended = subprocess.run(
             [sys.executable, "-c", script],
             env=environment(
-                _SPARKIFY_COMPLETE="bash_complete", COMP_WORDS=f"sparkify {line}", COMP_CWORD=str(len(line.split(" ")))
+                _SPARKIFY_COMPLETE="bash_complete", COMP_WORDS=f"sparkify {line}", COMP_CWORD=line.split(" ")[-1]
             ),
             capture_output=True, text=True, timeout=60,
         )  # fmt: skip
@@ -236,14 +261,14 @@ def test_completion_is_quick_and_silent() -> None:
 @pytest.mark.slow
 def test_bash_takes_the_completion() -> None:
     script = (
-        'eval "$(_SPARKIFY_COMPLETE=bash_source sparkify)"; COMP_WORDS=(sparkify che); COMP_CWORD=1; '
-        "_sparkify_completion sparkify; printf '%s\\n' \"${COMPREPLY[@]}\""
+        'eval "$(_SPARKIFY_COMPLETE=bash_source sparkify)"; COMP_LINE="sparkify rejects --reason missing:u"; '
+        "COMP_POINT=${#COMP_LINE}; _sparkify_completion sparkify u; printf '%s\\n' \"${COMPREPLY[@]}\""
     )
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     ended = subprocess.run(
         ["bash", "-c", script], env=environment(PATH=path), capture_output=True, text=True, timeout=60
     )
-    assert (ended.stdout, ended.stderr) == ("check\n", "")
+    assert (ended.stdout, ended.stderr) == ("userId\n", "")
 
 
 @pytest.mark.parametrize(

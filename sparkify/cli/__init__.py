@@ -5,6 +5,7 @@ A module is imported only when its command is used, and none imports a driver, s
 
 import gc
 import io
+import os
 import sys
 from importlib import import_module
 
@@ -36,6 +37,8 @@ _GROUPS = {
     "Help": ("help",),
 }
 _COMMANDS = [name for names in _GROUPS.values() for name in names]
+# Set by a shell that completes, as click names it.
+_COMPLETE = "_SPARKIFY_COMPLETE"
 # The last entry that matches the error decides.
 _EXIT_CODES: tuple[tuple[int, str, tuple[type[BaseException], ...]], ...] = (
     (0, "done", ()),
@@ -59,6 +62,8 @@ def main(arguments: list[str] | None = None) -> None:
     # The process lives for seconds: imports stay, and the many objects of a listing form no cycles.
     gc.set_threshold(1_000_000)
     output = open_outputs()
+    if _COMPLETE in os.environ:
+        import_module(f"{__name__}.shells").use_shells()
     code, is_done = _run(arguments)
     # A reader that has closed the pipe (`| head`) is not an error.
     if output and output.failure and not isinstance(output.failure, ConnectionError):
@@ -140,7 +145,6 @@ def _describe_unexpected(error: BaseException) -> str:
 
 def _write_place(error: BaseException) -> str | None:
     """Write where an error happened to a new file in the folder of temporary files; returns its path."""
-    import os
     import tempfile
     import traceback
 

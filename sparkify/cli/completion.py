@@ -33,9 +33,11 @@ def complete_question(context: click.Context, parameter: click.Parameter, incomp
     return [CompletionItem(one.name, help=one.question) for one in list_questions() if one.name.startswith(incomplete)]
 
 
-def complete_command(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The names of commands."""
-    parent = context.parent
+def complete_help(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of commands, and after `query` those of questions."""
+    parent, before = context.parent, context.params.get(parameter.name or "") or ()
+    if before:
+        return complete_question(context, parameter, incomplete) if before == ("query",) else []
     return [] if parent is None else parent.command.shell_complete(parent, incomplete)
 
 

@@ -169,6 +169,16 @@ def test_full_disk_is_told(redshift: Redshift) -> None:
     stage.clear()
 
 
+def start_export(config: Config, folder: Path) -> subprocess.Popen[bytes]:
+    """An export of plays as its own process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sparkify", "export", str(folder), "--tables", "songplays"],
+        env=os.environ | variables_of(config), stderr=subprocess.DEVNULL,
+        # A background process of a shell inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("sent", "code", "left"),
     [(signal.SIGKILL, -signal.SIGKILL, 2), (signal.SIGINT, 130, 0)],
@@ -188,13 +198,7 @@ def test_export_that_ends_early(
         return "none"
 
     redshift.fault = stop_there
-    with subprocess.Popen(
-        [sys.executable, "-m", "sparkify", "export", str(tmp_path / "out"), "--tables", "songplays"],
-        env=os.environ | variables_of(loaded),
-        stderr=subprocess.DEVNULL,
-        # A background process of a shell inherits that Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
+    with start_export(loaded, tmp_path / "out") as process:
         assert reached.wait(60)
         process.send_signal(sent)
         assert process.wait(60) == code
@@ -207,3 +211,27 @@ def test_export_that_ends_early(
     assert staged() == parts
     if parts:
         obstore.delete(s3_server.open_store(), parts)
+
+
+def test_ctrl_c_ends_the_unload(
+    redshift: Redshift, loaded: Config, staged: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    """Redshift would write the parts although nobody waits for them."""
+    reached, ended = threading.Event(), threading.Event()
+
+    def stop_there(statement: str, place: int) -> Fault:
+        if statement.startswith("UNLOAD"):
+            reached.set()
+            ended.wait(60)
+        return "none"
+
+    redshift.fault = stop_there
+    with start_export(loaded, tmp_path / "out") as process:
+        assert reached.wait(60)
+        process.send_signal(signal.SIGINT)
+        # The session that runs the statement, and the one that has ended it.
+        redshift.wait_until_left(loaded.warehouse_address.rpartition("/")[2])
+        ended.set()
+        assert process.wait(60) == 130
+    assert "pg_terminate_backend" in redshift.statements[-1]
+    assert staged() == []

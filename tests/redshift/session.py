@@ -12,6 +12,7 @@ from psycopg.pq.abc import PGconn, PGresult
 from tests.redshift import copy, dialect, unload, wire
 from tests.redshift.dialect import Plan
 from tests.redshift.startup import Server, open_session
+from tests.redshift.unload_statement import UnloadStatement
 from tests.redshift.wire import Bind, Channel, Column, Gone, WireError
 
 _MOST_PARAMETERS = 32767
@@ -300,11 +301,7 @@ class Session:
         if plan.kind == "copy":
             return self._run_copy(statement)
         if plan.unload is not None:
-            server = self._server
-            self._notices += unload.run(
-                plan.unload, plan.sql, self.backend, roles=server.roles, records=server.records, slices=server.slices
-            )
-            return "UNLOAD"
+            return self._run_unload(plan.unload, plan.sql)
         if plan.sql.startswith("LOCK") and not self._server.limits_locks:
             self.backend.exec_(b"SET LOCAL statement_timeout TO 0")
         # The library's type hints do not allow NULL, but the library does.
@@ -328,6 +325,18 @@ class Session:
             raise Closed
         self._notices += copy.run(statement.plan.copy, self.backend, self._server.roles, self._server.records)
         return "COPY"
+
+    def _run_unload(self, statement: UnloadStatement, select: str) -> str:
+        server = self._server
+        try:
+            self._notices += unload.run(
+                statement, select, self.backend, roles=server.roles, records=server.records, slices=server.slices
+            )
+        except WireError:
+            if self.backend.status == pq.ConnStatus.BAD:
+                self._hang_up()
+            raise
+        return "UNLOAD"
 
     def _send_rows(self, result: PGresult, columns: list[Column], bind: Bind) -> None:
         count = result.nfields

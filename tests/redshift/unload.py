@@ -50,6 +50,8 @@ def run(
         parts = _write_parts(Path(name), types, slices if statement.is_parallel else 1)
         for place, part in parts.items():
             file = f"{place:04}_part_00.parquet" if statement.is_parallel else "000.parquet"
+            # It goes on without a client, until somebody ends the session: DG PG_TERMINATE_BACKEND.
+            _check(backend.exec_(b"SELECT 1"))
             objects.write(f"{statement.target}{file}", part)
     records.write_last_unload(backend.backend_pid, rows)
     return [{"S": "INFO", "C": "00000", "M": f"UNLOAD completed, {rows} record(s) unloaded successfully."}]

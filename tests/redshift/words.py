@@ -43,9 +43,9 @@ FUNCTIONS = WINDOW | _words("""
     abs ascii btrim cbrt ceil ceiling char_length chr coalesce col_description concat current_database current_schema
     date_part date_trunc dateadd datediff exp floor getdate greatest has_database_privilege has_schema_privilege
     has_table_privilege initcap least left len length ln log lower lpad ltrim md5 mod nullif nvl obj_description
-    octet_length pg_last_copy_count pg_last_unload_count pi pow power quote_ident quote_literal random repeat replace
-    replicate reverse right round rpad rtrim sign split_part sqrt strpos substr to_char to_date to_hex translate trunc
-    upper version
+    octet_length pg_backend_pid pg_last_copy_count pg_last_unload_count pg_terminate_backend pi pow power quote_ident
+    quote_literal random repeat replace replicate reverse right round rpad rtrim sign split_part sqrt strpos substr
+    to_char to_date to_hex translate trunc upper version
 """)
 
 # PostgreSQL's function with the same name and arguments has another result.

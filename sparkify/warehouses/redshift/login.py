@@ -153,6 +153,12 @@ def close_connection(connection: Any) -> None:
             stream.close()
 
 
+def wait_for_answer(connection: Any, seconds: float) -> None:
+    """Wait until the server answers the running statement, or ends the connection, which cannot be used afterwards."""
+    connection._usock.settimeout(seconds)
+    connection._usock.recv(1)
+
+
 @contextmanager
 def answering_within(connection: Any, seconds: float) -> Iterator[None]:
     """In the block each answer of the server must come within so many seconds; a TimeoutError ends the connection."""

@@ -19,7 +19,14 @@ from sparkify.warehouses.base import Relations, Row, StoredFile, Warehouse
 from sparkify.warehouses.files import Target, Written, written_types
 from sparkify.warehouses.redshift.design import update_design
 from sparkify.warehouses.redshift.errors import CancelledError, mapped_errors, place_of
-from sparkify.warehouses.redshift.login import Address, answering_within, check_driver, close_connection, login
+from sparkify.warehouses.redshift.login import (
+    Address,
+    answering_within,
+    check_driver,
+    close_connection,
+    login,
+    wait_for_answer,
+)
 from sparkify.warehouses.redshift.stage import StagedParts
 from sparkify.warehouses.redshift.unload import write_unloaded
 from sparkify.warehouses.remote import RemoteIntake, open_near, write_rows
@@ -75,6 +82,7 @@ class RedshiftWarehouse:
         self._parts = StagedParts(self, config)
         self.column_types: list[str] = []
         self._numbers = itertools.count(1)
+        self._process: int | None = None
         self._has_lock = False
         self._use(connection)
         self.intake = RemoteIntake(self, self._parts, config)
@@ -183,6 +191,7 @@ class RedshiftWarehouse:
         types = self._types_of(names, target)
         if len(rows) < _ROWS_AT_A_TIME:
             return write_rows(types, [rows] if rows else [], target, self._config)
+        ((self._process,),) = self.fetch("SELECT pg_backend_pid()")
         return write_unloaded(self, self._config, select, types=types, target=target)
 
     def _types_of(self, names: Sequence[str], target: Target) -> dict[str, str]:
@@ -352,6 +361,21 @@ class RedshiftWarehouse:
         if self._loss is None:
             with suppress(EngineError):
                 self.execute("ROLLBACK")
+
+    def terminate(self) -> None:
+        """End the session with the statement that it runs, from another session, and wait a little for its answer.
+
+        The statement of a session that is only closed may run on, and one in a transaction cannot be cancelled.
+        """
+        if self._is_own and self._process is not None:
+            with suppress(Exception):
+                other = open_session(self.address, self._config)
+                try:
+                    other.execute(f"SELECT pg_terminate_backend({self._process})")
+                finally:
+                    other.close()
+                wait_for_answer(self._connection, _GRACE_SECONDS)
+        self.close()
 
     def close(self) -> None:
         # Also where nobody could say that the load has ended, as after a commit whose answer was lost.

@@ -7,15 +7,19 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sparkify.errors import ConfigError, ConflictError, EngineError, SourceError
 from sparkify.settings import Config
 from sparkify.sql import quote
-from sparkify.warehouses.base import StageError, Warehouse
+from sparkify.warehouses.base import StageError
 from sparkify.warehouses.files import Target, Written
 from sparkify.warehouses.redshift.errors import CancelledError, refusal_of
 from sparkify.warehouses.redshift.stage import CURRENT_SCHEMA, open_stage, role_sql
 from sparkify.warehouses.remote import write_parts
+
+if TYPE_CHECKING:
+    from sparkify.warehouses.redshift.session import RedshiftWarehouse
 
 # Begins the name of the folder. A load that comes later clears it by its age, if an export was killed.
 _EXPORT = "export"
@@ -33,7 +37,7 @@ def unload_sql(config: Config, select: str, folder: str) -> str:
 
 
 def write_unloaded(
-    warehouse: Warehouse, config: Config, select: str, *, types: dict[str, str], target: Target
+    warehouse: "RedshiftWarehouse", config: Config, select: str, *, types: dict[str, str], target: Target
 ) -> Written:
     """Write the rows of a SELECT into a file, in no order, by way of the stage. Needs an open transaction.
 
@@ -48,11 +52,6 @@ def write_unloaded(
         fetched: AbstractContextManager[Iterator[Path]] = stage.fetched() if rows else nullcontext(iter(()))
         with _told(), fetched as parts:
             written = write_parts(types, parts, target, config)
-    except BaseException as error:
-        if not isinstance(error, Exception):
-            # Only the end of the session ends the statement, which would write more parts.
-            warehouse.close()
-        raise
     finally:
         with suppress(Exception):
             stage.clear()
@@ -70,11 +69,15 @@ def _told() -> Iterator[None]:
         raise StageError(f"rows cannot come through the stage: {error}") from error
 
 
-def _unload(warehouse: Warehouse, config: Config, select: str, folder: str) -> int:
+def _unload(warehouse: "RedshiftWarehouse", config: Config, select: str, folder: str) -> int:
     """Have Redshift write the rows into a folder of the stage; returns their number."""
     try:
         warehouse.execute(unload_sql(config, select, folder))
     except (CancelledError, ConflictError):
+        raise
+    except KeyboardInterrupt:
+        # It would go on to write parts.
+        warehouse.terminate()
         raise
     except EngineError as error:
         if (words := refusal_of(error)) is None:

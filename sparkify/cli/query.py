@@ -111,7 +111,7 @@ def query(config: Config, as_json: bool, quiet: bool, **given: Any) -> None:
     --format csv is RFC 4180 in UTF-8: a header, CRLF line ends, ISO dates, an empty field for NULL. Text is kept as
     it is: a spreadsheet may run a cell that begins with = as a formula. --format json is a list of objects, ndjson one
     object a line; parquet needs -o. These four leave out the rows of a question that are totals of others. --json
-    prints one object with columns and rows; it cannot be combined with --format.
+    prints one object with columns, the time zone and rows; it cannot be combined with --format.
     """
     asked = _read_asked(config, given)
     form = _choose_format(asked, given, as_json=as_json)

@@ -7,7 +7,7 @@ the same answers, and skip blocks by the stored moments, which stay UTC.
 import datetime as dt
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from textwrap import indent
 
@@ -21,6 +21,14 @@ _DAY = 86_400_000
 _BEGIN, _END = 946_684_800_000 - 2 * _DAY, 4_102_444_800_000 + 2 * _DAY
 # So that SQL that somebody keeps is right for the events of another year.
 _AHEAD = 366 * _DAY
+# From so long a log on, only the periods of the months with events are used.
+_LONG = 3_660 * _DAY
+_MONTH = 30 * _DAY
+_MONTHS_SQL = """
+SELECT DISTINCT cast(floor(cast(ts AS DOUBLE PRECISION) / 2592000000) AS BIGINT) AS number
+FROM staging_events
+ORDER BY number
+"""
 _UNITS = {"hours": 3_600_000, "minutes": 60_000, "seconds": 1_000}
 # Where SQL computes the day, or the time of the day, of a moment in milliseconds.
 _OF_DAY = re.compile(r"\b((?:\w+\.)?)(\w*ts)(?= AS DOUBLE PRECISION\) / 86400000| % 86400000)")
@@ -34,13 +42,15 @@ _MEANINGS = re.compile(r"( -- (?:(?:the )?day|Monday|hour)\b[^\n]*, )UTC$", re.M
 class Clock:
     """A time zone, and the periods of its clock, none for UTC.
 
-    They are right for the events of a log: the first stands for all the time before it, and the last for that after it.
-    `right` tells from when to when they are.
+    They are right for the events of a log: the first stands for all the time before it, the last for that after it, and
+    each for the time before the next. `right` tells from when to when they are. `missing` are the days that the clock
+    left out.
     """
 
     timezone: str = UTC
     periods: tuple[Period, ...] = ()
     right: str = ""
+    missing: tuple[dt.date, ...] = ()
 
     @property
     def is_utc(self) -> bool:
@@ -99,7 +109,7 @@ class Clock:
             select = select.replace("+ millisecond_of_day *", f"+ {utc} *")
             select = _EVENTS.sub(self._replace_events, select)
         elif name == "days":
-            missing = [f"log_bounds.first_day + numbers.number <> {literal_sql(day)}" for day in self._list_missing()]
+            missing = [f"log_bounds.first_day + numbers.number <> {literal_sql(day)}" for day in self.missing]
             select += "".join(f"\n{'    AND' if place else 'WHERE'} {one}" for place, one in enumerate(missing))
         return _MEANINGS.sub(rf"\g<1>{self.timezone}", select)
 
@@ -126,14 +136,6 @@ class Clock:
         cases = [f"    WHEN {moment} < {literal(one.end)} THEN {shift(moment, one.offset)}\n" for one in earlier]
         return f"CASE\n{''.join(cases)}    ELSE {shift(moment, last.offset)}\nEND"
 
-    def _list_missing(self) -> list[dt.date]:
-        """The days that the clock left out: Pacific/Apia had no 2011-12-30."""
-        missing = []
-        for one, other in itertools.pairwise(self.periods):
-            before, after = _moment(one.end - 1 + one.offset).date(), _moment(one.end + other.offset).date()
-            missing += [before + dt.timedelta(number) for number in range(1, (after - before).days)]
-        return missing
-
 
 UTC_CLOCK = Clock()
 
@@ -143,16 +145,39 @@ def find_clock(warehouse: Warehouse, timezone: str) -> Clock:
     if timezone == UTC:
         return UTC_CLOCK
     first, last = warehouse.fetch("SELECT min(ts), max(ts) FROM staging_events")[0]
-    return make_clock(timezone, first or _BEGIN, last or _BEGIN)
+    if first is None:
+        return make_clock(timezone, [(_BEGIN, _BEGIN)])
+    if last - first < _LONG:
+        return make_clock(timezone, [(first, last)])
+    # One event of a wrong clock would add the changes of a century.
+    months = [number for (number,) in warehouse.fetch(_MONTHS_SQL)]
+    return make_clock(timezone, [(_MONTH * number, _MONTH * (number + 1)) for number in months])
 
 
-def make_clock(timezone: str, first: int, last: int) -> Clock:
-    """The clock of a time zone, right from one moment to another in milliseconds, and for a year after that."""
-    last = min(last + _AHEAD, _END)
-    periods = find_periods(timezone, first, last)
-    periods[0] = periods[0]._replace(start=_BEGIN)
-    periods[-1] = periods[-1]._replace(end=_END)
-    return Clock(timezone, tuple(periods), f"from {_moment(first):%Y-%m-%d} to {_moment(last):%Y-%m-%d}")
+def make_clock(timezone: str, spans: Sequence[tuple[int, int]]) -> Clock:
+    """The clock of a time zone, right for spans of time in order, in milliseconds, and for a year after each."""
+    right: list[tuple[int, int]] = []
+    for first, last in spans:
+        last = min(last + _AHEAD, _END)
+        if right and first <= right[-1][1]:
+            first, last = right[-1][0], max(right.pop()[1], last)
+        right.append((first, last))
+    every = find_periods(timezone, right[0][0], right[-1][1])
+    kept = [one for one in every if any(one.start <= last and first < one.end for first, last in right)]
+    ends = [one.start for one in kept[1:]] + [_END]
+    periods = [one._replace(end=end) for one, end in zip(kept, ends, strict=True)]
+    return Clock(
+        timezone,
+        (periods[0]._replace(start=_BEGIN), *periods[1:]),
+        " and ".join(f"from {_moment(first):%Y-%m-%d} to {_moment(last):%Y-%m-%d}" for first, last in right),
+        tuple(_list_missing(every)),
+    )
+
+
+def _list_missing(periods: Sequence[Period]) -> Iterator[dt.date]:
+    for one, other in itertools.pairwise(periods):
+        before, after = _moment(one.end - 1 + one.offset).date(), _moment(one.end + other.offset).date()
+        yield from (before + dt.timedelta(number) for number in range(1, (after - before).days))
 
 
 def _shift_ts(moment: str, offset: int) -> str:

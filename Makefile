@@ -193,7 +193,7 @@ bench-xl: setup ## measure 100 million events over a year: the load, and all tha
 	$(BIN)/python bench/xl.py $(if $(SIZE),--size $(SIZE)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
 bench-shares: setup ## measure the judging of one load into the stand-in for Redshift by 1, 2 and 4 processes
-	$(BIN)/python bench/shares.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
+	$(BIN)/python bench/shares.py $(if $(EVENTS),--events $(EVENTS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))
 
 bench-storage: setup ## measure what each format of the file costs, and what replaced files leave in it
 	$(BIN)/python bench/storage.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BENCH_FOLDER),--folder $(BENCH_FOLDER))

@@ -315,6 +315,8 @@ class RedshiftWarehouse:
             # That the limit ends a wait for a lock is said nowhere for Redshift.
             with answering_within(self._connection, self._lock_seconds + self.grace_seconds):
                 self.execute(_LOCK)
+            # Under the limit still.
+            self.execute(_NO_TIMEOUT)
         except CancelledError as error:
             raise LockedError(_LOCK_TABLE) from error
         except LostSessionError as error:
@@ -323,7 +325,6 @@ class RedshiftWarehouse:
                 close_connection(self._connection)
                 raise LockedError(_LOCK_TABLE) from error
             raise
-        self.execute(_NO_TIMEOUT)
 
     def _describe_lock(self) -> str:
         """Who holds the lock, as far as the ledger tells, and what to do."""

@@ -57,7 +57,7 @@ _IN_ADDRESS, _IN_SENTENCE = (
     for within, any_of, flags in (("[^\0", ".", re.IGNORECASE | re.DOTALL), (r"[^\s", r"\S", re.IGNORECASE))
 )
 # The time to find secrets grows with the square of the length, so a long sentence is looked at in parts.
-_LONGEST = 4000
+LONGEST = 4_000
 _MOST_DECODINGS = 5
 _BLANK = re.compile(r"(?<![=\s])\s(?![=\s])")
 _OPEN_QUOTE = re.compile(r"=\s*(?:\"[^\"]*|'[^']*)\Z")
@@ -65,20 +65,20 @@ _OPEN_QUOTE = re.compile(r"=\s*(?:\"[^\"]*|'[^']*)\Z")
 
 def mask(text: str, *, is_address: bool = False) -> str:
     """A sentence, or an address alone, with a mark in place of all that may be a secret."""
-    if len(text) <= _LONGEST:
+    if len(text) <= LONGEST:
         return _mask_part(text, is_address)
     return "…" if is_address else "".join(_mask_part(part, is_address) for part in _cut(text))
 
 
 def _cut(text: str) -> Iterator[str]:
     """The parts of a long sentence, cut where no secret lies over the cut. What is too long for a part is left out."""
-    while len(text) > _LONGEST:
-        blanks = [found.start() for found in _BLANK.finditer(text, 1, _LONGEST)]
+    while len(text) > LONGEST:
+        blanks = [found.start() for found in _BLANK.finditer(text, 1, LONGEST)]
         if (place := _first_cut(text, reversed(blanks))) is not None:
             yield text[:place]
         else:
             yield "…"
-            following = _first_cut(text, (found.start() for found in _BLANK.finditer(text, _LONGEST)))
+            following = _first_cut(text, (found.start() for found in _BLANK.finditer(text, LONGEST)))
             place = len(text) if following is None else following
         text = text[place:]
     yield text

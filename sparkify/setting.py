@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from sparkify.addresses import is_unicode, mask, may_hold_secret
+from sparkify.addresses import LONGEST, is_unicode, mask, may_hold_secret
 from sparkify.errors import ConfigError
 from sparkify.settings_file import unquote
 
@@ -113,6 +113,10 @@ class Setting(msgspec.Struct, frozen=True):
 
     def _read(self, value: str) -> str:
         """The one form of a text. One that may hold a secret is refused: messages and process lists show it."""
+        if len(value) > LONGEST:
+            raise ConfigError(
+                f"the setting {self.name} is not valid: it has {len(value):,} characters; at most {LONGEST:,} are read"
+            )
         try:
             found = self.read(value) if self.read else value
         except ValueError as error:

@@ -213,8 +213,9 @@ def test_certificates(tmp_path: Path, store: StandIn, monkeypatch: pytest.Monkey
         monkeypatch.setenv("AWS_ENDPOINT_URL", secure.endpoint)
         monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
         assert read_errors() == {f"{ROOT}/a.json": None, f"{ROOT}/b.json": None}
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
-        assert "SSL_CERT_FILE names no file" in failure()
+        for missing in (str(tmp_path / "none"), "x" * 5_000):
+            monkeypatch.setenv("SSL_CERT_FILE", missing)
+            assert "SSL_CERT_FILE names no file" in failure()
         monkeypatch.delenv("SSL_CERT_FILE")
         monkeypatch.setenv("AWS_ENDPOINT_URL", secure.endpoint.replace("https", "http"))
         assert "cannot be reached: what answers there does not speak HTTP" in failure() or "broke" in failure()

@@ -3,10 +3,10 @@
 Imported only then, so it may look at every command.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from pathlib import Path
 
 import click
 
@@ -128,7 +128,7 @@ def explain_command(words: Sequence[str], names: Sequence[str]) -> str:
         hint = f"the SQL of a file is run by sparkify query --file {word}"
     elif _DATABASE.fullmatch(word):
         hint = f"a command comes first, such as sparkify status --warehouse {word}"
-    elif _DATA.fullmatch(word) or Path(word).is_dir():
+    elif _is_data(word):
         hint = f"data is loaded by sparkify load {_name_roots(words)}"
     return f"No such command {word!r}; {hint}"
 
@@ -164,7 +164,7 @@ def explain_extra(words: Sequence[str], command: click.Command, name: str | None
     if "--sql" in own and name is not None and _SQL.match(name):
         return f"SQL is one word: put it in quotes, as in sparkify query --sql {_quoted(' '.join((name, *words)))}"
     said = f"{command.name} takes no argument {words[0]!r}" if name is None else f"no place for {words[0]!r}"
-    if "--log-data" in own and (_DATA.fullmatch(words[0]) or Path(words[0]).is_dir()):
+    if "--log-data" in own and _is_data(words[0]):
         return f"{said}; did you mean {_name_roots(words)}?"
     for option, looks in _LOOKS:
         if option in own and looks.fullmatch(words[0]):
@@ -220,6 +220,11 @@ def explain_value(message: str, command: click.Command) -> str:
 
 def _meant(word: str, table: dict[str, str]) -> str | None:
     return next((meant for meant, words in table.items() if word in words.split()), None)
+
+
+def _is_data(word: str) -> bool:
+    # A Path raises an error for a name that no file system takes.
+    return _DATA.fullmatch(word) is not None or os.path.isdir(word)  # noqa: PTH112
 
 
 def _list_questions() -> list[str]:

@@ -246,7 +246,8 @@ def _client_options(place: Place) -> "ClientConfig":
 
 def read_authorities() -> str | None:
     """The certificates of AWS_CA_BUNDLE, trusted beside those of the system. Raises ConfigError."""
-    if (named := os.environ.get("SSL_CERT_FILE")) and not Path(named).is_file():
+    # A Path raises an error for a name that no file system takes.
+    if (named := os.environ.get("SSL_CERT_FILE")) and not os.path.isfile(named):  # noqa: PTH113
         raise ConfigError("SSL_CERT_FILE names no file; it must hold the certificates to trust in PEM form")
     path = os.environ.get("AWS_CA_BUNDLE")
     if not path:

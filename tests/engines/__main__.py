@@ -20,7 +20,7 @@ The tests of tests/engines, on the Redshift of your settings: {address}
   work    130 tests with 66,000 statements, one after the other: two to four hours, if each takes 0.1 to 0.2 seconds
   billed  Serverless: all that time, at the base capacity of the workgroup (4 RPU: about 1.50 USD an hour). Provisioned:
           nothing but the nodes. S3: a few thousand requests
-  rights  to create schemas in the database, and to write and delete below {stage}
+  rights  to create schemas in the database, and to write, read and delete below {stage}; the role writes there too
   left    nothing: schemas sparkify_test_… and objects are removed at the end, also after a failure or Ctrl-C\
 """
 

@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +246,36 @@ def objects_of(line: bytes) -> list[bytes]:
     """The objects of a line that holds nothing but whole objects; none of another line."""
     places = find_objects(line)
     return [line[start:end] for start, end in zip(places[::2], places[1::2], strict=True)]
+
+
+# ---- rights ----
+
+
+@contextmanager
+def of_mode(folder: Path, mode: int) -> Iterator[None]:
+    """Afterwards it can be removed, whatever happened."""
+    folder.chmod(mode)
+    try:
+        yield
+    finally:
+        folder.chmod(0o700)
+
+
+@contextmanager
+def folder_of_somebody() -> Iterator[Path]:
+    """A folder for a user without special rights: root may read everything."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def as_somebody() -> Iterator[None]:
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

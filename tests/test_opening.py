@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,11 +17,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 import sparkify
-from sparkify.errors import EngineError, LockedError, NoWarehouseError, SparkifyError, UsageError
+from sparkify.errors import EngineError, LockedError, NoWarehouseError, SourceError, SparkifyError, UsageError
 from sparkify.settings import Config
 from sparkify.warehouses import open_warehouse
 from sparkify.warehouses.duckdb.opening import opening_error
-from tests.support import fetch, log_file, play, write_file
+from tests.support import as_somebody, fetch, folder_of_somebody, log_file, play, write_file
 
 
 @pytest.fixture
@@ -28,6 +29,36 @@ def delivered(warehouse: Config) -> Config:
     """A warehouse that does not exist yet, with a play to load."""
     write_file(log_file(warehouse), [play()])
     return warehouse
+
+
+def test_what_may_not_be_written_is_told_with_what_to_do(delivered: Config) -> None:
+    sparkify.load(delivered)
+    with folder_of_somebody() as folder:
+        old, new = (at(delivered, str(folder / name)) for name in ("old.duckdb", "new.duckdb"))
+        shutil.copyfile(delivered.warehouse_address, old.warehouse_address)
+        with as_somebody():
+            for config in (old, new):
+                with pytest.raises(EngineError) as refused:
+                    sparkify.create(config)
+                assert f"the folder {folder} cannot be written to: change its permissions" in str(refused.value)
+            assert len(sparkify.query(old, "overview").rows) == 1
+            details = [{one.name: one for one in sparkify.list_findings(config)} for config in (old, new)]
+        assert not details[0]["disk"].passed
+        assert f"free in {folder}, but it cannot be written to" in details[0]["disk"].detail
+        assert not details[1]["warehouse"].passed
+        assert f"its folder {folder} cannot be written to" in details[1]["warehouse"].detail
+        folder.chmod(0o777)
+        with as_somebody(), pytest.raises(EngineError, match="change the permissions of the file"):
+            sparkify.create(old)
+
+
+def test_root_of_a_folder_that_is_gone(delivered: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SourceError, match="no folder or file data: the working folder is gone; change to another"):
+        sparkify.plan(structs.replace(delivered, log_data="data"))
 
 
 def at(config: Config, address: str) -> Config:

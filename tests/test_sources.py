@@ -13,8 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
@@ -35,7 +34,7 @@ from sparkify.sources.file import SourceFile
 from sparkify.sources.listing import DataNames, LeftOut, list_files
 from sparkify.sources.shape import Shape
 from tests import reference
-from tests.support import TIMES, settle
+from tests.support import TIMES, as_somebody, folder_of_somebody, of_mode, settle
 
 ROOT = Path(__file__).parents[1]
 BOM = b"\xef\xbb\xbf"
@@ -373,16 +372,6 @@ except SourceError as error:
 """
 
 
-@contextmanager
-def of_mode(folder: Path, mode: int) -> Iterator[None]:
-    """Afterwards it can be removed, whatever happened."""
-    folder.chmod(mode)
-    try:
-        yield
-    finally:
-        folder.chmod(0o700)
-
-
 @pytest.mark.parametrize("mode", [0o744, 0o711], ids=["not to be searched", "not to be listed"])
 def test_a_folder_that_is_closed_is_told_and_not_passed_over(mode: int) -> None:
     # Not in tmp_path, which is closed to others.
@@ -498,26 +487,6 @@ def test_patterns_take_the_place_of_the_rule_about_endings(
     assert [os.path.relpath(file.url, tmp_path) for file in listing] == names
     # A file that is given by its name is read whatever that is.
     assert len(list_files(str(tmp_path / "day" / "b"), patterns=patterns)) == 1
-
-
-@contextmanager
-def folder_of_somebody() -> Iterator[Path]:
-    """A folder for a user without special rights: root may read everything."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@contextmanager
-def as_somebody() -> Iterator[None]:
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def test_forbidden_folder_is_an_error_that_names_it() -> None:

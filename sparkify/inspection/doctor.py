@@ -43,7 +43,7 @@ def list_findings(config: Config) -> Iterator[Finding]:
             yield examine("layout", partial(_look_at_version, warehouse))
             yield from warehouses.list_findings(warehouse, config)
     except NoWarehouseError:
-        yield Finding("warehouse", True, f"{config.warehouse_address} does not exist yet; a load creates it")
+        yield warehouses.examine_place(config.warehouse_address)
     except SparkifyError as error:
         yield Finding("warehouse", False, str(error))
 

@@ -155,7 +155,12 @@ def resolve_root(root: str) -> str:
     """The root in the form with which the URLs of its files begin."""
     if root.startswith(SCHEME):
         return root.rstrip("/")
-    whole = Path(root).absolute()
+    try:
+        whole = Path(root).absolute()
+    except FileNotFoundError:
+        raise SourceError(
+            f"there is no folder or file {root}: the working folder is gone; change to another one"
+        ) from None
     path = Path(whole.anchor)
     for part in whole.parts[1:]:
         if part != "..":

@@ -178,5 +178,11 @@ def list_findings(warehouse: Warehouse, config: Config) -> Iterator[Finding]:
     return found
 
 
+def examine_place(address: str) -> Finding:
+    """Whether a load could make the warehouse, where opening it found none (NoWarehouseError)."""
+    found: Finding = _import(engine_of(address), "doctor").examine_place(address)
+    return found
+
+
 def _import(engine: str, module: str) -> Any:
     return import_module(f"sparkify.warehouses.{engine}.{module}")

@@ -1,5 +1,6 @@
 """Opens the file of a warehouse: which paths can be one, who has it locked, and what a failed start has left."""
 
+import errno
 import fcntl
 import os
 import re
@@ -20,6 +21,8 @@ SCRATCH_PREFIX = ".sparkify-compact-"
 _HEADERS = 12_288
 _USED_HERE = re.compile(r"[\w ]+: (Unique file handle conflict|Can't open a connection to same database file)")
 _NOT_LOCKED = re.compile(r'IO Error: Could not set lock on file "": (.+?)(?:\. See also .*)?', re.DOTALL)
+# How the system says that it does not let a file be opened.
+_DENIED = tuple(os.strerror(number) for number in (errno.EACCES, errno.EPERM, errno.EROFS))
 _HELD = re.compile(r"Conflicting lock is held(?:.*\(PID (\d+)\))?", re.DOTALL)
 
 
@@ -90,8 +93,22 @@ def opening_error(path: Path, error: duckdb.Error, config: Config) -> SparkifyEr
             return _no_database(path)
     if isinstance(error, duckdb.OutOfMemoryException):
         return out_of_memory(error)
-    advice = "free some space, and run the command again" if lacks_space(words) else ""
+    advice = "free some space, and run the command again" if lacks_space(words) else _explain_denial(place, words)
     return EngineError(f"cannot open the warehouse {path}: {'; '.join(filter(None, (words_of(error), advice)))}")
+
+
+def _explain_denial(place: Path, words: str) -> str:
+    """What to do where the system does not let the file be opened, or an empty text."""
+    if not words.endswith(_DENIED):
+        return ""
+    if not place.exists() or not may_write(place.parent):
+        return f"the folder {place.parent} cannot be written to: change its permissions, or give another --warehouse"
+    return "change the permissions of the file, or give another --warehouse"
+
+
+def may_write(folder: Path) -> bool:
+    """Whether this process may make a file in a folder."""
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _locking_error(path: Path, reason: str) -> EngineError:

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,6 +33,7 @@ from sparkify.loads.warnings import Brought, Delivery, Replaced, list_notes, lis
 from sparkify.settings import Config
 from sparkify.sources.listing import Listing
 from sparkify.star.changes import Mode, StarChange, choose_mode
+from sparkify.star.checks import CheckResult
 from sparkify.star.tables import count_rows, count_rows_and_matches, list_counts
 from sparkify.validation.version import rules_digest
 from sparkify.warehouses import Appended, Staged, Warehouse, open_warehouse, wait_while_locked
@@ -164,11 +165,12 @@ class _Begun:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """The result for the pending files: what came of each dataset, the contents that left, and the errors."""
+    """The result for the pending files: what came of each dataset, the contents that left, the errors, and warnings."""
 
     brought: list[Brought] = field(default_factory=list)
     replaced: list[Replaced] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    broken: list[CheckResult] = field(default_factory=list)
 
     @property
     def entries(self) -> list[FileEntry]:
@@ -346,7 +348,8 @@ def _run(begun: _Begun, staged: Iterator[tuple[Dataset, Appended]]) -> _Done:
     reporter.report("checking")
     with reporter.timed("checks"):
         change.check()
-    ledger.note_detail(warehouse, load_id, _detail(reporter))
+        outcome.broken.extend(change.list_warnings())
+    ledger.note_detail(warehouse, load_id, _detail(reporter, broken=outcome.broken))
     reporter.report("committing")
     return outcome, change, None
 
@@ -415,8 +418,11 @@ def _note_failure(begun: _Begun, error: BaseException) -> None:
     begun.reporter.emit("failed", error=str(error) or type(error).__name__)
 
 
-def _detail(reporter: Reporter, error: str | None = None) -> str:
+def _detail(reporter: Reporter, error: str | None = None, broken: Sequence[CheckResult] | None = None) -> str:
+    """What the history keeps of a load; with `broken`, also the rows that each of these checks found."""
     detail: dict[str, Any] = {"seconds": reporter.seconds}
+    if broken is not None:
+        detail["checks"] = {f"{found.check.table}.{found.check.name}": found.rows for found in broken}
     return json.dumps(detail | ({"error": error[:10_000]} if error else {}))
 
 
@@ -449,7 +455,6 @@ def _result(
     from sparkify.validation import native
 
     begun, outcome, change = done or (None, _Outcome(), None)
-    broken = change.list_warnings() if change else []
     warnings = _list_warnings(begun, outcome) if begun else []
     tables, match_rate = count_rows_and_matches(warehouse)
     return LoadResult(
@@ -470,5 +475,5 @@ def _result(
         replaced=outcome.replaced,
         errors=outcome.errors,
         warnings=warnings + planned.warnings,
-        broken_checks=[f"{found.check.table}.{found.check.name}: {found.check.why}" for found in broken],
+        broken_checks=[f"{found.check.table}.{found.check.name}: {found.check.why}" for found in outcome.broken],
     )

@@ -15,7 +15,7 @@ from sparkify.report.glance import find_filter, list_tiles, tell_compared
 from sparkify.report.marks import CONFIG, Record
 from sparkify.report.sections import list_chapters
 from sparkify.report.sparks import draw_sparks
-from sparkify.report.trust import list_broken, list_facts, list_loads, list_reasons
+from sparkify.report.trust import list_broken, list_check_history, list_facts, list_loads, list_reasons
 
 # Of a page that is given none.
 TITLE = "Listening report"
@@ -43,6 +43,7 @@ def render_page(answers: Answers, draw: Draw, *, with_people: bool, title: str =
         facts=list_facts(answers),
         broken=list_broken(answers),
         loads=list_loads(answers),
+        check_history=list_check_history(answers),
         reasons=list_reasons(answers),
         chapters=chapters,
         pictures=drawing.pictures,

@@ -1,6 +1,7 @@
 """The data behind the page: the loads, the rejected records, the checks, and how fresh it is."""
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 
 from sparkify.formats import count_of, format_age, format_number, format_share
@@ -57,7 +58,29 @@ def list_broken(answers: Answers) -> list[dict[str, str]]:
 
 def list_loads(answers: Answers) -> list[Record]:
     """The last loads, the last first, with their figures as text."""
-    return [_load(load, answers.timezone) for load in answers.last_loads]
+    most = max((load["read"] for load in answers.last_loads), default=0)
+    return [_load(load, answers.timezone) | {"part": load["read"] / (most or 1)} for load in answers.last_loads]
+
+
+def list_check_history(answers: Answers) -> list[Record]:
+    """Each check that found rows among what one of the last loads brought, with these loads, the last first."""
+    why = {f"{one.check.table}.{one.check.name}": one.check.why for one in answers.checks}
+    found: dict[str, list[str]] = {}
+    for load in answers.last_loads:
+        for name, rows in (_read_checks(load) or {}).items():
+            found.setdefault(name, []).append(f"load {load['load_id']}: {count_of(rows, 'row')}")
+    return [{"why": why.get(name, name), "name": name, "loads": ", ".join(loads)} for name, loads in found.items()]
+
+
+def _read_checks(load: Record) -> dict[str, int] | None:
+    """The rows that each check of severity warn found in a load; None if the load has not recorded it."""
+    checks: dict[str, int] | None = json.loads(load["detail"]).get("checks")
+    return checks
+
+
+def _tell_checks(load: Record) -> str:
+    checks = _read_checks(load)
+    return "–" if checks is None else "passed" if not checks else f"{count_of(len(checks), 'warning')}"
 
 
 def _load(load: Record, timezone: str) -> Record:
@@ -67,6 +90,7 @@ def _load(load: Record, timezone: str) -> Record:
         "at": _moment(load["finished_at"] or load["started_at"], timezone),
         "status": load["status"].replace("_", " "),
         "numbers": [format_number(number) for number in numbers],
+        "checks": _tell_checks(load),
     }
 
 

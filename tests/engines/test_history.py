@@ -16,6 +16,8 @@ import sparkify
 from sparkify import cli
 from sparkify.errors import LockedError, TooManyRejectsError
 from sparkify.loads import ledger
+from sparkify.questions.answers import answer_all
+from sparkify.report.trust import list_check_history
 from sparkify.settings import Config
 from sparkify.star.tables import STAGING, STAR
 from sparkify.warehouses import open_warehouse
@@ -59,6 +61,19 @@ def test_history_has_the_seconds_of_each_step(config: Config) -> None:
     steps = json.loads(detail)["seconds"]
     assert set(steps) == {*STAGING, *STAR, "checks"}
     assert all(0 <= seconds < 60 for seconds in steps.values())
+
+
+def test_history_has_the_checks_that_warned(config: Config) -> None:
+    # Nothing of the catalogue is played.
+    write_all(config)
+    result = sparkify.load(config)
+    ((detail,),) = fetch(config, "SELECT detail FROM load_history")
+    found = json.loads(detail)["checks"]
+    assert sorted(found) == sorted(told.partition(": ")[0] for told in result.broken_checks) != []
+    assert all(rows > 0 for rows in found.values())
+    page = list_check_history(answer_all(config))
+    assert [one["name"] for one in page] == list(found)
+    assert all(one["loads"].startswith("load 1: ") for one in page)
 
 
 def test_load_that_is_committed_is_not_noted_as_interrupted(config: Config) -> None:

@@ -393,7 +393,7 @@ def test_load_says_every_minute_that_it_is_at_work(redshift: Redshift, config: C
     notes = [json.loads(detail)["at_work"] for (detail,) in told[:2]]
     assert {(note["process"], note["machine"]) for note in notes} == {(os.getpid(), socket.gethostname())}
     ((detail,),) = fetch(config, "SELECT detail FROM load_history")
-    assert set(json.loads(detail)) == {"seconds"}
+    assert set(json.loads(detail)) == {"seconds", "checks"}
 
 
 def test_process_that_stages_is_at_work_until_it_is_killed(

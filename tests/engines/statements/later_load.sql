@@ -201,16 +201,16 @@ UPDATE load_history SET finished_at = TIMESTAMP '2018-12-01 00:00:00', status = 
 
 -- 8 checks of severity fail: ledger, only what was touched
 
-UPDATE load_history SET detail = '<detail>' WHERE load_id = 2;
-
-COMMIT;
-
 -- 13 checks of severity warn: what looks odd, only what was touched
 
 SELECT * FROM (SELECT sum(read) AS records_read, sum(rejected) AS records_rejected
 FROM load_files
 WHERE status = 'loaded'
 HAVING sum(rejected) * 20 > sum(read)) AS broken LIMIT 3;
+
+UPDATE load_history SET detail = '<detail>' WHERE load_id = 2;
+
+COMMIT;
 
 SELECT source_id, reason, count(*), min(line), max(line) FROM rejected_records
         WHERE source_id >= 4 AND dataset = 'events' GROUP BY source_id, reason ORDER BY 3 DESC, 1, 2;

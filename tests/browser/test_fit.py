@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 from markupsafe import Markup
 from playwright.sync_api import Browser, Page
@@ -27,6 +28,7 @@ SIZES = _LONG if TIMES > 1 else [(7, 1), (90, 20), (365, 2_000)]
 WIDTHS = _WIDTHS if TIMES > 1 else (360, 768, 1280)
 _MISFITS = (Path(__file__).parent / "fit.js").read_text(encoding="utf-8")
 _A4 = 700
+_LONGEST_ZONE = "America/Argentina/ComodRivadavia"
 
 
 @pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size[0]} days, {size[1]} users")
@@ -41,7 +43,7 @@ def page_file(request: pytest.FixtureRequest, month_report: Report, tmp_path_fac
     library, source = read_library(month_report)
     file = folder / "page.html"
     page = render_page(
-        answer_all(config),
+        answer_all(msgspec.structs.replace(config, timezone=_LONGEST_ZONE)),
         lambda specs: Drawing(
             Markup(library), source, {name: Markup(draw_picture(name, spec)) for name, spec in specs.items()}, {}
         ),

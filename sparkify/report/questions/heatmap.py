@@ -21,6 +21,8 @@ def draw(records: Sequence[Record], timezone: str) -> Spec | None:
         for record in sorted(records, key=lambda record: (record["weekday"] - 1) % 7)
     ]
     most = max(record["plays_per_occurrence"] for record in rows)
+    # On a phone the whole name would be cut off.
+    city = timezone.rpartition("/")[2].replace("_", " ")
     return {
         "description": f"Plays by weekday and hour of the day in {timezone}",
         "usermeta": {"ramp": ["0", format_number(most)], "of": "mean plays in the hour"},
@@ -29,7 +31,7 @@ def draw(records: Sequence[Record], timezone: str) -> Spec | None:
         "mark": {"type": "rect", "color": MAIN, "cornerRadius": 2, "stroke": "var(--line)", "strokeWidth": 0.5},
         "encoding": {
             "x": {
-                "field": "hour", "type": "ordinal", "title": f"hour of the day ({timezone})",
+                "field": "hour", "type": "ordinal", "title": f"hour of the day ({city})",
                 "axis": {**ROOM, "labelSeparation": 6, "domain": False, "ticks": False},
             },
             "y": {

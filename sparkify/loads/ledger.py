@@ -351,10 +351,14 @@ def count_beside_replayable(warehouse: Warehouse) -> int:
 
 
 def collect_replayed(warehouse: Warehouse) -> None:
-    """Move the rejects of the files in changed_files that can be judged again to replayed_records."""
+    """Copy the rejects of the files in changed_files that can be judged again to replayed_records."""
     warehouse.make_temporary("replayed_records")
-    for step in ("collect", "leave"):
-        warehouse.execute(read_sql(f"changes/replayed_records/{step}"))
+    warehouse.execute(read_sql("changes/replayed_records/collect"))
+
+
+def remove_replayed(warehouse: Warehouse) -> None:
+    """Remove the same rejects from rejected_records."""
+    warehouse.execute(read_sql("changes/replayed_records/leave"))
 
 
 def recount(warehouse: Warehouse) -> None:

@@ -10,7 +10,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, Protocol
@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol
 from sparkify._version import __version__
 from sparkify.arguments import checked
 from sparkify.datasets import Dataset
-from sparkify.errors import ConflictError, LockedError, LostSessionError, SparkifyError, TooManyRejectsError
+from sparkify.errors import ConflictError, LostSessionError, SparkifyError, TooManyRejectsError
 from sparkify.loads import ledger
 from sparkify.loads.chosen import ChosenFiles
 from sparkify.loads.ledger import FileEntry, LedgerState, LoadedFile, LoadEntry
@@ -28,7 +28,7 @@ from sparkify.loads.plan import Plan, begin_listing, list_plan_warnings, list_se
 from sparkify.loads.progress import OnEvent, OnProgress, Reporter, seconds_since, utc_now
 from sparkify.loads.reading import choose_files, list_entries, open_reading
 from sparkify.loads.result import LoadResult
-from sparkify.loads.retry import Attempts
+from sparkify.loads.retry import Attempts, lock_again
 from sparkify.loads.warnings import Brought, Delivery, Replaced, list_notes, list_warnings
 from sparkify.settings import Config
 from sparkify.sources.listing import Listing
@@ -37,11 +37,6 @@ from sparkify.star.checks import CheckResult
 from sparkify.star.tables import count_rows, count_rows_and_matches, list_counts
 from sparkify.validation.version import rules_digest
 from sparkify.warehouses import Appended, Staged, Warehouse, open_warehouse, wait_while_locked
-
-# Another load could take this one for dead after 15 minutes.
-_MOST_SECONDS_TO_LOCK = 600
-# A cluster that is patched is away for some minutes.
-_MOST_SECONDS_TO_PAUSE = 10.0
 
 
 @checked
@@ -261,29 +256,8 @@ def _bring_kept(begun: _Begun, staged: Staged, attempts: Attempts) -> _Done | No
 
 def _bring(begun: _Begun, staged: Staged) -> _Done | None:
     """Do the load in its own transaction; None if what was planned does not hold any more."""
-    with _lock_again(begun.warehouse):
+    with lock_again(begun.warehouse):
         return _run(begun, staged.take()) if _still_holds(begun) else None
-
-
-@contextmanager
-def _lock_again(warehouse: Warehouse) -> Iterator[None]:
-    """The transaction of the load itself.
-
-    What was read for hours is not given up for an undo of minutes, nor for a session that has ended meanwhile.
-    """
-    end, pause = time.monotonic() + _MOST_SECONDS_TO_LOCK, 0.1
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(warehouse.load_transaction())
-                break
-            except (LockedError, LostSessionError) as error:
-                if time.monotonic() > end:
-                    raise
-                if isinstance(error, LostSessionError):
-                    time.sleep(pause)
-                    pause = min(2 * pause, _MOST_SECONDS_TO_PAUSE)
-        yield
 
 
 def _still_holds(begun: _Begun) -> bool:

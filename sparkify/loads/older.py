@@ -12,7 +12,7 @@ from sparkify.datasets import Dataset
 from sparkify.errors import ConfigError, SourceError
 from sparkify.formats import count_of
 from sparkify.loads import ledger
-from sparkify.loads.judging import judge_again
+from sparkify.loads.judging import bring_judged, collect_rejects
 from sparkify.star.changes import StarChange
 from sparkify.validation.fields import FIELDS
 from sparkify.validation.texts import repair_text
@@ -85,5 +85,7 @@ def _judge_again(warehouse: Warehouse) -> list[str]:
         warehouse.intake.open()
     except (ConfigError, SourceError) as error:
         return [f"{rejects} of older rules were not judged again, for {error}; sparkify replay does so"]
-    loaded = judge_again(warehouse, StarChange(warehouse, "rebuild"), found)
+    datasets = collect_rejects(warehouse, StarChange(warehouse, "rebuild"), found)
+    with warehouse.intake.judge_again(datasets) as take:
+        loaded = bring_judged(warehouse, take)
     return [f"judged {rejects} again by today's rules: {loaded:,} loaded"]

@@ -1,17 +1,22 @@
-"""The replay: judge rejected records again by the current rules, in one transaction that also updates the star."""
+"""The replay: judge rejected records again by the current rules, and bring what passes in one transaction.
+
+As with a load, an engine on another machine judges before that transaction.
+"""
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sparkify.arguments import checked
+from sparkify.errors import ConflictError
 from sparkify.formats import Shown
 from sparkify.loads import ledger
-from sparkify.loads.judging import judge_again
+from sparkify.loads.judging import bring_judged, collect_rejects, list_files
 from sparkify.loads.ledger import Replayable
 from sparkify.loads.migrate import bring_up_to_date
-from sparkify.loads.retry import retry_conflicts
+from sparkify.loads.retry import lock_again, retry_conflicts
 from sparkify.settings import Config
 from sparkify.star.changes import Mode, StarChange, choose_mode
 from sparkify.star.tables import count_rows
@@ -60,7 +65,14 @@ def replay(config: Config, *, dry_run: bool = False) -> ReplayResult:
 def _replay(warehouse: Warehouse) -> ReplayResult:
     with warehouse.load_transaction():
         planned, found = _plan_replay(warehouse)
-        loaded = _judge_again(warehouse, found, planned.mode) if planned.mode is not None else 0
+        state = ledger.read_state(warehouse)
+        datasets = collect_rejects(warehouse, StarChange(warehouse), found) if found else []
+    loaded = 0
+    if planned.mode is not None:
+        with warehouse.intake.judge_again(datasets) as take, lock_again(warehouse):
+            if ledger.read_state(warehouse) != state:
+                raise ConflictError("another command changed the warehouse first; try again")
+            loaded = _bring(warehouse, found, planned.mode, take)
     judged = planned.records["replayed"]
     counts = {"replayed": judged, "loaded": loaded, "rejected": judged - loaded}
     return replace(planned, status="replayed" if judged else "nothing_to_do", records=counts)
@@ -81,10 +93,11 @@ def _plan_replay(warehouse: Warehouse) -> tuple[ReplayResult, list[Replayable]]:
     return ReplayResult("would_replay", mode, counts, often_first), found
 
 
-def _judge_again(warehouse: Warehouse, found: list[Replayable], mode: Mode) -> int:
+def _bring(warehouse: Warehouse, found: list[Replayable], mode: Mode, take: Callable[[], Counter[int]]) -> int:
     change = StarChange(warehouse, mode)
-    loaded = judge_again(warehouse, change, found)
-    change.enter(sorted({some.source_id for some in found}))
+    change.name(list_files(found))
+    loaded = bring_judged(warehouse, take)
+    change.enter(list_files(found))
     change.refresh()
     change.check()
     return loaded

@@ -130,11 +130,12 @@ class Intake(Protocol):
     def take(self, load_id: int, sent: Sent) -> AbstractContextManager[Staged]:
         """Like `stage`, with records that other processes have judged and sent."""
 
-    def append_again(self, dataset: Dataset) -> Counter[int]:
-        """Judge the records of the temporary table replayed_records again.
+    def judge_again(self, datasets: Sequence[Dataset]) -> AbstractContextManager[Callable[[], Counter[int]]]:
+        """Judge the records of the temporary table replayed_records again, which are of these datasets.
 
-        Those of the dataset that pass are appended to staging, the others to rejected_records, with their new reason.
-        Returns the number of records that were loaded with a repaired text, by source id.
+        Like `stage`, in two steps. What it gives is called in the transaction: those that pass are appended to staging,
+        the others to rejected_records, with their new reason. It returns the number of records that were loaded with a
+        repaired text, by source id.
         """
 
 

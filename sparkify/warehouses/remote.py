@@ -112,21 +112,32 @@ class RemoteIntake:
         finally:
             self.presence.end()
 
-    def append_again(self, dataset: Dataset) -> Counter[int]:
-        with self._opened_parts(), _open_sender(self._config, self._parts) as sender:
-            with sender.scratch.transaction():
-                sender.scratch.execute(read_sql("changes/replayed_records/create"))
-                for first in itertools.count(1, _MOST_REPLAYED):
-                    rows = self._warehouse.fetch(_FETCH_REPLAYED, [dataset, first, first + _MOST_REPLAYED])
-                    sender.scratch.insert_rows("replayed_records", _REPLAYED_COLUMNS, rows)
-                    if len(rows) < _MOST_REPLAYED:
-                        break
-                repaired = sender.scratch.intake.append_again(dataset)
-            sender.send(f"staging_{dataset}", "rejected_records", TEXTS)
-            sent = Sent(sender.finish())
+    @contextmanager
+    def judge_again(self, datasets: Sequence[Dataset]) -> Iterator[Callable[[], Counter[int]]]:
+        with self._opened_parts():
+            sent, repaired = self._send_again(datasets)
             self._collect(sent)
-            self._copy(sent)
-        return repaired
+
+            def copy() -> Counter[int]:
+                self._copy(sent)
+                return repaired
+
+            yield copy
+
+    def _send_again(self, datasets: Sequence[Dataset]) -> tuple[Sent, Counter[int]]:
+        repaired: Counter[int] = Counter()
+        with _open_sender(self._config, self._parts) as sender:
+            with sender.scratch.transaction():
+                for dataset in datasets:
+                    sender.scratch.make_temporary("replayed_records")
+                    for first in itertools.count(1, _MOST_REPLAYED):
+                        rows = self._warehouse.fetch(_FETCH_REPLAYED, [dataset, first, first + _MOST_REPLAYED])
+                        sender.scratch.insert_rows("replayed_records", _REPLAYED_COLUMNS, rows)
+                        if len(rows) < _MOST_REPLAYED:
+                            break
+                    repaired += sender.scratch.intake.append_again(dataset)
+            sender.send(*(f"staging_{dataset}" for dataset in datasets), "rejected_records", TEXTS)
+            return Sent(sender.finish()), repaired
 
     @contextmanager
     def _opened_parts(self, load_id: int | None = None) -> Iterator[None]:

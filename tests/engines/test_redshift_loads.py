@@ -114,6 +114,10 @@ def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, confi
     assert after != before
     last = len(statements) - statements[::-1].index("COMMIT")
     assert last > 20
+    begin = last - statements[:last][::-1].index("BEGIN") - 1
+    # What is judged is judged while no transaction is open.
+    assert statements[:begin].count("COMMIT") == statements[:begin].count("BEGIN")
+    assert not any("FROM replayed_records\nWHERE dataset" in sql for sql in statements[begin:])
     # Cutting a connection is faster than a process.
     for number in range(1, last, min(EVERY, 21)):
         # A load that has judged goes on in a new session, but not for ever.
@@ -311,6 +315,26 @@ def test_records_are_judged_and_sent_while_no_transaction_is_open(
     assert redshift.statements[begin - 3 : begin] == ["COMMIT", *last[0]]
     copied = [sql.split()[1] for sql in redshift.statements[begin:] if sql.startswith("COPY")]
     assert copied == ["staging_events", "rejected_records", "staging_songs", "staged_texts"]
+
+
+def test_replay_begins_again_where_a_load_came_first(redshift: Redshift, config: Config) -> None:
+    write_file(log_file(config, "a.json"), [play(), "no JSON"])
+    sparkify.load(config)
+    write_file(log_file(config, "b.json"), [play(userId=6), "nor this"])
+    redshift.statements.clear()
+    loaded: list[str] = []
+
+    def load_meanwhile(statement: str, place: int) -> Fault:
+        if statement == "LOCK load_lock" and redshift.statements.count(statement) == 2 and not loaded:
+            loaded.append("")
+            loaded[0] = sparkify.load(config).status
+        return "none"
+
+    redshift.fault = load_meanwhile
+    # That of the new file, too.
+    assert sparkify.replay(config).records == {"replayed": 2, "loaded": 0, "rejected": 2}
+    assert loaded == ["loaded"]
+    assert failing_checks(config) == []
 
 
 def note_at_work(config: Config, minutes: float, detail: dict[str, Any] | None = None) -> None:

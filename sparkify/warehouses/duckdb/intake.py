@@ -3,7 +3,7 @@
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 import duckdb
@@ -102,7 +102,12 @@ class DuckDBIntake:
             [load_id, incoming.dataset, found, [incoming.urls[source_id] for source_id in found]],
         )
 
+    @contextmanager
+    def judge_again(self, datasets: Sequence[Dataset]) -> Iterator[Callable[[], Counter[int]]]:
+        yield lambda: sum(map(self.append_again, datasets), Counter())
+
     def append_again(self, dataset: Dataset) -> Counter[int]:
+        """Judge the records of one dataset in replayed_records again, in the open transaction."""
         source = f"(SELECT encode(raw) AS bytes, source_id, line FROM replayed_records WHERE dataset = '{dataset}')"
         with mapped_errors(self._connection):
             keys = self._keys[dataset]

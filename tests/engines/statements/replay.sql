@@ -27,9 +27,15 @@ SELECT coalesce(sum(loaded), 0) FROM load_files
 
 SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 
--- changes/changed_files/create.sql
+SELECT
+    coalesce(max(source_id), 0) + 1 AS next_source_id,
+    count(CASE WHEN status = 'loaded' THEN 1 END) AS files,
+    sum(CASE WHEN status = 'loaded' THEN cast(translate(substring(md5(
+        cast(source_id AS VARCHAR) || '|' || cast(loaded AS VARCHAR) || '|' || cast(rejected AS VARCHAR) || '|' || url
+    ), 1, 12), 'abcdef', '012345') AS BIGINT) END) AS digest
+FROM load_files;
 
-SELECT 0 AS place, count(*) AS found FROM rejected_records;
+-- changes/changed_files/create.sql
 
 INSERT INTO changed_files (source_id)
 VALUES ($1);
@@ -38,31 +44,44 @@ VALUES ($1);
 
 -- changes/replayed_records/collect.sql
 
--- changes/replayed_records/leave.sql
+COMMIT;
 
 SELECT current_schema();
 
 SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM replayed_records
 WHERE dataset = 'events' AND number >= 1 AND number < 4001;
 
+SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM replayed_records
+WHERE dataset = 'songs' AND number >= 1 AND number < 4001;
+
+BEGIN;
+
+SET statement_timeout TO 10000;
+
+LOCK load_lock;
+
+RESET statement_timeout;
+
+SELECT
+    coalesce(max(source_id), 0) + 1 AS next_source_id,
+    count(CASE WHEN status = 'loaded' THEN 1 END) AS files,
+    sum(CASE WHEN status = 'loaded' THEN cast(translate(substring(md5(
+        cast(source_id AS VARCHAR) || '|' || cast(loaded AS VARCHAR) || '|' || cast(rejected AS VARCHAR) || '|' || url
+    ), 1, 12), 'abcdef', '012345') AS BIGINT) END) AS digest
+FROM load_files;
+
+DELETE FROM changed_files;
+
+INSERT INTO changed_files (source_id)
+VALUES ($1);
+
+SELECT 0 AS place, count(*) AS found FROM rejected_records;
+
+-- changes/replayed_records/leave.sql
+
 COPY staging_events FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_events.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
-
-COPY rejected_records FROM '<stage>/sparkify-stage/<warehouse>/<load>/rejected_records.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
-
-SELECT pg_last_copy_count();
-
--- changes/staged_texts/create.sql
-
-COPY staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
-
-SELECT pg_last_copy_count();
-
--- changes/staged_texts/append.sql
-
-SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM replayed_records
-WHERE dataset = 'songs' AND number >= 1 AND number < 4001;
 
 COPY staging_songs FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_songs.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
@@ -72,7 +91,7 @@ COPY rejected_records FROM '<stage>/sparkify-stage/<warehouse>/<load>/rejected_r
 
 SELECT pg_last_copy_count();
 
-DELETE FROM staged_texts;
+-- changes/staged_texts/create.sql
 
 COPY staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 

@@ -371,6 +371,7 @@ def _find_credentials() -> "tuple[Callable[[], S3Credential], str | None]":
         provider = Boto3CredentialProvider(session)
         # Asked once here: what is wrong with a sign-in would come from the client in its own words.
         found = provider()
+    # Boto's errors, and those of what it runs and reads, are of many kinds.
     except Exception as error:
         if is_ours(error):
             raise

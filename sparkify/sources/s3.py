@@ -193,6 +193,7 @@ class S3Reader:
                 if received > item.size:
                     raise _other_size(piece.size or received, item.size)
                 yield piece.data
+        # For credentials boto is asked, whose errors are of many kinds.
         except Exception as error:
             if is_ours(error):
                 raise
@@ -222,6 +223,8 @@ class _Bucket:
         self._takes_client: bool | None = None
 
     def get(self, key: str, part: _Part, *, takes_gzip: bool = True) -> Piece:
+        from obstore.exceptions import BaseError
+
         if takes_gzip and not is_odd(key):
             if self._takes_client is None:
                 with self._first:
@@ -230,7 +233,7 @@ class _Bucket:
             if self._takes_client:
                 try:
                     return self._get_with_client(key, part)
-                except Exception as error:
+                except BaseError as error:
                     if is_silence(error) or not _NOT_READ.search(str(error)):
                         raise
         return self._get_own(key, part, takes_gzip)

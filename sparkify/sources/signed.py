@@ -252,7 +252,7 @@ def _tell(call: Callable[[], T]) -> T:
         raise
     except http.client.IncompleteRead:
         raise StoreError("body error: the answer ends too early") from None
-    except Exception as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise StoreError(f"error sending request: {_name(reason)}") from None
 

@@ -53,9 +53,9 @@ _BESIDE_PLAYS = re.compile(r"\n(?:    (?:users|songs|artists)\.|LEFT JOIN ).*")
 class Cut:
     """The part of the log, the number of places and the days of silence to answer for. None means no limit.
 
-    Both days are inclusive, by the clock of the setting `timezone`, as a date or a text such as 2018-11-30; an event
-    counts by its own level, `free` or `paid`. `top` keeps ties; after `days` without a play a user counts as gone.
-    Raises UsageError for values that make no sense.
+    Both days are inclusive, as a date or a text such as 2018-11-30: those of the setting `timezone`, in an export UTC.
+    An event counts by its own level, `free` or `paid`. `top` keeps ties; after `days` without a play a user counts as
+    gone. Raises UsageError for values that make no sense.
     """
 
     first_day: dt.date | None

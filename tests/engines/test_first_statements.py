@@ -61,6 +61,12 @@ def test_question_with_and_without_days(loaded: Config) -> None:
         assert sparkify.query(loaded, "overview", cut=Cut("2018-11-01", "2018-11-30")).rows == whole.rows
 
 
+def test_question_by_the_clock_of_a_time_zone(loaded: Config) -> None:
+    with it_means("no question can be asked by the clock of a time zone; in UTC all can"):
+        for name in ("overview", "heatmap"):
+            assert sparkify.query(structs.replace(loaded, timezone="America/Chicago"), name).rows
+
+
 def test_check_of_artists_is_taken(loaded: Config) -> None:
     with it_means("every load rolls back at its end, where this check is run"):
         run_check(loaded, "songplays.artist_is_found")

@@ -53,7 +53,7 @@ def test_first_statements_run_and_leave_nothing(redshift: Redshift, s3_server: S
     # The wait for the lock ends soon.
     redshift.speed = 20
     ran = run_python("-m", "tests.engines", "-q", FOLDER / FIRST, SPARKIFY_REDSHIFT="yes")
-    assert "6 passed" in ran.out, ran.out + ran.err
+    assert "7 passed" in ran.out, ran.out + ran.err
     assert f"on the Redshift of your settings: redshift://{redshift.user}@" in ran.out
     assert list_left(redshift, s3_server, database) == []
 
@@ -66,9 +66,9 @@ def test_failed_first_statement_stops_the_run_and_leaves_nothing(
     ran = run_python(
         "-m", "tests.engines", "-q", "-rN", FOLDER / FIRST, FOLDER / "test_comments.py", SPARKIFY_REDSHIFT="yes"
     )
-    assert (ran.code, ran.out.count("What it means: the first load fails")) == (2, 6), ran.out + ran.err
+    assert (ran.code, ran.out.count("What it means: the first load fails")) == (2, 7), ran.out + ran.err
     assert "the first statements failed, so the rest would only cost" in ran.out
-    assert re.search(r"deselected, 6 errors in ", ran.out.splitlines()[-1]), ran.out
+    assert re.search(r"deselected, 7 errors in ", ran.out.splitlines()[-1]), ran.out
     assert list_left(redshift, s3_server, database) == []
 
 

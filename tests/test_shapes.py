@@ -316,6 +316,7 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     "SQLite": (b"SQLite format 3\0" + bytes(50), "SQLite"),
     "PDF": (b"%PDF-1.7\n", "PDF"),
     "compressed twice": (gzip.compress(bz2.compress(ONE)), "twice"),
+    "a log with objects": (b"Nov 21 host app: " + ONE, "remove what stands before each {"),
     "text": (b"Dear diary,\nit is {late}.\n", "none of its first 1,000 lines is a JSON object"),
     "an object too late": (b"text\n" * 1000 + ONE, "none of its first 1,000 lines"),
     "binary": (b"\x7fELF\x02\x01\x01\0", "binary"),

@@ -21,7 +21,7 @@ _PYTHON = re.compile(r"\s*\{(?:\s*u?'|.*:\s*(?:None|True|False)\s*[,}])", re.DOT
 _JAVASCRIPT = re.compile(r"\s*\{\s*[A-Za-z_$][\w$]*\s*:")
 _COMMENT = re.compile(r"\s*(?://|#|/\*)")
 _LAST_COMMA = re.compile(r",(?=\s*[}\]])")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d|\d{1,2}[-/.]\d{1,2}[-/.]\d{2}")
 _TAKES = {"text": "takes a text or a number", "whole": "takes a whole number", "decimal": "takes a number"}
 _MOST_SHOWN = 40
 
@@ -125,13 +125,21 @@ def _describe_jsonpaths(record: dict[str, Any], reason: str, dataset: Dataset) -
 
 
 def _describe_time(record: dict[str, Any], reason: str, dataset: Dataset) -> str | None:
+    if reason not in ("out_of_range:ts", "bad_type:ts"):
+        return None
     value = next((value for key, value in record.items() if key.lower() == "ts"), None)
-    if reason == "out_of_range:ts":
-        number = _to_number(value)
-        unit = "seconds" if 5e8 < number < 5e9 else "micro- or nanoseconds" if number > 5e12 else ""
-        return f"times in {unit}, and ts has milliseconds" if unit else None
-    if reason == "bad_type:ts" and isinstance(value, str) and _DAY.match(value):
+    number = _to_number(value)
+    if unit := "seconds" if 5e8 < number < 5e9 else "micro- or nanoseconds" if number > 1e14 else "":
+        return f"times in {unit}, and ts has milliseconds"
+    if isinstance(value, str) and _DAY.match(value):
         return f"times as text, such as {value[:30]}, and ts has milliseconds since 1970 in UTC"
+    return None
+
+
+def _describe_typed(record: dict[str, Any], reason: str, dataset: Dataset) -> str | None:
+    value = record.get(reason.partition(":")[2])
+    if isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
+        return f"MongoDB's own JSON, with values such as {json.dumps(value)[:_MOST_SHOWN]}; write the values themselves"
     return None
 
 
@@ -142,7 +150,8 @@ def _describe_strange(record: dict[str, Any], reason: str, dataset: Dataset) -> 
 
 
 _DESCRIBE_OBJECT: tuple[Callable[[dict[str, Any], str, Dataset], str | None], ...] = (
-    _describe_wrapped, _describe_other, _describe_jsonpaths, _describe_time, _describe_strange,
+    _describe_wrapped, _describe_other, _describe_jsonpaths, _describe_typed, _describe_time,
+    _describe_strange,
 )  # fmt: skip
 
 

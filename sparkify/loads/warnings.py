@@ -157,7 +157,7 @@ def _warn_of_rejected(delivery: Delivery) -> Iterator[str]:
         groups = delivery.list_groups(brought)
         samples = delivery.list_samples(groups)
         if brought.loaded and not brought.count("read"):
-            yield f"there is no record in the {_files(len(brought.loaded))} of the {TITLES[brought.dataset]}"
+            yield f"there is no record in {_files(len(brought.loaded))} of the {TITLES[brought.dataset]}"
         elif brought.count("read") and not brought.count("loaded"):
             yield _say_all_rejected(delivery, brought, groups, samples)
         elif groups:

@@ -44,6 +44,11 @@ _KINDS = [
         ("a Snappy file", rb"\xff\x06\x00\x00snappy", "unpack it"),
         ("a Unix compress file", rb"\x1f\x9d", "unpack it"),
         ("a Python pickle", rb"\x80[\x02-\x05]", _EXPORT),
+        (
+            "lines with other text before each object",
+            rb"[^\s{\[][^\n{]{0,300}[\s:|]\{\s*+\"",
+            "remove what stands before each {",
+        ),
     )
 ]
 # The mark of a tar stands at the end of these.

@@ -94,13 +94,13 @@ def test_rejects_beside_good_records_are_told_where_it_is_clear_what_they_are(co
 
 
 def test_value_that_every_record_was_rejected_for_is_told(config: Config) -> None:
-    write_file(log_file(config), [play(ts={"$date": number}) for number in range(3)])
-    assert said(config, "bad_type:ts (3)").endswith('. One of them has {"$date": 0} for ts, which takes a whole number')
+    write_file(log_file(config), [play(ts={"date": number}) for number in range(3)])
+    assert said(config, "bad_type:ts (3)").endswith('. One of them has {"date": 0} for ts, which takes a whole number')
 
 
 def test_files_without_a_record(config: Config) -> None:
     write_file(log_file(config), ["", "  "])
-    assert said(config, "no record") == "there is no record in the 1 file of the log data"
+    assert said(config, "no record") == "there is no record in 1 file of the log data"
 
 
 def test_keys_of_rejects_are_in_no_other(config: Config) -> None:

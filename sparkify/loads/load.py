@@ -53,7 +53,8 @@ def load(
     """Load new and changed files, each exactly once.
 
     `on_event` is called with a dictionary at each step: `event` is started, file, refreshed, committed or failed, and
-    `load_id` is the load. `max_rejects` is a number of records (`100`) or a share of the records read (`"1%"`); with
+    `load_id` is the load. On Redshift, `file` and `refreshed` come again where a conflict ended the transaction and the
+    load repeats it. `max_rejects` is a number of records (`100`) or a share of the records read (`"1%"`); with
     more rejects the load fails. With `reread`, files that were read by other rules are replaced too. With `verify`,
     local files are read even where nothing says that they have changed. `staged` is the file of a plan whose parts are
     staged: they are loaded, and no source is looked at.

@@ -7,6 +7,7 @@ const WEEKDAYS = "Sun Mon Tue Wed Thu Fri Sat".split(" ");
 // The longest spans that are drawn as days, weeks and months: see spans.py.
 const UNITS = [["day", 100], ["week", 700], ["month", 3000], ["year", Infinity]];
 const MANY_WEEKS = 26;
+const MEAN = "mean of the days of each";
 
 // ---- the numbers that the page holds ----
 
@@ -105,8 +106,10 @@ class Spans {
     }
     return [...rows.values()];
   }
-  // Put the axis of these spans into a drawing, and their rows.
-  put(spec, rows) {
+  // Put the axis of these spans into a drawing, and their rows; `each` begins the words for long spans, if there are any.
+  put(spec, rows, each) {
+    spec.description = spec.description.replace(/, (mean of the days of each|by) (week|month|year)$/, "");
+    spec.description += each && this.unit !== "day" ? `, ${each} ${this.unit}` : "";
     const x = spec.encoding.x;
     const starts = this.listStarts();
     const form = { day: "%-d %b", week: starts.length > MANY_WEEKS ? "%b %Y" : "%-d %b", month: "%b %Y", year: "%Y" }[this.unit];
@@ -127,7 +130,7 @@ function fillLevels(spec, records, field) {
     row.mean_value = row[field] / row.days;
     row.mean = showExact(row.mean_value);
   }
-  spans.put(spec, rows);
+  spans.put(spec, rows, MEAN);
 }
 
 function fillService(spec, records) {
@@ -140,7 +143,7 @@ function fillService(spec, records) {
     row.out = row.events ? row.logged_out_events / row.events : null;
     Object.assign(row, { mean: showExact(row.per_day), rate_text: row.events ? showNumber(row.error_rate) : "–", out_text: showShare(row.out) });
   }
-  spans.put(spec, rows);
+  spans.put(spec, rows, spec.encoding.y.field === "per_day" && MEAN);
 }
 
 function fillMatches(spec, records) {
@@ -151,7 +154,7 @@ function fillMatches(spec, records) {
     const share = row.plays / whole.get(row.start);
     return { ...known.get(row.match), ...row, share, share_text: showShare(share) };
   });
-  spans.put(spec, rows);
+  spans.put(spec, rows, "by");
 }
 
 // Windows that reach before the first day are those of another period.

@@ -33,9 +33,11 @@ try {
   await loadLibrary();
   const options = { config: JSON.parse(text("drawing-config")), renderer: "svg", actions: false, tooltip: show };
   const views = new Map();
+  const captions = new Map(places.map((place) => [place, place.closest("figure").querySelector("figcaption").textContent]));
   const drawOne = async (place, change) => {
     const spec = JSON.parse(text(place.dataset.spec));
     change?.(spec);
+    place.closest("figure").querySelector("figcaption").textContent = change ? `${spec.description}.` : captions.get(place);
     views.get(place)?.finalize();
     views.set(place, await vegaEmbed(place, spec, options));
   };

@@ -108,7 +108,7 @@ def mark_churn(records: Sequence[Record]) -> Marks:
 
 def mark_retention(records: Sequence[Record]) -> Marks:
     later = [record for record in known(records, "active_share") if record["week_number"]]
-    return {"cells": len(later)} if records else {}
+    return {"cells": len(later)} if later else {}
 
 
 def mark_retention_months(records: Sequence[Record]) -> Marks:
@@ -270,7 +270,7 @@ def test_map_has_a_square_for_each_state_with_its_plays(month_report: Report, mo
         "all => all.map(one => [one.firstChild.textContent, one.title, one.style.getPropertyValue('--share').trim()])"
     )
     names = [name for name, _, _ in squares]
-    assert len(names) == len(set(names)) == 51
+    assert len(names) == len(set(names)) == 52
     # Those of a single listener are left out.
     shown = {one["state"]: one for one in month_report.records("states") if one["listeners"] > 1}
     most = max(one["plays"] for name, one in shown.items() if name in names)

@@ -102,6 +102,11 @@ def test_long_spans_are_drawn_as_python_draws_them(
     days = Cut("2018-11-01", last)
     assert read_marks(page, "service_days_1") == expected_marks(config, "service_days", days)
     assert read_marks(page, "levels") == expected_marks(config, "levels", days, level or None)
+    unit = {"2019-02-08": "", "2019-12-31": ", mean of the days of each week"}.get(
+        last, ", mean of the days of each month"
+    )
+    caption = page.locator("[aria-labelledby=hours] figcaption").inner_text()
+    assert caption == f"Hours of music that began to play, by day and level{unit}."
     page.context.close()
 
 

@@ -15,7 +15,7 @@ AK .. .. .. .. .. .. .. .. .. .. ME
 .. CA UT CO NE MO KY WV VA MD DE ..
 .. .. AZ NM KS AR TN NC SC DC .. ..
 .. .. .. .. OK LA MS AL GA .. .. ..
-HI .. .. .. TX .. .. .. .. FL .. ..
+HI .. .. .. TX .. .. .. .. FL .. PR
 """
 _LEAST_ON_MAP = 2
 

@@ -19,14 +19,14 @@ from sparkify.warehouses import Warehouse
 # Layout 1 did not name the rules that a file was read by; they never changed.
 RULES_OF_LAYOUT_1 = "720582fb9960e7de02f0455be20a36f6"
 _NEXT = "SELECT coalesce(max(source_id), 0) + 1 FROM load_files"
-# Of each loaded file, a number of 12 digits: the sum of nine million of them is a BIGINT still.
-_READ_STATE = """SELECT
-    coalesce(max(source_id), 0) + 1 AS next_source_id,
-    count(CASE WHEN status = 'loaded' THEN 1 END) AS files,
-    sum(CASE WHEN status = 'loaded' THEN cast(translate(substring(md5(
+# Of each loaded file, a number: the sum of nine million of them is a BIGINT still.
+_DIGESTS = {
+    "duckdb": "hash(source_id, loaded, rejected, url) % 1000000000000",
+    # Of MD5, twelve hexadecimal digits as decimal ones.
+    "redshift": """cast(translate(substring(md5(
         cast(source_id AS VARCHAR) || '|' || cast(loaded AS VARCHAR) || '|' || cast(rejected AS VARCHAR) || '|' || url
-    ), 1, 12), 'abcdef', '012345') AS BIGINT) END) AS digest
-FROM load_files"""
+    ), 1, 12), 'abcdef', '012345') AS BIGINT)""",
+}
 # A load is unlocked between its two transactions. Another load that begins then marks it as interrupted.
 _HAS_NOT_ENDED = "status IN ('running', 'interrupted')"
 
@@ -245,7 +245,12 @@ def note_detail(warehouse: Warehouse, load_id: int, detail: str) -> None:
 
 def read_state(warehouse: Warehouse) -> LedgerState:
     """What the ledger says now, in one statement, however many files there are."""
-    ((next_source_id, files, digest),) = warehouse.fetch(_READ_STATE)
+    sql = f"""SELECT
+    coalesce(max(source_id), 0) + 1 AS next_source_id,
+    count(CASE WHEN status = 'loaded' THEN 1 END) AS files,
+    sum(CASE WHEN status = 'loaded' THEN {_DIGESTS[warehouse.dialect]} END) AS digest
+FROM load_files"""
+    ((next_source_id, files, digest),) = warehouse.fetch(sql)
     return LedgerState(int(next_source_id), int(files), None if digest is None else int(digest))
 
 

@@ -11,6 +11,7 @@ import pytest
 from msgspec import structs
 
 import sparkify
+from sparkify.loads.ledger import LedgerState, read_state
 from sparkify.settings import Config
 from sparkify.warehouses import open_warehouse
 from tests.engines.conftest import Factory
@@ -34,6 +35,11 @@ def write_day(path: Path, day: int) -> Path:
     return write_file(path, [play(itemInSession=day, userId=day), f"no JSON on day {day}"])
 
 
+def read_ledger(config: Config) -> LedgerState:
+    with open_warehouse(config) as warehouse:
+        return read_state(warehouse)
+
+
 @pytest.fixture
 def moved(config: Config) -> Config:
     """Three days and a song are loaded, then the folder of the days has another name."""
@@ -50,7 +56,7 @@ def moved(config: Config) -> Config:
 
 
 def test_moved_files_change_their_urls_only(moved: Config) -> None:
-    star = read_star(moved)
+    star, before = read_star(moved), read_ledger(moved)
     planned = sparkify.plan(moved)
     assert [file.state for file in planned] == ["moved", "moved", "moved", "unchanged"]
     assert planned[0].reason.endswith("/log_data/day1.json, where nothing stands any more")
@@ -58,6 +64,9 @@ def test_moved_files_change_their_urls_only(moved: Config) -> None:
     assert (pending["moved"], pending["new"], pending["vanished"]) == (3, 0, 0)
     result = sparkify.load(moved)
     assert (result.status, result.files["moved"], result.files["new"]) == ("nothing_to_do", 3, 0)
+    # A load that was planned before would see it.
+    after = read_ledger(moved)
+    assert (after[:2], after.digest == before.digest) == (before[:2], False)
     assert read_star(moved) == star
     urls = [url for (url,) in fetch(moved, "SELECT url FROM load_files WHERE dataset = 'events' ORDER BY source_id")]
     assert urls == [str(Path(str(moved.log_data), f"day{day}.json")) for day in (1, 2, 3)]

@@ -338,7 +338,8 @@ def _warn_of_new_keys(delivery: Delivery) -> Iterator[str]:
         keys = [key[:60] for key in brought.unknown_keys] if brought.count("loaded") else []
         if keys:
             count = count_of(len(keys), "unknown key")
-            yield f"{count} in the {TITLES[brought.dataset]}, kept in other: {name_some(keys, _NAMED_KEYS)}"
+            where = "other of the records that are loaded" if brought.count("rejected") else "other"
+            yield f"{count} in the {TITLES[brought.dataset]}, kept in {where}: {name_some(keys, _NAMED_KEYS)}"
 
 
 def _warn_of_notes(delivery: Delivery) -> Iterator[str]:

@@ -106,6 +106,10 @@ def test_files_without_a_record(config: Config) -> None:
 def test_keys_of_rejects_are_in_no_other(config: Config) -> None:
     write_file(log_file(config), [{"device": "phone"}])
     assert not any("kept in other" in warning for warning in sparkify.load(config).warnings)
+    write_file(log_file(config, "more.json"), [play(), {"device": "phone"}])
+    assert "1 unknown key in the log data, kept in other of the records that are loaded: device" in (
+        sparkify.load(config).warnings
+    )
 
 
 def test_files_of_which_every_record_was_rejected_are_told_together(config: Config) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sparkify.addresses import path_of
+from sparkify.addresses import is_unicode, path_of
 from sparkify.errors import ReaderGoneError, UsageError
 from sparkify.settings import DEFAULT_CONFIG_FILE, Config
 
@@ -39,6 +39,8 @@ _BEGINNING = 4096
 # What DuckDB writes beside its file: W.wal, W.wal.checkpoint and so on, and the folder W.tmp.
 _BESIDE = re.compile(r"(\.wal.*|\.tmp)?", re.IGNORECASE | re.DOTALL)
 _LOG = re.compile(r"\.(?=wal)", re.IGNORECASE)
+# The beginning of an address, from which Path takes a slash.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
 _DESCRIPTOR = re.compile(r"/dev/(?:stdin|(stdout)|(stderr)|fd/(\d+))|/proc/self/fd/(\d+)")
 
 
@@ -72,6 +74,16 @@ def open_output(file: str | os.PathLike[str], config: Config, kind: Kind | None 
         raise ReaderGoneError(f"nobody reads {os.fspath(path)} any more") from None
     except OSError as error:
         raise _refusal(path, error) from None
+
+
+def read_folder(folder: str | os.PathLike[str]) -> Path:
+    """A folder to write into, which need not exist yet. Raises UsageError for what cannot be one."""
+    path = os.fspath(folder)
+    if "://" in path:
+        raise UsageError(f"files go into a folder of this machine, not to {path}; write them here, then copy them")
+    if not path or not is_unicode(path) or "\0" in path:
+        raise UsageError(f"{path!a} is not a folder that can be written to; choose another folder")
+    return Path(path)
 
 
 def make_folder(folder: Path) -> None:
@@ -152,6 +164,10 @@ def _find(path: Path, config: Config, kind: Kind | None) -> os.stat_result | Non
         if path.is_symlink():
             raise UsageError(f"cannot write {path}: it is a link that leads to nothing; remove it") from None
         # Its folder must exist.
+        if _ADDRESS.match(str(path)) and not path.parent.exists():
+            raise UsageError(
+                f"cannot write {path}: it is no file of this machine; write it here, then copy it"
+            ) from None
         path.parent.stat()
         found = None
     except ValueError:

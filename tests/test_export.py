@@ -68,7 +68,7 @@ def test_command_says_what_it_wrote(settled: Config, tmp_path: Path) -> None:
     [
         (["out", "--tables", "song_plays"], "there is no table 'song_plays' to export; did you mean songplays?"),
         (["out", "--tables", "x"], "there is no table 'x' to export; there are songplays, user_levels, "),
-        (["s3://bucket/out"], "an export goes into a folder of this machine, not to s3://bucket/out"),
+        (["s3://bucket/out"], "files go into a folder of this machine, not to s3://bucket/out"),
         (["file"], "cannot make the folder file: File exists; choose another folder"),
         (["file/out"], "cannot make the folder file/out: Not a directory; choose another folder"),
         (["out", "--from", "tomorrow"], "'tomorrow' is not a day"),

@@ -23,7 +23,7 @@ from sparkify.console import (
     show_simulation,
 )
 from sparkify.errors import UsageError
-from sparkify.outputs import open_output
+from sparkify.outputs import open_output, read_folder
 from sparkify.report import require_packages
 from sparkify.settings import Config
 
@@ -38,7 +38,7 @@ def demo(directory: str, seed: int, as_json: bool, quiet: bool) -> None:
     """Try it on made-up data in DIR: load, check, ask, report."""
     start()
     click.get_current_context().with_resource(show_notes(quiet))
-    folder = Path(directory)
+    folder = read_folder(directory)
     for file in (folder / _WAREHOUSE, folder / _REPORT):
         if os.path.lexists(file):
             raise UsageError(f"{file} exists already; give the demo a folder of its own")

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from msgspec import structs
 
-from sparkify.addresses import is_unicode
 from sparkify.arguments import check_fields, checked
 from sparkify.errors import LockedError, UsageError
 from sparkify.exports.manifest import (
@@ -30,7 +29,7 @@ from sparkify.exports.manifest import (
     write_manifest,
 )
 from sparkify.formats import Shown
-from sparkify.outputs import Kind, check_output, clear_unfinished, make_folder, open_output
+from sparkify.outputs import Kind, check_output, clear_unfinished, make_folder, open_output, read_folder
 from sparkify.questions.cut import WHOLE_LOG, Cut, where_sql
 from sparkify.settings import Config
 from sparkify.sql import Table, read_table
@@ -135,7 +134,7 @@ def export(
     not be written, LockedError while another export writes into the folder.
     """
     options = options or ExportOptions()
-    place = _place_of(folder)
+    place = read_folder(folder)
     tell = on_progress or (lambda _: None)
     try:
         return _export(config, place, options, tell)
@@ -190,15 +189,6 @@ def _list_months(warehouse: Warehouse, cut: Cut) -> Iterator[Cut]:
 
 
 # ---- the folder ----
-
-
-def _place_of(folder: str | os.PathLike[str]) -> Path:
-    path = os.fspath(folder)
-    if "://" in path:
-        raise UsageError(f"an export goes into a folder of this machine, not to {path}; export first, then copy it")
-    if not path or not is_unicode(path) or "\0" in path:
-        raise UsageError(f"{path!a} is not a folder that can be written to; choose another folder")
-    return Path(path)
 
 
 def _make_folders(place: Path, planned: Iterable[_Planned]) -> None:

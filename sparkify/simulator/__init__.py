@@ -15,7 +15,7 @@ from pathlib import Path
 from sparkify.arguments import checked
 from sparkify.errors import UsageError
 from sparkify.formats import Shown, format_bytes
-from sparkify.outputs import make_folder
+from sparkify.outputs import make_folder, read_folder
 from sparkify.simulator.catalogue import build_catalogue, invent_strangers, write_songs
 from sparkify.simulator.listeners import Playlist, Users
 from sparkify.simulator.logs import write_events
@@ -57,8 +57,9 @@ def simulate(
     nothing is written. Raises it also if the files cannot be written, as on a full disk.
     """
     check_options(options)
+    root = read_folder(directory)
     try:
-        return _simulate(Path(directory), options, on_progress)
+        return _simulate(root, options, on_progress)
     except OSError as error:
         raise UsageError(
             f"cannot simulate into {directory}: {error.strerror or error}; remove what is there, and try another folder"

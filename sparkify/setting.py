@@ -80,7 +80,8 @@ class Setting(msgspec.Struct, frozen=True):
     @property
     def default_in_words(self) -> str:
         """What is used if the setting is absent, in words."""
-        return self.unset or ("" if self.default is None else str(self.default).lower())
+        default = str(self.default).lower() if isinstance(self.default, bool) else self.default
+        return self.unset or ("" if default is None else str(default))
 
     def convert(self, value: Any) -> Any:
         """Convert a text or a path to the setting's type; a value of that type is kept. Raises ConfigError."""

@@ -50,7 +50,7 @@ class Sample:
         told = [f"{read}: {counts['loaded']:,} would load, {counts['rejected']:,} be rejected{_name(self.reasons)}"]
         if self.shapes and set(self.shapes) != {"lines"}:
             told.append("shapes: " + ", ".join(f"{shape} {count:,}" for shape, count in self.shapes.items()))
-        return ". ".join([*told, *self.errors, *self.warnings])
+        return "; ".join([*told, *self.errors, *self.warnings])
 
 
 def read_sample(config: Config, dataset: Dataset, files: Sequence[SourceFile]) -> Sample:
@@ -71,7 +71,7 @@ def read_sample(config: Config, dataset: Dataset, files: Sequence[SourceFile]) -
             count_reasons(scratch),
             dict(Counter(entry.shape for entry in entries if entry.shape)),
             [end.error for end in taken.files.values() if end.error is not None],
-            list_warnings(Delivery(scratch, config, _LOAD_ID, [found], [])),
+            list_warnings(Delivery(scratch, config, _LOAD_ID, [found], [], is_sample=True)),
         )
 
 

@@ -114,13 +114,14 @@ class _Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A committed load, as the warnings look at it. `replaced` is what changed."""
+    """A committed load, or a sample as a load would judge it, for the warnings. `replaced` is what changed."""
 
     warehouse: Warehouse
     config: Config
     load_id: int
     brought: list[Brought]
     replaced: list[Replaced]
+    is_sample: bool = False
 
     def list_groups(self, brought: Brought) -> list[tuple[int, str, int, int, int]]:
         """Source id, reason, count, first and last line of the rejects of each file, the most frequent first."""
@@ -379,13 +380,14 @@ def _files(number: int) -> str:
 
 def _say_exchanged(delivery: Delivery, other: Dataset) -> str:
     """What to do where a root holds the other dataset."""
-    undo = f"sparkify undo {delivery.load_id} takes these rejects away"
+    undo = f". sparkify undo {delivery.load_id} takes these rejects away; then load"
+    load = "; load" if delivery.is_sample else undo
     roots = delivery.config.roots
     if len(roots) == 1:
         option = "--log-data" if other == "events" else "--song-data"
-        return f"the root belongs to {option}. {undo}; then load with {option} {next(iter(roots.values()))}"
+        return f"the root belongs to {option}{load} with {option} {next(iter(roots.values()))}"
     given = ", ".join(f"{TITLES[dataset]} {roots[dataset]}" for dataset in DATASETS)
-    return f"the roots look exchanged ({given}). {undo}; then load with the roots exchanged"
+    return f"the roots look exchanged ({given}){load} with the roots exchanged"
 
 
 _WARNINGS: tuple[Callable[[Delivery], Iterator[str]], ...] = (

@@ -73,8 +73,8 @@ def _look_at_dataset(name: str, dataset: Dataset, config: Config) -> Finding:
     try:
         files = list_files(root, config.s3_access, config.patterns[dataset])
         if not files:
-            # Nothing would load.
-            return Finding(name, False, describe_left_out(root, files, config.patterns[dataset]))
+            # An empty folder is a warning to a load, too.
+            return Finding(name, True, describe_left_out(root, files, config.patterns[dataset]))
         # The permission to list does not include the permission to read.
         sample = read_sample(config, dataset, files)
     except SparkifyError as error:

@@ -412,7 +412,7 @@ def test_a_rule_that_does_not_exist_is_an_error(rule: str) -> None:
 def test_a_rule_is_narrowed_where_a_load_collects_keys() -> None:
     unique = "-- fail: one = unique(id)\n-- Why.\n"
     (narrowed,), (whole,) = checks.parse_checks("users", unique), checks.parse_checks("load_files", unique)
-    assert "WHERE user_id IN (SELECT user_id FROM touched_users) -- touched" in narrowed.sql
+    assert "WHERE user_id IN (SELECT user_id FROM sparkify_touched_users) -- touched" in narrowed.sql
     assert rebuild_sql(narrowed.sql).replace("users", "load_files") == whole.sql
 
 
@@ -581,7 +581,8 @@ def test_touched_keys_are_those_staged(
     sql = expand_rule("users", "those_staged(user_id, staging_events, userId)")
     tables: dict[str, Iterable[tuple[int, ...]]] = {
         "staging_events(userId, source_id)": staged, "users(user_id)": {(key,) for key in kept},
-        "touched_users(user_id)": {(key,) for key in touched}, "changed_files(source_id)": {(key,) for key in changed},
+        "sparkify_touched_users(user_id)": {(key,) for key in touched},
+        "sparkify_changed_files(source_id)": {(key,) for key in changed},
     }  # fmt: skip
     with duckdb.connect() as small:
         for table, rows in tables.items():

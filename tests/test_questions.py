@@ -871,7 +871,7 @@ def test_only_what_is_read_is_cut_and_comes_before() -> None:
     found = re.findall(r"(?m)^(?:WITH )?(\w+) AS \(", cut_sql("SELECT 1 FROM days", dict.fromkeys(values)))
     assert found == ["repeated_moments", "repeated_events", "events", "days"]
     assert cut_sql("SELECT 1 FROM events", {}, kept=COPIES).startswith(
-        "WITH repeated_moments AS (\n    SELECT * FROM kept_repeated_moments\n),\n\n"
+        "WITH repeated_moments AS (\n    SELECT * FROM sparkify_kept_repeated_moments\n),\n\n"
     )
 
 

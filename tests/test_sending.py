@@ -80,7 +80,7 @@ def test_pieces_bring_the_rows_of_one(config: Config, tmp_path: Path) -> None:
     assert {source_id: end.error for source_id, end in at_once.taken["events"].files.items()} == {1: None, 2: None}
     assert at_once.taken["events"].read == {1: 3_001, 2: 6}
     assert {table: sum(part.rows for part in parts) for table, parts in at_once.parts.items()} == {
-        "staging_events": 3_005, "rejected_records": 3, "staging_songs": 1, "staged_texts": 9,
+        "staging_events": 3_005, "rejected_records": 3, "staging_songs": 1, "sparkify_staged_texts": 9,
     }  # fmt: skip
     assert all(Path(part.url).stat().st_size == part.size for part in one_by_one.parts["staging_events"])
     assert len(one_by_one.parts["staging_events"]) == 5

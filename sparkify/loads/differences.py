@@ -33,24 +33,24 @@ FROM (
             ELSE 'same'
         END AS kind,
         {_KNOWN}
-    FROM listed_files AS listed
-    LEFT JOIN known_files AS known ON listed.dataset = known.dataset AND listed.url = known.url
+    FROM sparkify_listed_files AS listed
+    LEFT JOIN sparkify_known_files AS known ON listed.dataset = known.dataset AND listed.url = known.url
     WHERE listed.dataset = $1
 ) AS compared
 WHERE kind <> 'same' OR is_outdated
 ORDER BY number"""
 _IS_ABSENT = """NOT EXISTS (
-    SELECT 1 FROM listed_files AS listed WHERE listed.dataset = known.dataset AND listed.url = known.url
+    SELECT 1 FROM sparkify_listed_files AS listed WHERE listed.dataset = known.dataset AND listed.url = known.url
 )"""
 _NEW_FILES = """(
     SELECT listed.dataset, listed.url, listed.size
-    FROM listed_files AS listed
+    FROM sparkify_listed_files AS listed
     WHERE NOT EXISTS (
-        SELECT 1 FROM known_files AS known WHERE listed.dataset = known.dataset AND listed.url = known.url
+        SELECT 1 FROM sparkify_known_files AS known WHERE listed.dataset = known.dataset AND listed.url = known.url
     )
 )"""
 _LIST_CANDIDATES = f"""SELECT {_KNOWN}
-FROM known_files AS known
+FROM sparkify_known_files AS known
 WHERE {_IS_ABSENT} AND (known.dataset, known.size) IN (SELECT (dataset, size) FROM {_NEW_FILES} AS new_files)
 ORDER BY known.source_id"""
 
@@ -106,7 +106,7 @@ class Comparison:
 
     def list_vanished(self) -> list[Vanished]:
         """The loaded files below the roots that were not listed, as they were loaded."""
-        sql = f"""SELECT dataset, url, size, is_outdated FROM known_files AS known
+        sql = f"""SELECT dataset, url, size, is_outdated FROM sparkify_known_files AS known
         WHERE ({self._is_below}) AND {_IS_ABSENT} ORDER BY source_id"""
         return [Vanished(*row) for row in self._near.fetch(sql, self._roots)]
 
@@ -116,7 +116,7 @@ class Comparison:
 
     def list_namesakes(self) -> list[Namesake]:
         """The loaded local files outside of the roots that have the name of a new one, as they were loaded."""
-        sql = f"""SELECT dataset, url, load_id FROM known_files AS known
+        sql = f"""SELECT dataset, url, load_id FROM sparkify_known_files AS known
         WHERE NOT ({self._is_below}) AND NOT starts_with(url, '{SCHEME}') AND {_IS_ABSENT}
             AND split_part(url, '/', -1) IN (SELECT split_part(url, '/', -1) FROM {_NEW_FILES} AS new_files)
         ORDER BY source_id"""
@@ -131,13 +131,13 @@ def compare(
 
     `roots` are as the URLs of their files begin.
     """
-    with warehouse.bring_near("known_files", known) as near:
-        if not near.fetch("SELECT 1 FROM known_files LIMIT 1"):
+    with warehouse.bring_near("sparkify_known_files", known) as near:
+        if not near.fetch("SELECT 1 FROM sparkify_known_files LIMIT 1"):
             yield None
             return
-        near.make_temporary("listed_files")
+        near.make_temporary("sparkify_listed_files")
         for dataset, files in found.items():
             rows = ((place, dataset, file.url, file.size, file.etag, file.state) for place, file in enumerate(files))
-            near.insert_rows("listed_files", list(list_columns("listed_files")), rows)
+            near.insert_rows("sparkify_listed_files", list(list_columns("sparkify_listed_files")), rows)
         yield Comparison(near, found, roots)
-        near.execute("DROP TABLE listed_files")
+        near.execute("DROP TABLE sparkify_listed_files")

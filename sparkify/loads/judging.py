@@ -26,7 +26,7 @@ def list_files(found: Sequence[Replayable]) -> list[int]:
 def bring_judged(warehouse: Warehouse, take: Callable[[], Counter[int]]) -> int:
     """Bring what `Intake.judge_again` gave, in the caller's transaction; returns the number of those loaded now.
 
-    The star is not updated. The temporary table changed_files has to hold their files.
+    The star is not updated. The temporary table sparkify_changed_files has to hold their files.
     """
     before = _count_rejects(warehouse)
     ledger.remove_replayed(warehouse)

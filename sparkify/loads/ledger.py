@@ -3,7 +3,7 @@
 A file is identified by dataset, URL and content, never by its time. A `source_id` numbers one content of one file. The
 column `etag` holds the content's fingerprint: the store's etag, or the SHA-256 of the bytes. Nothing here reads a file.
 
-The mark_ functions work on the files in the temporary table changed_files.
+The mark_ functions work on the files in the temporary table sparkify_changed_files.
 """
 
 import datetime as dt
@@ -120,7 +120,7 @@ def add_up(counts: Iterable[FileCount]) -> FileCount:
 
 
 def known_files_sql(layout: int, rules: str) -> str:
-    """The query for known_files: the files whose rows are in staging, also of an older layout.
+    """The query for sparkify_known_files: the files whose rows are in staging, also of an older layout.
 
     `rules` is the digest of today's rules.
     """
@@ -258,7 +258,7 @@ def mark_superseded(warehouse: Warehouse, load_id: int) -> None:
     """Mark the files whose rows have just left staging as replaced by this load's."""
     warehouse.execute(
         "UPDATE load_files SET status = 'superseded', superseded_by = $1 "
-        "WHERE source_id IN (SELECT source_id FROM changed_files)",
+        "WHERE source_id IN (SELECT source_id FROM sparkify_changed_files)",
         [load_id],
     )
 
@@ -270,10 +270,10 @@ def note_states(warehouse: Warehouse, states: Mapping[int, str]) -> None:
     """Store the states in which the bytes of loaded files were found to be the same, by source id."""
     if not states:
         return
-    _fill(warehouse, "hashed_files", list(states.items()))
+    _fill(warehouse, "sparkify_hashed_files", list(states.items()))
     warehouse.execute(
-        "UPDATE load_files SET stat = hashed_files.stat FROM hashed_files "
-        "WHERE load_files.source_id = hashed_files.source_id"
+        "UPDATE load_files SET stat = sparkify_hashed_files.stat FROM sparkify_hashed_files "
+        "WHERE load_files.source_id = sparkify_hashed_files.source_id"
     )
 
 
@@ -281,11 +281,11 @@ def move_files(warehouse: Warehouse, moved: Sequence[tuple[LoadedFile, str]]) ->
     """Store where loaded files stand now: each with its new URL. Its older contents and its rejects follow it."""
     if not moved:
         return
-    _fill(warehouse, "moved_files", [(file.dataset, file.url, url) for file, url in moved])
+    _fill(warehouse, "sparkify_moved_files", [(file.dataset, file.url, url) for file, url in moved])
     for table in ("load_files", "rejected_records"):
         warehouse.execute(
-            f"UPDATE {table} SET url = moved_files.moved_to FROM moved_files "
-            f"WHERE {table}.dataset = moved_files.dataset AND {table}.url = moved_files.url"
+            f"UPDATE {table} SET url = sparkify_moved_files.moved_to FROM sparkify_moved_files "
+            f"WHERE {table}.dataset = sparkify_moved_files.dataset AND {table}.url = sparkify_moved_files.url"
         )
 
 
@@ -301,7 +301,7 @@ def _fill(warehouse: Warehouse, table: str, rows: Sequence[tuple[Any, ...]]) -> 
 def mark_undone(warehouse: Warehouse, load_id: int) -> None:
     """Mark the files whose rows have just left staging, and their load, as undone."""
     warehouse.execute(
-        "UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files)"
+        "UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM sparkify_changed_files)"
     )
     warehouse.execute("UPDATE load_history SET status = 'undone' WHERE load_id = $1", [load_id])
 
@@ -356,18 +356,18 @@ def count_beside_replayable(warehouse: Warehouse) -> int:
 
 
 def collect_replayed(warehouse: Warehouse) -> None:
-    """Copy the rejects of the files in changed_files that can be judged again to replayed_records."""
-    warehouse.make_temporary("replayed_records")
-    warehouse.execute(read_sql("changes/replayed_records/collect"))
+    """Copy the rejects of the files in sparkify_changed_files that can be judged again to sparkify_replayed_records."""
+    warehouse.make_temporary("sparkify_replayed_records")
+    warehouse.execute(read_sql("changes/sparkify_replayed_records/collect"))
 
 
 def remove_replayed(warehouse: Warehouse) -> None:
     """Remove the same rejects from rejected_records."""
-    warehouse.execute(read_sql("changes/replayed_records/leave"))
+    warehouse.execute(read_sql("changes/sparkify_replayed_records/leave"))
 
 
 def recount(warehouse: Warehouse) -> None:
-    """Recount the records of the files in changed_files, and the sums of all loads."""
+    """Recount the records of the files in sparkify_changed_files, and the sums of all loads."""
     for table in ("load_files", "load_history"):
         warehouse.execute(read_sql(f"tables/{table}/recount"))
 
@@ -376,10 +376,10 @@ def add_repaired(warehouse: Warehouse, repaired: Mapping[int, int]) -> None:
     """Add loaded records whose texts were repaired, by source id."""
     if not repaired:
         return
-    _fill(warehouse, "repaired_files", list(repaired.items()))
+    _fill(warehouse, "sparkify_repaired_files", list(repaired.items()))
     warehouse.execute(
-        "UPDATE load_files SET repaired = coalesce(load_files.repaired, 0) + repaired_files.records "
-        "FROM repaired_files WHERE load_files.source_id = repaired_files.source_id"
+        "UPDATE load_files SET repaired = coalesce(load_files.repaired, 0) + sparkify_repaired_files.records "
+        "FROM sparkify_repaired_files WHERE load_files.source_id = sparkify_repaired_files.source_id"
     )
 
 

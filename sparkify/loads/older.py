@@ -41,13 +41,13 @@ def _repair(warehouse: Warehouse, dataset: Dataset) -> Counter[int]:
     repaired = [(text, meant) for text in texts if (meant := repair_text(text)) != text]
     if not repaired:
         return Counter()
-    warehouse.make_temporary("repaired_texts")
-    warehouse.insert_rows("repaired_texts", ["text", "meant"], repaired)
+    warehouse.make_temporary("sparkify_repaired_texts")
+    warehouse.insert_rows("sparkify_repaired_texts", ["text", "meant"], repaired)
     counts = warehouse.fetch(_count_repaired_sql(table, columns))
     for column in columns:
         warehouse.execute(
-            f"UPDATE {table} SET {column} = repaired_texts.meant FROM repaired_texts "
-            f"WHERE {table}.{column} = repaired_texts.text"
+            f"UPDATE {table} SET {column} = sparkify_repaired_texts.meant FROM sparkify_repaired_texts "
+            f"WHERE {table}.{column} = sparkify_repaired_texts.text"
         )
     return Counter({source_id: int(count) for source_id, count in counts})
 
@@ -55,7 +55,7 @@ def _repair(warehouse: Warehouse, dataset: Dataset) -> Counter[int]:
 def _count_repaired_sql(table: str, columns: Sequence[str]) -> str:
     """The records with a repaired text, by source id. Redshift may refuse several IN (SELECT …) joined by OR."""
     joins = "\n".join(
-        f"LEFT JOIN repaired_texts AS of_{column} ON staged.{column} = of_{column}.text" for column in columns
+        f"LEFT JOIN sparkify_repaired_texts AS of_{column} ON staged.{column} = of_{column}.text" for column in columns
     )
     found = ", ".join(f"of_{column}.text" for column in columns)
     return f"""SELECT staged.source_id, count(*)

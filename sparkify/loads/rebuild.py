@@ -77,10 +77,10 @@ def _compared(
 ) -> Iterator[None]:
     """Keep a table's rows while it is recomputed, and count the differences."""
     on_step(f"computing {table} ({STAR.index(table) + 1} of {len(STAR)})")
-    warehouse.execute(f"CREATE TEMP TABLE before_{table} AS SELECT * FROM {table}")
+    warehouse.execute(f"CREATE TEMP TABLE sparkify_before_{table} AS SELECT * FROM {table}")
     yield
-    sql = f"SELECT count(*) FROM (SELECT * FROM {table} EXCEPT SELECT * FROM before_{table}) AS changed"
+    sql = f"SELECT count(*) FROM (SELECT * FROM {table} EXCEPT SELECT * FROM sparkify_before_{table}) AS changed"
     ((changed,),) = warehouse.fetch(sql)
-    rows = count_rows(warehouse, [table, f"before_{table}"])
-    tables[table] = TableChange(rows[f"before_{table}"], rows[table], changed)
-    warehouse.execute(f"DROP TABLE before_{table}")
+    rows = count_rows(warehouse, [table, f"sparkify_before_{table}"])
+    tables[table] = TableChange(rows[f"sparkify_before_{table}"], rows[table], changed)
+    warehouse.execute(f"DROP TABLE sparkify_before_{table}")

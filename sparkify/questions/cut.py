@@ -181,7 +181,7 @@ def fill_sql(sql: str, values: Mapping[str, Any]) -> str:
 
 def kept_name(name: str) -> str:
     """The temporary table in which a session keeps one of KEPT."""
-    return f"kept_{name}"
+    return f"sparkify_kept_{name}"
 
 
 def where_sql(moment: str | None, values: Mapping[str, Any], clock: Clock = UTC_CLOCK) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 # The key of a table that a load collects, and the table that holds what it collected.
 _TOUCHED = {
-    "songplays": ("start_time", "touched_plays"),
-    "user_levels": ("user_id", "touched_users"),
-    "users": ("user_id", "touched_users"),
-    "songs": ("song_id", "touched_songs"),
-    "artists": ("artist_id", "touched_artists"),
+    "songplays": ("start_time", "sparkify_touched_plays"),
+    "user_levels": ("user_id", "sparkify_touched_users"),
+    "users": ("user_id", "sparkify_touched_users"),
+    "songs": ("song_id", "sparkify_touched_songs"),
+    "artists": ("artist_id", "sparkify_touched_artists"),
 }
 
 
@@ -72,7 +72,7 @@ FROM (
     SELECT DISTINCT {staged} AS {key}
     FROM {staging}
     WHERE {staged} IS NOT NULL
-        AND source_id IN (SELECT source_id FROM changed_files) -- touched
+        AND source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
         {_touched(table, "AND", staged)}
     UNION -- touched
     SELECT DISTINCT {staged} AS {key} -- touched
@@ -80,7 +80,7 @@ FROM (
     WHERE {staged} IN ( -- touched
             SELECT {key} FROM {keys} -- touched
             EXCEPT -- touched
-            SELECT {staged} FROM {staging} WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+            SELECT {staged} FROM {staging} WHERE source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
         ) -- touched
 ) AS staged
 FULL OUTER JOIN (

@@ -19,7 +19,7 @@ from sparkify.warehouses import Warehouse
 
 Mode = Literal["rebuild", "refresh"]
 
-_FILES = "changed_files"
+_FILES = "sparkify_changed_files"
 _COUNT_SONGS = f"SELECT count(*) FROM staging_songs WHERE source_id IN (SELECT source_id FROM {_FILES})"
 
 
@@ -35,7 +35,7 @@ class StarChange:
     """One change in the caller's transaction: leave, enter, refresh, check, in this order.
 
     Its temporary tables stay until the next change or the end of the session. After `leave`, `drop` and `name`, the
-    temporary table changed_files holds their files.
+    temporary table sparkify_changed_files holds their files.
     """
 
     def __init__(self, warehouse: Warehouse, mode: Mode = "refresh") -> None:
@@ -47,7 +47,7 @@ class StarChange:
         warehouse.make_temporary(_FILES)
 
     def name(self, source_ids: Iterable[int]) -> None:
-        """Put these files into changed_files."""
+        """Put these files into sparkify_changed_files."""
         if self._is_named:
             self._warehouse.make_temporary(_FILES)
         self._is_named = True
@@ -62,7 +62,7 @@ class StarChange:
             return
         self.name(dropped)
         for table in (*STAGING, "rejected_records") if with_rejects else STAGING:
-            self._execute(f"DELETE FROM {table} WHERE source_id IN (SELECT source_id FROM changed_files)")
+            self._execute(f"DELETE FROM {table} WHERE source_id IN (SELECT source_id FROM sparkify_changed_files)")
 
     def leave(self, source_ids: Iterable[int]) -> None:
         """Delete the rows and rejects of files; `refresh` then updates the star."""
@@ -94,7 +94,7 @@ class StarChange:
     def refresh(self, around: Callable[[str], AbstractContextManager[object]] = nullcontext) -> None:
         """Update the star from staging; `around` is entered for each table, also if nothing of it is touched."""
         if self.mode == "refresh" and self._touched.tables:
-            for table in ("touched_plays", "touched_users"):
+            for table in ("sparkify_touched_plays", "sparkify_touched_users"):
                 self._warehouse.analyze(table)
             self._touched.read_moments(self._warehouse)
         refresh_star(self._warehouse, touched=self._narrowed(), around=around)

@@ -200,7 +200,7 @@ def span_sql(sql: str, span: Span) -> str:
     for column, moment_of in moments.items():
         after = [] if span.first is None else [f"{column} >= {moment_of(span.first)}"]
         before = [] if span.end is None else [f"{column} < {moment_of(span.end)}"]
-        touched = f"{column} IN (SELECT {column} FROM touched_plays) -- touched"
+        touched = f"{column} IN (SELECT {column} FROM sparkify_touched_plays) -- touched"
         sql = sql.replace(touched, " AND ".join(after + before))
     return sql
 

@@ -17,9 +17,10 @@ VERSION = ("warehouse_version",)
 # In the order in which they are created: a view reads those before it.
 VIEWS = ("repeated_moments", "repeated_events", "events", "sessions", "plays", "days")
 # What collects touched keys in temporary tables, in order: of each changed file, and of those that have songs.
-COLLECT = ("touched_plays/collect", "touched_users/collect")
+COLLECT = ("sparkify_touched_plays/collect", "sparkify_touched_users/collect")
 COLLECT_OF_SONGS = (
-    "touched_names/collect", "touched_plays/collect_named", "touched_songs/collect", "touched_artists/collect",
+    "sparkify_touched_names/collect", "sparkify_touched_plays/collect_named",
+    "sparkify_touched_songs/collect", "sparkify_touched_artists/collect",
 )  # fmt: skip
 # Plays with a song, and with an artist. The few kinds of a match are read in a third of the time of the ids.
 _MATCHED = ("CASE WHEN match <> 'artist' THEN 1 END", "match")
@@ -60,7 +61,7 @@ def drop_views(warehouse: Warehouse) -> None:
 @cache
 def list_temporary() -> frozenset[str]:
     """The names of all temporary tables of a session."""
-    return frozenset({*list_changes(), "judged", *(f"before_{table}" for table in STAR)})
+    return frozenset({*list_changes(), "judged", *(f"sparkify_before_{table}" for table in STAR)})
 
 
 def drop_tables(warehouse: Warehouse) -> list[str]:

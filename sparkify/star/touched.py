@@ -32,11 +32,14 @@ class Touched:
 
     def read_moments(self, warehouse: Warehouse) -> None:
         """Fetch those of the moments of touched plays and users."""
-        sql = "SELECT 'touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM touched_users"
-        plays = "SELECT 'touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM touched_plays"
-        for table, first_ts, last_ts, first, last in warehouse.fetch(f"{sql} UNION ALL {plays}"):
+        moments = {"sparkify_touched_users": "moment", "sparkify_touched_plays": "start_time"}
+        selects = [
+            f"SELECT '{table}' AS name, min(ts), max(ts), min({moment}), max({moment}) FROM {table}"
+            for table, moment in moments.items()
+        ]
+        for table, first_ts, last_ts, first, last in warehouse.fetch(" UNION ALL ".join(selects)):
             self.note(table, "ts", first_ts, last_ts)
-            self.note(table, "moment" if table == "touched_users" else "start_time", first, last)
+            self.note(table, moments[table], first, last)
 
     def write(self, sql: str) -> str:
         """The statement with the bounds that are known: beside the lists of keys, and in place of subqueries."""

@@ -131,7 +131,7 @@ class Intake(Protocol):
         """Like `stage`, with records that other processes have judged and sent."""
 
     def judge_again(self, datasets: Sequence[Dataset]) -> AbstractContextManager[Callable[[], Counter[int]]]:
-        """Judge the records of the temporary table replayed_records again, which are of these datasets.
+        """Judge the records of the temporary table sparkify_replayed_records again, which are of these datasets.
 
         Like `stage`, in two steps. What it gives is called in the transaction: those that pass are appended to staging,
         the others to rejected_records, with their new reason. It returns the number of records that were loaded with a

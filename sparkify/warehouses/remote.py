@@ -31,7 +31,7 @@ from sparkify.warehouses.scratch import open_scratch_folder
 from sparkify.warehouses.texts import TEXTS
 
 SCRATCH_PREFIX = "sparkify-scratch-"
-_STAGED_TEXTS = "staged_texts"
+_STAGED_TEXTS = "sparkify_staged_texts"
 # About 50 MB of events as Parquet: Redshift reads parts of 1 MB to 1 GB best.
 _MOST_ROWS_PER_PART = 1_000_000
 # With fewer rows per slice than this, one part is faster than many.
@@ -43,8 +43,8 @@ _PIECE_BYTES = 1 << 30
 _ROW_BYTES = 100
 # A driver may hold all rows of a result in memory, and each may have 65,535 bytes.
 _MOST_REPLAYED = 4_000
-_REPLAYED_COLUMNS = tuple(list_columns("replayed_records"))
-_FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in _REPLAYED_COLUMNS)} FROM replayed_records
+_REPLAYED_COLUMNS = tuple(list_columns("sparkify_replayed_records"))
+_FETCH_REPLAYED = f"""SELECT {", ".join(f'"{name}"' for name in _REPLAYED_COLUMNS)} FROM sparkify_replayed_records
 WHERE dataset = $1 AND number >= $2 AND number < $3"""
 
 
@@ -129,10 +129,10 @@ class RemoteIntake:
         with _open_sender(self._config, self._parts) as sender:
             with sender.scratch.transaction():
                 for dataset in datasets:
-                    sender.scratch.make_temporary("replayed_records")
+                    sender.scratch.make_temporary("sparkify_replayed_records")
                     for first in itertools.count(1, _MOST_REPLAYED):
                         rows = self._warehouse.fetch(_FETCH_REPLAYED, [dataset, first, first + _MOST_REPLAYED])
-                        sender.scratch.insert_rows("replayed_records", _REPLAYED_COLUMNS, rows)
+                        sender.scratch.insert_rows("sparkify_replayed_records", _REPLAYED_COLUMNS, rows)
                         if len(rows) < _MOST_REPLAYED:
                             break
                     repaired += sender.scratch.intake.append_again(dataset)

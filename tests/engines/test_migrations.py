@@ -274,9 +274,9 @@ FOREIGN = {
     "events": "CREATE TABLE events (user_id INTEGER, level TEXT)",
     "songs": "CREATE VIEW songs AS SELECT 5 AS number",
     "plays": "CREATE VIEW plays AS SELECT 5 AS number",
-    "touched_users": "CREATE TABLE touched_users (user_id INTEGER, level TEXT)",
+    "sparkify_touched_users": "CREATE TABLE sparkify_touched_users (user_id INTEGER, level TEXT)",
     "judged": "CREATE TABLE judged (number INTEGER, name TEXT)",
-    "before_users": "CREATE TABLE before_users (number INTEGER, name TEXT)",
+    "sparkify_before_users": "CREATE TABLE sparkify_before_users (number INTEGER, name TEXT)",
     "warehouse_version": "CREATE TABLE warehouse_version (number INTEGER, name TEXT)",
 }
 

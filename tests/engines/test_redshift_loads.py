@@ -117,7 +117,7 @@ def test_cut_at_every_statement_leaves_before_or_after(redshift: Redshift, confi
     begin = last - statements[:last][::-1].index("BEGIN") - 1
     # What is judged is judged while no transaction is open.
     assert statements[:begin].count("COMMIT") == statements[:begin].count("BEGIN")
-    assert not any("FROM replayed_records\nWHERE dataset" in sql for sql in statements[begin:])
+    assert not any("FROM sparkify_replayed_records\nWHERE dataset" in sql for sql in statements[begin:])
     # Cutting a connection is faster than a process.
     for number in range(1, last, min(EVERY, 21)):
         # A load that has judged goes on in a new session, but not for ever.
@@ -314,7 +314,7 @@ def test_records_are_judged_and_sent_while_no_transaction_is_open(
     begin = len(redshift.statements) - redshift.statements[::-1].index("BEGIN") - 1
     assert redshift.statements[begin - 3 : begin] == ["COMMIT", *last[0]]
     copied = [sql.split()[1] for sql in redshift.statements[begin:] if sql.startswith("COPY")]
-    assert copied == ["staging_events", "rejected_records", "staging_songs", "staged_texts"]
+    assert copied == ["staging_events", "rejected_records", "staging_songs", "sparkify_staged_texts"]
 
 
 def test_replay_begins_again_where_a_load_came_first(redshift: Redshift, config: Config) -> None:

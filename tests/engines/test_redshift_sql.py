@@ -114,7 +114,7 @@ def test_a_load_takes_few_statements(redshift: Redshift, config: Config) -> None
     assert len(beyond) == 12
     assert len(redshift.statements) - len(beyond) <= 45
     # The catalogue did not change, and a permanent table is never dropped.
-    assert not any("touched_names" in sql or "touched_songs" in sql for sql in redshift.statements)
+    assert not any("sparkify_touched_names" in sql or "sparkify_touched_songs" in sql for sql in redshift.statements)
     assert not any(sql.startswith("DROP") for sql in redshift.statements)
 
 

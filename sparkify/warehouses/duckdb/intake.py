@@ -107,8 +107,10 @@ class DuckDBIntake:
         yield lambda: sum(map(self.append_again, datasets), Counter())
 
     def append_again(self, dataset: Dataset) -> Counter[int]:
-        """Judge the records of one dataset in replayed_records again, in the open transaction."""
-        source = f"(SELECT encode(raw) AS bytes, source_id, line FROM replayed_records WHERE dataset = '{dataset}')"
+        """Judge the records of one dataset in sparkify_replayed_records again, in the open transaction."""
+        source = (
+            f"(SELECT encode(raw) AS bytes, source_id, line FROM sparkify_replayed_records WHERE dataset = '{dataset}')"
+        )
         with mapped_errors(self._connection):
             keys = self._keys[dataset]
             repaired = judge.append_again(self._connection, dataset, source, f"staging_{dataset}", keys=keys)
@@ -116,13 +118,17 @@ class DuckDBIntake:
             """INSERT INTO rejected_records (source_id, load_id, dataset, url, line, reason, raw, raw_size)
             SELECT source_id, files.load_id, $1, files.url, judged.line, judged.reason, judged.raw, judged.raw_size
             FROM judged
-            INNER JOIN (SELECT DISTINCT source_id, load_id, url FROM replayed_records WHERE dataset = $1) AS files
+            INNER JOIN (
+                SELECT DISTINCT source_id, load_id, url FROM sparkify_replayed_records WHERE dataset = $1
+            ) AS files
                 USING (source_id)
             WHERE judged.reason IS NOT NULL""",
             [dataset],
         )
         judge.drop_tables(self._connection)
-        first = self._warehouse.fetch("SELECT min(source_id) FROM replayed_records WHERE dataset = $1", [dataset])[0][0]
+        first = self._warehouse.fetch(
+            "SELECT min(source_id) FROM sparkify_replayed_records WHERE dataset = $1", [dataset]
+        )[0][0]
         add_texts(self._warehouse, dataset, first)
         return repaired
 

@@ -84,8 +84,8 @@ class _Examination:
                 part = write_trial(Path(folder))
                 sent = stage.put("trial.parquet", part), part.stat().st_size
             manifest = stage.put("trial.manifest", manifest_of([sent]))
-            self._warehouse.execute("CREATE TEMP TABLE doctor (answer INTEGER)")
-            self._warehouse.execute(copy_parts_sql(self._config, "doctor", manifest))
+            self._warehouse.execute("CREATE TEMP TABLE sparkify_doctor (answer INTEGER)")
+            self._warehouse.execute(copy_parts_sql(self._config, "sparkify_doctor", manifest))
         return f"{self._config.stage} can be written, and {self._role} can read it"
 
     @contextmanager

@@ -59,7 +59,7 @@ SELECT
     ), 1, 12), 'abcdef', '012345') AS BIGINT) END) AS digest
 FROM load_files;
 
--- changes/changed_files/create.sql
+-- changes/sparkify_changed_files/create.sql
 
 COPY staging_events FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_events.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
@@ -73,13 +73,13 @@ COPY staging_songs FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_songs
 
 SELECT pg_last_copy_count();
 
--- changes/staged_texts/create.sql
+-- changes/sparkify_staged_texts/create.sql
 
-COPY staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
+COPY sparkify_staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/sparkify_staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
 
--- changes/staged_texts/append.sql
+-- changes/sparkify_staged_texts/append.sql
 
 SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
     FROM (

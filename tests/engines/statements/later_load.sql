@@ -55,7 +55,7 @@ SELECT
     ), 1, 12), 'abcdef', '012345') AS BIGINT) END) AS digest
 FROM load_files;
 
--- changes/changed_files/create.sql
+-- changes/sparkify_changed_files/create.sql
 
 COPY staging_events FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_events.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
@@ -69,13 +69,13 @@ COPY staging_songs FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_songs
 
 SELECT pg_last_copy_count();
 
--- changes/staged_texts/create.sql
+-- changes/sparkify_staged_texts/create.sql
 
-COPY staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
+COPY sparkify_staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/sparkify_staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
 
--- changes/staged_texts/append.sql
+-- changes/sparkify_staged_texts/append.sql
 
 SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
     FROM (
@@ -101,70 +101,70 @@ SELECT source_id, cast(sum(loaded) AS BIGINT), cast(sum(rejected) AS BIGINT)
 
 SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 
-INSERT INTO changed_files (source_id)
+INSERT INTO sparkify_changed_files (source_id)
 VALUES ($1);
 
-SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 1 AND 3 AND source_id IN (SELECT source_id FROM changed_files));
+SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 1 AND 3 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
--- changes/touched_plays/create.sql
+-- changes/sparkify_touched_plays/create.sql
 
--- changes/touched_plays/collect.sql, only what was touched
+-- changes/sparkify_touched_plays/collect.sql, only what was touched
 
--- changes/touched_users/create.sql
+-- changes/sparkify_touched_users/create.sql
 
--- changes/touched_users/collect.sql, only what was touched
+-- changes/sparkify_touched_users/collect.sql, only what was touched
 
--- changes/touched_names/create.sql
+-- changes/sparkify_touched_names/create.sql
 
--- changes/touched_names/collect.sql, only what was touched
+-- changes/sparkify_touched_names/collect.sql, only what was touched
 
--- changes/touched_plays/collect_named.sql
+-- changes/sparkify_touched_plays/collect_named.sql
 
--- changes/touched_songs/create.sql
+-- changes/sparkify_touched_songs/create.sql
 
--- changes/touched_songs/collect.sql, only what was touched
+-- changes/sparkify_touched_songs/collect.sql, only what was touched
 
--- changes/touched_artists/create.sql
+-- changes/sparkify_touched_artists/create.sql
 
--- changes/touched_artists/collect.sql, only what was touched
+-- changes/sparkify_touched_artists/collect.sql, only what was touched
 
-DELETE FROM changed_files;
+DELETE FROM sparkify_changed_files;
 
-INSERT INTO changed_files (source_id)
+INSERT INTO sparkify_changed_files (source_id)
 VALUES ($1);
 
-DELETE FROM staging_events WHERE (source_id BETWEEN 1 AND 3 AND source_id IN (SELECT source_id FROM changed_files));
+DELETE FROM staging_events WHERE (source_id BETWEEN 1 AND 3 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
-DELETE FROM staging_songs WHERE (source_id BETWEEN 1 AND 3 AND source_id IN (SELECT source_id FROM changed_files));
+DELETE FROM staging_songs WHERE (source_id BETWEEN 1 AND 3 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
-DELETE FROM rejected_records WHERE (source_id BETWEEN 1 AND 3 AND source_id IN (SELECT source_id FROM changed_files));
+DELETE FROM rejected_records WHERE (source_id BETWEEN 1 AND 3 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
-UPDATE load_files SET status = 'superseded', superseded_by = 2 WHERE source_id IN (SELECT source_id FROM changed_files);
+UPDATE load_files SET status = 'superseded', superseded_by = 2 WHERE source_id IN (SELECT source_id FROM sparkify_changed_files);
 
-DELETE FROM changed_files;
+DELETE FROM sparkify_changed_files;
 
-INSERT INTO changed_files (source_id)
+INSERT INTO sparkify_changed_files (source_id)
 VALUES ($1);
 
-SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
+SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
--- changes/touched_plays/collect.sql, only what was touched
+-- changes/sparkify_touched_plays/collect.sql, only what was touched
 
--- changes/touched_users/collect.sql, only what was touched
+-- changes/sparkify_touched_users/collect.sql, only what was touched
 
--- changes/touched_names/collect.sql, only what was touched
+-- changes/sparkify_touched_names/collect.sql, only what was touched
 
--- changes/touched_plays/collect_named.sql
+-- changes/sparkify_touched_plays/collect_named.sql
 
--- changes/touched_songs/collect.sql, only what was touched
+-- changes/sparkify_touched_songs/collect.sql, only what was touched
 
--- changes/touched_artists/collect.sql, only what was touched
+-- changes/sparkify_touched_artists/collect.sql, only what was touched
 
-ANALYZE touched_plays;
+ANALYZE sparkify_touched_plays;
 
-ANALYZE touched_users;
+ANALYZE sparkify_touched_users;
 
-SELECT 'touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM touched_users UNION ALL SELECT 'touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM touched_plays;
+SELECT 'sparkify_touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM sparkify_touched_users UNION ALL SELECT 'sparkify_touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM sparkify_touched_plays;
 
 -- tables/songplays/delete.sql, only what was touched
 

@@ -35,23 +35,23 @@ SELECT
     ), 1, 12), 'abcdef', '012345') AS BIGINT) END) AS digest
 FROM load_files;
 
--- changes/changed_files/create.sql
+-- changes/sparkify_changed_files/create.sql
 
-INSERT INTO changed_files (source_id)
+INSERT INTO sparkify_changed_files (source_id)
 VALUES ($1);
 
--- changes/replayed_records/create.sql
+-- changes/sparkify_replayed_records/create.sql
 
--- changes/replayed_records/collect.sql
+-- changes/sparkify_replayed_records/collect.sql
 
 COMMIT;
 
 SELECT current_schema();
 
-SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM replayed_records
+SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM sparkify_replayed_records
 WHERE dataset = 'events' AND number >= 1 AND number < 4001;
 
-SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM replayed_records
+SELECT "number", "source_id", "load_id", "dataset", "url", "line", "raw" FROM sparkify_replayed_records
 WHERE dataset = 'songs' AND number >= 1 AND number < 4001;
 
 BEGIN;
@@ -70,14 +70,14 @@ SELECT
     ), 1, 12), 'abcdef', '012345') AS BIGINT) END) AS digest
 FROM load_files;
 
-DELETE FROM changed_files;
+DELETE FROM sparkify_changed_files;
 
-INSERT INTO changed_files (source_id)
+INSERT INTO sparkify_changed_files (source_id)
 VALUES ($1);
 
 SELECT 0 AS place, count(*) AS found FROM rejected_records;
 
--- changes/replayed_records/leave.sql
+-- changes/sparkify_replayed_records/leave.sql
 
 COPY staging_events FROM '<stage>/sparkify-stage/<warehouse>/<load>/staging_events.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
@@ -91,13 +91,13 @@ COPY rejected_records FROM '<stage>/sparkify-stage/<warehouse>/<load>/rejected_r
 
 SELECT pg_last_copy_count();
 
--- changes/staged_texts/create.sql
+-- changes/sparkify_staged_texts/create.sql
 
-COPY staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
+COPY sparkify_staged_texts FROM '<stage>/sparkify-stage/<warehouse>/<load>/sparkify_staged_texts.manifest' IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse' FORMAT AS PARQUET MANIFEST;
 
 SELECT pg_last_copy_count();
 
--- changes/staged_texts/append.sql
+-- changes/sparkify_staged_texts/append.sql
 
 -- tables/load_files/recount.sql
 
@@ -105,40 +105,40 @@ SELECT pg_last_copy_count();
 
 SELECT 0 AS place, count(*) AS found FROM rejected_records;
 
-DELETE FROM changed_files;
+DELETE FROM sparkify_changed_files;
 
-INSERT INTO changed_files (source_id)
+INSERT INTO sparkify_changed_files (source_id)
 VALUES ($1);
 
-SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
+SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
--- changes/touched_plays/create.sql
+-- changes/sparkify_touched_plays/create.sql
 
--- changes/touched_plays/collect.sql, only what was touched
+-- changes/sparkify_touched_plays/collect.sql, only what was touched
 
--- changes/touched_users/create.sql
+-- changes/sparkify_touched_users/create.sql
 
--- changes/touched_users/collect.sql, only what was touched
+-- changes/sparkify_touched_users/collect.sql, only what was touched
 
--- changes/touched_names/create.sql
+-- changes/sparkify_touched_names/create.sql
 
--- changes/touched_names/collect.sql, only what was touched
+-- changes/sparkify_touched_names/collect.sql, only what was touched
 
--- changes/touched_plays/collect_named.sql
+-- changes/sparkify_touched_plays/collect_named.sql
 
--- changes/touched_songs/create.sql
+-- changes/sparkify_touched_songs/create.sql
 
--- changes/touched_songs/collect.sql, only what was touched
+-- changes/sparkify_touched_songs/collect.sql, only what was touched
 
--- changes/touched_artists/create.sql
+-- changes/sparkify_touched_artists/create.sql
 
--- changes/touched_artists/collect.sql, only what was touched
+-- changes/sparkify_touched_artists/collect.sql, only what was touched
 
-ANALYZE touched_plays;
+ANALYZE sparkify_touched_plays;
 
-ANALYZE touched_users;
+ANALYZE sparkify_touched_users;
 
-SELECT 'touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM touched_users UNION ALL SELECT 'touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM touched_plays;
+SELECT 'sparkify_touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM sparkify_touched_users UNION ALL SELECT 'sparkify_touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM sparkify_touched_plays;
 
 -- tables/songplays/delete.sql, only what was touched
 

@@ -27,55 +27,55 @@ SELECT coalesce(sum(loaded), 0) FROM load_files WHERE status = 'loaded';
 
 SELECT url FROM load_files WHERE superseded_by = 2;
 
--- changes/changed_files/create.sql
+-- changes/sparkify_changed_files/create.sql
 
-INSERT INTO changed_files (source_id)
+INSERT INTO sparkify_changed_files (source_id)
 VALUES ($1);
 
-SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
+SELECT count(*) FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
--- changes/touched_plays/create.sql
+-- changes/sparkify_touched_plays/create.sql
 
--- changes/touched_plays/collect.sql, only what was touched
+-- changes/sparkify_touched_plays/collect.sql, only what was touched
 
--- changes/touched_users/create.sql
+-- changes/sparkify_touched_users/create.sql
 
--- changes/touched_users/collect.sql, only what was touched
+-- changes/sparkify_touched_users/collect.sql, only what was touched
 
--- changes/touched_names/create.sql
+-- changes/sparkify_touched_names/create.sql
 
--- changes/touched_names/collect.sql, only what was touched
+-- changes/sparkify_touched_names/collect.sql, only what was touched
 
--- changes/touched_plays/collect_named.sql
+-- changes/sparkify_touched_plays/collect_named.sql
 
--- changes/touched_songs/create.sql
+-- changes/sparkify_touched_songs/create.sql
 
--- changes/touched_songs/collect.sql, only what was touched
+-- changes/sparkify_touched_songs/collect.sql, only what was touched
 
--- changes/touched_artists/create.sql
+-- changes/sparkify_touched_artists/create.sql
 
--- changes/touched_artists/collect.sql, only what was touched
+-- changes/sparkify_touched_artists/collect.sql, only what was touched
 
-DELETE FROM changed_files;
+DELETE FROM sparkify_changed_files;
 
-INSERT INTO changed_files (source_id)
+INSERT INTO sparkify_changed_files (source_id)
 VALUES ($1);
 
-DELETE FROM staging_events WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
+DELETE FROM staging_events WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
-DELETE FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
+DELETE FROM staging_songs WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
-DELETE FROM rejected_records WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM changed_files));
+DELETE FROM rejected_records WHERE (source_id BETWEEN 4 AND 5 AND source_id IN (SELECT source_id FROM sparkify_changed_files));
 
-UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM changed_files);
+UPDATE load_files SET status = 'undone' WHERE source_id IN (SELECT source_id FROM sparkify_changed_files);
 
 UPDATE load_history SET status = 'undone' WHERE load_id = 2;
 
-ANALYZE touched_plays;
+ANALYZE sparkify_touched_plays;
 
-ANALYZE touched_users;
+ANALYZE sparkify_touched_users;
 
-SELECT 'touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM touched_users UNION ALL SELECT 'touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM touched_plays;
+SELECT 'sparkify_touched_users' AS name, min(ts), max(ts), min(moment), max(moment) FROM sparkify_touched_users UNION ALL SELECT 'sparkify_touched_plays' AS name, min(ts), max(ts), min(start_time), max(start_time) FROM sparkify_touched_plays;
 
 -- tables/songplays/delete.sql, only what was touched
 

@@ -8,7 +8,7 @@ WITH artist_records AS (
         CASE WHEN artist_longitude IS NOT NULL THEN artist_latitude END AS latitude,
         CASE WHEN artist_latitude IS NOT NULL THEN artist_longitude END AS longitude
     FROM staging_songs
-    WHERE artist_id IN (SELECT artist_id FROM touched_artists) -- touched
+    WHERE artist_id IN (SELECT artist_id FROM sparkify_touched_artists) -- touched
 ),
 
 ranked_names AS (

@@ -25,7 +25,7 @@ FROM (
     SELECT source_id, url, loaded
     FROM load_files
     WHERE status = 'loaded'
-        AND source_id IN (SELECT source_id FROM changed_files) -- touched
+        AND source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
 ) AS files
 FULL OUTER JOIN (
     SELECT source_id, count(*) AS records
@@ -34,7 +34,7 @@ FULL OUTER JOIN (
         UNION ALL
         SELECT source_id FROM staging_songs
     ) AS staging
-    WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+    WHERE source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
     GROUP BY source_id
 ) AS staged ON files.source_id = staged.source_id
 WHERE coalesce(files.loaded, 0) <> coalesce(staged.records, 0);

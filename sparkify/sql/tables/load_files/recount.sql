@@ -17,7 +17,7 @@ FROM (
         UNION ALL
         SELECT source_id, 0 AS loaded, 1 AS rejected FROM rejected_records
     ) AS records
-    WHERE records.source_id IN (SELECT source_id FROM changed_files)
+    WHERE records.source_id IN (SELECT source_id FROM sparkify_changed_files)
     GROUP BY records.source_id
 ) AS counts
 WHERE load_files.source_id = counts.source_id

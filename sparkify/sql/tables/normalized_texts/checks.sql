@@ -7,17 +7,17 @@ SELECT staged.text
 FROM (
     SELECT song AS text FROM staging_events
     WHERE page = 'NextSong'
-        AND source_id IN (SELECT source_id FROM changed_files) -- touched
+        AND source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
     UNION
     SELECT artist AS text FROM staging_events
     WHERE page = 'NextSong'
-        AND source_id IN (SELECT source_id FROM changed_files) -- touched
+        AND source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
     UNION
     SELECT title AS text FROM staging_songs
-    WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+    WHERE source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
     UNION
     SELECT artist_name AS text FROM staging_songs
-    WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+    WHERE source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
 ) AS staged
 LEFT JOIN normalized_texts ON staged.text = normalized_texts.text
 WHERE normalized_texts.text IS NULL;

@@ -6,11 +6,11 @@ FROM songplays
 WHERE substring(songplay_id, 1, 12) IN (
         SELECT substring(play.songplay_id, 1, 12) AS beginning
         FROM songplays AS play
-        WHERE play.start_time IN (SELECT start_time FROM touched_plays) -- touched
+        WHERE play.start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
         GROUP BY substring(play.songplay_id, 1, 12)
         HAVING count(*) > 1
     )
-    AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+    AND start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
 GROUP BY songplay_id
 HAVING count(*) > 1;
 
@@ -31,12 +31,12 @@ FROM (
         + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time
     FROM staging_events
     WHERE page = 'NextSong'
-        AND ts IN (SELECT ts FROM touched_plays) -- touched
+        AND ts IN (SELECT ts FROM sparkify_touched_plays) -- touched
 ) AS staged
 FULL OUTER JOIN (
     SELECT songplay_id, user_id, session_id, item_in_session, start_time
     FROM songplays
-    WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
+    WHERE start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
 ) AS play
     ON staged.user_id = play.user_id
         AND staged.session_id = play.session_id
@@ -62,7 +62,7 @@ WHERE CASE
         WHEN artist_id IS NOT NULL THEN match IS NULL OR match <> 'artist'
         ELSE match IS NOT NULL
     END
-    AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+    AND start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
 GROUP BY song_id, artist_id, match;
 
 -- warn: match_rate_is_useful
@@ -80,12 +80,12 @@ WHERE page = 'NextSong'
     AND (
         SELECT count(*) FROM staging_events AS play
         WHERE play.page = 'NextSong'
-            AND play.ts IN (SELECT ts FROM touched_plays) -- touched
+            AND play.ts IN (SELECT ts FROM sparkify_touched_plays) -- touched
     ) > (
         SELECT count(*) FROM songplays
-        WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
+        WHERE start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
     )
-    AND ts IN (SELECT ts FROM touched_plays) -- touched
+    AND ts IN (SELECT ts FROM sparkify_touched_plays) -- touched
 GROUP BY userId, sessionId, itemInSession, ts
 HAVING count(*) > 1
     AND (
@@ -102,14 +102,14 @@ HAVING count(*) > 1
 SELECT songplay_id, song_title, song_length
 FROM songplays
 WHERE start_time IS NOT NULL
-    AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+    AND start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
     AND song_length < 0;
 
 -- warn: lengths_are_in_seconds
 -- Most tracks are more than an hour long: their length may be in milliseconds, where seconds are expected.
 SELECT count(song_length) AS lengths, sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) AS over_an_hour
 FROM songplays
-WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
+WHERE start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
 HAVING sum(CASE WHEN song_length > 3600 THEN 1 ELSE 0 END) * 2 > count(song_length);
 
 -- warn: last_delivery_is_newest

@@ -9,15 +9,15 @@ WITH copied_plays AS (
     SELECT event.userId, event.sessionId, event.itemInSession, event.ts
     FROM staging_events AS event
     INNER JOIN ( -- touched
-        SELECT DISTINCT user_id, session_id, item_in_session, ts FROM touched_plays -- touched
+        SELECT DISTINCT user_id, session_id, item_in_session, ts FROM sparkify_touched_plays -- touched
     ) AS touched -- touched
         ON event.userId = touched.user_id -- touched
             AND event.sessionId = touched.session_id -- touched
             AND event.itemInSession = touched.item_in_session -- touched
             AND event.ts = touched.ts -- touched
     WHERE event.page = 'NextSong'
-        AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
-        AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
+        AND event.ts >= (SELECT min(ts) FROM sparkify_touched_plays) -- touched
+        AND event.ts <= (SELECT max(ts) FROM sparkify_touched_plays) -- touched
     GROUP BY event.userId, event.sessionId, event.itemInSession, event.ts
     HAVING count(*) > 1
 ),
@@ -38,8 +38,8 @@ ranked_copies AS (
             AND event.ts = copied_plays.ts
     WHERE event.page = 'NextSong'
         -- The join alone does not show which blocks to skip.
-        AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
-        AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
+        AND event.ts >= (SELECT min(ts) FROM sparkify_touched_plays) -- touched
+        AND event.ts <= (SELECT max(ts) FROM sparkify_touched_plays) -- touched
 ),
 
 single_plays AS (
@@ -48,7 +48,7 @@ single_plays AS (
         event.song, event.artist, event.length, event.level, event.location, event.userAgent
     FROM staging_events AS event
     INNER JOIN ( -- touched
-        SELECT DISTINCT user_id, session_id, item_in_session, ts FROM touched_plays -- touched
+        SELECT DISTINCT user_id, session_id, item_in_session, ts FROM sparkify_touched_plays -- touched
     ) AS touched -- touched
         ON event.userId = touched.user_id -- touched
             AND event.sessionId = touched.session_id -- touched
@@ -60,8 +60,8 @@ single_plays AS (
             AND event.itemInSession = copied_plays.itemInSession
             AND event.ts = copied_plays.ts
     WHERE event.page = 'NextSong'
-        AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
-        AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
+        AND event.ts >= (SELECT min(ts) FROM sparkify_touched_plays) -- touched
+        AND event.ts <= (SELECT max(ts) FROM sparkify_touched_plays) -- touched
         AND copied_plays.ts IS NULL
     UNION ALL
     SELECT
@@ -75,15 +75,15 @@ tracks AS (
     SELECT DISTINCT event.song, event.artist, event.length
     FROM staging_events AS event
     INNER JOIN ( -- touched
-        SELECT DISTINCT user_id, session_id, item_in_session, ts FROM touched_plays -- touched
+        SELECT DISTINCT user_id, session_id, item_in_session, ts FROM sparkify_touched_plays -- touched
     ) AS touched -- touched
         ON event.userId = touched.user_id -- touched
             AND event.sessionId = touched.session_id -- touched
             AND event.itemInSession = touched.item_in_session -- touched
             AND event.ts = touched.ts -- touched
     WHERE event.page = 'NextSong'
-        AND event.ts >= (SELECT min(ts) FROM touched_plays) -- touched
-        AND event.ts <= (SELECT max(ts) FROM touched_plays) -- touched
+        AND event.ts >= (SELECT min(ts) FROM sparkify_touched_plays) -- touched
+        AND event.ts <= (SELECT max(ts) FROM sparkify_touched_plays) -- touched
 ),
 
 normalized_tracks AS (

@@ -12,12 +12,12 @@ FROM (
             + cast(ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS start_time
         FROM staging_events
         WHERE page = 'NextSong'
-            AND ts IN (SELECT ts FROM touched_plays) -- touched
+            AND ts IN (SELECT ts FROM sparkify_touched_plays) -- touched
     ) AS staged
     FULL OUTER JOIN (
         SELECT user_id, session_id, item_in_session, start_time
         FROM songplays
-        WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
+        WHERE start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
     ) AS play
         ON staged.user_id = play.user_id
             AND staged.session_id = play.session_id
@@ -28,7 +28,7 @@ CROSS JOIN (
     SELECT count(*) AS plays
     FROM staging_events
     WHERE page = 'NextSong'
-        AND ts IN (SELECT ts FROM touched_plays) -- touched
+        AND ts IN (SELECT ts FROM sparkify_touched_plays) -- touched
 ) AS delivered
 WHERE joined.with_staged <> joined.pairs
     OR joined.with_play <> joined.pairs

@@ -1,3 +1,3 @@
 -- The songs to recompute.
 DELETE FROM songs
-WHERE song_id IN (SELECT song_id FROM touched_songs) -- touched
+WHERE song_id IN (SELECT song_id FROM sparkify_touched_songs) -- touched

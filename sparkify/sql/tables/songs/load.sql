@@ -5,7 +5,7 @@ WITH ranked_records AS (
         song_id, title, artist_id, year, duration,
         row_number() OVER (PARTITION BY song_id ORDER BY year, title, artist_id, duration) AS record_rank
     FROM staging_songs
-    WHERE song_id IN (SELECT song_id FROM touched_songs) -- touched
+    WHERE song_id IN (SELECT song_id FROM sparkify_touched_songs) -- touched
 )
 
 SELECT song_id, title, artist_id, year, duration

@@ -10,7 +10,7 @@ INNER JOIN (
     INNER JOIN load_history AS loads ON files.load_id = loads.load_id
 ) AS newest ON event.source_id = newest.source_id
 WHERE event.ts > newest.newest_ts
-    AND event.source_id IN (SELECT source_id FROM changed_files) -- touched
+    AND event.source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
     -- By this alone most blocks are skipped.
     AND event.ts > (SELECT cast(extract(EPOCH FROM min(finished_at)) AS BIGINT) * 1000 FROM load_history);
 
@@ -20,7 +20,7 @@ SELECT event.userId AS user_id, event.sessionId AS session_id, min(event.ts) AS 
 FROM staging_events AS event
 INNER JOIN ( -- touched
     SELECT DISTINCT userId, sessionId FROM staging_events -- touched
-    WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+    WHERE source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
 ) AS brought ON event.userId = brought.userId AND event.sessionId = brought.sessionId -- touched
 WHERE event.userId IS NOT NULL
 GROUP BY event.userId, event.sessionId
@@ -30,5 +30,5 @@ HAVING max(event.ts) - min(event.ts) > 86400000;
 -- Most times are whole multiples of ten seconds: a spreadsheet may have rounded them, and events lost their order.
 SELECT count(*) AS events, sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) AS rounded
 FROM staging_events
-WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+WHERE source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
 HAVING sum(CASE WHEN ts % 10000 = 0 THEN 1 ELSE 0 END) * 2 > count(*);

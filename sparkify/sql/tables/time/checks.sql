@@ -12,6 +12,6 @@ FROM (
     FROM songplays
 ) AS sides
 WHERE start_time IS NOT NULL
-    AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+    AND start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
 GROUP BY start_time
 HAVING count(moment) <> 1 OR count(play) = 0;

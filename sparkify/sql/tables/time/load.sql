@@ -3,7 +3,7 @@ INSERT INTO time (start_time, hour, day, week, month, year, weekday)
 WITH moments AS (
     SELECT DISTINCT start_time
     FROM songplays
-    WHERE start_time IN (SELECT start_time FROM touched_plays) -- touched
+    WHERE start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
 )
 
 SELECT

@@ -8,20 +8,20 @@ FROM (
         SELECT start_time
         FROM songplays
         WHERE start_time IS NOT NULL
-            AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+            AND start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
     ) AS play
     FULL OUTER JOIN (
         SELECT start_time
         FROM time
         WHERE start_time IS NOT NULL
-            AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+            AND start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
     ) AS moment ON play.start_time = moment.start_time
 ) AS joined
 CROSS JOIN (
     SELECT count(*) AS plays
     FROM songplays
     WHERE start_time IS NOT NULL
-        AND start_time IN (SELECT start_time FROM touched_plays) -- touched
+        AND start_time IN (SELECT start_time FROM sparkify_touched_plays) -- touched
 ) AS kept
 WHERE joined.with_play <> joined.pairs
     OR joined.with_moment <> joined.pairs

@@ -12,7 +12,7 @@ FROM (
         user_id, level, valid_from, valid_to,
         lead(valid_from) OVER (PARTITION BY user_id ORDER BY valid_from, valid_to) AS next_from
     FROM user_levels
-    WHERE user_id IN (SELECT user_id FROM touched_users) -- touched
+    WHERE user_id IN (SELECT user_id FROM sparkify_touched_users) -- touched
 ) AS spans
 WHERE valid_to <> next_from
     OR (valid_to IS NULL AND next_from IS NOT NULL)
@@ -24,7 +24,7 @@ SELECT users.user_id, users.level, span.level AS level_of_span
 FROM users
 LEFT JOIN user_levels AS span ON users.user_id = span.user_id AND span.valid_to IS NULL
 WHERE users.user_id IS NOT NULL
-    AND users.user_id IN (SELECT user_id FROM touched_users) -- touched
+    AND users.user_id IN (SELECT user_id FROM sparkify_touched_users) -- touched
     AND (
         users.level <> span.level
         OR (users.level IS NULL AND span.level IS NOT NULL)
@@ -41,20 +41,20 @@ INNER JOIN user_levels AS span
         AND (play.start_time < span.valid_to OR span.valid_to IS NULL)
 WHERE play.level <> span.level
     -- The last event up to a play is at its moment: no event of another moment makes it disagree.
-    AND play.user_id IN (SELECT user_id FROM touched_users) -- touched
+    AND play.user_id IN (SELECT user_id FROM sparkify_touched_users) -- touched
     AND play.start_time >= ( -- touched
         SELECT -- touched
             TIMESTAMP '1970-01-01 00:00:00' -- touched
             + cast((min(ts) - min(ts) % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day' -- touched
             + cast(min(ts) % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS first_moment -- touched
-        FROM staging_events WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+        FROM staging_events WHERE source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
     ) -- touched
     AND play.start_time <= ( -- touched
         SELECT -- touched
             TIMESTAMP '1970-01-01 00:00:00' -- touched
             + cast((max(ts) - max(ts) % 86400000) / 86400000 AS INTEGER) * INTERVAL '1 day' -- touched
             + cast(max(ts) % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS last_moment -- touched
-        FROM staging_events WHERE source_id IN (SELECT source_id FROM changed_files) -- touched
+        FROM staging_events WHERE source_id IN (SELECT source_id FROM sparkify_changed_files) -- touched
     ) -- touched
     -- The plays of a user who always had one level agree.
     AND span.user_id IN (SELECT user_id FROM user_levels WHERE valid_to IS NOT NULL);

@@ -4,16 +4,16 @@ INSERT INTO user_levels (user_id, level, valid_from, valid_to)
 WITH
 first_changes AS ( -- touched
     SELECT user_id, min(ts) AS ts, min(moment) AS moment -- touched
-    FROM touched_users -- touched
+    FROM sparkify_touched_users -- touched
     GROUP BY user_id -- touched
 ), -- touched
 
 begun_spans AS ( -- touched
     SELECT DISTINCT -- touched
-        touched_users.user_id, first_changes.ts - 1 AS ts, touched_users.span_level, touched_users.span_from -- touched
-    FROM touched_users -- touched
-    INNER JOIN first_changes ON touched_users.user_id = first_changes.user_id -- touched
-    WHERE touched_users.span_from < first_changes.moment -- touched
+        sparkify_touched_users.user_id, first_changes.ts - 1 AS ts, sparkify_touched_users.span_level, sparkify_touched_users.span_from -- touched
+    FROM sparkify_touched_users -- touched
+    INNER JOIN first_changes ON sparkify_touched_users.user_id = first_changes.user_id -- touched
+    WHERE sparkify_touched_users.span_from < first_changes.moment -- touched
 ), -- touched
 
 user_events AS (
@@ -23,7 +23,7 @@ user_events AS (
     WHERE event.userId IS NOT NULL
         AND event.level IS NOT NULL
         -- By this alone most blocks are skipped. -- touched
-        AND event.ts >= (SELECT min(ts) FROM touched_users) -- touched
+        AND event.ts >= (SELECT min(ts) FROM sparkify_touched_users) -- touched
     UNION ALL -- touched
     SELECT user_id AS userId, ts, 0 AS sessionId, 0 AS itemInSession, span_level AS level -- touched
     FROM begun_spans -- touched

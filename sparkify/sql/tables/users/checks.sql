@@ -12,5 +12,5 @@
 SELECT user_id, registered_at
 FROM users
 WHERE user_id IS NOT NULL
-    AND user_id IN (SELECT user_id FROM touched_users) -- touched
+    AND user_id IN (SELECT user_id FROM sparkify_touched_users) -- touched
     AND registered_at < TIMESTAMP '2000-01-01 00:00:00';

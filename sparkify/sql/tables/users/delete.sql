@@ -1,3 +1,3 @@
 -- The users to recompute.
 DELETE FROM users
-WHERE user_id IN (SELECT user_id FROM touched_users) -- touched
+WHERE user_id IN (SELECT user_id FROM sparkify_touched_users) -- touched

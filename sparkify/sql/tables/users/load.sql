@@ -8,8 +8,8 @@ WITH recent_events AS (
         CASE WHEN registration BETWEEN -62135596800000 AND 253402300799999 THEN registration END AS registration
     FROM staging_events
     WHERE userId IS NOT NULL
-        AND userId IN (SELECT user_id FROM touched_users) -- touched
-        AND ts >= (SELECT min(ts) FROM touched_users) -- touched
+        AND userId IN (SELECT user_id FROM sparkify_touched_users) -- touched
+        AND ts >= (SELECT min(ts) FROM sparkify_touched_users) -- touched
 ),
 
 recent_values AS ( -- touched
@@ -26,15 +26,15 @@ recent_values AS ( -- touched
 
 -- What was NULL before, no earlier event tells. -- touched
 untold_users AS ( -- touched
-    SELECT touched_users.user_id -- touched
-    FROM touched_users -- touched
-    LEFT JOIN recent_values ON touched_users.user_id = recent_values.userId -- touched
+    SELECT sparkify_touched_users.user_id -- touched
+    FROM sparkify_touched_users -- touched
+    LEFT JOIN recent_values ON sparkify_touched_users.user_id = recent_values.userId -- touched
     WHERE recent_values.userId IS NULL -- touched
-        OR (touched_users.first_name IS NOT NULL AND recent_values.first_names = 0) -- touched
-        OR (touched_users.last_name IS NOT NULL AND recent_values.last_names = 0) -- touched
-        OR (touched_users.gender IS NOT NULL AND recent_values.genders = 0) -- touched
-        OR (touched_users.level IS NOT NULL AND recent_values.levels = 0) -- touched
-        OR (touched_users.registered_at IS NOT NULL AND recent_values.registrations = 0) -- touched
+        OR (sparkify_touched_users.first_name IS NOT NULL AND recent_values.first_names = 0) -- touched
+        OR (sparkify_touched_users.last_name IS NOT NULL AND recent_values.last_names = 0) -- touched
+        OR (sparkify_touched_users.gender IS NOT NULL AND recent_values.genders = 0) -- touched
+        OR (sparkify_touched_users.level IS NOT NULL AND recent_values.levels = 0) -- touched
+        OR (sparkify_touched_users.registered_at IS NOT NULL AND recent_values.registrations = 0) -- touched
 ), -- touched
 
 user_events AS (
@@ -46,7 +46,7 @@ user_events AS (
         CASE WHEN registration BETWEEN -62135596800000 AND 253402300799999 THEN registration END AS registration -- touched
     FROM staging_events -- touched
     WHERE userId IN (SELECT user_id FROM untold_users) -- touched
-        AND ts < (SELECT min(ts) FROM touched_users) -- touched
+        AND ts < (SELECT min(ts) FROM sparkify_touched_users) -- touched
 ),
 
 -- The last moment of each attribute first: ranking the few events of these costs less than ranking them all.

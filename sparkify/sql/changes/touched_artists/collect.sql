@@ -1,5 +1,0 @@
--- The artists of the changed files.
-INSERT INTO touched_artists (artist_id)
-SELECT DISTINCT artist_id
-FROM staging_songs
-WHERE source_id IN (SELECT source_id FROM changed_files)

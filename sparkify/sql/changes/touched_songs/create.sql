@@ -1,4 +1,0 @@
--- Grain: one song to recompute, in one or more rows.
-CREATE TEMP TABLE touched_songs (
-    song_id VARCHAR(1024) NOT NULL -- song
-)

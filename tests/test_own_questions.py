@@ -59,7 +59,9 @@ READS = {
     "commented": "/* a\nb */\n-- c\nwith recursive found AS (SELECT * FROM plays) SELECT count(*) FROM found",
     "twice": "SELECT (SELECT count(*) FROM plays) FROM days WHERE day = (SELECT max(day) FROM plays)",
     "events": "SELECT count(*) FROM events WHERE page = 'NextSong'",
-    "sessions": "SELECT max(plays) FROM sessions",
+    "sessions": "SELECT max(sessions.plays) FROM sessions, users GROUP BY sessions.events, sessions.plays",
+    "told": "SELECT count(*) -- FROM main.plays\nFROM plays WHERE 'FROM main.plays' <> 'a'",
+    "bracketed": "SELECT count(*) FROM (plays)",
 }
 
 
@@ -105,6 +107,13 @@ def test_days_are_those_of_the_time_zone_and_moments_are_utc(config: Config, tmp
     }
 
 
+def test_only_ends_of_lines_end_a_line(config: Config, tmp_path: Path) -> None:
+    text = "-- What\u2028is\fit?\r\n-- It\x85is.\r\nSELECT\r\n'a\u2028b' AS a,\r\n'c\fd' AS b"
+    found = ask(config, tmp_path, own=text, wrong=text + ",\nnix")
+    assert rows_of(found["own"]) == [("a\u2028b", "c\fd")]
+    assert (found["wrong"].mistake or "").startswith("wrong.sql, line 6: ")
+
+
 def test_values_have_a_default_and_are_those_of_the_cut(config: Config, tmp_path: Path) -> None:
     text = f"{HEAD}-- Parameters: top = 2.\nSELECT day FROM days WHERE '12:30' <> ':top' ORDER BY day LIMIT :top"
     assert len(rows_of(ask(config, tmp_path, own=text)["own"])) == 2
@@ -121,6 +130,7 @@ MISTAKES = {
     f"{HEAD}-- Drawing: bars a b.\nSELECT 1 AS a, 2 AS c": "line 3: the answer has no column b to draw; it has a, c",
     f"{HEAD}-- Drawing: bars a b.\nSELECT 1 AS a, 'x' AS b": "line 3: b is not a number: 'x'",
     f"{HEAD}-- Drawing: line a b.\nSELECT 1 AS a, 2 AS b": "line 3: a is not a day: '1'",
+    f"{HEAD}-- Drawing: line a b.\nSELECT cast(NULL AS DATE) AS a, 2 AS b": "line 3: a is NULL in a row, and a line",
     f"{HEAD}-- Drawing: line a b.\nSELECT DATE '2018-11-01' AS a, range AS b FROM range(2)": (
         "line 3: a is 2018-11-01 in several rows; a line needs one row for each day"
     ),
@@ -131,7 +141,15 @@ MISTAKES = {
     f"{HEAD}-- Parameters: days.\nSELECT :days": "line 3: days has no value; write days = 20",
     f"{HEAD}SELECT :top": "line 1: the SQL has :top, which no line -- Parameters: lists",
     f"{HEAD}-- Parameters: from.\nSELECT count(*) FROM songplays": "line 3: from would change nothing: the SQL reads",
+    f"{HEAD}-- Parameters: from.\nSELECT count(*) AS plays FROM songplays ORDER BY plays": (
+        "line 3: from would change nothing: the SQL reads"
+    ),
+    f"{HEAD}-- Parameters: from.\nSELECT 1 -- FROM plays\nFROM songs": "line 3: from would change nothing: the SQL",
     f"{HEAD}-- Parameters: from.\nSELECT 1 FROM main.plays, days": "line 3: from would not cut main.plays",
+    f'{HEAD}-- Parameters: from.\nSELECT 1 FROM days AS d, "a b" . "plays"': "line 3: from would not cut \"a b\" . ",
+    f"{HEAD}-- Parameters: from.\nWITH plays AS (SELECT * FROM plays) SELECT 1 FROM plays": (
+        "line 3: the SQL has a CTE plays, which is the name of a view that is cut; rename it"
+    ),
     f"{HEAD}-- Parameters: to.\n\nSELECT 1\nFROM plays\nWHERE nix": "line 7: the SQL cannot be run: Binder Error: ",
     f"{HEAD}\n\nSELEC 1": "line 5: the SQL cannot be read: ",
     f"{HEAD}DROP TABLE songs": "line 3: the SQL is a statement of kind DROP; only a SELECT",

@@ -25,7 +25,7 @@ from typing import Any
 from sparkify.errors import UsageError
 from sparkify.formats import format_day, format_value
 from sparkify.questions.catalogue import CHAPTERS, Parameter, Question, read_parameters
-from sparkify.questions.cut import list_read
+from sparkify.questions.cut import OWN_VIEWS
 from sparkify.warehouses import Row
 
 # The chapter of those that name none.
@@ -44,7 +44,20 @@ LONGEST_TEXT = 1_000
 # Of a value in a sentence.
 _LONGEST_NAMED = 40
 _COMMENT = "--"
-_OF_SCHEMA = re.compile(r"\b(?:FROM|JOIN)\s+([\w\"]+\.(plays|events|sessions|days))\b", re.IGNORECASE)
+# What names no table, whatever it holds.
+_TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_VIEW = rf'"?\b({"|".join(OWN_VIEWS)})\b"?'
+# A column may have the name of a view: sessions.plays, and count(*) AS plays.
+_READ = re.compile(
+    rf"(?:\b(?:FROM|JOIN|TABLE|PIVOT|UNPIVOT|DESCRIBE|SUMMARIZE)\b|[,(])\s*{_VIEW}(?!\s*[.(])", re.IGNORECASE
+)
+_NAME = r'(?:"[^"]+"|\w+)'
+_OF_SCHEMA = re.compile(
+    rf"\b(?:FROM|JOIN)\s+(?:[\w\".]+(?:\s+(?:AS\s+)?{_NAME})?\s*,\s*)*((?:{_NAME}\s*\.\s*)+{_VIEW})", re.IGNORECASE
+)
+_SAME_NAME = re.compile(
+    rf"(?:\bWITH|\bRECURSIVE|,)\s+{_VIEW}\s*(?:\([^()]*\)\s*)?AS\s+(?:(?:NOT\s+)?MATERIALIZED\s*)?\(", re.IGNORECASE
+)
 _DIRECTIVE = re.compile(r"(Chapter|Totals|Drawing|Parameters):\s*(.*?)\.?\s*")
 
 
@@ -135,7 +148,8 @@ def _read_text(file: Path) -> str:
 
 
 def _parse(nothing: OwnQuestion, text: str) -> OwnQuestion:
-    lines = text.splitlines()
+    # Not splitlines: other characters that it takes for the end of a line may be in a literal.
+    lines = re.split(r"\r\n?|\n", text)
     end = next((number for number, line in enumerate(lines) if not line.startswith(_COMMENT)), len(lines))
     texts: list[str] = []
     directives: dict[str, tuple[str, int]] = {}
@@ -151,7 +165,7 @@ def _parse(nothing: OwnQuestion, text: str) -> OwnQuestion:
         raise _MistakeError(
             "the header has to begin with a line -- question, and a line -- what its numbers mean; add them", 1
         )
-    sql = "\n".join(lines[end:])
+    sql = "\n".join(lines[end:]).rstrip()
     if not sql.strip():
         raise _MistakeError("below the header is no SQL; add a SELECT", max(1, end))
     chapter, place = _read_chapter(*directives.get("Chapter", (CHAPTER, 0)))
@@ -186,14 +200,19 @@ def _read_parameters(sql: str, text: str, line: int) -> tuple[Parameter, ...]:
         if listed is not None and listed.default is None:
             raise _MistakeError(f"{name} has no value; write {name} = 20", line)
     cuts = [one.name for one in parameters if one.name not in _VALUES]
-    if cuts and not list_read(sql):
+    tables = _TEXTS.sub("''", sql)
+    if found := _SAME_NAME.search(tables):
+        raise _MistakeError(
+            f"the SQL has a CTE {found[1]}, which is the name of a view that is cut; rename it", line or 1
+        )
+    if cuts and (found := _OF_SCHEMA.search(tables)):
+        raise _MistakeError(
+            f"{cuts[0]} would not cut {found[1]}, because it is named with its schema; write {found[2]}", line
+        )
+    if cuts and not _READ.search(tables):
         raise _MistakeError(
             f"{cuts[0]} would change nothing: the SQL reads neither plays, events, sessions nor days; read one of them",
             line,
-        )
-    if cuts and (found := _OF_SCHEMA.search(sql)):
-        raise _MistakeError(
-            f"{cuts[0]} would not cut {found[1]}, because it is named with its schema; write {found[2]}", line
         )
     return parameters
 
@@ -232,6 +251,8 @@ def _read_number(column: str, value: Any) -> float | None:
 
 
 def _read_day(column: str, value: Any) -> dt.date:
+    if value is None:
+        raise ValueError(f"{column} is NULL in a row, and a line needs a day for each; leave out such rows")
     if isinstance(value, dt.datetime) and value.time() == dt.time():
         return value.date()
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):

@@ -41,15 +41,22 @@ function group(text) {
   return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (part ? `.${part}` : "");
 }
 
+// With so many decimals. What is exactly half goes to the even digit, as in Python.
+function round(value, decimals) {
+  // Forty digits more leave out nothing of a number that is exactly half.
+  const exact = value.toFixed(decimals + 40);
+  return /[02468]\.?50{39}$/.test(exact) ? exact.slice(0, -40).replace(/\.$/, "") : value.toFixed(decimals);
+}
+
 function showNumber(value) {
   const decimals = Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
-  return group(value.toFixed(decimals));
+  return group(round(value, decimals));
 }
 
 function showExact(value) {
   if (value === 0) return "0";
   const place = -Math.floor(Math.log10(Math.abs(value)));
-  const text = group(value.toFixed(Math.max(4, place + 3)));
+  const text = group(round(value, Math.max(4, place + 3)));
   return text.includes(".") ? text.replace(/0+$/, "").replace(/\.$/, "") : text;
 }
 
@@ -57,7 +64,8 @@ function showShare(share) {
   if (share === null) return "–";
   const percent = 100 * share;
   if (percent >= 99.95 && percent < 100) return "over 99.9%";
-  return `${percent < 1 ? Number(percent.toPrecision(3)) : percent.toFixed(1).replace(/\.0$/, "")}%`;
+  if (percent === 0) return "0%";
+  return `${percent < 1 ? Number(round(percent, 2 - Math.floor(Math.log10(percent)))) : round(percent, 1).replace(/\.0$/, "")}%`;
 }
 
 // ---- days, weeks, months and years, as spans.py makes them ----

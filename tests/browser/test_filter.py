@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 import sparkify
-from sparkify.formats import format_number, format_share
+from sparkify.formats import format_number, format_share, format_value
 from sparkify.questions.answers import query
 from sparkify.questions.cut import Cut
 from sparkify.report.questions import draw
@@ -108,6 +108,16 @@ def test_long_spans_are_drawn_as_python_draws_them(
     caption = page.locator("[aria-labelledby=hours] figcaption").inner_text()
     assert caption == f"Hours of music that began to play, by day and level{unit}."
     page.context.close()
+
+
+def test_numbers_are_written_as_python_writes_them(page: Page) -> None:
+    """Also those that are exactly half: 1 of 16 is 6.25%."""
+    script = (Path(sparkify.__file__).parent / "report" / "filter.js").read_text(encoding="utf-8")
+    parts = [part / whole for whole in (7, 16, 32, 160, 400, 720) for part in range(0, 40 * whole, 3)]
+    shares = [min(1.0, one / 40) for one in parts]
+    shown = "return [parts.map(showNumber), parts.map(showExact), shares.map(showShare)];"
+    found = page.evaluate(f"([parts, shares]) => {{ {script}\n{shown} }}", [parts, shares])
+    assert found == [list(map(format_number, parts)), list(map(format_value, parts)), list(map(format_share, shares))]
 
 
 def test_what_does_not_follow_says_so_and_everything_comes_back(page: Page, month_report: Report) -> None:

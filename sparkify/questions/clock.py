@@ -7,11 +7,11 @@ the same answers, and skip blocks by the stored moments, which stay UTC.
 import datetime as dt
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from textwrap import indent
 
-from sparkify.sql import literal_sql
+from sparkify.sql import literal_sql, parse_table
 from sparkify.timezones import UTC, Period, find_periods
 from sparkify.warehouses import Warehouse
 
@@ -30,12 +30,17 @@ FROM staging_events
 ORDER BY number
 """
 _UNITS = {"hours": 3_600_000, "minutes": 60_000, "seconds": 1_000}
-# Where SQL computes the day, or the time of the day, of a moment in milliseconds.
-_OF_DAY = re.compile(r"\b((?:\w+\.)?)(\w*ts)(?= AS DOUBLE PRECISION\) / 86400000| % 86400000)")
-# The same of a play's, in the view.
-_OF_PLAY = re.compile(r"(cast\(|'week', |FROM )songplays\.start_time")
-_EVENTS = re.compile(r"^( *)FROM (staging_events|repeated_events)(?: AS (event))?$", re.MULTILINE)
-_MEANINGS = re.compile(r"( -- (?:(?:the )?day|Monday|hour)\b[^\n]*, )UTC$", re.MULTILINE)
+# The views with columns by the clock, and the moments that these are of.
+_MOMENTS = {"events": "happened_at", "plays": "start_time"}
+# These columns, as the view plays has them in UTC.
+_LOCAL = {
+    "day": "cast(local_time AS DATE)",
+    "week": "cast(date_trunc('week', local_time) AS DATE)",
+    "weekday": "cast(extract(DOW FROM local_time) AS INTEGER)",
+    "hour": "cast(extract(HOUR FROM local_time) AS INTEGER)",
+}
+# A column of a question that shows a moment.
+_SHOWN = re.compile(r"([\w.]*\b(\w+)) -- by the clock$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -97,44 +102,36 @@ class Clock:
         """The SELECT of a view with the days, weeks and hours of this clock. Its moments stay UTC."""
         if self.is_utc:
             return select
-        if name == "plays":
-            select = _OF_PLAY.sub(r"\1songplays.local_time", select)
-            beside = self._beside("songplays", "start_time", "local_time", _shift_time)
-            select = re.sub(r"^FROM songplays$", f"FROM {beside} AS songplays", select, flags=re.MULTILINE)
-        elif name == "events":
-            select = _OF_DAY.sub(r"\1local_ts", select).replace("event.ts,", "event.ts,\n        event.local_ts,")
-            select = select.replace("item_in_session, ts, page", "item_in_session, ts, local_ts, page")
-            # When it happened stays UTC.
-            utc = "cast(millisecond_of_day + ts - local_ts AS INTEGER)"
-            select = select.replace("+ millisecond_of_day *", f"+ {utc} *")
-            select = _EVENTS.sub(self._replace_events, select)
-        elif name == "days":
+        if name == "days":
             missing = [f"log_bounds.first_day + numbers.number <> {literal_sql(day)}" for day in self.missing]
             select += "".join(f"\n{'    AND' if place else 'WHERE'} {one}" for place, one in enumerate(missing))
-        return _MEANINGS.sub(rf"\g<1>{self.timezone}", select)
+            return select.replace(f", {UTC}", f", {self.timezone}")
+        if name not in _MOMENTS:
+            return select
+        columns = [column.name for column in parse_table(name, f"CREATE VIEW {name} AS\n{select}").columns]
+        selected = ",\n    ".join(f"{_LOCAL[one]} AS {one}" if one in _LOCAL else one for one in columns)
+        return f"SELECT\n    {selected}\nFROM {self._beside(name, select)} AS local_{name}"
 
     def localize_moments(self, sql: str) -> str:
         """A question's SELECT with the moments that it shows on this clock."""
-        return sql if self.is_utc else _OF_DAY.sub(lambda found: f"({self._by_period(found[0], _shift_ts)})", sql)
+        return sql if self.is_utc else _SHOWN.sub(lambda found: f"{self._shift(found[1])} AS {found[2]}", sql)
 
-    def _replace_events(self, found: re.Match[str]) -> str:
-        space, table, alias = found.groups()
-        return indent(f"FROM {self._beside(table, 'ts', 'local_ts', _shift_ts)} AS {alias or table}", space)
+    def _beside(self, name: str, select: str) -> str:
+        """The rows of a view with the time of this clock beside each moment."""
+        column = f"-- By the clock of {self.timezone}, right {self.right}.\n{self._shift(_MOMENTS[name])} AS local_time"
+        utc = f"FROM (\n{indent(select.rstrip(), '    ')}\n) AS utc_{name}"
+        return f"(\n    SELECT\n        *,\n{indent(column, ' ' * 8)}\n{indent(utc, '    ')}\n)"
 
-    def _beside(self, table: str, moment: str, name: str, shift: Callable[[str, int], str]) -> str:
-        """A table with the time of this clock beside each moment."""
-        note = f"-- By the clock of {self.timezone}, right {self.right}."
-        column = f"{self._by_period(moment, shift)} AS {name}"
-        return f"(\n    SELECT\n        *,\n        {note}\n{indent(column, ' ' * 8)}\n    FROM {table}\n)"
-
-    def _by_period(self, moment: str, shift: Callable[[str, int], str]) -> str:
-        literal = str if shift is _shift_ts else _timestamp_sql
+    def _shift(self, moment: str) -> str:
+        """The time of this clock at a moment, a timestamp in UTC."""
         *earlier, last = self.periods
         if not earlier:
-            return shift(moment, last.offset)
+            return _shift_by(moment, last.offset)
         # The log's own periods come first, so that those after it cost nothing.
-        cases = [f"    WHEN {moment} < {literal(one.end)} THEN {shift(moment, one.offset)}\n" for one in earlier]
-        return f"CASE\n{''.join(cases)}    ELSE {shift(moment, last.offset)}\nEND"
+        cases = [
+            f"    WHEN {moment} < {_timestamp_sql(one.end)} THEN {_shift_by(moment, one.offset)}\n" for one in earlier
+        ]
+        return f"CASE\n{''.join(cases)}    ELSE {_shift_by(moment, last.offset)}\nEND"
 
 
 UTC_CLOCK = Clock()
@@ -180,11 +177,7 @@ def _list_missing(periods: Sequence[Period]) -> Iterator[dt.date]:
         yield from (before + dt.timedelta(number) for number in range(1, (after - before).days))
 
 
-def _shift_ts(moment: str, offset: int) -> str:
-    return f"{moment} {'-' if offset < 0 else '+'} {abs(offset)}" if offset else moment
-
-
-def _shift_time(moment: str, offset: int) -> str:
+def _shift_by(moment: str, offset: int) -> str:
     if not offset:
         return moment
     unit, size = next((unit, size) for unit, size in _UNITS.items() if offset % size == 0)

@@ -26,7 +26,7 @@ event_counts AS (
     SELECT
         count(*) AS events,
         coalesce(sum(CASE WHEN auth = 'Logged Out' THEN 1 ELSE 0 END), 0) AS logged_out,
-        max(ts) AS newest_ts
+        max(happened_at) AS newest_event
     FROM events
 ),
 
@@ -49,10 +49,7 @@ SELECT
     record_counts.rejected_share,
     play_counts.match_rate,
     cast(event_counts.logged_out AS DOUBLE PRECISION) / nullif(event_counts.events, 0) AS logged_out_share,
-    cast(
-        DATE '1970-01-01' + cast(floor(cast(event_counts.newest_ts AS DOUBLE PRECISION) / 86400000) AS INTEGER)
-        AS TIMESTAMP
-    ) + cast(event_counts.newest_ts % 86400000 AS INTEGER) * INTERVAL '1 millisecond' AS newest_event
+    event_counts.newest_event -- by the clock
 FROM event_counts
 CROSS JOIN error_counts
 CROSS JOIN hit_session_counts

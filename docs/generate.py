@@ -119,18 +119,19 @@ Days, weeks, months and hours are UTC, and so are the days of `--from` and `--to
 sparkify query heatmap --timezone America/Chicago
 ```
 
-Then every question follows that clock: where a definition below says UTC, it is the zone's. It has days of 23 and 25
-hours when the clock changes; an hour that it shows twice is one hour of the heatmap; a day that it left out, as
-Pacific/Apia did 2011-12-30, has no row. What is a length of time stays one: 14 days of silence are 14 times 24 hours.
+Every question then follows that clock. Where a definition below says UTC, that zone's time is meant. On the days on
+which the clock changes, a day has 23 or 25 hours. An hour that comes twice is one hour of the heatmap. A day that the
+zone left out, as Pacific/Apia did 2011-12-30, has no row. Lengths of time do not change: 14 days of silence are 14
+times 24 hours.
 
-Names are those of the IANA database, such as `America/Chicago`; abbreviations such as `EST` are what that database says
-of them, here five hours behind UTC all year. The data is Python's: that of the system, or else of the package `tzdata`.
-The engines' own is not used. The changes of the clock stand in the SQL as literals, so both engines give the same
-answers. `--print-sql` and the report print SQL that runs in any client; a comment in it says from when to when its
-clock is right: from the first event of the log to a year after the last. Print it anew when the log has grown beyond.
+Names are those of the IANA database, such as `America/Chicago`. It has abbreviations too: `EST` is five hours behind UTC
+all year. The data comes from Python, which reads that of the system, or else that of the package `tzdata`. The engines'
+own data is not used: the changes of the clock stand in the SQL as literals, so both engines give the same answers.
+`--print-sql` and the report print SQL that runs in any client. A comment in it says for which days its clock is right:
+from the first event of the log to a year after the last. When the log has grown beyond that, print the SQL again.
 
-The tables and views stay UTC, with `time`, their columns `day`, `week`, `weekday` and `hour`, and exports. So
-`sparkify query --sql` does not take `--timezone`.
+Tables, views and exports stay UTC, also their columns `day`, `week`, `weekday` and `hour`. So `sparkify query --sql` does
+not take `--timezone`.
 
 ## The SQL
 

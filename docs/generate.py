@@ -124,14 +124,15 @@ which the clock changes, a day has 23 or 25 hours. An hour that comes twice is o
 zone left out, as Pacific/Apia did 2011-12-30, has no row. Lengths of time do not change: 14 days of silence are 14
 times 24 hours.
 
-Names are those of the IANA database, such as `America/Chicago`. It has abbreviations too: `EST` is five hours behind UTC
-all year. The data comes from Python, which reads that of the system, or else that of the package `tzdata`. The engines'
-own data is not used: the changes of the clock stand in the SQL as literals, so both engines give the same answers.
+Names are those of the IANA database, such as `America/Chicago`. It has abbreviations too: `EST` is five hours behind
+UTC all year. The data comes from Python, which reads that of the system, or else that of the package `tzdata`. The
+engines' own data is not used: the changes of the clock stand in the SQL as literals, so both engines give the same
+answers.
 `--print-sql` and the report print SQL that runs in any client. A comment in it says for which days its clock is right:
 from the first event of the log to a year after the last. When the log has grown beyond that, print the SQL again.
 
-Tables, views and exports stay UTC, also their columns `day`, `week`, `weekday` and `hour`. So `sparkify query --sql` does
-not take `--timezone`.
+Tables, views and exports stay UTC, also their columns `day`, `week`, `weekday` and `hour`. So `sparkify query --sql`
+does not take `--timezone`.
 
 ## The SQL
 

@@ -256,7 +256,8 @@ def print_status(status: Status) -> None:
     print("files: " + (", ".join(f"{count:,} {state}" for state, count in status.files.items()) or "none"))
     _print_match_rates(status.match_rate)
     if status.newest_event is not None:
-        print(f"newest event: {format_value(status.newest_event)} UTC{describe_lag(status.lag_seconds)}")
+        age = describe_lag(status.lag_seconds)
+        print(f"newest event: {format_value(status.newest_event)} UTC{', ' if age else ''}{age}")
     if status.newest_play is not None:
         print(f"newest play: {format_value(status.newest_play)} UTC")
     if status.pending is None:

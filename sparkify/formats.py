@@ -113,12 +113,12 @@ def format_age(seconds: float) -> str:
 
 
 def describe_lag(seconds: float | None) -> str:
-    """How old the newest event was when the last load ended, as the end of a sentence; empty for events of long ago."""
+    """How old the newest event was when the last load ended, in words; empty for events of long ago."""
     if seconds is None or seconds > _LONG_AGO_SECONDS:
         return ""
     if seconds < 0:
-        return f", {format_age(-seconds)} after the end of the last load"
-    return f", {format_age(seconds)} old when the last load ended"
+        return f"{format_age(-seconds)} after the end of the last load"
+    return f"{format_age(seconds)} old when the last load ended"
 
 
 def format_day(day: dt.date) -> str:

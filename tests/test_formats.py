@@ -115,10 +115,10 @@ def test_ages(seconds: float, age: str) -> None:
     ("seconds", "said"),
     [
         (None, ""),
-        (7_200, ", 2 hours old when the last load ended"),
-        (35 * 86_400, ", 35 days old when the last load ended"),
+        (7_200, "2 hours old when the last load ended"),
+        (35 * 86_400, "35 days old when the last load ended"),
         (36 * 86_400, ""),
-        (-7_200, ", 2 hours after the end of the last load"),
+        (-7_200, "2 hours after the end of the last load"),
     ],
 )
 def test_age_is_told_of_what_is_not_of_long_ago(seconds: float | None, said: str) -> None:

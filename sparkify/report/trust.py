@@ -4,7 +4,7 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 
-from sparkify.formats import count_of, format_age, format_number, format_share
+from sparkify.formats import count_of, describe_lag, format_number, format_share
 from sparkify.questions.answers import Answers
 from sparkify.report.marks import Record, bar
 from sparkify.timezones import to_local
@@ -31,8 +31,7 @@ def list_facts(answers: Answers) -> list[Fact]:
         at = _moment(load["finished_at"] or load["started_at"], answers.timezone)
         facts = [Fact("Last load", at, f"load {load['load_id']}, {status}", load["status"] in _BAD_LOADS)]
     if newest is not None:
-        at, lag = _moment(newest, answers.timezone), answers.lag_seconds
-        facts.append(Fact("Newest event", at, f"{format_age(lag)} before it was loaded" if lag else ""))
+        facts.append(Fact("Newest event", _moment(newest, answers.timezone), describe_lag(answers.lag_seconds)))
     return [
         *facts,
         Fact("Records rejected", format_share(health["rejected_share"]), "of all that were read, of every file"),

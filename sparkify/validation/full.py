@@ -76,12 +76,7 @@ FROM ended_lines"""
 def _reasons_sql(dataset: Dataset, source: str, keys: Keys) -> str:
     """A WITH list that ends in `lines_with_reason`. Each step adds columns, so that nothing is computed twice."""
     fields = FIELDS[dataset]
-    texts = text_values(dataset)
     broken = [f"{_broken_by_field(rule, fields)} AS {rule.code}" for rule in RULES if isinstance(rule, FieldRule)]
-    repaired = [
-        f"CASE WHEN repaired_texts IS NULL THEN {name} ELSE repaired_texts[{place}] END AS {name}"
-        for place, name in enumerate(texts, start=1)
-    ]
     return f"""WITH text_lines AS (
     {text_lines_sql(source)}
 ), checked_lines AS (
@@ -103,18 +98,7 @@ def _reasons_sql(dataset: Dataset, source: str, keys: Keys) -> str:
     SELECT *,
         {_STEP.join(f"{_value(place, field, keys)} AS value_{field.name}" for place, field in enumerate(fields, 1))}
     FROM token_lines
-), doubled_lines AS (
-    SELECT *,
-        CASE WHEN {" OR ".join(map(maybe_doubled_sql, texts))}
-            THEN {repaired_sql(f"[{', '.join(texts)}]")} END AS repaired_texts
-    FROM value_lines
-), repaired_lines AS (
-    SELECT * REPLACE (
-        {_STEP.join(repaired)}
-    ),
-        coalesce(repaired_texts <> [{", ".join(texts)}], FALSE) AS is_repaired
-    FROM doubled_lines
-), typed_lines AS (
+), {_repaired_sql(dataset)}, typed_lines AS (
     SELECT *,
         {whole_columns(dataset)},
         {_STEP.join(broken)}
@@ -124,6 +108,33 @@ def _reasons_sql(dataset: Dataset, source: str, keys: Keys) -> str:
         {_STEP.join(_reason(rule) for rule in RULES)}
     ) AS reason
     FROM typed_lines
+)"""
+
+
+def has_fraction_sql(json: str) -> str:
+    """The condition that a number outside of the strings of a JSON text has a fraction or an exponent."""
+    return f"regexp_matches(regexp_replace({json}, {quote(STRING)}, '\"\"', 'g'), '{_HAS_FRACTION}')"
+
+
+def _repaired_sql(dataset: Dataset) -> str:
+    """The steps from `value_lines` to `repaired_lines`: texts that were encoded twice become what they were."""
+    texts = text_values(dataset)
+    listed = f"[{', '.join(texts)}]"
+    repaired = [
+        f"CASE WHEN repaired_texts IS NULL THEN {name} ELSE repaired_texts[{place}] END AS {name}"
+        for place, name in enumerate(texts, start=1)
+    ]
+    return f"""doubled_lines AS (
+    SELECT *,
+        CASE WHEN {" OR ".join(map(maybe_doubled_sql, texts))}
+            THEN {repaired_sql(listed)} END AS repaired_texts
+    FROM value_lines
+), repaired_lines AS (
+    SELECT * REPLACE (
+        {_STEP.join(repaired)}
+    ),
+        coalesce(repaired_texts <> {listed}, FALSE) AS is_repaired
+    FROM doubled_lines
 )"""
 
 
@@ -187,7 +198,7 @@ def _other_sql(dataset: Dataset) -> str:
         for place, field in enumerate(FIELDS[dataset], start=1)
         if field.kind == "text"
     ]
-    has_number = f"regexp_matches(regexp_replace(parsed_other, {quote(STRING)}, '\"\"', 'g'), '{_HAS_FRACTION}')"
+    has_number = has_fraction_sql("parsed_other")
     tagged = f"CAST(json_extract({_tagged('text')}, '$.*') AS VARCHAR[])"
     return f"""named_lines AS (
     SELECT *,

@@ -11,12 +11,23 @@ from sparkify.datasets import Dataset
 from sparkify.sql import quote
 from sparkify.validation.columns import column_names, column_value, text_values, whole_columns
 from sparkify.validation.fields import FIELDS, OTHER, Field
-from sparkify.validation.full import NUMBER
-from sparkify.validation.keys import NO_KEYS, STRING, KeyList, Keys, constant_of, json_text, names_sql
+from sparkify.validation.full import NUMBER, has_fraction_sql
+from sparkify.validation.keys import NO_KEYS, KeyList, Keys, constant_of, json_text, names_sql
 from sparkify.validation.rules import NAN_OR_COMMA, RULES, FieldRule, Rule
 from sparkify.validation.texts import maybe_doubled_sql
 
 _STEP = ",\n        "
+# Of an unknown key's value, as JSON text. The line is `text`, and its key `unknown_keys[place]`.
+_IS_NESTED = "(starts_with(unknown, '[') OR starts_with(unknown, '{'))"
+_STANDS_IN_LINE = " OR ".join(
+    f"contains(text, unknown_keys[place] || '{space}' || unknown || '{end}')" for space in ("", " ") for end in ",}"
+)
+_MAY_BE_REWRITTEN = f"""CASE
+                WHEN starts_with(unknown, '"') OR unknown IN ('true', 'false', 'null') THEN FALSE
+                WHEN {_IS_NESTED} THEN {has_fraction_sql("unknown")}
+                WHEN regexp_full_match(unknown, '-?[1-9][0-9]*') THEN FALSE
+                ELSE has_nested OR NOT regexp_full_match(unknown, {quote(NUMBER)}) OR NOT ({_STANDS_IN_LINE})
+            END"""
 
 
 def append_sql(
@@ -134,11 +145,6 @@ def _unknown_sql(lists: Sequence[KeyList]) -> str:
         names_sql([json_text(one.names[place - 1]) + ":" for place in own])
         for one, own in zip(lists, places, strict=True)
     ]
-    bare = f"regexp_replace(unknown, {quote(STRING)}, '\"\"', 'g')"
-    is_nested = "(starts_with(unknown, '[') OR starts_with(unknown, '{'))"
-    stands = " OR ".join(
-        f"contains(text, unknown_keys[place] || '{space}' || unknown || '{end}')" for space in ("", " ") for end in ",}"
-    )
     return f"""keyed_lines AS (
     SELECT *,
         {_of_list(names)} AS unknown_keys,
@@ -150,7 +156,7 @@ def _unknown_sql(lists: Sequence[KeyList]) -> str:
     FROM parsed_lines
 ), nested_lines AS (
     SELECT *,
-        len(list_filter(unknowns, LAMBDA unknown: {is_nested})) > 0 AS has_nested
+        len(list_filter(unknowns, LAMBDA unknown: {_IS_NESTED})) > 0 AS has_nested
     FROM keyed_lines
 ), other_lines AS (
     SELECT *,
@@ -158,12 +164,7 @@ def _unknown_sql(lists: Sequence[KeyList]) -> str:
             list_transform(unknowns, LAMBDA unknown, place: concat(unknown_keys[place], unknown)), ','
         ), '}}') END AS value_other,
         CASE WHEN has_nested AND (contains(text, '-0') OR regexp_matches(text, {quote(NAN_OR_COMMA)})) THEN TRUE
-            ELSE len(list_filter(unknowns, LAMBDA unknown, place: CASE
-                WHEN starts_with(unknown, '"') OR unknown IN ('true', 'false', 'null') THEN FALSE
-                WHEN {is_nested} THEN regexp_matches({bare}, '[0-9][.eE]')
-                WHEN regexp_full_match(unknown, '-?[1-9][0-9]*') THEN FALSE
-                ELSE has_nested OR NOT regexp_full_match(unknown, {quote(NUMBER)}) OR NOT ({stands})
-            END)) > 0
+            ELSE len(list_filter(unknowns, LAMBDA unknown, place: {_MAY_BE_REWRITTEN})) > 0
         END AS is_rewritten
     FROM nested_lines
 )"""

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import textwrap
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -336,8 +337,17 @@ def render_readme() -> str:
 
 
 def render_architecture() -> str:
-    """docs/architecture.md, with the picture of the flow in its place."""
-    return replace_part((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), "flow", _flow_picture())
+    """docs/architecture.md, with the picture of the flow and the list of the layers in their places."""
+    page = replace_part((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), "flow", _flow_picture())
+    return replace_part(page, "layers", _list_layers())
+
+
+def _list_layers() -> str:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [contract] = settings["tool"]["importlinter"]["contracts"]
+    # Parentheses mark a layer that may be missing.
+    layers = [re.sub(r"[()]", "", layer).replace(" : ", ", ") for layer in contract["layers"]]
+    return "\n".join(["```text", *layers, "```\n"])
 
 
 def _mermaid(lines: Iterable[str]) -> str:

@@ -44,13 +44,7 @@ def read(reader: Reader) -> CopyStatement:
 
 def _read_option(statement: CopyStatement, reader: Reader) -> None:
     """DG copy-usage_notes-copy-from-columnar lists the options for Parquet; some of them are not played."""
-    name = reader.word()
-    if name == "format":
-        reader.take("as")
-        name = reader.word()
-    if name in statement.options:
-        raise WireError("42601", f"conflicting or redundant options: {name}")
-    statement.options.add(name)
+    name = reader.option(statement.options)
     if name == "iam_role":
         statement.role = "default" if reader.take("default") else reader.string()
     elif name == "statupdate":

@@ -179,6 +179,17 @@ class Reader:
             raise syntax_error(self.next().text)
         return str(self.next().text)
 
+    def option(self, given: set[str]) -> str:
+        """The name of an option of COPY or UNLOAD; that of a format is the format's. It is added to those given."""
+        name = self.word()
+        if name == "format":
+            self.take("as")
+            name = self.word()
+        if name in given:
+            raise WireError("42601", f"conflicting or redundant options: {name}")
+        given.add(name)
+        return name
+
     def name(self) -> str:
         """A name; a reserved one needs quotes: DG r_pg_keywords."""
         token = self.next()

@@ -50,13 +50,7 @@ def read(reader: Reader) -> UnloadStatement:
 
 
 def _read_option(statement: UnloadStatement, reader: Reader) -> None:
-    name = reader.word()
-    if name == "format":
-        reader.take("as")
-        name = reader.word()
-    if name in statement.options:
-        raise WireError("42601", f"conflicting or redundant options: {name}")
-    statement.options.add(name)
+    name = reader.option(statement.options)
     if name == "iam_role":
         statement.role = "default" if reader.take("default") else reader.string()
     elif name == "maxfilesize":

@@ -139,8 +139,8 @@ does not take `--timezone`.
 
 A question reads `events`, `plays` and `days`. These are views of the warehouse, so each SELECT below runs as it is,
 with `sparkify query --sql` or any other client, on the whole log. `sparkify query NAME` and `sparkify report` add CTEs
-with the same names, made from the text of the views with the cut in the WHERE; the report shows the whole SQL. For
-example, with `--from 2018-11-05 --to 2018-11-11 --level paid` the plays are:
+with the same names, made from the text of the views with the cut in the WHERE, and with the clock of a time zone around
+them; the report shows the whole SQL. For example, with `--from 2018-11-05 --to 2018-11-11 --level paid` the plays are:
 
 ```sql
 """

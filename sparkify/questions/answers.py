@@ -13,7 +13,7 @@ from sparkify.errors import UsageError
 from sparkify.formats import require_distinct
 from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
 from sparkify.questions.clock import UTC_CLOCK, Clock, find_clock
-from sparkify.questions.cut import COPIES, KEPT, SUMMARIES, WHOLE_LOG, Cut, cut_own_sql, cut_sql, kept_name
+from sparkify.questions.cut import COPIES, CUTTING, KEPT, SUMMARIES, WHOLE_LOG, Cut, cut_own_sql, cut_sql, kept_name
 from sparkify.questions.own import OwnQuestion, Point, read_points, take_rows, tell_mistake
 from sparkify.questions.parameters import Value, fill_parameters
 from sparkify.questions.result import Result
@@ -162,7 +162,7 @@ def _explain_nothing(warehouse: Warehouse, cut: Cut, clock: Clock) -> str | None
     first, last = _log_days(warehouse, WHOLE_LOG, clock)
     if first is None:
         return f"the warehouse {warehouse.address} holds no events yet; run sparkify load --log-data ROOT"
-    given = ", ".join(f"{name} {value}" for name, value in cut.values.items() if name in ("from", "to", "level"))
+    given = ", ".join(f"{name} {value}" for name, value in cut.values.items() if name in CUTTING)
     return f"no event matches {given}; the log has events from {first} to {last}"
 
 

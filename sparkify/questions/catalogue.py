@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import Any
 
 from sparkify.errors import UsageError
-from sparkify.questions.cut import Cut
+from sparkify.questions.cut import CUTTING, NUMBERS, Cut
 from sparkify.sql import read_sql
 
 # In reading order.
@@ -32,7 +32,7 @@ _COMMENT = "-- "
 _CHAPTER = re.compile(r"Chapter: (\w+) (\d+)\.")
 _TOTALS = re.compile(r"Totals: (\w+)\.")
 _PARAMETERS = "Parameters: "
-_PARAMETER = re.compile(r"(from|to|level|top|days)(?: = ([0-9]{1,9}))?")
+_PARAMETER = re.compile(rf"({'|'.join((*CUTTING, *NUMBERS))})(?: = ([0-9]{{1,9}}))?")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def parse_question(name: str, text: str) -> Question:
             f"sql/questions/{name}.sql needs a line -- question, lines -- definition, a line -- Chapter: … with one of "
             f"{', '.join(CHAPTERS)} and a number, and a SELECT"
         )
-    if not set(re.findall(r"(?<!:):(\w+)", sql)) <= {parameter.name for parameter in parameters} & {"top", "days"}:
+    if not set(re.findall(r"(?<!:):(\w+)", sql)) <= {parameter.name for parameter in parameters} & {*NUMBERS}:
         raise ValueError(f"sql/questions/{name}.sql uses a value that its line -- {_PARAMETERS}… does not list")
     return Question(
         name,

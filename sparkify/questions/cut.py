@@ -43,7 +43,10 @@ OWN_VIEWS = ("events", "plays", "days", "sessions")
 # The beginning of a SELECT with CTEs: comments, and whether they may be recursive.
 _WITH = re.compile(r"((?:\s|--[^\n]*\n|/\*.*?\*/)*)WITH\s+(RECURSIVE\s+)?", re.IGNORECASE | re.DOTALL)
 _READ = re.compile(rf"\b(FROM|JOIN) ({'|'.join((*_READABLE, 'sessions'))})\b( AS \w+)?")
-_PLACEHOLDER = re.compile(r"(?<!:):([a-z]+)\b")
+# The parameters of a question: those that cut the log, and those that are numbers in its SQL, as `:top`.
+CUTTING = ("from", "to", "level")
+NUMBERS = ("top", "days")
+_PLACEHOLDER = re.compile(rf"(?<![:\w]):({'|'.join(NUMBERS)})\b")
 # The view plays also has columns of users, songs and artists. No question reads them, and the joins would take longer
 # than most questions.
 _BESIDE_PLAYS = re.compile(r"\n(?:    (?:users|songs|artists)\.|LEFT JOIN ).*")
@@ -154,15 +157,12 @@ def cut_own_sql(
     bodies["plays"] = f"SELECT * FROM (\n{indent(plays, '    ')}\n) AS all_plays"
     bodies["plays"] += where_sql(_SCANNED["plays"], values, clock)
     bodies["sessions"] = _view_sql("sessions").rstrip()
-    is_cut = any(values.get(name) is not None for name in ("from", "to", "level"))
+    is_cut = any(values.get(name) is not None for name in CUTTING)
     # However it is written. A CTE more than the SQL reads costs nothing.
     found = [name for name in OWN_VIEWS if re.search(rf"\b{name}\b", sql, re.IGNORECASE)]
     found = found if is_cut or not clock.is_utc else []
     ctes = _name_ctes("\n".join(f"FROM {name}" for name in found), bodies)[1]
-    given = {name: value for name, value in values.items() if name in ("top", "days")}
-    filled = re.sub(
-        r"(?<![:\w]):(top|days)\b", lambda one: literal_sql(given[one[1]]) if one[1] in given else one[0], sql
-    )
+    filled = _fill(sql, values)
     if not ctes:
         return filled, 0
     begin = _WITH.match(filled)
@@ -188,7 +188,7 @@ def where_sql(moment: str | None, values: Mapping[str, Any], clock: Clock = UTC_
     """
     if moment is None:
         return ""
-    first, last, level = (values.get(name) for name in ("from", "to", "level"))
+    first, last, level = (values.get(name) for name in CUTTING)
     if clock.is_utc or moment == "day":
         given = [f"{moment} >= {_midnight_sql(moment, first)}"] if first is not None else []
         given += [f"{moment} < {_midnight_sql(moment, last, days_later=1)}"] if last is not None else []
@@ -198,8 +198,14 @@ def where_sql(moment: str | None, values: Mapping[str, Any], clock: Clock = UTC_
     return "\nWHERE " + "\n    AND ".join(given) if given else ""
 
 
+def list_placeholders(sql: str) -> set[str]:
+    """The numbers that the SQL is given: those of `:top` and `:days` that it has."""
+    return set(_PLACEHOLDER.findall(sql))
+
+
 def _fill(sql: str, values: Mapping[str, Any]) -> str:
-    return _PLACEHOLDER.sub(lambda found: literal_sql(values[found[1]]), sql)
+    # What a user's file does not list is left to the engine to refuse.
+    return _PLACEHOLDER.sub(lambda found: literal_sql(values[found[1]]) if found[1] in values else found[0], sql)
 
 
 def _complete(sql: str, bodies: Mapping[str, str], *, anew: Collection[str] = ()) -> str:

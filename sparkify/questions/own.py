@@ -25,14 +25,12 @@ from typing import Any
 from sparkify.errors import UsageError
 from sparkify.formats import format_day, format_value
 from sparkify.questions.catalogue import CHAPTERS, Parameter, Question, read_parameters
-from sparkify.questions.cut import OWN_VIEWS
+from sparkify.questions.cut import NUMBERS, OWN_VIEWS, list_placeholders
 from sparkify.warehouses import Row
 
 # The chapter of those that name none.
 CHAPTER = "own"
 _CHAPTERS = [*list(CHAPTERS)[1:], CHAPTER]
-# Parameters that are values in the SQL; the others cut the log.
-_VALUES = ("top", "days")
 # Kinds of drawings, with the least and the most columns that they take.
 _KINDS = {"bars": (2, 2), "line": (2, 5)}
 _EXAMPLES = {"bars": "bars NAME NUMBER", "line": "line DAY NUMBER, with up to four numbers"}
@@ -189,17 +187,17 @@ def _read_parameters(sql: str, text: str, line: int) -> tuple[Parameter, ...]:
         parameters = read_parameters(text) if line else ()
     except ValueError as error:
         raise _MistakeError(f"{error}; give from, to, level, top = 20 and days = 14, or some of them", line) from None
-    if given := next((one for one in parameters if one.name not in _VALUES and one.default is not None), None):
+    if given := next((one for one in parameters if one.name not in NUMBERS and one.default is not None), None):
         raise _MistakeError(f"{given.name} has no default; write {given.name} alone", line)
-    for name in _VALUES:
+    for name in NUMBERS:
         listed = next((one for one in parameters if one.name == name), None)
-        if listed is None and re.search(rf"(?<![:\w]):{name}\b", sql):
+        if listed is None and name in list_placeholders(sql):
             raise _MistakeError(
                 f"the SQL has :{name}, which no line -- Parameters: lists; add {name} = 20 to it", line or 1
             )
         if listed is not None and listed.default is None:
             raise _MistakeError(f"{name} has no value; write {name} = 20", line)
-    cuts = [one.name for one in parameters if one.name not in _VALUES]
+    cuts = [one.name for one in parameters if one.name not in NUMBERS]
     tables = _TEXTS.sub("''", sql)
     if found := _SAME_NAME.search(tables):
         raise _MistakeError(

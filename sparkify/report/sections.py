@@ -12,7 +12,7 @@ from sparkify.formats import count_of, format_value, write_rows
 from sparkify.questions import own
 from sparkify.questions.answers import Answer, Answers, OwnAnswer
 from sparkify.questions.catalogue import CHAPTERS, list_untaken
-from sparkify.questions.cut import Cut
+from sparkify.questions.cut import CUTTING, Cut
 from sparkify.questions.own import LONGEST_TEXT, Point
 from sparkify.report import own as own_drawings
 from sparkify.report import questions
@@ -110,7 +110,7 @@ def _own_section(name: str, one: OwnAnswer, cut: Cut, bulk: Bulk | None) -> Sect
     if answer is None:
         return Section(name, question.question, f"{one.mistake}.", [], None, {}, [])
     drawn, notes = _own_points(one, bulk)
-    untaken = [taken for taken in list_untaken(question, cut) if taken in ("from", "to", "level")]
+    untaken = [taken for taken in list_untaken(question, cut) if taken in CUTTING]
     if untaken:
         notes.append(f"It is not cut by {' and '.join(untaken)}, which its file does not list.")
     drawing = None if chart is None or not drawn else own_drawings.draw(chart, drawn)

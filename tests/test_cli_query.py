@@ -59,7 +59,7 @@ def test_days_are_those_of_the_time_zone(settled: Config, tmp_path: Path, monkey
     zone = ["--timezone", "pacific/kiritimati"]
     ran = run_here("query", "hours", "--format", "csv", "--to", "2018-11-02", *zone, *at(settled))
     assert [line.split(",")[0] for line in ran.out.splitlines()] == ["day", "2018-11-02"]
-    assert "days, weeks and hours are those of Pacific/Kiritimati" in ran.err
+    assert "days, weeks, months and hours are those of Pacific/Kiritimati" in ran.err
     sql = run_here("query", "heatmap", "--print-sql", "--from", "2018-11-03", *zone, *at(settled)).out
     assert "WHERE start_time >= TIMESTAMP '2018-11-02 10:00:00'" in sql
     (_, *hours) = run_here("query", "--sql", sql.strip().rstrip(";"), "--format", "csv", *at(settled)).out.splitlines()

@@ -334,7 +334,7 @@ def test_page_tells_its_clock_and_follows_it(simulated: Config) -> None:
     page = Page(
         render_page(answers, lambda specs: Drawing.of("", {}, dict.fromkeys(specs, "not drawn")), with_people=True)
     )
-    assert "Days, weeks and hours are those of Asia/Kolkata:" in page.text
+    assert "Days, weeks, months and hours are those of Asia/Kolkata:" in page.text
     assert "Asia/Kolkata" in page.findings["heatmap"]
     assert re.search(r"Newest event \d+ \w+ 2018, \d\d:\d\d IST", re.sub(r"\s+", " ", page.text))
     assert "of a day (Asia/Kolkata)" in page.text

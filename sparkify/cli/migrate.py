@@ -11,7 +11,11 @@ from sparkify.settings import Config
 @command("sparkify migrate", changes=True)
 @common("stage")
 def migrate(config: Config, as_json: bool, quiet: bool) -> None:
-    """Bring an older warehouse up to date, all or nothing. A load does it too."""
+    """Bring an older warehouse up to date, all or nothing. A load does it too.
+
+    On Redshift the tables first get the keys and encodings of new ones, each in a statement of its own. Where Redshift
+    refuses one, a sentence says so, and the table stays as it is.
+    """
     with show_step("migrating", as_json or quiet):
         result = sparkify.migrate(config)
     if as_json:

@@ -134,7 +134,7 @@ def _tell(config: Config, asked: _Asked, given: dict[str, Any], form: str, *, as
         if count is not None and not (quiet or as_json or is_lost()):
             say(count_of(count, "row"))
     if asked.question is not None and config.timezone != UTC and not (quiet or as_json or is_lost()):
-        say(f"days, weeks and hours are those of {config.timezone}")
+        say(f"days, weeks, months and hours are those of {config.timezone}")
 
 
 def _clock(config: Config, asked: _Asked) -> dict[str, str]:

@@ -34,7 +34,15 @@ PAGE = Kind("a report", re.compile(rb'<!doctype html>.*<meta name="generator" co
 @cutting
 @common("timezone")
 def report(config: Config, cut: Cut, as_json: bool, quiet: bool, **given: Any) -> None:
-    """Write one HTML page that answers every prepared question. It needs no other file and no network."""
+    """Write one HTML page that answers every prepared question. It needs no other file and no network.
+
+    Days are both inclusive, and UTC unless --timezone names another clock. Who reads the page can choose days and a
+    level in it.
+
+    A file of --questions is one SELECT below a comment. Its first line is the question, and the next ones say what the
+    numbers mean. The lines `Drawing: bars NAME NUMBER.`, `Drawing: line DAY NUMBER.` and `Parameters: from, to, level.`
+    may follow.
+    """
     output: str = given["output"]
     # Before the work.
     check_output(output, config, PAGE)

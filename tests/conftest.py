@@ -12,7 +12,7 @@ import sparkify
 from sparkify.settings import Config
 from sparkify.star.tables import STAR
 from tests.s3_server import S3Server, run_s3_server
-from tests.support import new_warehouse, write_ballast
+from tests.support import copy_warehouse, deliver, new_warehouse, write_ballast
 
 # The mark of every test in a folder.
 _LANES = {"engines": pytest.mark.engine, "redshift": pytest.mark.engine, "browser": pytest.mark.browser}
@@ -79,3 +79,23 @@ def ballasted(warehouse: Config, ballast: Path) -> Config:
     """Like `warehouse`, but every small load is a refresh."""
     shutil.copyfile(ballast, warehouse.warehouse_address)
     return warehouse
+
+
+@pytest.fixture
+def delivered(warehouse: Config) -> Config:
+    """Sources with something of everything, of which nothing is loaded yet."""
+    return deliver(warehouse)
+
+
+@pytest.fixture(scope="session")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """A loaded warehouse that no test changes."""
+    config = deliver(new_warehouse(tmp_path_factory.mktemp("settled")))
+    sparkify.load(config)
+    return config
+
+
+@pytest.fixture
+def loaded(settled: Config, tmp_path: Path) -> Config:
+    """A copy for one test, which may change it."""
+    return copy_warehouse(settled, tmp_path)

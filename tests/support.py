@@ -36,6 +36,9 @@ TS = 1_541_105_830_796  # 2018-11-01 20:57:10.796 UTC, a Thursday
 # Multiplies the random cases, kills and races of `make test`; `make test-long` sets it.
 TIMES = int(os.environ.get("SPARKIFY_TEST_TIMES", "1"))
 
+# A text that would harm a terminal.
+EVIL = 'ev\u0000il\x1b[2J\r\n\u202e"'
+
 # ---- records and files ----
 
 
@@ -79,6 +82,14 @@ def truncated_gzip(records: Iterable[Row | str | bytes]) -> bytes:
     """A gzip file that ends after the last line: all its lines can be read, but it must fail."""
     # Without compression, the decompressor holds nothing back; the last 8 bytes are the checksum and the size.
     return gzip.compress(to_lines(records), compresslevel=0)[:-8]
+
+
+def deliver(config: Config) -> Config:
+    """Write sources with something of everything."""
+    plays = [play(), play(userId=2, song="Starlight"), event(userId=3), play(song=None)]
+    write_file(log_file(config), [*plays, "no JSON"])
+    write_file(song_file(config), [song()])
+    return config
 
 
 # ---- what a command says ----

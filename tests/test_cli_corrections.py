@@ -13,7 +13,7 @@ import sparkify
 from sparkify.console import print_compact
 from sparkify.loads.compact import CompactResult
 from sparkify.settings import Config
-from tests.engines.commands import Ran, run_here
+from tests.engines.commands import Ran, at, run_here
 from tests.support import (
     copy_warehouse,
     event,
@@ -45,10 +45,6 @@ def loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Config:
 def loaded(loaded_once: Config, tmp_path: Path) -> Config:
     """A copy for one test."""
     return copy_warehouse(loaded_once, tmp_path)
-
-
-def at(config: Config) -> list[str]:
-    return ["--warehouse", config.warehouse_address]
 
 
 def roots(config: Config) -> list[str]:

@@ -18,7 +18,7 @@ from sparkify.formats import count_of
 from sparkify.questions.catalogue import list_questions
 from sparkify.questions.columns import explain_columns
 from sparkify.settings import Config
-from tests.engines.commands import ROOT, run_here
+from tests.engines.commands import ROOT, at, run_here
 from tests.support import event, log_file, new_warehouse, play, song_file, write_file
 
 DAY = 86_400_000
@@ -45,10 +45,6 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Config:
     config = new_warehouse(tmp_path_factory.mktemp("empty"))
     sparkify.create(config)
     return config
-
-
-def at(config: Config) -> list[str]:
-    return ["--warehouse", config.warehouse_address]
 
 
 # ---- time zones ----

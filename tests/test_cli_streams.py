@@ -16,6 +16,7 @@ import pytest
 import sparkify
 from sparkify.cli import cli
 from sparkify.settings import Config
+from tests.engines.commands import at
 from tests.support import (
     copy_warehouse,
     event,
@@ -128,10 +129,6 @@ def _deliver(config: Config, folder: Path) -> Config:
     copy = copy_warehouse(config, folder)
     write_file(log_file(copy, "later.json"), [play(userId=3)])
     return copy
-
-
-def at(config: Config) -> list[str]:
-    return ["--warehouse", config.warehouse_address]
 
 
 def sources(config: Config) -> list[str]:

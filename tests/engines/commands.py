@@ -5,6 +5,7 @@ import http.server
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from sparkify.settings import Config
 from tests.support import strip_progress
 
 ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "sparkify"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,12 @@ class Ran:
     err: str
 
     def json(self) -> Any:
-        return json.loads(self.out)
+        """The one object on stdout, which must be strict JSON."""
+
+        def refuse(constant: str) -> None:
+            raise ValueError(f"{constant} is no JSON")
+
+        return json.loads(self.out, parse_constant=refuse)
 
 
 def run_here(*arguments: str | Path) -> Ran:
@@ -46,14 +53,19 @@ def run_here(*arguments: str | Path) -> Ran:
     return Ran(code or 0, texts[0], strip_progress(texts[1]))
 
 
-def run_python(*arguments: str | Path, **variables: str) -> Ran:
-    """Run a Python process, in the working folder and with this process's environment."""
+def environment(**variables: str) -> dict[str, str]:
+    """The variables of a process as users have them."""
+    # Unbuffered output would hide faults when the rest is flushed at the end.
     left_out = ("PYTHONDEVMODE", "PYTHONUNBUFFERED", "PYTHONWARNINGS")
     inherited = {name: value for name, value in os.environ.items() if name not in left_out}
+    return inherited | {"PYTHONPATH": str(ROOT)} | variables
+
+
+def run_python(*arguments: str | Path, **variables: str) -> Ran:
+    """Run a Python process, in the working folder and with this process's environment."""
     ended = subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env=inherited | {"PYTHONPATH": str(ROOT)} | variables,
-        stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=120,
+        env=environment(**variables), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=120,
     )  # fmt: skip
     assert "Traceback" not in ended.stderr, ended.stderr
     return Ran(ended.returncode, ended.stdout, strip_progress(ended.stderr))
@@ -62,6 +74,45 @@ def run_python(*arguments: str | Path, **variables: str) -> Ran:
 def run_command(*arguments: str | Path, **variables: str) -> Ran:
     """Run the command as its own process."""
     return run_python("-m", "sparkify", *arguments, **variables)
+
+
+@contextlib.contextmanager
+def terminal() -> Iterator[tuple[int, int, list[bytes]]]:
+    """A pseudo-terminal: our end, the command's end, and what the command wrote."""
+    ours, theirs = pty.openpty()
+    written: list[bytes] = []
+
+    def read() -> None:
+        # Some systems end with an error, some with nothing.
+        with contextlib.suppress(OSError):
+            while block := os.read(ours, 4096):
+                written.append(block)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield ours, theirs, written
+    finally:
+        os.close(theirs)
+        reader.join(timeout=30)
+        os.close(ours)
+
+
+def at(config: Config) -> list[str]:
+    """The option that names the warehouse."""
+    return ["--warehouse", config.warehouse_address]
+
+
+def options(config: Config) -> list[str]:
+    """The options that name the warehouse and both sources."""
+    assert config.log_data is not None
+    assert config.song_data is not None
+    return [*at(config), "--log-data", config.log_data, "--song-data", config.song_data]
+
+
+def assert_harmless(text: str) -> None:
+    """Apart from line ends, no character moves the cursor, rings the bell or changes the writing direction."""
+    assert all(c.isprintable() for c in text.replace("\n", ""))
 
 
 def variables_of(config: Config) -> dict[str, str]:

@@ -57,6 +57,7 @@ READS = {
     "listed": "SELECT count(*) FROM (SELECT 1) AS one, plays",
     "named": "WITH found AS (SELECT * FROM plays) SELECT count(*) FROM found",
     "commented": "/* a\nb */\n-- c\nwith recursive found AS (SELECT * FROM plays) SELECT count(*) FROM found",
+    "many": "/* a */\n" * 40 + "SELECT count(*) FROM plays",
     "twice": "SELECT (SELECT count(*) FROM plays) FROM days WHERE day = (SELECT max(day) FROM plays)",
     "events": "SELECT count(*) FROM events WHERE page = 'NextSong'",
     "sessions": "SELECT max(sessions.plays) FROM sessions, users GROUP BY sessions.events, sessions.plays",

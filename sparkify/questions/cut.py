@@ -40,8 +40,8 @@ KEPT = (*COPIES, "days", *SUMMARIES)
 _READABLE = (*KEPT, *_SCANNED)
 # What a question of a user's own may read and is cut.
 OWN_VIEWS = ("events", "plays", "days", "sessions")
-# The beginning of a SELECT with CTEs: comments, and whether they may be recursive.
-_WITH = re.compile(r"((?:\s|--[^\n]*\n|/\*.*?\*/)*)WITH\s+(RECURSIVE\s+)?", re.IGNORECASE | re.DOTALL)
+# The beginning of a SELECT with CTEs: comments, which are never looked at again, and whether they may be recursive.
+_WITH = re.compile(r"((?:\s|--[^\n]*\n|/\*.*?\*/)*+)WITH\s+(RECURSIVE\s+)?", re.IGNORECASE | re.DOTALL)
 _READ = re.compile(rf"\b(FROM|JOIN) ({'|'.join((*_READABLE, 'sessions'))})\b( AS \w+)?")
 # The parameters of a question: those that cut the log, and those that are numbers in its SQL, as `:top`.
 CUTTING = ("from", "to", "level")

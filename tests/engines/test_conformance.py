@@ -257,7 +257,12 @@ def test_user_query_reads_and_never_writes(config: Config) -> None:
     write_all(config)
     sparkify.load(config)
     assert sparkify.query_sql(config, "SELECT count(*) AS plays FROM songplays;") == (["plays"], [(15,)])
-    for sql in ("DELETE FROM songplays", "SELECT nothing FROM songplays", "SELECT 1; DELETE FROM songplays", ""):
+    comments = "/* a */\n" * 40
+    assert sparkify.query_sql(config, f"{comments}EXPLAIN SELECT 1").rows
+    for sql in (
+        "DELETE FROM songplays", "SELECT nothing FROM songplays", "SELECT 1; DELETE FROM songplays", "",
+        f"{comments}DELETE FROM songplays",
+    ):  # fmt: skip
         with pytest.raises(Exception, match="SQL"):
             sparkify.query_sql(config, sql)
     assert fetch(config, "SELECT count(*) FROM songplays") == [(15,)]

@@ -55,7 +55,7 @@ WHERE databases.database_name = current_database() AND databases.path IS NOT NUL
 # The line and a mark below it.
 _PLACE = re.compile(r"\n\nLINE (\d+): (.*)\n( *\^.*)")
 _EXPLAIN = re.compile(
-    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\([^)]*\))?", re.IGNORECASE | re.DOTALL
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*+EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\([^)]*\))?", re.IGNORECASE | re.DOTALL
 )
 _PIVOT = re.compile(r"\bPIVOT", re.IGNORECASE)
 # A row may have 65,535 bytes, and more in what a user asks.

@@ -54,7 +54,7 @@ _FEWEST_LOCK_SECONDS = 10.0
 # So much longer than its own limit the server may be silent.
 _GRACE_SECONDS = 5.0
 _HOLDER = "SELECT load_id, started_at FROM load_history WHERE status = 'running' ORDER BY load_id DESC LIMIT 1"
-_SELECT = re.compile(r"(?is)\A(\s|--[^\n]*\n|/\*.*?\*/)*(explain\s+(verbose\s+)?)?(select|with)\b")
+_SELECT = re.compile(r"(?is)\A(\s|--[^\n]*\n|/\*.*?\*/)*+(explain\s+(verbose\s+)?)?(select|with)\b")
 _UNKNOWN_TABLE = re.compile(r'relation "(\w+)" does not exist')
 _T = TypeVar("_T")
 

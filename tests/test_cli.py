@@ -17,10 +17,7 @@ from sparkify.cli import cli
 from sparkify.settings import SETTINGS, Config
 from sparkify.star.tables import TABLES, VERSION, VIEWS
 from tests.engines.commands import COMMAND, ROOT, Ran, at, environment, options, run_command, run_here, terminal
-from tests.support import (
-    deliver,
-    snapshot,
-)
+from tests.support import deliver, snapshot
 
 # ---- the group ----
 

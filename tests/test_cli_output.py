@@ -11,14 +11,7 @@ import pytest
 
 from sparkify.settings import Config
 from tests.engines.commands import COMMAND, assert_harmless, at, environment, options, run_command, run_here
-from tests.support import (
-    EVIL,
-    log_file,
-    play,
-    song,
-    song_file,
-    write_file,
-)
+from tests.support import EVIL, log_file, play, song, song_file, write_file
 
 
 def test_control_characters_in_tables(warehouse: Config) -> None:

@@ -12,15 +12,7 @@ from sparkify.formats import count_of
 from sparkify.questions.catalogue import list_questions
 from sparkify.settings import Config
 from tests.engines.commands import Ran, at, options, run_here
-from tests.support import (
-    EVIL,
-    event,
-    execute,
-    log_file,
-    play,
-    snapshot,
-    write_file,
-)
+from tests.support import EVIL, event, execute, log_file, play, snapshot, write_file
 
 # ---- status, rejects ----
 

@@ -14,8 +14,9 @@ from sparkify.formats import require_distinct
 from sparkify.questions.catalogue import Question, get_question, list_questions, list_values, require_taken
 from sparkify.questions.clock import UTC_CLOCK, Clock, find_clock
 from sparkify.questions.cut import COPIES, CUTTING, KEPT, SUMMARIES, WHOLE_LOG, Cut, cut_own_sql, cut_sql, kept_name
-from sparkify.questions.own import OwnQuestion, Point, read_points, take_rows, tell_mistake
+from sparkify.questions.own import OwnQuestion, tell_mistake
 from sparkify.questions.parameters import Value, fill_parameters
+from sparkify.questions.points import Point, read_points, take_rows
 from sparkify.questions.result import Result
 from sparkify.settings import Config
 from sparkify.star import checks

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from sparkify.formats import count_of, format_number, format_value
-from sparkify.questions.own import Chart, Point
+from sparkify.questions.own import Chart
+from sparkify.questions.points import Point
 from sparkify.report.marks import (
     MAIN,
     QUIET,

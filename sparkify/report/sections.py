@@ -13,7 +13,7 @@ from sparkify.questions import own
 from sparkify.questions.answers import Answer, Answers, OwnAnswer
 from sparkify.questions.catalogue import CHAPTERS, list_untaken
 from sparkify.questions.cut import CUTTING, Cut
-from sparkify.questions.own import LONGEST_TEXT, Point
+from sparkify.questions.points import LONGEST_TEXT, Point
 from sparkify.report import own as own_drawings
 from sparkify.report import questions
 from sparkify.report.bulk import Bulk, split_far

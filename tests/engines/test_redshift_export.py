@@ -9,7 +9,6 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from sparkify.warehouses.redshift.stage import Stage
 from tests.engines.commands import Ran, run_here, variables_of
 from tests.engines.conftest import ROLE, redshift_config
 from tests.engines.test_export import hostile_plays, manifest_of
-from tests.redshift.server import Fault, Redshift, Role
+from tests.redshift.server import Redshift, Role
 from tests.s3_server import BUCKET, NO_GET_KEY, NO_PUT_KEY, SECRET, S3Server
 from tests.support import log_file, write_file
 
@@ -189,15 +188,7 @@ def test_export_that_ends_early(
     sent: signal.Signals, code: int, left: int,
 ) -> None:  # fmt: skip
     """Its parts are in the stage when a signal ends it."""
-    reached, ended = threading.Event(), threading.Event()
-
-    def stop_there(statement: str, place: int) -> Fault:
-        if "pg_last_unload_count" in statement:
-            reached.set()
-            ended.wait(60)
-        return "none"
-
-    redshift.fault = stop_there
+    reached, ended = redshift.hold(lambda statement: "pg_last_unload_count" in statement)
     with start_export(loaded, tmp_path / "out") as process:
         assert reached.wait(60)
         process.send_signal(sent)
@@ -217,15 +208,7 @@ def test_ctrl_c_ends_the_unload(
     redshift: Redshift, loaded: Config, staged: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     """Redshift would write the parts although nobody waits for them."""
-    reached, ended = threading.Event(), threading.Event()
-
-    def stop_there(statement: str, place: int) -> Fault:
-        if statement.startswith("UNLOAD"):
-            reached.set()
-            ended.wait(60)
-        return "none"
-
-    redshift.fault = stop_there
+    reached, ended = redshift.hold(lambda statement: statement.startswith("UNLOAD"))
     with start_export(loaded, tmp_path / "out") as process:
         assert reached.wait(60)
         process.send_signal(signal.SIGINT)

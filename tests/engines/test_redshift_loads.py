@@ -264,15 +264,7 @@ def test_process_that_ends_leaves_nothing_half_done(
 ) -> None:
     write_first(config)
     sparkify.create(config)
-    reached, ended = threading.Event(), threading.Event()
-
-    def stop_there(statement: str, place: int) -> Fault:
-        if statement.startswith("-- One row per play"):
-            reached.set()
-            ended.wait(60)
-        return "none"
-
-    redshift.fault = stop_there
+    reached, ended = redshift.hold(lambda statement: statement.startswith("-- One row per play"))
     process = start_load(config, tmp_path)
     assert reached.wait(60)
     # It does not wait for the running statement.
@@ -425,15 +417,10 @@ def test_process_that_stages_is_at_work_until_it_is_killed(
 ) -> None:
     write_first(config)
     sparkify.create(config)
-    reached, ended = threading.Event(), threading.Event()
-
-    def stop_before_its_transaction(statement: str, place: int) -> Fault:
-        if statement == "LOCK load_lock" and redshift.statements.count(statement) == 2:
-            reached.set()
-            ended.wait(60)
-        return "none"
-
-    redshift.fault = stop_before_its_transaction
+    # Before the transaction of the load.
+    reached, ended = redshift.hold(
+        lambda statement: statement == "LOCK load_lock" and redshift.statements.count(statement) == 2
+    )
     redshift.statements.clear()
     process = start_load(config, tmp_path)
     assert reached.wait(60)

@@ -73,6 +73,22 @@ class Redshift:
             super().__setattr__("_base", len(self.statements))
         super().__setattr__(name, value)
 
+    def hold(self, is_held: Callable[[str], bool]) -> tuple[threading.Event, threading.Event]:
+        """Make the statements that are meant wait. Returns two events: that one came, and, to be set, that it may run.
+
+        It is the fault of this server, and takes the place of another.
+        """
+        reached, released = threading.Event(), threading.Event()
+
+        def wait(statement: str, number: int) -> Fault:
+            if is_held(statement):
+                reached.set()
+                released.wait(60)
+            return "none"
+
+        self.fault = wait
+        return reached, released
+
     def new_database(self, name: str | None = None, *, template: str = _TEMPLATE) -> str:
         """Create an empty database, or a copy of one that nobody is connected to, and return its name."""
         name = name or f"dev{next(self._numbers)}"

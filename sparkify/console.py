@@ -310,7 +310,7 @@ def print_checks(results: Sequence[CheckResult]) -> None:
 def print_check(result: CheckResult) -> None:
     """Print a check's outcome at once, and why a broken one matters: the next may take a while."""
     outcome = "ok  " if result.passed else result.check.severity
-    lines = [f"{outcome}  {result.check.table}.{result.check.name}"]
+    lines = [f"{outcome}  {result.check.qualified_name}"]
     if not result.passed:
         lines.append(f"      {result.rows:,} found. {result.check.why}")
         for example in result.examples:

@@ -34,5 +34,5 @@ def check(config: Config, dry_run: bool, as_json: bool, quiet: bool) -> None:
         print_check_counts(results)
         print(f"version: {version}")
     if failed:
-        names = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
+        names = ", ".join(result.check.qualified_name for result in failed)
         raise CheckError(f"{count_of(len(failed), 'check')} failed: {names}")

@@ -397,7 +397,7 @@ def _detail(reporter: Reporter, error: str | None = None, broken: Sequence[Check
     """What the history keeps of a load; with `broken`, also the rows that each of these checks found."""
     detail: dict[str, Any] = {"seconds": reporter.seconds}
     if broken is not None:
-        detail["checks"] = {f"{found.check.table}.{found.check.name}": found.rows for found in broken}
+        detail["checks"] = {found.check.qualified_name: found.rows for found in broken}
     return json.dumps(detail | ({"error": error[:10_000]} if error else {}))
 
 
@@ -450,5 +450,5 @@ def _result(
         replaced=outcome.replaced,
         errors=outcome.errors,
         warnings=warnings + planned.warnings,
-        broken_checks=[f"{found.check.table}.{found.check.name}: {found.check.why}" for found in outcome.broken],
+        broken_checks=[f"{found.check.qualified_name}: {found.check.why}" for found in outcome.broken],
     )

@@ -48,7 +48,7 @@ def list_facts(answers: Answers) -> list[Fact]:
 def list_broken(answers: Answers) -> list[dict[str, str]]:
     """The checks that did not pass, in their own sentences."""
     return [
-        {"severity": one.check.severity, "why": one.check.why, "name": f"{one.check.table}.{one.check.name}",
+        {"severity": one.check.severity, "why": one.check.why, "name": one.check.qualified_name,
          "rows": count_of(one.rows, "row")}
         for one in answers.checks
         if not one.passed
@@ -63,7 +63,7 @@ def list_loads(answers: Answers) -> list[Record]:
 
 def list_check_history(answers: Answers) -> list[Record]:
     """Each check that found rows among what one of the last loads brought, with these loads, the last first."""
-    why = {f"{one.check.table}.{one.check.name}": one.check.why for one in answers.checks}
+    why = {one.check.qualified_name: one.check.why for one in answers.checks}
     found: dict[str, list[str]] = {}
     for load in answers.last_loads:
         for name, rows in (_read_checks(load) or {}).items():

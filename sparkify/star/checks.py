@@ -50,6 +50,11 @@ class Check:
     why: str
     sql: str = field(repr=False)
 
+    @property
+    def qualified_name(self) -> str:
+        """`table.name`: two tables may have checks of one name. The ledger keeps it."""
+        return f"{self.table}.{self.name}"
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -176,7 +181,7 @@ def require(warehouse: Warehouse, *, touched: Touched | None) -> None:
     """Raise CheckError if a check of severity fail finds rows: the transaction must not be committed."""
     for broken in list_broken(warehouse, "fail", touched=touched):
         raise CheckError(
-            f"check {broken.check.table}.{broken.check.name} found rows that break it ({broken.rows:,}), such as "
+            f"check {broken.check.qualified_name} found rows that break it ({broken.rows:,}), such as "
             f"{dict(zip(broken.columns, broken.examples[0], strict=True))}: {broken.check.why} Nothing was changed; "
             "please report this as a bug of sparkify"
         )

@@ -174,6 +174,8 @@ function fillAudience(spec, first, last) {
   spec.data.values = spec.data.values
     .filter((row) => row.day >= first && row.day <= last)
     .map((row) => ({ ...row, ...blank(row, 7, "trend", "wau", "of_week"), ...blank(row, 30, "mau", "of_month") }));
+  // One point makes no line: the one that only the pointer finds is shown.
+  if (spec.data.values.length < 2) spec.layer.at(-1).mark.opacity = 1;
 }
 
 // ---- what is chosen ----
@@ -182,6 +184,8 @@ function startFilter(redraw) {
   const files = { hours: readFile("hours"), levels: readFile("levels"), service_days: readFile("service_days"), match_days: readFile("match_days") };
   const { from, to, level } = form.elements;
   const [drawnFirst, drawnLast] = form.dataset.drawn.split(" ");
+  // As audience.py draws more than a hundred days.
+  const isOfSundays = new Spans([drawnFirst, drawnLast]).unit !== "day";
   const chosen = document.getElementById("chosen");
   const wholePeriod = `the whole period${level ? ", all levels" : ""}`;
   const tiles = Object.fromEntries([...document.querySelectorAll(".tile")].map((tile) => [tile.dataset.name, tile.querySelector(".value")]));
@@ -235,7 +239,7 @@ function startFilter(redraw) {
       const about = drawings[name];
       note.hidden = isWhole;
       note.textContent = about
-        ? `Drawn: ${about.level ? words : `${days}${wanted ? ", all levels" : ""}`}. The sentence and the numbers are of the whole period.`
+        ? `Drawn: ${about.level ? words : `${days}${wanted ? ", all levels" : ""}`}${name === "audience" && isOfSundays ? ", of each week its Sunday" : ""}. The sentence and the numbers are of the whole period.`
         : `Not as chosen above: ${wholePeriod}.`;
     }
     for (const [name, { fill }] of Object.entries(drawings)) {

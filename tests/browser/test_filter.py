@@ -120,6 +120,16 @@ def test_numbers_are_written_as_python_writes_them(page: Page) -> None:
     assert found == [list(map(format_number, parts)), list(map(format_value, parts)), list(map(format_share, shares))]
 
 
+def test_a_week_of_a_long_span_is_a_point_of_listeners(browser: Browser, long_report: Report) -> None:
+    page = visit(browser, long_report).page
+    choose(page, "2018-11-12", "2018-11-18")
+    point = page.locator("#drawing-audience g.role-mark.mark-symbol > path[opacity='1']")
+    point.first.wait_for(state="attached", timeout=10_000)
+    assert "of each week its Sunday. The" in page.locator("article[aria-labelledby=audience] .reach").inner_text()
+    assert {mark.split(";")[0] for mark in read_marks(page, "audience")} == {"day: Sun 18 Nov 2018"}
+    page.context.close()
+
+
 def test_what_does_not_follow_says_so_and_everything_comes_back(page: Page, month_report: Report) -> None:
     choose(page, *SPAN, "paid")
     whole = month_report.records("overview")[0]

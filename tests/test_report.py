@@ -438,6 +438,15 @@ def test_a_level_of_its_own_has_a_colour(warehouse: Config) -> None:
     assert len(set(scale["range"])) == 3
 
 
+def test_a_level_is_chosen_as_it_is_written(warehouse: Config) -> None:
+    """A browser takes white space off the text of an option."""
+    load_plays(warehouse, played(0, level=" paid"), played(1, level="paid"))
+    page = render_page(
+        answer_all(warehouse), lambda specs: Drawing.of("", {}, dict.fromkeys(specs, "")), with_people=False
+    )
+    assert re.findall(r'<option value="([^"]*)"', page) == ["", " paid", "paid"]
+
+
 def test_a_share_of_more_than_all_fits_its_drawing(warehouse: Config) -> None:
     upgrades = [event(page="Submit Upgrade", userId=user, level="free", sessionId=user) for user in (1, 2, 3)]
     load_plays(warehouse, *upgrades, played(1, level="free"))

@@ -107,7 +107,7 @@ fuzz: native ## try mutated lines on the native library for FUZZ_SECONDS (60)
 	SPARKIFY_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest -n 2 -rP tests/test_native.py -k mutated
 
 # What depends on the Python more than on DuckDB, a driver, a server or a browser.
-ON_NEWEST := $(foreach name,cli engine package settings sources validation,tests/test_$(name).py)
+ON_NEWEST := $(foreach name,cli cli_loads cli_reading cli_output engine package settings sources validation,tests/test_$(name).py)
 
 # Only Pythons that are installed already; pyenv's are not on PATH, so its folder is added.
 test-newest: setup ## run what depends on the Python on the newest other one at hand

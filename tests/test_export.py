@@ -116,9 +116,11 @@ def test_second_export_replaces_the_first(settled: Config, tmp_path: Path) -> No
     config = copy_warehouse(settled, tmp_path / "copy")
     out = tmp_path / "out"
     sparkify.export(config, out)
-    before = contents(out)
+    first = contents(out)
     assert sparkify.export(config, out).removed == []
-    assert contents(out).keys() == before.keys()
+    # The rows of a table have no order, so the bytes may differ.
+    before = contents(out)
+    assert before.keys() == first.keys()
     write_file(log_file(config), [play()])
     sparkify.load(config)
     result = sparkify.export(config, out, sparkify.ExportOptions(tables=("songplays", "users")))

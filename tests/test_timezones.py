@@ -4,7 +4,6 @@ import datetime as dt
 import itertools
 import re
 import zoneinfo
-from importlib.util import find_spec
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -141,7 +140,6 @@ def test_name_that_is_none_is_told_with_the_nearest(text: str, hint: str) -> Non
         load_config(timezone=text)
 
 
-@pytest.mark.skipif(find_spec("tzdata") is not None, reason="the package tzdata has the data")
 def test_without_the_data_of_time_zones_only_utc_is_known() -> None:
     zoneinfo.reset_tzpath(to=[])
     try:

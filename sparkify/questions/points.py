@@ -45,8 +45,13 @@ def read_points(chart: Chart, columns: Sequence[str], rows: Sequence[Row]) -> li
     return [Point(format_day(day), day, found[day]) for day in sorted(found)]
 
 
+def is_number_or_null(value: Any) -> bool:
+    """Whether a value of an answer can stand among numbers; True and False cannot."""
+    return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
+
+
 def _read_number(column: str, value: Any) -> float | None:
-    if value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool)):
+    if is_number_or_null(value):
         number = value if value is None or isinstance(value, int) else float(value)
         return number if number is not None and isfinite(number) else None
     raise ValueError(f"{column} is not a number: {str(value)[:_LONGEST_NAMED]!r}; draw another column, or cast it")

@@ -4,7 +4,6 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +12,7 @@ from sparkify.questions import own
 from sparkify.questions.answers import Answer, Answers, OwnAnswer
 from sparkify.questions.catalogue import CHAPTERS, list_untaken
 from sparkify.questions.cut import CUTTING, Cut
-from sparkify.questions.points import LONGEST_TEXT, Point
+from sparkify.questions.points import LONGEST_TEXT, Point, is_number_or_null
 from sparkify.report import own as own_drawings
 from sparkify.report import questions
 from sparkify.report.bulk import Bulk, split_far
@@ -181,7 +180,9 @@ def _numbers(answer: Answer, records: list[Record], name: str) -> Numbers:
         question.question,
         " ".join([definition.strip(), *(f"Here {number}." for number in given)]),
         f"{_LIMITS}{limits}" if limits else "",
-        columns=[Column(column, _is_numeric(record[column] for record in records)) for column in answer.columns],
+        columns=[
+            Column(column, all(is_number_or_null(record[column]) for record in records)) for column in answer.columns
+        ],
         rows=[[_cell(value) for value in record.values()] for record in shown],
         size=count_of(len(records), "row"),
         more=""
@@ -189,12 +190,6 @@ def _numbers(answer: Answer, records: list[Record], name: str) -> Numbers:
         else f"The first {_MOST_ROWS:,} of {len(records):,} rows; the file has all.",
         csv=_csv_url(answer.columns, records),
         sql=answer.sql,
-    )
-
-
-def _is_numeric(values: Any) -> bool:
-    return all(
-        value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool)) for value in values
     )
 
 
